@@ -1,0 +1,39 @@
+"""The batch: what every stage takes and gives, arrays of equal length and nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+Images = npt.NDArray[Any]
+"""(n, height, width) or (n, height, width, channels); any IDX dtype, ink bright on a dark ground."""
+Integers = npt.NDArray[np.int64]
+"""(n,) int64."""
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Some samples of one split.
+
+    ids: (n,) int64, each sample's identity through all stages.
+    labels: (n,) int64.
+    images: (n, height, width) or (n, height, width, channels).
+    columns: whatever else is known of each sample, name -> (n,) array (writer, augmentation parameters, ...).
+    """
+
+    ids: Integers
+    labels: Integers
+    images: Images
+    columns: Mapping[str, npt.NDArray[Any]] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def take(self, rows: npt.NDArray[Any] | slice) -> Batch:
+        """Give the chosen samples, by boolean mask, index or slice."""
+        columns = {name: values[rows] for name, values in self.columns.items()}
+        return Batch(self.ids[rows], self.labels[rows], self.images[rows], columns)

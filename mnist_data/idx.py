@@ -1,0 +1,244 @@
+"""The IDX format: reading as a stream, writing, and saying what is wrong with a file.
+
+The format (Yann LeCun, Corinna Cortes, Christopher Burges, "The MNIST database"): two zero bytes, a type code,
+the rank, each dimension as a 32-bit big-endian number, then the values, big-endian, last dimension fastest.
+"""
+
+from __future__ import annotations
+
+import math
+import struct
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from mnist_data.compression import Container, Decoded, open_decoded
+from mnist_data.errors import DamagedArchive, NotIdx, TrailingBytes, TruncatedIdx, WrongUse
+
+TYPES: dict[int, str] = {0x08: "u1", 0x09: "i1", 0x0B: "i2", 0x0C: "i4", 0x0D: "f4", 0x0E: "f8"}
+CODES: dict[str, int] = {name: code for code, name in TYPES.items()}
+TYPE_NAMES: dict[str, str] = {
+    "u1": "ubyte", "i1": "byte", "i2": "short", "i4": "int", "f4": "float", "f8": "double",
+}  # fmt: skip
+
+MAX_ITEM_BYTES = 1 << 28
+"""The largest item taken, 256 MiB: more is a damaged header, not a picture."""
+
+MAX_BATCH_BYTES = 1 << 26
+"""The most that one batch takes, 64 MiB, whatever number of rows was asked for."""
+
+
+@dataclass(frozen=True)
+class Header:
+    """What the first bytes of an IDX file announce.
+
+    dtype: the element type, big-endian as stored. shape: all dimensions, the first counts the items.
+    """
+
+    dtype: np.dtype[Any]
+    shape: tuple[int, ...]
+
+    @property
+    def items(self) -> int:
+        """How many items the file should hold."""
+        return self.shape[0]
+
+    @property
+    def item_shape(self) -> tuple[int, ...]:
+        """The shape of one item: (28, 28) for MNIST's images, () for its labels."""
+        return self.shape[1:]
+
+    @property
+    def item_bytes(self) -> int:
+        """Bytes in one item."""
+        return math.prod(self.item_shape) * self.dtype.itemsize
+
+    @property
+    def type_name(self) -> str:
+        """The element type as file names spell it: ubyte, byte, short, int, float or double."""
+        return TYPE_NAMES[self.dtype.str[1:]]
+
+    def encode(self) -> bytes:
+        """Give the bytes of this header.
+
+        >>> Header(np.dtype("u1"), (60000, 28, 28)).encode().hex(" ", 4)
+        '00000803 0000ea60 0000001c 0000001c'
+        """
+        if not 1 <= len(self.shape) <= 255 or any(not 0 <= size < 2**32 for size in self.shape):
+            raise WrongUse(f"IDX holds arrays of 1 to 255 dimensions below 2**32, not of shape {self.shape}.")
+        code = CODES.get(self.dtype.str[1:])
+        if code is None:
+            raise WrongUse(f"IDX has no type for {self.dtype}; convert to {', '.join(TYPE_NAMES.values())}.")
+        return struct.pack(f">BBBB{len(self.shape)}I", 0, 0, code, len(self.shape), *self.shape)
+
+
+class Reader:
+    """One IDX file, read from front to back in batches. Memory is bounded by a batch, whatever the header claims."""
+
+    def __init__(self, stream: Decoded) -> None:
+        self._stream = stream
+        self.path = stream.path
+        self.header = _read_header(stream)
+
+    @property
+    def container(self) -> Container:
+        """What the file is packed in."""
+        return self._stream.container
+
+    @property
+    def sha256(self) -> str:
+        """SHA-256 of the decoded bytes read so far; of the whole file once `batches` has ended."""
+        return self._stream.sha256
+
+    def batches(self, rows: int) -> Iterator[npt.NDArray[Any]]:
+        """Give all items in order, at most `rows` at a time, in native byte order.
+
+        Raises TruncatedIdx or TrailingBytes where the content does not agree with the header; an iteration
+        that ends has proved that it does.
+        """
+        done = 0
+        rows = max(1, min(rows, MAX_BATCH_BYTES // max(1, self.header.item_bytes)))
+        while done < self.header.items:
+            count = min(rows, self.header.items - done)
+            yield self._batch(count, done)
+            done += count
+        if self._stream.read(1):
+            raise TrailingBytes(
+                self.path,
+                f"more bytes follow the last of the {_items(self.header)} that its header announces",
+                "nothing after them",
+                "Fetch the file again, or find out what was appended to it.",
+            )
+
+    def _batch(self, count: int, done: int) -> npt.NDArray[Any]:
+        header = self.header
+        batch = np.empty((count, *header.item_shape), header.dtype)
+        view = memoryview(batch.reshape(-1).view(np.uint8))
+        try:
+            filled = self._stream.readinto(view)
+        except DamagedArchive as error:
+            raise self._truncated(f"; {error.found}") from error
+        if filled < len(view):
+            raise self._truncated("", done + filled // max(1, header.item_bytes))
+        return batch if header.dtype.itemsize == 1 else batch.astype(header.dtype.newbyteorder("="))
+
+    def _truncated(self, why: str, held: int | None = None) -> TruncatedIdx:
+        header = self.header
+        if held is None:
+            held = (self._stream.position - len(header.encode())) // max(1, header.item_bytes)
+        return TruncatedIdx(
+            self.path,
+            f"holds {held:,} whole items{why}",
+            f"{_items(header)}, as its header announces",
+            "Fetch the file again: it was cut off, or its header is wrong.",
+        )
+
+
+def _items(header: Header) -> str:
+    size = "×".join(map(str, header.item_shape))
+    return f"{header.items:,} items" + (f" of {size}" if size else "")
+
+
+def _read_header(stream: Decoded) -> Header:
+    start = stream.read(4)
+    if not start:
+        raise NotIdx(stream.path, "the file is empty", "an IDX file", "Fetch it again.")
+    if len(start) < 4 or start[:2] != b"\0\0" or start[2] not in TYPES or start[3] == 0:
+        raise NotIdx(stream.path, _first_bytes(start), "an IDX file", _advice(start))
+    sizes = stream.read(4 * start[3])
+    if len(sizes) < 4 * start[3]:
+        raise TruncatedIdx(
+            stream.path,
+            f"ends within its header, after {4 + len(sizes)} bytes",
+            f"{4 + 4 * start[3]} bytes of header for {start[3]} dimensions",
+            "Fetch the file again.",
+        )
+    shape = struct.unpack(f">{start[3]}I", sizes)
+    header = Header(np.dtype(TYPES[start[2]]).newbyteorder(">"), shape)
+    if header.item_bytes > MAX_ITEM_BYTES:
+        raise NotIdx(
+            stream.path,
+            f"its header announces items of {header.item_bytes:,} bytes ({'×'.join(map(str, shape[1:]))})",
+            f"items of at most {MAX_ITEM_BYTES:,} bytes",
+            "The header is damaged: fetch the file again.",
+        )
+    return header
+
+
+def _first_bytes(start: bytes) -> str:
+    if len(start) < 4:
+        return f"a file of {len(start)} bytes"
+    if start[:2] == b"\0\0" and start[3]:
+        return f"the type code 0x{start[2]:02X}, which IDX does not have"
+    return f"content that begins with {start.hex(' ')}"
+
+
+def _advice(start: bytes) -> str:
+    if start[:2] == b"\0\0":
+        return "Known type codes: " + ", ".join(f"0x{code:02X} {TYPE_NAMES[name]}" for code, name in TYPES.items()) + "."
+    if start.lstrip()[:1] == b"<":
+        return "It looks like a web page saved in the place of the file: fetch it again."
+    return "IDX begins with two zero bytes, a type code and the number of dimensions; check what was downloaded."
+
+
+@contextmanager
+def open_idx(path: str | Path) -> Iterator[Reader]:
+    """Open an IDX file, packed or not, and read its header.
+
+    Raises NotIdx, TruncatedIdx, DamagedArchive or NoDataset, each naming the file.
+    """
+    with open_decoded(path) as stream:
+        yield Reader(stream)
+
+
+def read(path: str | Path) -> npt.NDArray[Any]:
+    """Read a whole IDX file into one array of its own shape and type, native byte order.
+
+    Memory grows with what the file holds, not with what its header claims.
+    """
+    with open_idx(path) as reader:
+        header = reader.header
+        batches = list(reader.batches(MAX_BATCH_BYTES))
+    native = header.dtype.newbyteorder("=")
+    return np.concatenate(batches) if batches else np.empty(header.shape, native)
+
+
+class Writer:
+    """Writes an IDX file batch by batch; `header` announces what will come, `close` checks that it came."""
+
+    def __init__(self, file: IO[bytes], header: Header) -> None:
+        self._file, self._header, self._rows = file, header, 0
+        self._dtype = header.dtype.newbyteorder(">")
+        file.write(header.encode())
+
+    def write(self, batch: npt.NDArray[Any]) -> None:
+        """Append some items, (n, *item_shape); refused where the values do not fit the file's type."""
+        if batch.shape[1:] != self._header.item_shape:
+            raise WrongUse(f"Items of shape {batch.shape[1:]} cannot follow a header of {self._header.item_shape}.")
+        stored = batch.astype(self._dtype)
+        if not np.array_equal(stored, batch, equal_nan=batch.dtype.kind == "f"):
+            raise WrongUse(f"Some values do not fit the IDX type {self._header.type_name}; choose a wider one.")
+        self._file.write(stored.tobytes())
+        self._rows += len(batch)
+
+    def close(self) -> None:
+        """Check that as many items were written as the header announces."""
+        if self._rows != self._header.items:
+            raise WrongUse(f"{self._rows} items were written after a header that announces {self._header.items}.")
+
+
+def write(path: str | Path, array: npt.NDArray[Any]) -> None:
+    """Write an array as one raw IDX file.
+
+    Raises WrongUse for a type that IDX does not have (bool, 64-bit integers, …).
+    """
+    with Path(path).open("wb") as file:
+        writer = Writer(file, Header(array.dtype.newbyteorder(">"), array.shape))
+        if array.size:
+            writer.write(array)
+            writer.close()

@@ -1,0 +1,64 @@
+"""The embedded sample: the 1,797 real handwritten digits inside scikit-learn, as four genuine IDX files.
+
+They are brought to 28×28 as MNIST was made (LeCun et al. 1998): the ink is scaled to fit a 20×20 box, keeping
+its proportions, and its centre of mass is put in the middle of the image.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from mnist_data import idx, storage
+
+NAME = "sklearn-digits"
+TEST_SAMPLES = 360
+"""The last 360: the data set lists its writers one after another, so most test digits are by unseen hands."""
+
+SIZE, BOX = 28, 20
+
+
+def digits() -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8]]:
+    """Give all images, (1797, 28, 28) uint8, and labels, (1797,) uint8, in scikit-learn's order."""
+    from sklearn.datasets import load_digits
+
+    bunch: Any = load_digits()
+    images = np.stack([as_mnist(image * (255 / 16)) for image in bunch.images])
+    return images, bunch.target.astype(np.uint8)
+
+
+def as_mnist(image: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
+    """Scale the ink of one image, values 0 to 255, into the 20×20 box and centre it by mass in 28×28."""
+    from PIL import Image
+
+    rows, columns = np.nonzero(image.any(axis=1))[0], np.nonzero(image.any(axis=0))[0]
+    ink = image[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+    scale = BOX / max(ink.shape)
+    height, width = (max(1, round(length * scale)) for length in ink.shape)
+    picture = Image.fromarray(ink.astype(np.float32)).resize((width, height), Image.Resampling.BICUBIC)
+    pixels = np.clip(np.asarray(picture), 0, 255)
+    placed = np.zeros((SIZE, SIZE), np.uint8)
+    top, left = (_start(pixels, axis) for axis in (0, 1))
+    placed[top : top + height, left : left + width] = np.rint(pixels).astype(np.uint8)
+    return placed
+
+
+def _start(pixels: npt.NDArray[Any], axis: int) -> int:
+    """Where the box begins so that the centre of mass falls into the middle, without leaving the image."""
+    mass = pixels.sum(axis=1 - axis)
+    centre = float((mass * (np.arange(len(mass)) + 0.5)).sum() / mass.sum())
+    return int(np.clip(round(SIZE / 2 - centre), 0, SIZE - len(mass)))
+
+
+def write_sample(folder: str | Path) -> Path:
+    """Write the four IDX files into a folder, and give the folder."""
+    images, labels = digits()
+    first_test = len(images) - TEST_SAMPLES
+    for split, rows in (("train", slice(0, first_test)), ("test", slice(first_test, None))):
+        for role, array, kind in (("images", images, "idx3-ubyte"), ("labels", labels, "idx1-ubyte")):
+            with storage.new_file(Path(folder) / f"{NAME}-{split}-{role}-{kind}") as draft:
+                idx.write(draft, array[rows])
+    return Path(folder)

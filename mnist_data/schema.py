@@ -1,0 +1,239 @@
+"""The Parquet schema: how images become columns, and what each file says of itself.
+
+A sample is a row: `id`, `label`, `image` and what else is known of it; its `split` stands in the folder's name
+(Hive layout). The image column is fixed-size binary unless another layout is asked for: it reads about eight
+times faster than a list column.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from mnist_data import __version__
+from mnist_data.batch import Batch
+from mnist_data.errors import NoDataset, WrongUse
+
+KEY = b"mnist_data"
+ATTRS_KEY = b"PANDAS_ATTRS"
+FORMAT = 1
+
+
+@dataclass(frozen=True)
+class Source:
+    """One IDX file that a dataset was made from, described well enough to be written again byte for byte."""
+
+    name: str
+    split: str
+    role: str
+    sha256: str  # of the decoded bytes
+    dtype: str  # as IDX stores it, ">i4"
+    shape: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One step that a dataset went through: the stage, its parameters, its input, and who ran it."""
+
+    stage: str
+    parameters: Mapping[str, Any]
+    version: str = __version__
+    input: str = ""  # content hash of the dataset that was read; empty for a conversion
+
+
+@dataclass(frozen=True)
+class Metadata:
+    """What a dataset says of itself, in every one of its files.
+
+    shape, dtype: of one image. classes: their names, by label. note: what a reader must know before all else.
+    """
+
+    dataset: str
+    shape: tuple[int, ...]
+    dtype: str
+    layout: str = "binary"
+    title: str = ""
+    classes: tuple[str, ...] = ()
+    licence: str = ""
+    citation: str = ""
+    note: str = ""
+    sources: tuple[Source, ...] = ()
+    stages: tuple[Stage, ...] = ()
+    format: int = FORMAT
+
+    @property
+    def image_bytes(self) -> int:
+        """Bytes in one image."""
+        return math.prod(self.shape) * np.dtype(self.dtype).itemsize
+
+    def to_json(self) -> str:
+        """Give the JSON that stands in the schema metadata."""
+        return json.dumps(asdict(self), ensure_ascii=False, sort_keys=True)
+
+    @staticmethod
+    def from_json(text: str | bytes) -> Metadata:
+        """Read it back; equal to what `to_json` was called on."""
+        values = json.loads(text)
+        sources = tuple(Source(**{**source, "shape": tuple(source["shape"])}) for source in values.pop("sources"))
+        stages = tuple(Stage(**stage) for stage in values.pop("stages"))
+        values["shape"], values["classes"] = tuple(values["shape"]), tuple(values["classes"])
+        return Metadata(sources=sources, stages=stages, **values)
+
+    def after(self, stage: Stage, **changes: Any) -> Metadata:
+        """Give the metadata of this dataset once another stage has gone over it."""
+        return replace(self, stages=(*self.stages, stage), **changes)
+
+    def class_name(self, label: int) -> str:
+        """Name a class; the number itself where no name is known."""
+        return self.classes[label] if 0 <= label < len(self.classes) else str(label)
+
+
+def metadata_of(schema: pa.Schema, path: str) -> Metadata:
+    """Read our metadata from an Arrow schema. Raises NoDataset for a Parquet file of another make."""
+    stored = (schema.metadata or {}).get(KEY)
+    if stored is None:
+        raise NoDataset(
+            path, "a Parquet file without our metadata", "a dataset written by mnist-data", "Convert its IDX files first."
+        )
+    return Metadata.from_json(stored)
+
+
+def key_values(metadata: Metadata) -> dict[bytes, bytes]:
+    """Give the schema metadata: our JSON, the attributes pandas shows, and Hugging Face's for the PNG layout."""
+    attrs = {
+        "dataset": metadata.dataset,
+        "image_shape": metadata.shape,
+        "image_dtype": metadata.dtype,
+        "classes": metadata.classes,
+    }
+    values = {KEY: metadata.to_json().encode(), ATTRS_KEY: json.dumps(attrs, ensure_ascii=False).encode()}
+    if metadata.layout == "png":
+        names = list(metadata.classes)
+        label = {"names": names, "_type": "ClassLabel"} if names else {"dtype": "int64", "_type": "Value"}
+        features = {"id": {"dtype": "int64", "_type": "Value"}, "label": label, "image": {"_type": "Image"}}
+        values[b"huggingface"] = json.dumps({"info": {"features": features}}).encode()
+    return values
+
+
+def arrow_schema(metadata: Metadata, columns: Mapping[str, npt.NDArray[Any]] | None = None) -> pa.Schema:
+    """Give the Arrow schema of a dataset's files; `columns` are the batch's own, by name.
+
+    Raises WrongUse for images that the layout cannot hold.
+    """
+    png = metadata.layout == "png"
+    fields = [
+        pa.field("id", pa.int64(), nullable=png),  # Hugging Face takes a feature only where the field is nullable
+        pa.field("label", pa.int64(), nullable=png),
+        *_image_fields(metadata),
+        *(pa.field(name, pa.from_numpy_dtype(values.dtype), nullable=False) for name, values in (columns or {}).items()),
+    ]
+    return pa.schema(fields, key_values(metadata))
+
+
+def _image_fields(metadata: Metadata) -> list[pa.Field]:
+    size = math.prod(metadata.shape)
+    if not 0 < metadata.image_bytes < 2**31:
+        raise WrongUse(f"Images of shape {metadata.shape} hold {metadata.image_bytes:,} bytes; 1 to 2,147,483,647 can be stored.")
+    value = pa.from_numpy_dtype(np.dtype(metadata.dtype))
+    if metadata.layout == "binary":
+        return [pa.field("image", pa.binary(metadata.image_bytes), nullable=False)]
+    if metadata.layout == "list":
+        return [pa.field("image", pa.list_(pa.field("element", value, nullable=False), size), nullable=False)]
+    if metadata.layout == "pixels":
+        return [pa.field(f"pixel{index}", value, nullable=False) for index in range(size)]
+    if metadata.dtype != "uint8" or not (len(metadata.shape) == 2 or metadata.shape[2:] in ((1,), (3,), (4,))):
+        raise WrongUse(
+            f"The layout 'png' holds uint8 images of 1, 3 or 4 channels, not {metadata.dtype} of shape {metadata.shape}; "
+            "choose binary, list or pixels."
+        )
+    return [pa.field("image", pa.struct([pa.field("bytes", pa.binary()), pa.field("path", pa.string())]))]
+
+
+def encode(batch: Batch, schema: pa.Schema, layout: str) -> pa.Table:
+    """Make a table of a batch. The pixels of the binary layout are shared with the batch, not copied."""
+    arrays = [pa.array(batch.ids), pa.array(batch.labels), *_encode_images(batch.images, schema, layout)]
+    arrays += [pa.array(values) for values in batch.columns.values()]
+    return pa.Table.from_arrays(arrays, schema=schema)
+
+
+def _encode_images(images: npt.NDArray[Any], schema: pa.Schema, layout: str) -> list[pa.Array]:
+    little = np.ascontiguousarray(images, images.dtype.newbyteorder("<"))
+    flat = little.reshape(len(images), -1)
+    if layout == "binary":
+        kind = schema.field("image").type
+        return [pa.FixedSizeBinaryArray.from_buffers(kind, len(images), [None, pa.py_buffer(little)])]
+    if layout == "list":
+        return [pa.FixedSizeListArray.from_arrays(pa.array(flat.reshape(-1)), type=schema.field("image").type)]
+    if layout == "pixels":
+        return [pa.array(np.ascontiguousarray(flat[:, index])) for index in range(flat.shape[1])]
+    pictures = [{"bytes": _png(image), "path": None} for image in little]
+    return [pa.array(pictures, type=schema.field("image").type)]
+
+
+def _png(image: npt.NDArray[np.uint8]) -> bytes:
+    from PIL import Image
+
+    file = io.BytesIO()
+    Image.fromarray(image[..., 0] if image.shape[2:] == (1,) else image).save(file, "PNG")
+    return file.getvalue()
+
+
+def decode(table: pa.Table, metadata: Metadata) -> Batch:
+    """Make a batch of a table with our columns; the inverse of `encode`. The images are read-only."""
+    images = decode_images(table, metadata)
+    known = {"id", "label", "image", "split"}
+    columns = {
+        name: table[name].to_numpy() for name in table.column_names if name not in known and not _is_pixel(name, metadata)
+    }
+    return Batch(table["id"].to_numpy(), table["label"].to_numpy(), images, columns)
+
+
+def _is_pixel(name: str, metadata: Metadata) -> bool:
+    return metadata.layout == "pixels" and name.startswith("pixel") and name[5:].isdigit()
+
+
+def decode_images(table: pa.Table, metadata: Metadata) -> npt.NDArray[Any]:
+    """Give the images of a table as (n, *shape), without a copy where they lie in one piece."""
+    dtype = np.dtype(metadata.dtype).newbyteorder("<")
+    shape = (table.num_rows, *metadata.shape)
+    if metadata.layout == "pixels":
+        names = [f"pixel{index}" for index in range(math.prod(metadata.shape))]
+        return np.stack([table[name].to_numpy() for name in names], axis=1).reshape(shape)
+    if metadata.layout == "png":
+        return _decode_png(table["image"], shape)
+    column = table["image"]
+    chunk = column.chunk(0) if column.num_chunks == 1 else _joined(column)
+    if metadata.layout == "list":
+        return np.asarray(chunk.flatten().to_numpy(zero_copy_only=False)).reshape(shape)
+    return fixed_size_pixels(chunk, dtype).reshape(shape)
+
+
+def fixed_size_pixels(chunk: pa.FixedSizeBinaryArray, dtype: np.dtype[Any]) -> npt.NDArray[Any]:
+    """View the pixels of a fixed-size binary array, flat and without a copy."""
+    width = chunk.type.byte_width
+    buffer = chunk.buffers()[1]
+    if buffer is None:
+        return np.empty(0, dtype)
+    return np.frombuffer(buffer, dtype, count=len(chunk) * width // dtype.itemsize, offset=chunk.offset * width)
+
+
+def _joined(column: pa.ChunkedArray) -> pa.Array:
+    joined = column.combine_chunks()
+    return joined if isinstance(joined, pa.Array) else pa.concat_arrays(joined.chunks)
+
+
+def _decode_png(column: pa.ChunkedArray, shape: tuple[int, ...]) -> npt.NDArray[np.uint8]:
+    from PIL import Image
+
+    images = np.empty(shape, np.uint8)
+    for row, picture in enumerate(column.to_pylist()):
+        images[row] = np.asarray(Image.open(io.BytesIO(picture["bytes"]))).reshape(shape[1:])
+    return images

@@ -1,0 +1,134 @@
+"""Files and folders, on a local disk or behind an fsspec URL. Every file appears whole or not at all.
+
+Locally a file is written beside its place, flushed to the disk and moved there. On an object store it is
+written to a local temporary file and sent by one call, so that an exception on the way publishes nothing.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+
+def is_remote(location: str | Path) -> bool:
+    """Say whether a location is an fsspec URL (s3://…, memory://…) rather than a local path."""
+    return "://" in str(location)
+
+
+def filesystem(location: str | Path) -> tuple[Any, str]:
+    """Give the fsspec filesystem of a URL or path, and the path on it."""
+    import fsspec
+
+    fs, path = fsspec.core.url_to_fs(str(location))
+    return fs, path
+
+
+def beside(location: str | Path, suffix: str, hidden: bool = False) -> str:
+    """Name a sibling of a file or folder: beside("data/mnist", ".manifest.json").
+
+    >>> beside("data/mnist/", ".draft", hidden=True)
+    'data/.mnist.draft'
+    """
+    parent, _, name = str(location).rstrip("/").rpartition("/")
+    return (f"{parent}/" if parent or str(location).startswith("/") else "") + ("." if hidden else "") + name + suffix
+
+
+def exists(location: str | Path) -> bool:
+    """Say whether a file or a non-empty folder is there."""
+    if is_remote(location):
+        fs, path = filesystem(location)
+        return bool(fs.exists(path))
+    return Path(location).exists()
+
+
+def remove(location: str | Path) -> None:
+    """Remove a file or a folder with all in it; one that is not there is no error."""
+    if is_remote(location):
+        fs, path = filesystem(location)
+        if fs.exists(path):
+            fs.rm(path, recursive=True)
+        return
+    path = Path(location)
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
+
+
+@contextmanager
+def new_file(location: str | Path) -> Iterator[Path]:
+    """Give a temporary local path to write to; what was written becomes `location` when the block ends well.
+
+    After an exception `location` is as it was, and the temporary file is gone.
+    """
+    if is_remote(location):
+        with tempfile.TemporaryDirectory() as folder:
+            draft = Path(folder) / "draft"
+            yield draft
+            fs, path = filesystem(location)
+            fs.pipe_file(path, draft.read_bytes())
+        return
+    target = Path(location)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    draft = target.with_name(f".{target.name}.{os.getpid()}.tmp")
+    try:
+        yield draft
+        sync(draft)
+        draft.replace(target)
+    finally:
+        draft.unlink(missing_ok=True)
+    sync(target.parent)
+
+
+def write_text(location: str | Path, text: str) -> None:
+    """Write a whole text file in UTF-8."""
+    with new_file(location) as draft:
+        draft.write_text(text, encoding="utf-8")
+
+
+def read_text(location: str | Path) -> str | None:
+    """Read a text file in UTF-8; None where there is none."""
+    if is_remote(location):
+        fs, path = filesystem(location)
+        return fs.cat_file(path).decode() if fs.exists(path) else None
+    path = Path(location)
+    return path.read_text(encoding="utf-8") if path.is_file() else None
+
+
+def sync(path: Path) -> None:
+    """Flush a file or folder to the disk, so that a move that follows cannot outrun its content."""
+    if path.is_dir() and os.name == "nt":
+        return  # Windows has no handles on folders
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def replace_folder(draft: Path, target: Path) -> None:
+    """Put a finished folder in the place of another: a reader sees the old one, none for a moment, or the new one."""
+    old = Path(beside(target, ".old", hidden=True))
+    remove(old)
+    if target.exists():
+        target.rename(old)
+    try:
+        draft.rename(target)
+    except OSError:
+        if old.exists():
+            old.rename(target)
+        raise
+    sync(target.parent)
+    remove(old)
+
+
+def sha256_of(path: Path) -> str:
+    """Hash a local file, in hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,0 +1,376 @@
+"""A dataset: a folder of Parquet files, one subfolder a split, and a manifest beside it.
+
+The one place that reads datasets and the one that writes them. A dataset is written as a draft in a hidden
+folder beside its place; finished parts of an interrupted draft are kept by the next attempt at the same plan.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from mnist_data import storage
+from mnist_data.batch import Batch
+from mnist_data.errors import DamagedArchive, MnistDataError, NoDataset, OutputExists, WrongUse
+from mnist_data.schema import Metadata, arrow_schema, decode, encode, key_values, metadata_of
+
+MANIFEST = ".manifest.json"
+
+
+@dataclass(frozen=True)
+class Part:
+    """One Parquet file of a dataset. path: below the dataset's folder, as in split=train/part-00000.parquet."""
+
+    path: str
+    split: str
+    rows: int
+    bytes: int
+    sha256: str
+
+
+@dataclass(frozen=True)
+class Partition:
+    """Some row groups of one file: what one task reads."""
+
+    path: str
+    split: str
+    groups: tuple[int, ...]
+    rows: int
+    first_row: int  # counted over the whole split
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """A dataset that can be read.
+
+    location: local folder or fsspec URL. splits: name -> rows, train and test first.
+    content: hash of all its files, which changes when any byte of them does.
+    """
+
+    location: str
+    metadata: Metadata
+    splits: Mapping[str, int]
+    content: str
+    files: tuple[tuple[str, str], ...]  # (split, path)
+
+    def __len__(self) -> int:
+        return sum(self.splits.values())
+
+    @property
+    def training_split(self) -> str:
+        """The split that statistics and training may look at: "train", or the only one there is."""
+        if "train" in self.splits or len(self.splits) == 1:
+            return "train" if "train" in self.splits else next(iter(self.splits))
+        raise WrongUse(f"{self.location} has no split 'train' among {', '.join(self.splits)}.")
+
+    def partitions(self, rows: int, splits: Sequence[str] | None = None) -> list[Partition]:
+        """Cut the dataset into tasks of about `rows` rows, along its row groups, in the order of its samples."""
+        chosen = tuple(self.splits) if splits is None else splits
+        partitions: list[Partition] = []
+        for split in chosen:
+            first = 0
+            for path in (path for name, path in self.files if name == split):
+                for groups, count in _runs(_row_groups(path), rows):
+                    partitions.append(Partition(path, split, groups, count, first))
+                    first += count
+        return partitions
+
+
+def _row_groups(path: str) -> list[int]:
+    with open_parquet(path) as file:
+        return [file.metadata.row_group(index).num_rows for index in range(file.metadata.num_row_groups)]
+
+
+def _runs(sizes: Sequence[int], rows: int) -> Iterator[tuple[tuple[int, ...], int]]:
+    run: list[int] = []
+    count = 0
+    for group, size in enumerate(sizes):
+        if run and count + size > rows:
+            yield tuple(run), count
+            run, count = [], 0
+        run.append(group)
+        count += size
+    if run:
+        yield tuple(run), count
+
+
+@contextmanager
+def open_parquet(location: str | Path) -> Iterator[pq.ParquetFile]:
+    """Open one Parquet file with its page checksums verified. Raises DamagedArchive where it is broken."""
+    try:
+        if storage.is_remote(location):
+            fs, path = storage.filesystem(location)
+            with fs.open(path, "rb") as stream, pq.ParquetFile(stream, page_checksum_verification=True) as file:
+                yield file
+        else:
+            with pq.ParquetFile(str(location), page_checksum_verification=True) as file:
+                yield file
+    except (pa.ArrowException, OSError) as cause:
+        raise DamagedArchive(
+            str(location), f"it cannot be read ({_first_line(cause)})", "a whole Parquet file", "Write it again."
+        ) from cause
+
+
+def _first_line(error: BaseException) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0].rstrip(".")
+
+
+def open_dataset(location: str | Path) -> Dataset:
+    """Open a dataset folder, or a single Parquet file of ours.
+
+    Raises NoDataset where there is none, or where an unfinished one lies on an object store.
+    """
+    name = str(location).rstrip("/")
+    files = _files(name)
+    if not files:
+        raise NoDataset(
+            name,
+            "no Parquet files lie in it" if storage.exists(name) else "there is no such folder",
+            "a dataset written by mnist-data",
+            "Make one with: mnist-data convert SOURCE OUT",
+        )
+    splits: dict[str, int] = {}
+    with open_parquet(files[0][1]) as first:
+        metadata = metadata_of(first.schema_arrow, files[0][1])
+    for split, path in files:
+        with open_parquet(path) as file:
+            splits[split] = splits.get(split, 0) + file.metadata.num_rows
+    return Dataset(name, metadata, splits, _content(name, files), tuple(files))
+
+
+def _files(name: str) -> list[tuple[str, str]]:
+    """List (split, path), splits in the order train, test, others."""
+    if storage.is_remote(name):
+        fs, path = storage.filesystem(name)
+        protocol = name.split("://")[0]
+        found = [f"{protocol}://{file}" for file in fs.glob(f"{path}/split=*/*.parquet")]
+    elif Path(name).is_file():
+        found = [name]
+    else:
+        found = [str(path) for path in Path(name).glob("split=*/*.parquet")]
+    files = [(_split_of(path), path) for path in found]
+    order = {"train": 0, "test": 1}
+    return sorted(files, key=lambda file: (order.get(file[0], 2), *file))
+
+
+def _split_of(path: str) -> str:
+    folder = path.rsplit("/", 2)[-2] if "/" in path else ""
+    return folder.removeprefix("split=") if folder.startswith("split=") else "train"
+
+
+def _content(name: str, files: Sequence[tuple[str, str]]) -> str:
+    """Hash the files by the hashes in the manifest, where it describes just these, else by reading them."""
+    manifest = read_manifest(name)
+    if manifest is not None and manifest_holds(name, manifest):
+        return str(manifest["content"])
+    if storage.is_remote(name):
+        raise NoDataset(name, "its manifest is missing or does not fit its files", "a finished dataset", "Write it again.")
+    return content_hash((_below(name, path), storage.sha256_of(Path(path))) for _, path in files)
+
+
+def _below(name: str, path: str) -> str:
+    return path.removeprefix(name).lstrip("/") or path.rsplit("/", 1)[-1]
+
+
+def content_hash(files: Iterator[tuple[str, str]] | Sequence[tuple[str, str]]) -> str:
+    """Hash (path, SHA-256) pairs into one content hash; their order does not matter."""
+    return hashlib.sha256(json.dumps(sorted(files)).encode()).hexdigest()
+
+
+def read_manifest(location: str | Path) -> dict[str, Any] | None:
+    """Read the manifest beside a dataset; None where there is none."""
+    text = storage.read_text(storage.beside(location, MANIFEST))
+    return json.loads(text) if text else None
+
+
+def manifest_holds(location: str | Path, manifest: Mapping[str, Any]) -> bool:
+    """Say whether the files of a dataset are those of its manifest, by their names and sizes."""
+    name = str(location).rstrip("/")
+    expected = {part["path"]: part["bytes"] for part in manifest["parts"]}
+    return expected == {_below(name, path): _size(path) for _, path in _files(name)}
+
+
+def _size(path: str) -> int:
+    if storage.is_remote(path):
+        fs, inner = storage.filesystem(path)
+        return int(fs.size(inner))
+    return Path(path).stat().st_size
+
+
+def read_partition(partition: Partition) -> Batch:
+    """Read one partition into a batch."""
+    with open_parquet(partition.path) as file:
+        metadata = metadata_of(file.schema_arrow, partition.path)
+        return decode(file.read_row_groups(list(partition.groups), use_threads=False), metadata)
+
+
+def read_batches(dataset: Dataset, split: str, rows: int = 10_000) -> Iterator[Batch]:
+    """Read a split in order, batch by batch."""
+    for partition in dataset.partitions(rows, [split]):
+        yield read_partition(partition)
+
+
+class PartWriter:
+    """Writes one Parquet file of a dataset, a row group a batch.
+
+    `close` takes the metadata, because what stands in it (the hash of a stream) may be known only at the end.
+    """
+
+    def __init__(self, location: str, split: str, index: int, metadata: Metadata, compression: str = "zstd") -> None:
+        self._path = f"split={split}/part-{index:05d}.parquet"
+        self._split, self._layout, self._compression = split, metadata.layout, compression
+        self._metadata = metadata
+        self._file = storage.new_file(f"{location}/{self._path}")
+        self._draft = self._file.__enter__()
+        self._writer: pq.ParquetWriter | None = None
+        self._rows = 0
+
+    def write(self, batch: Batch) -> None:
+        """Append a batch as one row group."""
+        if self._writer is None:
+            self._schema = arrow_schema(self._metadata, batch.columns)
+            self._writer = self._open(self._schema)
+        self._writer.write_table(encode(batch, self._schema, self._layout), row_group_size=max(1, len(batch)))
+        self._rows += len(batch)
+
+    def _open(self, schema: pa.Schema) -> pq.ParquetWriter:
+        small = [name for name in schema.names if name != "image" and not name.startswith("pixel")]
+        return pq.ParquetWriter(
+            self._draft,
+            schema.remove_metadata(),
+            compression=self._compression,
+            compression_level=1 if self._compression == "zstd" else None,
+            # A dictionary is what makes list and pixel columns small; on whole images it finds nothing.
+            use_dictionary=small if self._layout in ("binary", "png") else True,
+            write_statistics=small,
+            write_page_checksum=True,
+            store_schema=False,
+        )
+
+    def close(self, metadata: Metadata) -> Part:
+        """Finish the file and move it to its place. Gives what the manifest records of it."""
+        if self._writer is None:
+            raise AssertionError("a part holds at least one batch, if an empty one")
+        values = key_values(metadata)
+        # The footer takes the Arrow schema here and not when the writer opens: only now is its metadata complete.
+        schema = base64.b64encode(self._schema.with_metadata(values).serialize().to_pybytes())
+        self._writer.add_key_value_metadata({**values, b"ARROW:schema": schema})
+        self._writer.close()
+        digest, size = storage.sha256_of(self._draft), self._draft.stat().st_size
+        self._file.__exit__(None, None, None)
+        return Part(self._path, self._split, self._rows, size, digest)
+
+    def abandon(self, error: BaseException) -> None:
+        """Throw away what was written."""
+        if self._writer is not None:
+            self._writer.close()
+        try:
+            self._file.__exit__(type(error), error, error.__traceback__)
+        except type(error):
+            return
+
+
+def write_part(location: str, split: str, index: int, batch: Batch, metadata: Metadata, compression: str) -> Part:
+    """Write one batch as one file of a dataset."""
+    writer = PartWriter(location, split, index, metadata, compression)
+    try:
+        writer.write(batch)
+        return writer.close(metadata)
+    except BaseException as error:
+        writer.abandon(error)
+        raise
+
+
+def fingerprint(plan: Mapping[str, Any]) -> str:
+    """Hash what determines an output: its input, its parameters, the version, how it is cut into parts."""
+    return hashlib.sha256(json.dumps(plan, sort_keys=True, default=str).encode()).hexdigest()
+
+
+def is_current(location: str | Path, plan: Mapping[str, Any]) -> bool:
+    """Say whether a dataset is there, whole, and made by just this plan."""
+    manifest = read_manifest(location)
+    return manifest is not None and manifest["plan"] == fingerprint(plan) and manifest_holds(location, manifest)
+
+
+class Draft:
+    """A dataset being written. Parts go to `location`; `commit` puts them in the dataset's place.
+
+    Left by an error of ours, the draft is removed; left by an interruption, it stays for the next attempt.
+    """
+
+    def __init__(self, target: str | Path, plan: Mapping[str, Any], overwrite: bool = False) -> None:
+        self.target = str(target).rstrip("/")
+        if not overwrite and storage.exists(self.target):
+            raise OutputExists(self.target)
+        self._plan = fingerprint(plan)
+        self._remote = storage.is_remote(self.target)
+        # An object store has no rename: parts go to their place at once, and the manifest, last, makes them count.
+        self._folder = Path(storage.beside(self.target, ".draft", hidden=True))
+        self.location = self.target if self._remote else str(self._folder / "data")
+        self._lock: Any = None
+
+    def __enter__(self) -> Draft:
+        if self._remote:
+            storage.remove(storage.beside(self.target, MANIFEST))
+            storage.remove(self.target)
+            return self
+        from filelock import FileLock, Timeout
+
+        self._folder.mkdir(parents=True, exist_ok=True)
+        self._lock = FileLock(self._folder / "lock")
+        try:
+            self._lock.acquire(timeout=0)
+        except Timeout:
+            raise WrongUse(f"{self.target}: another process is writing it; wait for that one to end.") from None
+        recorded = storage.read_text(self._folder / "plan")
+        if recorded != self._plan:
+            storage.remove(self.location)
+            storage.write_text(self._folder / "plan", self._plan)
+        return self
+
+    def finished(self, split: str, index: int) -> Part | None:
+        """Give a part that an interrupted attempt at the same plan has left whole; None where there is none."""
+        path = f"split={split}/part-{index:05d}.parquet"
+        file = Path(self.location) / path
+        if self._remote or not file.exists():
+            return None
+        with open_parquet(file) as parquet:
+            rows = parquet.metadata.num_rows
+        return Part(path, split, rows, file.stat().st_size, storage.sha256_of(file))
+
+    def commit(self, parts: Sequence[Part], metadata: Metadata) -> Dataset:
+        """Put the draft in the dataset's place and write the manifest beside it."""
+        manifest = {
+            "format": metadata.format,
+            "plan": self._plan,
+            "content": content_hash([(part.path, part.sha256) for part in parts]),
+            "rows": sum(part.rows for part in parts),
+            "parts": [asdict(part) for part in parts],
+            "metadata": json.loads(metadata.to_json()),
+        }
+        if not self._remote:
+            storage.remove(storage.beside(self.target, MANIFEST))
+            storage.replace_folder(Path(self.location), Path(self.target))
+        storage.write_text(storage.beside(self.target, MANIFEST), json.dumps(manifest, indent=1))
+        return open_dataset(self.target)
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._remote:
+            if isinstance(error, MnistDataError):
+                storage.remove(self.target)
+            return
+        self._lock.release()
+        if error is None or isinstance(error, MnistDataError):
+            storage.remove(self._folder)

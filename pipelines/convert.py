@@ -1,0 +1,267 @@
+"""IDX → Parquet, as a stream: one task a split, memory bounded by a few batches."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+
+from mnist_data import __version__
+from mnist_data.batch import Batch
+from mnist_data.catalog import CATALOG, Known, by_content, by_name
+from mnist_data.errors import WrongUse
+from mnist_data.idx import Header, Reader, open_idx
+from mnist_data.pairing import Pair, check_pair
+from mnist_data.schema import Metadata, Source, Stage, arrow_schema
+from mnist_data.store import Dataset, Draft, Part, PartWriter
+from pipelines.engine import Engine, Report, Serial, run_tasks, silent
+from pipelines.parameters import Convert
+
+Item = TypeVar("Item")
+
+GROUPS_IN_A_PART = 100
+"""Row groups in one file: MNIST's training split is one file, two million images are two."""
+
+QMNIST_COLUMNS = (
+    "hsf_series", "writer_id", "digit_index", "class_code", "global_index", "duplicate", "unused",
+)  # fmt: skip
+"""The columns of QMNIST's label tables after the label itself (Yadav and Bottou 2019, README)."""
+
+
+@dataclass(frozen=True)
+class Conversion:
+    """The outcome: the dataset, and what its reader should be warned of."""
+
+    dataset: Dataset
+    warnings: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class _Task:
+    """One split to convert. first_id: the id of its first sample."""
+
+    pair: Pair
+    headers: tuple[Header, Header]
+    first_id: int
+    location: str
+    metadata: Metadata
+    params: Convert
+
+
+@dataclass(frozen=True)
+class _Converted:
+    """What a task gives back: the files it wrote, their sources, and how often each label occurs."""
+
+    parts: tuple[Part, ...]
+    sources: tuple[Source, Source]
+    labels: Mapping[int, int]
+
+
+def convert(
+    pairs: Sequence[Pair],
+    target: str | Path,
+    params: Convert | None = None,
+    *,
+    dataset: str | None = None,
+    engine: Engine | None = None,
+    overwrite: bool = False,
+    report: Report = silent,
+) -> Conversion:
+    """Convert pairs of IDX files into one dataset, a split a pair.
+
+    dataset: the name of a known one, or any other name; None finds it by content and by the files' names.
+    Raises an UnreadableInput that names the file where one is damaged or does not fit; nothing is written then.
+    """
+    params = params or Convert()
+    headers = [check_pair(pair) for pair in pairs]
+    known = _known_before(pairs, dataset)
+    params = _as_known(params, known)
+    metadata = _metadata(pairs, headers, params, known, dataset)
+    arrow_schema(metadata)  # refuses what the layout cannot hold before anything is read
+    plan = conversion_plan(pairs, params, dataset)
+    with Draft(target, plan, overwrite) as draft:
+        firsts = np.cumsum([0, *(header.items for header, _ in headers)]).tolist()
+        tasks = [
+            _Task(pair, header, first, draft.location, metadata, params)
+            for pair, header, first in zip(pairs, headers, firsts, strict=False)
+        ]
+        converted = run_tasks(
+            engine or Serial(), _convert_split, tasks, "convert", lambda task: task.headers[0].items, report
+        )
+        # The files carry what the streams' hashes told; the manifest takes it from them.
+        sources = tuple(source for outcome in converted for source in outcome.sources)
+        written = draft.commit([part for outcome in converted for part in outcome.parts], replace(metadata, sources=sources))
+    return Conversion(written, tuple(_warnings(pairs, converted, written.metadata)))
+
+
+def conversion_plan(pairs: Sequence[Pair], params: Convert, dataset: str | None) -> dict[str, Any]:
+    """Describe a conversion: the files by name, size and time, and the parameters."""
+    files = [path for pair in pairs for path in (pair.images, pair.labels)]
+    stats = [Path(path).stat() if "://" not in path else None for path in files]
+    return {
+        "stage": "convert",
+        "pairs": [asdict(pair) for pair in pairs],
+        "files": [(stat.st_size, stat.st_mtime_ns) if stat else None for stat in stats],
+        "parameters": asdict(params),
+        "dataset": dataset,
+        "version": __version__,
+    }
+
+
+def _known_before(pairs: Sequence[Pair], dataset: str | None) -> Known | None:
+    """Find the dataset by its given name, the label files' content, or the names of the files, in this order."""
+    if dataset is not None:
+        return by_name(dataset)
+    for pair in pairs:
+        with open_idx(pair.labels) as reader:
+            for _ in reader.batches(1 << 16):
+                continue
+            found = by_content(reader.sha256)
+        if found and found[0].contents:
+            return found[0]
+    return by_name(pairs[0].dataset)
+
+
+def _as_known(params: Convert, known: Known | None) -> Convert:
+    """Fill in what the user left to our knowledge of the dataset."""
+    transpose = params.transpose if params.transpose is not None else bool(known and known.transposed)
+    first_label = params.first_label if params.first_label is not None else (known.first_label if known else 0)
+    return replace(params, transpose=transpose, first_label=first_label)
+
+
+def _metadata(
+    pairs: Sequence[Pair],
+    headers: Sequence[tuple[Header, Header]],
+    params: Convert,
+    known: Known | None,
+    dataset: str | None,
+) -> Metadata:
+    shapes = {(images.item_shape, images.dtype) for images, _ in headers}
+    if len(shapes) != 1:
+        listed = "; ".join(f"{pair.split} {header.item_shape}" for pair, (header, _) in zip(pairs, headers, strict=True))
+        raise WrongUse(f"The splits have images of different shapes or types ({listed}); convert them one by one.")
+    shape, dtype = shapes.pop()
+    if params.transpose:
+        shape = _transposed(shape)
+    return Metadata(
+        dataset=known.name if known else (dataset or pairs[0].dataset or Path(pairs[0].images).parent.name or "dataset"),
+        title=known.title if known else "",
+        shape=shape,
+        dtype=dtype.newbyteorder("=").name,
+        layout=params.layout,
+        classes=known.classes if known else (),
+        licence=known.licence if known else "",
+        citation=known.citation if known else "",
+        note=known.note if known else "",
+        stages=(Stage("convert", asdict(params)),),
+    )
+
+
+def _transposed(shape: tuple[int, ...]) -> tuple[int, ...]:
+    if len(shape) < 2:
+        raise WrongUse(f"Items of shape {shape} have no rows and columns to exchange (--transpose).")
+    return (shape[1], shape[0], *shape[2:])
+
+
+def _convert_split(task: _Task) -> _Converted:
+    """Stream one pair of files into Parquet files; all are finished together, once both hashes are known."""
+    writers: list[PartWriter] = []
+    counts: dict[int, int] = {}
+    try:
+        with open_idx(task.pair.images) as images, open_idx(task.pair.labels) as labels:
+            for number, batch in enumerate(_batches(task, images, labels)):
+                if number % GROUPS_IN_A_PART == 0:
+                    writers.append(
+                        PartWriter(task.location, task.pair.split, len(writers), task.metadata, task.params.compression)
+                    )
+                writers[-1].write(batch)
+                _count(batch.labels, counts)
+            sources = tuple(
+                Source(Path(reader.path).name, task.pair.split, role, reader.sha256, reader.header.dtype.str, reader.header.shape)
+                for role, reader in (("images", images), ("labels", labels))
+            )
+        metadata = replace(task.metadata, sources=sources)
+        return _Converted(tuple(writer.close(metadata) for writer in writers), sources, counts)  # type: ignore[arg-type]
+    except BaseException as error:
+        for writer in writers:
+            writer.abandon(error)
+        raise
+
+
+def _count(labels: npt.NDArray[np.int64], counts: dict[int, int]) -> None:
+    for label, count in zip(*np.unique(labels, return_counts=True), strict=True):
+        counts[int(label)] = counts.get(int(label), 0) + int(count)
+
+
+def _batches(task: _Task, images: Reader, labels: Reader) -> Iterator[Batch]:
+    """Pair the two streams batch by batch; an empty pair gives one empty batch, so that its file has a schema."""
+    rows, first = task.params.row_group_rows, task.first_id
+    size = max(1, min(rows, (1 << 26) // max(1, images.header.item_bytes)))
+    streams = zip(_ahead(images.batches(size)), labels.batches(size), strict=True)
+    for pixels, table in streams:
+        yield _batch(pixels, table, first, task.params)
+        first += len(pixels)
+    if images.header.items == 0:
+        pixels = np.empty((0, *images.header.item_shape), images.header.dtype.newbyteorder("="))
+        yield _batch(pixels, np.empty((0, *labels.header.item_shape), np.int64), first, task.params)
+
+
+def _ahead(batches: Iterator[Item]) -> Iterator[Item]:
+    """Unpack the next batch in another thread while this one is written."""
+    end = object()
+    with ThreadPoolExecutor(1, "unpack") as pool:
+        upcoming = pool.submit(next, batches, end)
+        while (batch := upcoming.result()) is not end:
+            upcoming = pool.submit(next, batches, end)
+            yield batch  # type: ignore[misc]
+
+
+def _batch(pixels: npt.NDArray[Any], table: npt.NDArray[Any], first: int, params: Convert) -> Batch:
+    ids = np.arange(first, first + len(pixels), dtype=np.int64)
+    if params.transpose:
+        pixels = np.ascontiguousarray(pixels.swapaxes(1, 2))
+    columns = {}
+    labels = table
+    if table.ndim == 2:
+        known = QMNIST_COLUMNS if table.shape[1] == 1 + len(QMNIST_COLUMNS) else ()
+        names = known or tuple(f"label_{number}" for number in range(1, table.shape[1]))
+        labels = table[:, 0]
+        columns = {name: np.ascontiguousarray(table[:, number]) for number, name in enumerate(names, start=1)}
+    return Batch(ids, labels.astype(np.int64) - (params.first_label or 0), pixels, columns)
+
+
+def _warnings(pairs: Sequence[Pair], converted: Sequence[_Converted], metadata: Metadata) -> Iterator[str]:
+    """Say what a user should look at before using the data."""
+    classes = len(metadata.classes)
+    for pair, outcome in zip(pairs, converted, strict=True):
+        strange = unlikely_labels(outcome.labels, classes)
+        if strange:
+            listed = ", ".join(f"{label} ({count:,} times)" for label, count in list(strange.items())[:5])
+            yield f"{pair.labels}: labels outside the {classes or 'usual'} classes: {listed}; `mnist-data clean` removes them."
+        published = CATALOG[metadata.dataset].counts.get(pair.split) if metadata.dataset in CATALOG else None
+        rows = sum(part.rows for part in outcome.parts)
+        if published is not None and rows != published:
+            yield f"{pair.images}: holds {rows:,} images, {metadata.title} has {published:,} in its {pair.split} split."
+
+
+def unlikely_labels(counts: Mapping[int, int], classes: int = 0) -> dict[int, int]:
+    """Find labels that are no class: outside 0 … classes-1 where the number is known, else rare ones out on a limb.
+
+    Unknown classes are taken to reach as far as the labels that occur at least a hundredth as often as the
+    median one: one 200 among 60,000 digits is no class, a rare letter between two common ones is.
+
+    >>> unlikely_labels({0: 5923, 1: 6742, 2: 5958, 200: 1})
+    {200: 1}
+    """
+    if not counts:
+        return {}
+    low, high = 0, classes - 1
+    if not classes:
+        common = [label for label, count in counts.items() if count >= 0.01 * float(np.median(list(counts.values())))]
+        low, high = max(0, min(common)), max(common)
+    return {label: count for label, count in sorted(counts.items()) if not low <= label <= high}

@@ -1,0 +1,170 @@
+"""Where work runs: this thread, threads here, processes on loopback, or a Dask cluster that exists already.
+
+The only file that knows Dask. A task takes paths, row groups and parameters and gives a small record of what it
+wrote: image arrays never pass through a scheduler.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, Protocol, TypeVar
+
+from mnist_data.errors import WrongUse
+
+Task = TypeVar("Task")
+Result = TypeVar("Result")
+
+
+@dataclass(frozen=True)
+class Progress:
+    """One more task is done; rows: how many samples are done so far, of `total_rows`."""
+
+    stage: str
+    rows: int
+    total_rows: int
+
+
+Report = Callable[[Progress], None]
+
+
+def silent(_: Progress) -> None:
+    """Report nothing."""
+
+
+class Engine(Protocol):
+    """Runs a function over tasks, in any order, and gives the results in the order of the tasks."""
+
+    def map(
+        self, function: Callable[[Task], Result], tasks: Sequence[Task], done: Callable[[Task], None]
+    ) -> list[Result]:
+        """Run them all; `done` hears of each as it ends. The first error ends the whole."""
+        ...
+
+
+@dataclass(frozen=True)
+class Serial:
+    """One task after another in this thread: the definition of right."""
+
+    def map(
+        self, function: Callable[[Task], Result], tasks: Sequence[Task], done: Callable[[Task], None]
+    ) -> list[Result]:
+        """Run them all, in order."""
+        results = []
+        for task in tasks:
+            results.append(function(task))
+            done(task)
+        return results
+
+
+@dataclass(frozen=True)
+class Threads:
+    """Dask's threads in this process: no ports, no pickling. The kernels and Arrow release the GIL."""
+
+    count: int
+
+    def map(
+        self, function: Callable[[Task], Result], tasks: Sequence[Task], done: Callable[[Task], None]
+    ) -> list[Result]:
+        """Run them all."""
+        import dask
+
+        def run(task: Task) -> Result:
+            result = function(task)
+            done(task)
+            return result
+
+        # traverse=False: a task is data to Dask, not a place to look for further graphs.
+        calls = [dask.delayed(run, pure=False, traverse=False)(task) for task in tasks]
+        with dask.config.set(scheduler="threads", num_workers=self.count):
+            return list(dask.compute(*calls, traverse=False))
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """A distributed client: worker processes on loopback, or a cluster somewhere else."""
+
+    client: Any
+
+    def map(
+        self, function: Callable[[Task], Result], tasks: Sequence[Task], done: Callable[[Task], None]
+    ) -> list[Result]:
+        """Run them all; a lost worker's task is run again, bad input is not."""
+        from distributed import as_completed
+
+        futures = self.client.map(function, tasks, pure=False)
+        position = {future.key: number for number, future in enumerate(futures)}
+        results: list[Any] = [None] * len(futures)
+        try:
+            for future, result in as_completed(futures, with_results=True):
+                results[position[future.key]] = result
+                done(tasks[position[future.key]])
+        finally:
+            self.client.cancel(futures)
+        return results
+
+
+@contextmanager
+def open_engine(workers: int | None = None, scheduler: str | None = None) -> Iterator[Engine]:
+    """Open the engine that was asked for, and close it after.
+
+    workers: that many processes on this machine, loopback only. scheduler: the address of a running cluster.
+    Neither: threads, one a core; `workers=0` runs all in this thread.
+    """
+    if workers is not None and scheduler is not None:
+        raise WrongUse("--workers and --scheduler exclude each other: either new processes here, or a cluster there.")
+    if scheduler is not None:
+        with _connected(scheduler) as client:
+            yield Cluster(client)
+    elif workers:
+        with _local_cluster(workers) as client:
+            yield Cluster(client)
+    else:
+        yield Serial() if workers == 0 else Threads(os.cpu_count() or 1)
+
+
+@contextmanager
+def _connected(address: str) -> Iterator[Any]:
+    from distributed import Client
+
+    try:
+        client = Client(address, timeout="10s")
+    except (OSError, ValueError) as cause:
+        raise WrongUse(f"No Dask scheduler answers at {address}; check the address, as in tcp://host:8786.") from cause
+    with client:
+        yield client
+
+
+@contextmanager
+def _local_cluster(workers: int) -> Iterator[Any]:
+    from distributed import Client, LocalCluster
+
+    # Dask's defaults would listen on every interface of the machine.
+    cluster = LocalCluster(
+        n_workers=workers, threads_per_worker=1, host="127.0.0.1", dashboard_address=None, silence_logs=50
+    )
+    with cluster, Client(cluster) as client:
+        yield client
+
+
+def run_tasks(
+    engine: Engine,
+    function: Callable[[Task], Result],
+    tasks: Sequence[Task],
+    stage: str = "",
+    rows: Callable[[Task], int] = lambda _: 1,
+    report: Report = silent,
+) -> list[Result]:
+    """Run the tasks of one stage and report progress in rows."""
+    total, finished = sum(map(rows, tasks)), 0
+
+    def done(task: Task) -> None:
+        nonlocal finished
+        finished += rows(task)
+        report(Progress(stage, finished, total))
+
+    report(Progress(stage, 0, total))
+    return engine.map(function, tasks, done)
+
