@@ -1,0 +1,346 @@
+"""Cleaning: finding samples that cannot be what they should be, and keeping, repairing or removing them by rule.
+
+Two passes. The first looks at each partition for what only the whole dataset can tell: exact duplicates, the
+labels that occur, the range of the pixels. The second applies the rules and writes the cleaned dataset; every
+sample removed, changed or flagged goes to the quarantine table with the reason and its pixels as they were.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from functools import partial, reduce
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import pyarrow as pa
+
+from mnist_data import storage
+from mnist_data.batch import Batch, Images, Integers
+from mnist_data.errors import OutputExists
+from mnist_data.store import Dataset, Partition, read_partition
+from pipelines.convert import unlikely_labels
+from pipelines.engine import Engine, Report, Serial, run_tasks, silent
+from pipelines.parameters import Clean
+from pipelines.stage import PARTITION_ROWS, apply_stage, require_pictures
+from pipelines.tables import merge_tables, provenance, write_table
+from pipelines.transposition import Orientation, fit_orientations, judgeable, transposed
+
+FIT_SAMPLES = 20_000
+"""Training samples from which each class's orientation is learnt."""
+
+REASONS = ("blank", "constant", "inverted", "transposed", "label", "duplicate", "outlier_pixels")
+
+
+@dataclass(frozen=True)
+class Cleaned:
+    """The outcome. dataset: the cleaned one. quarantine: where its table lies. totals, reasons: counts by split."""
+
+    dataset: Dataset
+    quarantine: str
+    totals: pd.DataFrame
+    reasons: pd.DataFrame
+
+
+@dataclass(frozen=True)
+class Survey:
+    """What the first pass learns; merging is associative, so the cut into partitions does not matter.
+
+    digests: (n, 2) uint64, the BLAKE2b of each sample that is not of one value. low, high: of all pixels.
+    """
+
+    ids: Integers
+    labels: Integers
+    training: npt.NDArray[np.bool_]
+    digests: npt.NDArray[np.uint64]
+    counts: Mapping[int, int]
+    low: float
+    high: float
+
+    def merge(self, other: Survey) -> Survey:
+        """Join the surveys of two partitions."""
+        counts = dict(self.counts)
+        for label, count in other.counts.items():
+            counts[label] = counts.get(label, 0) + count
+        return Survey(
+            np.concatenate([self.ids, other.ids]),
+            np.concatenate([self.labels, other.labels]),
+            np.concatenate([self.training, other.training]),
+            np.concatenate([self.digests, other.digests]),
+            counts,
+            min(self.low, other.low),
+            max(self.high, other.high),
+        )
+
+
+@dataclass(frozen=True)
+class Knowledge:
+    """What the second pass knows of the whole dataset.
+
+    duplicates: id -> what it repeats, in words. low, high: the darkest and brightest value a pixel can have.
+    """
+
+    bad_labels: frozenset[int]
+    low: float
+    high: float
+    orientations: Mapping[int, Orientation]
+    duplicates: Mapping[int, str] = field(default_factory=dict)
+
+
+def clean(
+    source: Dataset,
+    target: str | Path,
+    params: Clean | None = None,
+    *,
+    engine: Engine | None = None,
+    overwrite: bool = False,
+    report: Report = silent,
+) -> Cleaned:
+    """Clean a dataset into a new one; the quarantine and the counts stand in tables beside it."""
+    params, engine = params or Clean(), engine or Serial()
+    require_pictures(source)
+    if not overwrite and storage.exists(target):
+        raise OutputExists(str(target))
+    partitions = source.partitions(PARTITION_ROWS)
+    look = partial(survey_partition, training_split=source.training_split)
+    surveys = run_tasks(engine, look, partitions, "clean: look", lambda task: task.rows, report)
+    whole = reduce(Survey.merge, surveys)
+    knowledge = _know(source, whole, params)
+    repeats = find_duplicates(whole)
+    known = {
+        partition: replace(knowledge, duplicates=_chosen(repeats, survey.ids))
+        for partition, survey in zip(partitions, surveys, strict=True)
+    }
+    dataset, findings = apply_stage(
+        source,
+        target,
+        params,
+        lambda partition: partial(_clean_partition, knowledge=known[partition], params=params),
+        engine=engine,
+        overwrite=overwrite,
+        report=report,
+        resume=False,  # the quarantine needs the findings of every partition
+    )
+    return _tabulate(source, dataset, params, list(zip(partitions, findings, strict=True)))
+
+
+def survey_partition(partition: Partition, training_split: str) -> Survey:
+    """Look at one partition."""
+    batch = read_partition(partition)
+    flat = batch.images.reshape(len(batch), -1)
+    varied = np.flatnonzero(flat.max(axis=1) != flat.min(axis=1)) if len(batch) else np.empty(0, np.int64)
+    digest = [hashlib.blake2b(flat[row].tobytes(), digest_size=16).digest() for row in varied]
+    labels, counts = np.unique(batch.labels, return_counts=True)
+    return Survey(
+        batch.ids[varied],
+        batch.labels[varied],
+        np.full(len(varied), partition.split == training_split),
+        np.frombuffer(b"".join(digest), np.uint64).reshape(-1, 2),
+        dict(zip(labels.tolist(), counts.tolist(), strict=True)),
+        float(flat.min()) if flat.size else np.inf,
+        float(flat.max()) if flat.size else -np.inf,
+    )
+
+
+def find_duplicates(survey: Survey) -> dict[int, str]:
+    """Find the samples to give up because others have the same pixels: id -> which, in words.
+
+    Of several the one kept is outside the training split where there is one, so that a published test split stays
+    whole and what leaks into it leaves the training data; else it is the first.
+    """
+    order = np.lexsort((survey.ids, survey.training, survey.digests[:, 1], survey.digests[:, 0]))
+    digests = survey.digests[order]
+    again = np.flatnonzero((digests[1:] == digests[:-1]).all(axis=1)) + 1
+    found = {}
+    first: int | None = None
+    for place in again.tolist():
+        if first is None or place != last + 1:
+            first = place - 1
+        last = place
+        row, kept = order[place], order[first]
+        words = f"same pixels as {survey.ids[kept]}"
+        if survey.labels[row] != survey.labels[kept]:
+            words += f", whose label is {survey.labels[kept]}"
+        found[int(survey.ids[row])] = words
+    return found
+
+
+def _chosen(repeats: Mapping[int, str], ids: Integers) -> dict[int, str]:
+    return {int(row): repeats[int(row)] for row in ids if int(row) in repeats} if repeats else {}
+
+
+def _know(source: Dataset, survey: Survey, params: Clean) -> Knowledge:
+    dtype = np.dtype(source.metadata.dtype)
+    low, high = survey.low, survey.high
+    if dtype.kind in "ui":
+        low, high = float(np.iinfo(dtype).min), float(np.iinfo(dtype).max)
+    orientations = {}
+    if judgeable(source.metadata.shape, dtype):
+        orientations = fit_orientations(*_fit_samples(source))
+    bad = unlikely_labels(survey.counts, len(source.metadata.classes))
+    return Knowledge(frozenset(bad), low, high, orientations)
+
+
+def _fit_samples(source: Dataset) -> tuple[Images, Integers]:
+    """Take training samples by a hash of their ids, so that the choice does not depend on how the files are cut."""
+    split = source.training_split
+    share = min(1.0, FIT_SAMPLES / max(1, source.splits[split]))
+    images, labels = [], []
+    for partition in source.partitions(PARTITION_ROWS, [split]):
+        batch = read_partition(partition)
+        # Fibonacci hashing: the ids' multiples of the golden ratio fall evenly into 0 … 2**64.
+        hashed = batch.ids.astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15)
+        rows = hashed.astype(np.float64) < share * 2.0**64
+        images.append(batch.images[rows])
+        labels.append(batch.labels[rows])
+    return np.concatenate(images), np.concatenate(labels)
+
+
+def is_inverted(images: Images, low: float, high: float) -> npt.NDArray[np.bool_]:
+    """Say of each image whether its ground is bright, (n,) bool: where the border is, there is the ground.
+
+    The mean of the outermost ring lies above the middle of low … high. On MNIST and Fashion-MNIST, whose clothes
+    touch the border in 99.97 % of the images, this flags none of 140,000, and all of them once inverted. Images
+    with fewer than three rows or columns have no ring and are not judged.
+    """
+    height, width = images.shape[1:3]
+    if min(height, width) < 3:
+        return np.zeros(len(images), bool)
+    ring = np.ones((height, width), bool)
+    ring[1:-1, 1:-1] = False
+    border = images[:, ring].reshape(len(images), -1)
+    return np.asarray(border.mean(axis=1, dtype=np.float64) > (low + high) / 2)
+
+
+def find_faults(batch: Batch, knowledge: Knowledge) -> dict[str, npt.NDArray[np.bool_]]:
+    """Give a (n,) mask for each reason except outlier pixels, which only the repair finds."""
+    flat = batch.images.reshape(len(batch), -1)
+    lowest, highest = flat.min(axis=1, initial=knowledge.high), flat.max(axis=1, initial=knowledge.low)
+    one_value = lowest == highest
+    inverted = is_inverted(batch.images, knowledge.low, knowledge.high) & ~one_value
+    upright = _repaired(batch.images, inverted, knowledge)
+    return {
+        "blank": one_value & (lowest == 0),
+        "constant": one_value & (lowest != 0),
+        "inverted": inverted,
+        "transposed": transposed(upright, batch.labels, knowledge.orientations) & ~one_value,
+        "label": np.isin(batch.labels, list(knowledge.bad_labels)),
+        "duplicate": np.isin(batch.ids, list(knowledge.duplicates)),
+    }
+
+
+def _repaired(images: Images, inverted: npt.NDArray[np.bool_], knowledge: Knowledge) -> Images:
+    if not inverted.any():
+        return images
+    repaired = images.copy()
+    repaired[inverted] = (knowledge.low + knowledge.high) - images[inverted].astype(np.float64)
+    return repaired
+
+
+def clean_batch(batch: Batch, knowledge: Knowledge, params: Clean) -> tuple[Batch, pd.DataFrame]:
+    """Clean one batch. Gives the samples that stay, and a row for each finding: row, reason, action, detail."""
+    faults = find_faults(batch, knowledge)
+    actions: dict[str, str] = asdict(params)
+    images = batch.images
+    if actions["inverted"] == "repair":
+        images = _repaired(images, faults["inverted"], knowledge)
+    if actions["transposed"] == "repair" and faults["transposed"].any():
+        images = images.copy()
+        images[faults["transposed"]] = images[faults["transposed"]].swapaxes(1, 2)
+    counts = np.zeros(len(batch), np.int64)
+    if actions["outlier_pixels"] != "keep":
+        from pipelines.kernels.outliers import repair_outliers
+
+        mended, counts = repair_outliers(images, (knowledge.high - knowledge.low) / 2)
+        images = mended if actions["outlier_pixels"] == "repair" else images
+    faults["outlier_pixels"] = counts > 0
+    removed = np.zeros(len(batch), bool)
+    for reason, rows in faults.items():
+        if actions[reason] == "remove":
+            removed |= rows
+    findings = _findings(batch, faults, actions, knowledge, counts)
+    return Batch(batch.ids, batch.labels, images, batch.columns).take(~removed), findings
+
+
+def _findings(
+    batch: Batch,
+    faults: Mapping[str, npt.NDArray[np.bool_]],
+    actions: Mapping[str, str],
+    knowledge: Knowledge,
+    counts: npt.NDArray[np.int64],
+) -> pd.DataFrame:
+    detail = {
+        "label": lambda row: f"label {batch.labels[row]} is no class",
+        "duplicate": lambda row: knowledge.duplicates[int(batch.ids[row])],
+        "outlier_pixels": lambda row: f"{counts[row]} isolated pixels",
+    }
+    rows = [
+        (int(row), reason, actions[reason], detail.get(reason, lambda _: "")(int(row)))
+        for reason, mask in faults.items()
+        for row in np.flatnonzero(mask)
+    ]
+    return pd.DataFrame(rows, columns=["row", "reason", "action", "detail"]).sort_values("row", kind="stable")
+
+
+def _clean_partition(
+    batch: Batch, partition: Partition, knowledge: Knowledge, params: Clean
+) -> tuple[Batch, pd.DataFrame]:
+    cleaned, findings = clean_batch(batch, knowledge, params)
+    return cleaned, findings.assign(split=partition.split, id=batch.ids[findings["row"].to_numpy(np.int64)])
+
+
+def _tabulate(
+    source: Dataset, dataset: Dataset, params: Clean, found: Sequence[tuple[Partition, pd.DataFrame]]
+) -> Cleaned:
+    """Write the quarantine and the counts; only partitions with findings are read again, for their pixels."""
+    made = provenance(params.stage, {source.location: source.content}, asdict(params))
+
+    def pieces() -> Iterator[pa.Table]:
+        yield _quarantine(read_partition(found[0][0]).take(slice(0, 0)), "", found[0][1].iloc[:0])  # the columns
+        for partition, findings in found:
+            if len(findings):
+                yield _quarantine(read_partition(partition), partition.split, findings)
+
+    attrs = {"image_shape": list(source.metadata.shape), "image_dtype": source.metadata.dtype}
+    quarantine = storage.beside(dataset.location, ".quarantine")
+    merge_tables(pieces(), quarantine, made, attrs)
+    totals, reasons = count_up(source.splits, pd.concat([findings for _, findings in found]))
+    write_table(totals, storage.beside(dataset.location, ".cleaning-totals"), made)
+    write_table(reasons, storage.beside(dataset.location, ".cleaning"), made)
+    return Cleaned(dataset, quarantine, totals, reasons)
+
+
+def _quarantine(batch: Batch, split: str, findings: pd.DataFrame) -> pa.Table:
+    rows = findings["row"].to_numpy(np.int64)
+    pixels = np.ascontiguousarray(batch.images[rows], batch.images.dtype.newbyteorder("<"))
+    columns: dict[str, Any] = {
+        "id": pa.array(batch.ids[rows]),
+        "split": pa.array([split] * len(rows), pa.string()),
+        "label": pa.array(batch.labels[rows]),
+    }
+    for name in ("reason", "action", "detail"):
+        columns[name] = pa.array(list(findings[name]), pa.string())
+    width = batch.images.dtype.itemsize * int(np.prod(batch.images.shape[1:]))
+    columns["image"] = pa.FixedSizeBinaryArray.from_buffers(pa.binary(width), len(rows), [None, pa.py_buffer(pixels)])
+    return pa.table(columns)
+
+
+def count_up(splits: Mapping[str, int], found: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Count samples by what became of them, and findings by reason.
+
+    found: split, id, reason, action. In the totals samples_in = kept + changed + removed for each split: a sample
+    with several findings counts once, as removed if any of them removed it, else as changed if any repaired it.
+    """
+    worst = found.assign(rank=found["action"].map({"keep": 0, "repair": 1, "remove": 2})).groupby(["split", "id"])["rank"].max()
+    rows = []
+    for split, samples in splits.items():
+        ranks = worst.loc[split] if split in worst.index.get_level_values(0) else pd.Series(dtype=int)
+        removed, changed = int((ranks == 2).sum()), int((ranks == 1).sum())
+        rows.append((split, samples, samples - removed - changed, changed, removed))
+    totals = pd.DataFrame(rows, columns=["split", "samples_in", "kept", "changed", "removed"])
+    reasons = found.groupby(["split", "reason", "action"], sort=True).size().rename("samples").reset_index()
+    return totals, reasons.astype({"samples": "int64"})

@@ -1,0 +1,89 @@
+"""Small tables of pictures for the dashboard: some samples of each class, copies beside originals, mistakes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from mnist_data.batch import Batch, Images
+from mnist_data.schema import Metadata
+from mnist_data.store import Dataset, read_partition
+from pipelines.stage import PARTITION_ROWS
+
+
+def picture_table(columns: Mapping[str, Any], images: Images, metadata: Metadata) -> pd.DataFrame:
+    """Make a table with a column `image` of bytes, whose attributes tell the shape and type."""
+    little = np.ascontiguousarray(images, images.dtype.newbyteorder("<"))
+    frame = pd.DataFrame(dict(columns))
+    frame["image"] = pd.Series([image.tobytes() for image in little], index=frame.index, dtype=object)
+    frame.attrs = {"image_shape": list(metadata.shape), "image_dtype": metadata.dtype}
+    return frame
+
+
+def _walk(dataset: Dataset, split: str) -> Iterator[Batch]:
+    for partition in dataset.partitions(PARTITION_ROWS, [split]):
+        yield read_partition(partition)
+
+
+def wall(dataset: Dataset, per_class: int) -> pd.DataFrame:
+    """Take the first `per_class` training samples of each class: id, split, label, name, image."""
+    split = dataset.training_split
+    taken: dict[int, int] = {}
+    chosen: list[Batch] = []
+    expected = len(dataset.metadata.classes)
+    for batch in _walk(dataset, split):
+        rows: list[int] = []
+        for label in np.unique(batch.labels).tolist():
+            found = np.flatnonzero(batch.labels == label)[: max(0, per_class - taken.get(label, 0))]
+            taken[label] = taken.get(label, 0) + len(found)
+            rows.extend(found.tolist())
+        chosen.append(batch.take(np.array(sorted(rows), np.int64)))
+        if expected and len(taken) >= expected and min(taken.values()) >= per_class:
+            break
+    if not chosen:
+        return picture_table({"id": [], "split": [], "label": [], "name": []}, np.empty((0, 1)), dataset.metadata)
+    labels = np.concatenate([batch.labels for batch in chosen])
+    columns = {
+        "id": np.concatenate([batch.ids for batch in chosen]),
+        "split": split,
+        "label": labels,
+        "name": [dataset.metadata.class_name(int(label)) for label in labels],
+    }
+    return picture_table(columns, np.concatenate([batch.images for batch in chosen]), dataset.metadata)
+
+
+def before_after(dataset: Dataset, samples: int = 10) -> pd.DataFrame:
+    """Take the copies of the first sample of each class of an augmented dataset, the original first."""
+    sources: dict[int, int] = {}
+    chosen: list[Batch] = []
+    for batch in _walk(dataset, dataset.training_split):
+        originals = batch.columns["copy"] == 0
+        for label in np.unique(batch.labels).tolist():
+            first = np.flatnonzero((batch.labels == label) & originals)
+            if label not in sources and len(first) and len(sources) < samples:
+                sources[label] = int(batch.columns["source_id"][first[0]])
+        chosen.append(batch.take(np.isin(batch.columns["source_id"], list(sources.values()))))
+        if len(sources) >= min(samples, len(dataset.metadata.classes) or samples):
+            break
+    columns: dict[str, npt.NDArray[Any]] = {
+        name: np.concatenate([batch.columns[name] for batch in chosen]) for name in chosen[0].columns
+    }
+    columns["label"] = np.concatenate([batch.labels for batch in chosen])
+    frame = picture_table(columns, np.concatenate([batch.images for batch in chosen]), dataset.metadata)
+    attrs = frame.attrs
+    frame = frame.sort_values(["label", "source_id", "copy"], kind="stable", ignore_index=True)
+    frame.attrs = attrs
+    return frame
+
+
+def pictures_of(dataset: Dataset, split: str, ids: npt.NDArray[np.int64]) -> Images:
+    """Read the images of some samples, in the order of `ids`."""
+    found: dict[int, Any] = {}
+    for batch in _walk(dataset, split):
+        for row in np.flatnonzero(np.isin(batch.ids, ids)):
+            found[int(batch.ids[row])] = batch.images[row]
+    return np.stack([found[int(sample)] for sample in ids]) if len(ids) else np.empty((0, *dataset.metadata.shape))

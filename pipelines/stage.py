@@ -1,0 +1,104 @@
+"""What the stages share: a dataset in, a function over its partitions, a dataset out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from mnist_data import __version__
+from mnist_data.batch import Batch
+from mnist_data.errors import WrongUse
+from mnist_data.schema import Metadata, Stage
+from mnist_data.store import Dataset, Draft, Part, Partition, read_partition, write_part
+from pipelines.engine import Engine, Report, Serial, run_tasks, silent
+from pipelines.parameters import Parameters
+
+PARTITION_ROWS = 10_000
+"""Samples in one task: 8 MB of MNIST, small beside memory and large beside a task's cost of about a millisecond."""
+
+BatchFunction = Callable[[Batch, Partition], tuple[Batch, Any]]
+"""A stage's work on one partition: what it becomes, and a small record of what was found (None for nothing).
+
+It must pickle, as it travels to workers."""
+
+
+@dataclass(frozen=True)
+class _Task:
+    source: Partition
+    index: int
+    location: str
+    metadata: Metadata
+    compression: str
+    function: BatchFunction
+
+
+def plan_of(source: Dataset, params: Parameters, **more: Any) -> dict[str, Any]:
+    """Describe a stage's run: what it reads, its parameters, the version; equal plans give equal files."""
+    return {
+        "stage": params.stage,
+        "input": source.content,
+        "parameters": asdict(params),  # type: ignore[call-overload]
+        "partition_rows": PARTITION_ROWS,
+        "version": __version__,
+        **more,
+    }
+
+
+def apply_stage(
+    source: Dataset,
+    target: str | Path,
+    params: Parameters,
+    function_for: Callable[[Partition], BatchFunction],
+    *,
+    engine: Engine | None = None,
+    overwrite: bool = False,
+    report: Report = silent,
+    compression: str = "zstd",
+    changes: Mapping[str, Any] | None = None,
+    resume: bool = True,
+) -> tuple[Dataset, list[Any]]:
+    """Map a function over the partitions of a dataset, and write what it gives as a new dataset.
+
+    function_for: gives each partition its function, so that only what it needs travels with it.
+    changes: fields of the metadata that the stage changes (dtype, shape). resume: keep the parts that an
+    interrupted attempt at the same plan has finished, without their records.
+    Gives the dataset, and the partitions' records in order.
+    """
+    require_pictures(source)
+    parameters = asdict(params)  # type: ignore[call-overload]
+    metadata = source.metadata.after(Stage(params.stage, parameters, input=source.content), layout="binary", **(changes or {}))
+    with Draft(target, plan_of(source, params, compression=compression), overwrite) as draft:
+        tasks = [
+            _Task(partition, index, draft.location, metadata, compression, function_for(partition))
+            for index, partition in _numbered(source.partitions(PARTITION_ROWS))
+        ]
+        kept = [draft.finished(task.source.split, task.index) if resume else None for task in tasks]
+        missing = [task for task, part in zip(tasks, kept, strict=True) if part is None]
+        written = run_tasks(engine or Serial(), _run, missing, params.stage, lambda task: task.source.rows, report)
+        parts = [*(part for part in kept if part is not None), *(part for part, _ in written)]
+        return draft.commit(parts, metadata), [record for _, record in written]
+
+
+def _numbered(partitions: Sequence[Partition]) -> list[tuple[int, Partition]]:
+    """Number the partitions of each split from 0."""
+    counts: dict[str, int] = {}
+    numbered = []
+    for partition in partitions:
+        numbered.append((counts.get(partition.split, 0), partition))
+        counts[partition.split] = counts.get(partition.split, 0) + 1
+    return numbered
+
+
+def _run(task: _Task) -> tuple[Part, Any]:
+    batch, record = task.function(read_partition(task.source), task.source)
+    part = write_part(task.location, task.source.split, task.index, batch, task.metadata, task.compression)
+    return part, record
+
+
+def require_pictures(source: Dataset) -> None:
+    """Refuse what no stage can treat: items that are not height × width, with or without channels."""
+    if len(source.metadata.shape) not in (2, 3):
+        shape = "×".join(map(str, source.metadata.shape))
+        raise WrongUse(f"{source.location}: its items have the shape {shape}; the stages work on height×width[×channels].")

@@ -1,0 +1,79 @@
+"""Tables: written as Parquet and as CSV, whole or not at all, with what they were made from in their metadata."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.csv as pa_csv
+import pyarrow.parquet as pq
+
+from mnist_data import __version__, storage
+from mnist_data.schema import ATTRS_KEY, KEY
+
+FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+"""A spreadsheet runs a text cell that begins with one of these; a quote before it makes it text (OWASP)."""
+
+
+def provenance(stage: str, inputs: Mapping[str, str], parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """Describe how a table was made: the stage, the content hashes of its inputs, parameters and version."""
+    return {"stage": stage, "inputs": dict(inputs), "parameters": dict(parameters), "version": __version__}
+
+
+def write_table(frame: pd.DataFrame, target: str, made: Mapping[str, Any], csv: bool = True) -> None:
+    """Write `target`.parquet and, with `csv`, `target`.csv; `frame.attrs` are kept in the Parquet file.
+
+    target: path or URL without an ending. Columns of bytes (images) are left out of the CSV.
+    """
+    table = pa.Table.from_pandas(frame, preserve_index=False)
+    merge_tables([table], target, made, frame.attrs, csv=csv)
+
+
+def merge_tables(
+    pieces: Iterable[pa.Table], target: str, made: Mapping[str, Any], attrs: Mapping[str, Any] | None = None, csv: bool = True
+) -> int:
+    """Write tables of one schema, one after another, as one; memory is bounded by one of them. Gives the rows."""
+    metadata = {KEY: json.dumps(made, sort_keys=True), ATTRS_KEY: json.dumps(dict(attrs or {}))}
+    rows = 0
+    with storage.new_file(f"{target}.parquet") as parquet, storage.new_file(f"{target}.csv") as text:
+        writer: pq.ParquetWriter | None = None
+        lines: pa_csv.CSVWriter | None = None
+        try:
+            for piece in pieces:
+                plain = _for_csv(piece)
+                writer = writer or pq.ParquetWriter(parquet, piece.schema.with_metadata(metadata), compression="zstd")
+                lines = lines or pa_csv.CSVWriter(text, plain.schema)
+                writer.write_table(piece.replace_schema_metadata(metadata))
+                lines.write_table(plain)
+                rows += len(piece)
+        finally:
+            for open_writer in (writer, lines):
+                if open_writer is not None:
+                    open_writer.close()
+    if not csv:
+        storage.remove(f"{target}.csv")
+    return rows
+
+
+def _for_csv(table: pa.Table) -> pa.Table:
+    """Drop what a CSV cannot hold, and keep spreadsheets from running text that looks like a formula."""
+    import pyarrow.compute as pc
+
+    for name in table.column_names:
+        kind = table[name].type
+        if pa.types.is_binary(kind) or pa.types.is_large_binary(kind) or pa.types.is_fixed_size_binary(kind):
+            table = table.drop_columns([name])
+        elif pa.types.is_string(kind) or pa.types.is_large_string(kind):
+            risky = pc.is_in(pc.utf8_slice_codeunits(table[name], 0, 1), pa.array(FORMULA_STARTS, kind))
+            quoted = pc.binary_join_element_wise(pa.scalar("'", kind), table[name], pa.scalar("", kind))
+            table = table.set_column(table.column_names.index(name), name, pc.if_else(risky, quoted, table[name]))
+    return table
+
+
+def read_tables(folder: str | Path) -> dict[str, pd.DataFrame]:
+    """Read every Parquet table of a local folder, by its file's name."""
+    return {path.stem: pd.read_parquet(path) for path in sorted(Path(folder).glob("*.parquet"))}
