@@ -33,6 +33,9 @@ MAX_BATCH_BYTES = 1 << 26
 """The most that one batch takes, 64 MiB, whatever number of rows was asked for."""
 
 
+MAX_NUMPY_RANK = 64
+
+
 @dataclass(frozen=True)
 class Header:
     """What the first bytes of an IDX file announce.
@@ -52,6 +55,11 @@ class Header:
     def item_shape(self) -> tuple[int, ...]:
         """The shape of one item: (28, 28) for MNIST's images, () for its labels."""
         return self.shape[1:]
+
+    @property
+    def array_shape(self) -> tuple[int, ...]:
+        """The shape in which NumPy gets one item: flat where the rank is above NumPy's limit of 64."""
+        return self.item_shape if len(self.shape) <= MAX_NUMPY_RANK else (math.prod(self.item_shape),)
 
     @property
     def item_bytes(self) -> int:
@@ -117,7 +125,7 @@ class Reader:
 
     def _batch(self, count: int, done: int) -> npt.NDArray[Any]:
         header = self.header
-        batch = np.empty((count, *header.item_shape), header.dtype)
+        batch = np.empty((count, *header.array_shape), header.dtype)
         view = memoryview(batch.reshape(-1).view(np.uint8))
         try:
             filled = self._stream.readinto(view)
@@ -199,13 +207,15 @@ def open_idx(path: str | Path) -> Iterator[Reader]:
 def read(path: str | Path) -> npt.NDArray[Any]:
     """Read a whole IDX file into one array of its own shape and type, native byte order.
 
+    Of a rank above 64, which NumPy does not have, the items come flat.
+
     Memory grows with what the file holds, not with what its header claims.
     """
     with open_idx(path) as reader:
         header = reader.header
         batches = list(reader.batches(MAX_BATCH_BYTES))
     native = header.dtype.newbyteorder("=")
-    return np.concatenate(batches) if batches else np.empty(header.shape, native)
+    return np.concatenate(batches) if batches else np.empty((header.items, *header.array_shape), native)
 
 
 class Writer:
@@ -218,7 +228,7 @@ class Writer:
 
     def write(self, batch: npt.NDArray[Any]) -> None:
         """Append some items, (n, *item_shape); refused where the values do not fit the file's type."""
-        if batch.shape[1:] != self._header.item_shape:
+        if batch.shape[1:] != self._header.array_shape:
             raise WrongUse(f"Items of shape {batch.shape[1:]} cannot follow a header of {self._header.item_shape}.")
         stored = batch.astype(self._dtype)
         if not np.array_equal(stored, batch, equal_nan=batch.dtype.kind == "f"):

@@ -76,7 +76,7 @@ def new_file(location: str | Path) -> Iterator[Path]:
         return
     target = Path(location)
     target.parent.mkdir(parents=True, exist_ok=True)
-    draft = target.with_name(f".{target.name}.{os.getpid()}.tmp")
+    draft = target.with_name(f".{target.name}.tmp")  # one name, so that a killed process's draft is used up by the next
     try:
         yield draft
         sync(draft)

@@ -11,7 +11,7 @@ import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -140,12 +140,15 @@ def open_dataset(location: str | Path) -> Dataset:
             "Make one with: mnist-data convert SOURCE OUT",
         )
     splits: dict[str, int] = {}
-    with open_parquet(files[0][1]) as first:
-        metadata = metadata_of(first.schema_arrow, files[0][1])
+    described: list[Metadata] = []
     for split, path in files:
         with open_parquet(path) as file:
+            if split not in splits:
+                described.append(metadata_of(file.schema_arrow, path))
             splits[split] = splits.get(split, 0) + file.metadata.num_rows
-    return Dataset(name, metadata, splits, _content(name, files), tuple(files))
+    # A converted split knows its own sources only: it is written before the others are read.
+    sources = tuple(dict.fromkeys(source for metadata in described for source in metadata.sources))
+    return Dataset(name, replace(described[0], sources=sources), splits, _content(name, files), tuple(files))
 
 
 def _files(name: str) -> list[tuple[str, str]]:

@@ -56,6 +56,11 @@ def wall(dataset: Dataset, per_class: int) -> pd.DataFrame:
     return picture_table(columns, np.concatenate([batch.images for batch in chosen]), dataset.metadata)
 
 
+def is_augmented(dataset: Dataset) -> bool:
+    """Say whether a dataset holds copies that the stage augment has made."""
+    return any(stage.stage == "augment" for stage in dataset.metadata.stages)
+
+
 def before_after(dataset: Dataset, samples: int = 10) -> pd.DataFrame:
     """Take the copies of the first sample of each class of an augmented dataset, the original first."""
     sources: dict[int, int] = {}

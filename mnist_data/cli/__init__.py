@@ -1,0 +1,57 @@
+"""The command line: each command parses, calls one function, and prints.
+
+The only part of `mnist_data` that knows the stages and the dashboards, and it imports them, as everything heavy,
+inside the commands: `mnist-data --help` must answer at once.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+
+import typer
+
+from mnist_data.cli import files, pipeline, stages
+from mnist_data.cli.options import print_version
+from mnist_data.errors import MnistDataError
+
+app = typer.Typer(
+    no_args_is_help=True,
+    invoke_without_command=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,  # plain help: rich would cost a fifth of the time that --help may take
+    context_settings={"help_option_names": ["-h", "--help"]},
+    help="IDX image datasets (MNIST and its family) to Parquet, statistics, dashboards and a small CNN.",
+    epilog="Exit codes: 0 done, 1 the data failed a check, 2 wrong use or unreadable input, 130 interrupted.",
+)
+app.callback()(print_version)
+app.command("run")(pipeline.run)
+app.command("convert")(files.convert)
+app.command("export")(files.export)
+app.command("info")(files.info)
+app.command("clean")(stages.clean)
+app.command("normalize")(stages.normalize)
+app.command("augment")(stages.augment)
+app.command("stats")(stages.stats)
+app.command("train")(stages.train)
+
+
+def main() -> None:
+    """Run the command line; turn our errors into one line on stderr and an exit code."""
+    try:
+        app()
+    except MnistDataError as error:
+        _fail(str(error), error.exit_code)
+    except KeyboardInterrupt:
+        _fail("interrupted", 130)
+    except BrokenPipeError:
+        # The reader of our output (head, less) has gone; what it wanted, it has.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise SystemExit(0) from None
+    except OSError as error:
+        _fail(f"{error.filename or 'a file'}: {error.strerror or error}; check the path, its rights and the disk's space.", 2)
+
+
+def _fail(message: str, code: int) -> None:
+    sys.stderr.write(f"mnist-data: {message}\n")
+    raise SystemExit(code) from None

@@ -1,0 +1,153 @@
+"""convert, export and info: between IDX files and Parquet datasets."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+
+from mnist_data.cli.options import DatasetArgument, Json, Overwrite, Scheduler, Workers
+from mnist_data.errors import WrongUse
+from pipelines.parameters import Compression, Convert, Layout
+
+_DEFAULT = Convert()
+
+
+def convert(
+    paths: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="[SOURCE] OUT",
+            help="SOURCE: a folder of IDX files, one of them, a known dataset's name, or 'sample'; left out where "
+            "--images and --labels name the files. OUT: the dataset's folder or URL.",
+        ),
+    ],
+    images: Annotated[list[str] | None, typer.Option("--images", help="An IDX file of images; once a split.")] = None,
+    labels: Annotated[list[str] | None, typer.Option("--labels", help="The labels of those images.")] = None,
+    split: Annotated[list[str] | None, typer.Option("--split", help="The split they are. [default: by name]")] = None,
+    dataset: Annotated[
+        str | None, typer.Option("--dataset", help="The dataset's name; chooses one where SOURCE holds several.")
+    ] = None,
+    layout: Annotated[
+        Layout, typer.Option(help="binary: one bytes column; list; pixels: a column each; png: Hugging Face.")
+    ] = _DEFAULT.layout,
+    compression: Annotated[Compression, typer.Option(help="Of the Parquet pages.")] = _DEFAULT.compression,
+    row_group_rows: Annotated[int, typer.Option(help="Samples in one row group.")] = _DEFAULT.row_group_rows,
+    transpose: Annotated[
+        bool | None,
+        typer.Option("--transpose/--no-transpose", help="Exchange rows and columns. [default: as is known of the dataset]"),
+    ] = _DEFAULT.transpose,
+    first_label: Annotated[
+        int | None, typer.Option(help="The smallest label in the files, which becomes 0. [default: as is known]")
+    ] = _DEFAULT.first_label,
+    overwrite: Overwrite = False,
+    workers: Workers = None,
+    scheduler: Scheduler = None,
+    json: Json = False,
+) -> None:
+    """Convert IDX files to a Parquet dataset.
+
+    Example: mnist-data convert ~/Downloads/mnist data/mnist
+    """
+    from mnist_data.cli.output import print_json, print_table, progress, say, warn
+    from mnist_data.info import describe_dataset
+    from pipelines.convert import convert as run
+    from pipelines.engine import open_engine
+
+    params = Convert(layout, compression, row_group_rows, transpose, first_label)
+    pairs, out = _pairs(paths, images or [], labels or [], split or [], dataset)
+    with open_engine(workers, scheduler) as engine, progress() as report:
+        conversion = run(pairs, out, params, dataset=dataset, engine=engine, overwrite=overwrite, report=report)
+    warn(conversion.warnings)
+    written = conversion.dataset
+    if json:
+        print_json({**describe_dataset(written), "warnings": list(conversion.warnings)})
+        return
+    name = written.metadata.title or written.metadata.dataset
+    size = "×".join(map(str, written.metadata.shape))
+    print_table(f"{name} → {out}", ["split", "samples", "size", "type"], [
+        (part, rows, size, written.metadata.dtype) for part, rows in written.splits.items()
+    ])  # fmt: skip
+    if written.metadata.note:
+        say(written.metadata.note)
+    say(f'Read it with: pandas.read_parquet("{out}")    Look at it with: mnist-data stats {out} --plot')
+
+
+def _pairs(paths: list[str], images: list[str], labels: list[str], splits: list[str], dataset: str | None) -> Any:
+    from mnist_data.fetch import resolve
+    from mnist_data.pairing import explicit_pairs
+
+    if images or labels:
+        if len(paths) != 1:
+            raise WrongUse("With --images and --labels, name one path: OUT.")
+        return explicit_pairs(images, labels, splits), paths[0]
+    if len(paths) != 2:
+        raise WrongUse(f"{len(paths)} paths were given; convert takes SOURCE and OUT.")
+    if splits:
+        raise WrongUse("--split names the split of --images and --labels; give these, too.")
+    return resolve(paths[0], dataset=dataset), paths[1]
+
+
+def export(
+    dataset: DatasetArgument,
+    out: Annotated[str, typer.Argument(metavar="OUT", help="The folder for the IDX files.")],
+    as_stored: Annotated[
+        bool, typer.Option("--as-stored", help="Write what the dataset holds; do not put back what the conversion put right.")
+    ] = False,
+    overwrite: Overwrite = False,
+    json: Json = False,
+) -> None:
+    """Write a dataset as IDX files; a converted one gives its source files back, byte for byte.
+
+    Example: mnist-data export data/mnist idx/
+    """
+    from mnist_data.cli.output import print_json, print_table
+    from mnist_data.storage import sha256_of
+    from mnist_data.store import open_dataset
+    from pipelines.export import export as run
+
+    paths = run(open_dataset(dataset), out, as_stored=as_stored, overwrite=overwrite)
+    rows = [(str(path), path.stat().st_size, sha256_of(path)) for path in paths]
+    if json:
+        print_json({"files": [{"path": path, "bytes": size, "sha256": digest} for path, size, digest in rows]})
+    else:
+        print_table("", ["file", "bytes", "SHA-256"], rows)
+
+
+def info(
+    path: Annotated[str, typer.Argument(metavar="FILE_OR_DATASET", help="An IDX file, a dataset, or a folder of IDX files.")],
+    json: Json = False,
+) -> None:
+    """Say what a file or dataset holds: type, shape, count, hash, and whether it is a known dataset.
+
+    Example: mnist-data info train-images-idx3-ubyte.gz
+    """
+    from mnist_data.cli.output import print_json, print_table
+    from mnist_data.info import describe
+
+    values = describe(path)
+    if json:
+        print_json(values)
+        return
+    for one in values.pop("files", None) or [values]:
+        print_table("", ["", one["path"]], [(name, _words(name, value)) for name, value in one.items() if name != "path"])
+
+
+def _words(name: str, value: Any) -> str:
+    if value is None or value == []:
+        return "–"
+    if name == "stages":
+        return "\n".join(f"{stage['stage']}: {_settings(stage['parameters'])}" for stage in value)
+    if name == "sources":
+        return "\n".join(f"{source['split']} {source['role']}: {source['name']}\n  SHA-256 {source['sha256']}" for source in value)
+    if name == "shape":
+        return " × ".join(f"{length:,}" for length in value)
+    if isinstance(value, dict):
+        return ", ".join(f"{key} {inner:,}" for key, inner in value.items())
+    if isinstance(value, list):
+        return ", ".join(map(str, value))
+    return f"{value:,}" if isinstance(value, int) else str(value)
+
+
+def _settings(parameters: dict[str, Any]) -> str:
+    return ", ".join(f"{name} {value}" for name, value in parameters.items())

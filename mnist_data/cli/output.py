@@ -1,0 +1,96 @@
+"""What the commands print: results on stdout, progress and warnings on stderr."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from pipelines.engine import Report
+
+
+def print_json(values: Mapping[str, Any]) -> None:
+    """Print one JSON object."""
+    print(json.dumps(values, ensure_ascii=False, indent=1, default=_plain))  # noqa: T201
+
+
+def _plain(value: Any) -> Any:
+    """Turn NumPy's numbers into Python's; anything else into text."""
+    return value.item() if hasattr(value, "item") else str(value)
+
+
+def say(text: str) -> None:
+    """Print a line of the result."""
+    print(text)  # noqa: T201
+
+
+def warn(messages: Iterable[str]) -> None:
+    """Print warnings to stderr."""
+    for message in messages:
+        print(f"mnist-data: warning: {message}", file=sys.stderr)  # noqa: T201
+
+
+def print_table(title: str, header: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
+    """Print a table, numbers to the right."""
+    from rich.console import Console
+    from rich.markup import escape
+    from rich.table import Table
+
+    lines = [list(row) for row in rows]
+    table = Table(title=title or None, title_justify="left", title_style="bold")
+    for position, name in enumerate(header):
+        numeric = bool(lines) and all(isinstance(row[position], int | float) for row in lines)
+        table.add_column(name, justify="right" if numeric else "left", overflow="fold")
+    for row in lines:
+        table.add_row(*(escape(_cell(value)) for value in row))
+    Console().print(table)
+
+
+def print_frame(title: str, frame: pd.DataFrame) -> None:
+    """Print a DataFrame as a table."""
+    rows = frame.astype(object).where(frame.notna(), None).to_numpy().tolist()
+    print_table(title, list(map(str, frame.columns)), rows)
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return "–"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float):
+        return f"{value:,.4f}"
+    return f"{value:,}" if isinstance(value, int) else str(value)
+
+
+@contextmanager
+def progress() -> Iterator[Report]:
+    """Show a bar for each stage on stderr, where that is a terminal; else report nothing."""
+    from pipelines.engine import Progress, silent
+
+    if not sys.stderr.isatty():
+        yield silent
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+    from rich.progress import Progress as Bars
+
+    columns = (
+        TextColumn("{task.description:>14}"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[speed]}"),
+        TimeElapsedColumn(), TimeRemainingColumn(),
+    )  # fmt: skip
+    with Bars(*columns, console=Console(stderr=True), transient=True) as bars:
+        known: dict[str, Any] = {}
+
+        def report(event: Progress) -> None:
+            if event.stage not in known or event.rows == 0:
+                known[event.stage] = bars.add_task(event.stage, total=event.total_rows, speed="")
+            bars.update(known[event.stage], completed=event.rows)
+            speed = bars.tasks[known[event.stage]].speed
+            bars.update(known[event.stage], speed=f"{speed:,.0f} samples/s" if speed else "")
+
+        yield report

@@ -1,0 +1,97 @@
+"""run: the whole pipeline."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+import typer
+
+from mnist_data.cli.options import Json, Scheduler, Workers
+from pipelines.parameters import Model
+
+Step = Literal["convert", "clean", "normalize", "augment", "stats", "train", "dashboard"]
+
+
+def run(
+    source: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="[SOURCE]", help="A folder of IDX files or a known dataset's name. [default: the embedded sample]"
+        ),
+    ] = None,
+    workspace: Annotated[str | None, typer.Option(help="The folder for all results. [default: workspace]")] = None,
+    config: Annotated[str | None, typer.Option("--config", help="A TOML file of settings; flags stand over it.")] = None,
+    until: Annotated[Step, typer.Option(help="The last step to do.")] = "dashboard",
+    copies: Annotated[int | None, typer.Option(help="Augmented copies of each training sample.")] = None,
+    epochs: Annotated[int | None, typer.Option(help="Rounds of training.")] = None,
+    model: Annotated[Model | None, typer.Option(help="The network to train.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Of the augmentation and the training.")] = None,
+    workers: Workers = None,
+    scheduler: Scheduler = None,
+    json: Json = False,
+) -> None:
+    """Run the whole pipeline into a workspace: convert, clean, normalize, augment, stats, train, dashboard.
+
+    A second run redoes only what has changed.
+
+    Example: mnist-data run ~/Downloads/mnist --workspace work --copies 2
+    """
+    from dataclasses import replace
+
+    from mnist_data.cli.output import print_json, progress, warn
+    from pipelines.config import Config, read_config, with_flags
+    from pipelines.engine import open_engine
+    from pipelines.run import run as run_pipeline
+
+    settings = read_config(config) if config else Config()
+    settings = replace(
+        settings, source=source or settings.source, workspace=workspace or settings.workspace
+    )
+    settings = with_flags(
+        settings,
+        {"augment": {"copies": copies, "seed": seed}, "train": {"epochs": epochs, "model": model, "seed": seed}},
+    )
+
+    def say_done(step: str, kept: bool) -> None:
+        if not json:
+            typer.echo(f"  {step:<12} {'kept, nothing changed' if kept else 'done'}")
+
+    with open_engine(workers, scheduler) as engine, progress() as report:
+        outcome = run_pipeline(settings, engine, until=until, report=report, done=say_done)
+    warn(outcome.warnings)
+    if json:
+        print_json(
+            {
+                "workspace": str(outcome.workspace),
+                "dataset": outcome.dataset.metadata.dataset,
+                "splits": dict(outcome.dataset.splits),
+                "kept": list(outcome.kept),
+                "dashboard": str(outcome.dashboard) if outcome.dashboard else None,
+                "note": outcome.dataset.metadata.note or None,
+            }
+        )
+        return
+    _print_outcome(outcome)
+
+
+def _print_outcome(outcome: object) -> None:
+    from pathlib import Path
+
+    import pandas as pd
+
+    from mnist_data.cli.output import print_frame, say
+    from mnist_data.cli.stages import print_statistics
+    from pipelines.run import Outcome
+
+    assert isinstance(outcome, Outcome)
+    folder = outcome.workspace / "stats"
+    if (folder / "summary.parquet").is_file():
+        tables = {name: pd.read_parquet(folder / f"{name}.parquet") for name in ("summary", "classes")}
+        print_statistics(outcome.dataset, tables)
+    evaluations = sorted(Path(outcome.workspace).glob("train/*/evaluation.parquet"))
+    if outcome.dashboard and evaluations:
+        print_frame("Accuracy, with its 95 % interval", pd.concat([pd.read_parquet(path) for path in evaluations]))
+    if outcome.dashboard:
+        say(f"Dashboard: {outcome.dashboard.resolve()}")
+    else:
+        say(f"Results: {outcome.workspace}")

@@ -1,0 +1,231 @@
+"""clean, normalize, augment, stats and train: one stage each, from a dataset to a new one or to tables."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from mnist_data.cli.options import DatasetArgument, Json, OutArgument, Overwrite, Scheduler, Workers
+from pipelines.parameters import Action, Augment, Clean, DType, Model, Normalize, Scale, Stats, Train
+
+if TYPE_CHECKING:
+    from mnist_data.store import Dataset
+
+_CLEAN, _NORMALIZE, _AUGMENT, _STATS, _TRAIN = Clean(), Normalize(), Augment(), Stats(), Train()
+
+
+def clean(
+    dataset: DatasetArgument,
+    out: OutArgument,
+    blank: Annotated[Action, typer.Option(help="Samples without any ink.")] = _CLEAN.blank,
+    constant: Annotated[Action, typer.Option(help="Samples of one value that is not 0.")] = _CLEAN.constant,
+    inverted: Annotated[Action, typer.Option(help="Dark ink on a bright ground.")] = _CLEAN.inverted,
+    transposed: Annotated[Action, typer.Option(help="Rows and columns exchanged.")] = _CLEAN.transposed,
+    label: Annotated[Action, typer.Option(help="Labels that are no class.")] = _CLEAN.label,
+    duplicate: Annotated[Action, typer.Option(help="Exact copies; one of them stays.")] = _CLEAN.duplicate,
+    outlier_pixels: Annotated[
+        Action, typer.Option(help="Isolated pixels far from all neighbours; 'keep' does not look for them.")
+    ] = _CLEAN.outlier_pixels,
+    overwrite: Overwrite = False,
+    workers: Workers = None,
+    scheduler: Scheduler = None,
+    json: Json = False,
+) -> None:
+    """Find faulty samples and keep, repair or remove them; each stands in OUT.quarantine.parquet with its reason.
+
+    Example: mnist-data clean data/mnist data/mnist-clean --duplicate keep
+    """
+    from mnist_data.cli.output import print_frame, print_json, progress, say
+    from mnist_data.store import open_dataset
+    from pipelines.clean import clean as run
+    from pipelines.engine import open_engine
+
+    params = Clean(blank, constant, inverted, transposed, label, duplicate, outlier_pixels)
+    source = open_dataset(dataset)
+    with open_engine(workers, scheduler) as engine, progress() as report:
+        outcome = run(source, out, params, engine=engine, overwrite=overwrite, report=report)
+    if json:
+        totals, reasons = outcome.totals.to_dict("records"), outcome.reasons.to_dict("records")
+        print_json({"path": out, "totals": totals, "findings": reasons, "quarantine": f"{outcome.quarantine}.parquet"})
+        return
+    print_frame(f"{dataset} → {out}", outcome.totals)
+    if len(outcome.reasons):
+        print_frame("Findings", outcome.reasons)
+        say(f"Each of them, with its reason: {outcome.quarantine}.parquet")
+    else:
+        say("Nothing was found.")
+
+
+def normalize(
+    dataset: DatasetArgument,
+    out: OutArgument,
+    scale: Annotated[
+        Scale, typer.Option(help="unit: 0 … 1; standardize: training mean 0, deviation 1; none: as they are.")
+    ] = _NORMALIZE.scale,
+    deskew: Annotated[bool, typer.Option("--deskew", help="Shear each sample upright.")] = _NORMALIZE.deskew,
+    center: Annotated[bool, typer.Option("--center", help="Put the centre of mass in the middle.")] = _NORMALIZE.center,
+    dtype: Annotated[DType, typer.Option(help="uint8 holds the unit scale as 0 … 255.")] = _NORMALIZE.dtype,
+    overwrite: Overwrite = False,
+    workers: Workers = None,
+    scheduler: Scheduler = None,
+    json: Json = False,
+) -> None:
+    """Scale pixel values, and set digits upright and in the middle; statistics come from the training split only.
+
+    Example: mnist-data normalize data/mnist data/mnist-upright --deskew --center
+    """
+    from mnist_data.cli.output import progress
+    from mnist_data.store import open_dataset
+    from pipelines.engine import open_engine
+    from pipelines.normalize import normalize as run
+
+    params = Normalize(scale, deskew, center, dtype)
+    with open_engine(workers, scheduler) as engine, progress() as report:
+        written = run(open_dataset(dataset), out, params, engine=engine, overwrite=overwrite, report=report)
+    _print_dataset(f"{dataset} → {out}", written, json)
+
+
+def augment(
+    dataset: DatasetArgument,
+    out: OutArgument,
+    copies: Annotated[int, typer.Option(help="Of each training sample, besides the original.")] = _AUGMENT.copies,
+    seed: Annotated[int, typer.Option(help="Copy c of sample s depends on this, s and c only.")] = _AUGMENT.seed,
+    rotation: Annotated[float, typer.Option(help="Degrees, at most, either way.")] = _AUGMENT.rotation,
+    shift: Annotated[float, typer.Option(help="Share of the width and height, at most.")] = _AUGMENT.shift,
+    scale: Annotated[float, typer.Option(help="0.1: from 0.9 to 1.1 times the size.")] = _AUGMENT.scale,
+    shear: Annotated[float, typer.Option(help="Pixels aside for each pixel of height, at most.")] = _AUGMENT.shear,
+    elastic: Annotated[float, typer.Option(help="Simard's alpha; 0: no elastic deformation.")] = _AUGMENT.elastic,
+    elastic_sigma: Annotated[float, typer.Option(help="Simard's sigma, pixels.")] = _AUGMENT.elastic_sigma,
+    overwrite: Overwrite = False,
+    workers: Workers = None,
+    scheduler: Scheduler = None,
+    json: Json = False,
+) -> None:
+    """Add deformed copies of each training sample, with the parameters of each copy as columns.
+
+    Example: mnist-data augment data/mnist data/mnist-more --copies 4 --seed 7
+    """
+    from mnist_data.cli.output import progress
+    from mnist_data.store import open_dataset
+    from pipelines.augment import augment as run
+    from pipelines.engine import open_engine
+
+    params = Augment(copies, seed, rotation, shift, scale, shear, elastic, elastic_sigma)
+    with open_engine(workers, scheduler) as engine, progress() as report:
+        written = run(open_dataset(dataset), out, params, engine=engine, overwrite=overwrite, report=report)
+    _print_dataset(f"{dataset} → {out}", written, json)
+
+
+def _print_dataset(title: str, written: Dataset, json: bool) -> None:
+    from mnist_data.cli.output import print_json, print_table
+    from mnist_data.info import describe_dataset
+
+    if json:
+        print_json(describe_dataset(written))
+        return
+    size = "×".join(map(str, written.metadata.shape))
+    rows = [(split, samples, size, written.metadata.dtype) for split, samples in written.splits.items()]
+    print_table(title, ["split", "samples", "size", "type"], rows)
+
+
+def stats(
+    dataset: DatasetArgument,
+    out: Annotated[
+        str | None, typer.Option("--out", help="The folder for the tables. [default: DATASET-stats]", show_default=False)
+    ] = None,
+    plot: Annotated[bool, typer.Option("--plot", help="Write a dashboard, too.")] = False,
+    bins: Annotated[int, typer.Option(help="Of the intensity histogram.")] = _STATS.bins,
+    wall: Annotated[int, typer.Option(help="Pictures of each class on the sample wall.")] = _STATS.wall,
+    overwrite: Overwrite = False,
+    workers: Workers = None,
+    scheduler: Scheduler = None,
+    json: Json = False,
+) -> None:
+    """Count a dataset: tables printed and saved as Parquet and CSV, and with --plot a dashboard.
+
+    Example: mnist-data stats data/mnist --plot
+    """
+    from mnist_data.cli.output import print_json, progress, say
+    from mnist_data.errors import OutputExists
+    from mnist_data.storage import exists
+    from mnist_data.store import open_dataset
+    from pipelines.engine import open_engine
+    from pipelines.report import collect_tables, write_report
+    from pipelines.stats import stats as run
+
+    params = Stats(bins, wall)
+    source = open_dataset(dataset)
+    folder = out or f"{dataset.rstrip('/')}-stats"
+    if not overwrite and exists(folder):
+        raise OutputExists(folder)
+    with open_engine(workers, scheduler) as engine, progress() as report:
+        tables = run(source, folder, params, engine=engine, report=report)
+    page = None
+    if plot:
+        page = write_report(collect_tables(folder, dataset, source), source, f"{folder}/dashboard.html")
+    summary, classes = tables["summary"], tables["classes"]
+    if json:
+        records = {"summary": summary.to_dict("records"), "classes": classes.to_dict("records")}
+        print_json({"tables": folder, "dashboard": page, **records})
+        return
+    print_statistics(source, tables)
+    say(f"Tables: {folder}")
+    if page:
+        say(f"Dashboard: {page}")
+
+
+def print_statistics(source: Dataset, tables: Mapping[str, Any]) -> None:
+    """Print the summary and the class counts of a dataset."""
+    from mnist_data.cli.output import print_frame, say
+
+    print_frame(source.metadata.title or source.metadata.dataset, tables["summary"])
+    counts = tables["classes"].pivot_table(
+        index=["label", "name"], columns="split", values="samples", sort=False, fill_value=0
+    )
+    print_frame("Samples in each class", counts.astype(int).reset_index())
+    if source.metadata.note:
+        say(source.metadata.note)
+
+
+def train(
+    dataset: DatasetArgument,
+    out: Annotated[str, typer.Argument(metavar="OUT", help="The folder for the model and its tables.")],
+    model: Annotated[Model, typer.Option(help="cnn: a small convolutional network; mlp: one hidden layer.")] = _TRAIN.model,
+    epochs: Annotated[
+        int | None, typer.Option(help="Rounds over the training data. [default: 3, more for a small set]", show_default=False)
+    ] = _TRAIN.epochs,
+    batch_size: Annotated[int, typer.Option(help="Samples in one step.")] = _TRAIN.batch_size,
+    learning_rate: Annotated[float, typer.Option(help="The highest of the schedule.")] = _TRAIN.learning_rate,
+    weight_decay: Annotated[float, typer.Option(help="Of AdamW.")] = _TRAIN.weight_decay,
+    label_smoothing: Annotated[float, typer.Option(help="Of the training loss.")] = _TRAIN.label_smoothing,
+    validation_share: Annotated[float, typer.Option(help="Of the training samples, held out.")] = _TRAIN.validation_share,
+    seed: Annotated[int, typer.Option(help="Of the weights, the order and the held-out samples.")] = _TRAIN.seed,
+    overwrite: Overwrite = False,
+    json: Json = False,
+) -> None:
+    """Train a small network; the test split is read once, after everything is fixed.
+
+    Example: mnist-data train data/mnist models/mnist
+    """
+    from mnist_data.cli.output import print_frame, print_json, progress, say
+    from mnist_data.errors import OutputExists
+    from mnist_data.storage import exists
+    from mnist_data.store import open_dataset
+    from pipelines.train import train as run
+
+    params = Train(
+        model, epochs, batch_size, learning_rate, weight_decay, label_smoothing, validation_share, seed
+    )
+    if not overwrite and exists(out):
+        raise OutputExists(out)
+    with progress() as report:
+        tables = run(open_dataset(dataset), out, params, report=report)
+    if json:
+        history, evaluation = tables["history"].to_dict("records"), tables["evaluation"].to_dict("records")
+        print_json({"model": f"{out}/{params.model}.safetensors", "history": history, "evaluation": evaluation})
+        return
+    print_frame("Epochs", tables["history"])
+    print_frame("Accuracy, with its 95 % interval", tables["evaluation"])
+    say(f"Model and tables: {out}")

@@ -1,0 +1,85 @@
+"""What a file or a dataset holds, as plain values that print well and serialize as JSON."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from mnist_data import storage
+from mnist_data.catalog import by_content
+from mnist_data.errors import NoDataset
+from mnist_data.idx import open_idx
+from mnist_data.pairing import find_pairs, role_of
+from mnist_data.store import Dataset, open_dataset
+
+
+def describe(location: str) -> dict[str, Any]:
+    """Describe an IDX file, a dataset, one of its Parquet files, or a folder of IDX files.
+
+    An IDX file is read to its end, so a description also says that the file is whole.
+    """
+    path = Path(location)
+    if storage.is_remote(location):
+        return describe_dataset(open_dataset(location))
+    if not path.exists():
+        raise NoDataset(location, "there is no such file or folder", "an IDX file, a folder, or a dataset", "Check the path.")
+    if path.is_dir():
+        if any(path.glob("split=*/*.parquet")):
+            return describe_dataset(open_dataset(path))
+        pairs = find_pairs(path)
+        files = [describe_idx(file) for pair in pairs for file in (pair.images, pair.labels)]
+        return {"kind": "folder of IDX files", "path": location, "splits": [pair.split for pair in pairs], "files": files}
+    with path.open("rb") as file:
+        if file.read(4) == b"PAR1":
+            return describe_dataset(open_dataset(path))
+    return describe_idx(location)
+
+
+def describe_idx(location: str) -> dict[str, Any]:
+    """Describe one IDX file, having read all of it. Raises an UnreadableInput where it is not whole."""
+    with open_idx(location) as reader:
+        low, high = None, None
+        for batch in reader.batches(1 << 20):
+            if batch.size:
+                low = batch.min().item() if low is None else min(low, batch.min().item())
+                high = batch.max().item() if high is None else max(high, batch.max().item())
+        header, digest, container = reader.header, reader.sha256, reader.container
+    known = by_content(digest)
+    return {
+        "kind": "IDX file",
+        "path": location,
+        "packed": container,
+        "role": role_of(header),
+        "type": header.type_name,
+        "shape": list(header.shape),
+        "items": header.items,
+        "smallest": low,
+        "largest": high,
+        "sha256": digest,
+        "known": f"{known[0].title}, {known[1]}" if known else None,
+    }
+
+
+def describe_dataset(dataset: Dataset) -> dict[str, Any]:
+    """Describe a dataset by the metadata of its files."""
+    metadata = dataset.metadata
+    known = {found[0].title for source in metadata.sources if (found := by_content(source.sha256))}
+    return {
+        "kind": "dataset",
+        "path": dataset.location,
+        "dataset": metadata.dataset,
+        "known": ", ".join(sorted(known)) or None,
+        "samples": len(dataset),
+        "splits": dict(dataset.splits),
+        "shape": list(metadata.shape),
+        "type": metadata.dtype,
+        "layout": metadata.layout,
+        "classes": list(metadata.classes),
+        "stages": [asdict(stage) for stage in metadata.stages],
+        "sources": [asdict(source) for source in metadata.sources],
+        "content": dataset.content,
+        "licence": metadata.licence or None,
+        "citation": metadata.citation or None,
+        "note": metadata.note or None,
+    }

@@ -1,0 +1,89 @@
+"""The settings of a whole run, from a TOML file: one table a stage, named and spelled as the flags are."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, replace
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+from mnist_data.errors import UnreadableInput, WrongUse
+from pipelines.parameters import Augment, Clean, Convert, Normalize, Parameters, Stats, Train
+
+
+@dataclass(frozen=True)
+class Config:
+    """Everything that `run` can be told. source: None means the embedded sample."""
+
+    source: str | None = None
+    workspace: str = "workspace"
+    convert: Convert = field(default_factory=Convert)
+    clean: Clean = field(default_factory=Clean)
+    normalize: Normalize = field(default_factory=Normalize)
+    augment: Augment = field(default_factory=Augment)
+    stats: Stats = field(default_factory=Stats)
+    train: Train = field(default_factory=Train)
+
+
+STAGES: dict[str, type[Parameters]] = {
+    kind.stage: kind for kind in (Convert, Clean, Normalize, Augment, Stats, Train)
+}
+
+
+def read_config(path: str | Path) -> Config:
+    """Read a TOML file.
+
+    Raises UnreadableInput for a file that is no TOML, WrongUse for a key that does not exist or a value out of
+    range, each naming the key and what it can be.
+    """
+    try:
+        values = tomllib.loads(Path(path).read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as cause:
+        raise UnreadableInput(str(path), str(cause), "a TOML file", "See the README for an example.") from cause
+    return configure(values, str(path))
+
+
+def configure(values: Mapping[str, Any], origin: str) -> Config:
+    """Make a Config of nested values, as TOML gives them."""
+    known = {one.name for one in fields(Config)}
+    settings: dict[str, Any] = {}
+    for key, value in values.items():
+        _require_known(key, known, origin)
+        if key in STAGES:
+            settings[key] = _stage(key, value, origin)
+        elif isinstance(value, str):
+            settings[key] = value
+        else:
+            raise WrongUse(f"{origin}: {key} is {value!r}; it must be a text.")
+    return Config(**settings)
+
+
+def _stage(name: str, values: Any, origin: str) -> Parameters:
+    kind = STAGES[name]
+    if not isinstance(values, dict):
+        raise WrongUse(f"{origin}: {name} is {values!r}; it must be a table, [{name}].")
+    known = {one.name for one in fields(kind)}  # type: ignore[arg-type]
+    for key in values:
+        _require_known(key, known, f"{origin}, [{name}]")
+    try:
+        return kind(**values)
+    except WrongUse as error:
+        raise WrongUse(f"{origin}: {error}") from None
+
+
+def _require_known(key: str, known: set[str], origin: str) -> None:
+    if key not in known:
+        near = get_close_matches(key, known, 1)
+        hint = f"Did you mean {near[0]!r}? " if near else ""
+        raise WrongUse(f"{origin}: there is no setting {key!r}. {hint}It can be {', '.join(sorted(known))}.")
+
+
+def with_flags(config: Config, flags: Mapping[str, Mapping[str, Any]]) -> Config:
+    """Let flags that were given (not None) stand over the file's settings; stage -> name -> value."""
+    changes = {}
+    for stage, values in flags.items():
+        given = {name: value for name, value in values.items() if value is not None}
+        changes[stage] = replace(getattr(config, stage), **given)
+    return replace(config, **changes)

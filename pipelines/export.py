@@ -1,0 +1,115 @@
+"""Parquet → IDX. A dataset that was only converted gives its source files back, byte for byte."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from mnist_data import storage
+from mnist_data.batch import Batch
+from mnist_data.errors import OutputExists
+from mnist_data.idx import Header, Writer
+from mnist_data.schema import Metadata, Source
+from mnist_data.store import Dataset, read_batches
+
+
+@dataclass(frozen=True)
+class _Form:
+    """How a split's files are to look: as their sources did, or as the data itself suggests."""
+
+    images: Header
+    labels: Header
+    label_columns: tuple[str, ...]
+    transpose: bool
+    first_label: int
+
+
+def export(source: Dataset, folder: str | Path, *, as_stored: bool = False, overwrite: bool = False) -> list[Path]:
+    """Write each split as one IDX file of images and one of labels; give their paths.
+
+    as_stored: write images and labels as the dataset holds them. Otherwise what the conversion put right
+    (EMNIST's transposed images and labels from 1) is put back, so that the source files come out again.
+    Raises OutputExists, or WrongUse for a pixel type that IDX does not have (float16).
+    """
+    target = Path(folder)
+    prefixes = {"test": "t10k"}
+    planned = []
+    for split in source.splits:
+        form = _form(source, split, as_stored)
+        names = [_name(prefixes.get(split, split), role, header) for role, header in _roles(form)]
+        planned.append((split, form, [target / name for name in names]))
+    for _, _, paths in planned:
+        for path in paths:
+            if path.exists() and not overwrite:
+                raise OutputExists(str(path))
+    return [path for split, form, paths in planned for path in _export_split(source, split, form, paths)]
+
+
+def _roles(form: _Form) -> tuple[tuple[str, Header], ...]:
+    return (("images", form.images), ("labels", form.labels))
+
+
+def _name(prefix: str, role: str, header: Header) -> str:
+    return f"{prefix}-{role}-idx{len(header.shape)}-{header.type_name}"
+
+
+def _export_split(source: Dataset, split: str, form: _Form, paths: Sequence[Path]) -> Sequence[Path]:
+    with ExitStack() as stack:
+        # Both files appear together, at the end: the drafts are moved when the stack unwinds without an error.
+        drafts = [stack.enter_context(storage.new_file(path)) for path in paths]
+        files = [stack.enter_context(draft.open("wb")) for draft in drafts]
+        images, labels = Writer(files[0], form.images), Writer(files[1], form.labels)
+        for batch in read_batches(source, split):
+            pixels = batch.images.swapaxes(1, 2) if form.transpose else batch.images
+            images.write(np.ascontiguousarray(pixels))
+            labels.write(_labels(batch, form))
+        images.close()
+        labels.close()
+    return paths
+
+
+def _labels(batch: Batch, form: _Form) -> npt.NDArray[Any]:
+    labels = batch.labels + form.first_label
+    if not form.label_columns:
+        return labels
+    return np.column_stack([labels, *(batch.columns[name] for name in form.label_columns)])
+
+
+def _form(source: Dataset, split: str, as_stored: bool) -> _Form:
+    metadata, rows = source.metadata, source.splits[split]
+    parameters: dict[str, Any] = {} if as_stored else _conversion(metadata)
+    transpose = bool(parameters.get("transpose"))
+    shape = (metadata.shape[1], metadata.shape[0], *metadata.shape[2:]) if transpose else metadata.shape
+    images = Header(np.dtype(metadata.dtype).newbyteorder(">"), (rows, *shape))
+    images.encode()  # refuses a type that IDX does not have before a file is begun
+    described = _label_source(metadata, split)
+    first = next(read_batches(source, split, 1), None)
+    if described is None or first is None or not _holds(described, first):
+        wide = "u1" if first is None or _fits_a_byte(source, split) else ">i4"
+        return _Form(images, Header(np.dtype(wide), (rows,)), (), transpose, parameters.get("first_label") or 0)
+    columns = tuple(first.columns)[: described.shape[1] - 1] if len(described.shape) == 2 else ()
+    labels = Header(np.dtype(described.dtype), (rows, *described.shape[1:]))
+    return _Form(images, labels, columns, transpose, parameters.get("first_label") or 0)
+
+
+def _conversion(metadata: Metadata) -> dict[str, Any]:
+    return dict(next((stage.parameters for stage in metadata.stages if stage.stage == "convert"), {}))
+
+
+def _label_source(metadata: Metadata, split: str) -> Source | None:
+    return next((source for source in metadata.sources if (source.split, source.role) == (split, "labels")), None)
+
+
+def _holds(described: Source, batch: Batch) -> bool:
+    """Say whether the columns of a label table are still there."""
+    return len(described.shape) == 1 or len(batch.columns) >= described.shape[1] - 1
+
+
+def _fits_a_byte(source: Dataset, split: str) -> bool:
+    return all(bool(((batch.labels >= 0) & (batch.labels < 256)).all()) for batch in read_batches(source, split))

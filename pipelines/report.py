@@ -1,0 +1,78 @@
+"""From the tables of a dataset to its dashboard."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+import pandas as pd
+
+from mnist_data import __version__, storage
+from mnist_data.store import Dataset
+from pipelines.gallery import before_after, is_augmented
+from pipelines.tables import read_tables
+
+BESIDE = {"cleaning-totals": "cleaning_totals", "cleaning": "cleaning", "quarantine": "quarantine"}
+"""The tables that cleaning leaves beside a dataset: ending -> name."""
+
+
+def collect_tables(
+    folder: str | Path, cleaned: str, augmented: Dataset | None = None, models: Iterable[str | Path] = ()
+) -> dict[str, pd.DataFrame]:
+    """Gather what a dashboard can show.
+
+    folder: of the statistics. cleaned: the dataset beside which cleaning has left its tables, if it has.
+    augmented: a dataset with copies. models: folders of trained models, the most important first.
+    """
+    tables = read_tables(folder)
+    for ending, name in BESIDE.items():
+        path = Path(storage.beside(cleaned, f".{ending}.parquet"))
+        if path.is_file():
+            tables[name] = pd.read_parquet(path)
+    if augmented is not None and is_augmented(augmented):
+        tables["augmentation"] = before_after(augmented)
+    evaluations = []
+    for model in models:
+        found = read_tables(model)
+        evaluations.append(found.pop("evaluation"))
+        found.pop("predictions")
+        tables = {**found, **tables}
+    if evaluations:
+        tables["evaluation"] = pd.concat(evaluations, ignore_index=True)
+    return tables
+
+
+def write_report(tables: Mapping[str, pd.DataFrame], source: Dataset, target: str | Path) -> str:
+    """Write the dashboard of a dataset; give its path."""
+    from dashboards.page import render
+
+    metadata = source.metadata
+    page = render(
+        tables,
+        title=metadata.title or metadata.dataset,
+        subtitle=_subtitle(source),
+        note=metadata.note or None,
+        reproduction=_reproduction(source),
+    )
+    storage.write_text(target, page)
+    return str(target)
+
+
+def _subtitle(source: Dataset) -> str:
+    size = "×".join(map(str, source.metadata.shape))
+    splits = ", ".join(f"{rows:,} {split}" for split, rows in source.splits.items())
+    classes = f", {len(source.metadata.classes)} classes" if source.metadata.classes else ""
+    return f"{len(source):,} images of {size} pixels ({splits}){classes}"
+
+
+def _reproduction(source: Dataset) -> dict[str, str]:
+    metadata = source.metadata
+    values = {"mnist-data": __version__, "Dataset content": source.content}
+    values |= {f"Source {file.name} ({file.split})": f"SHA-256 {file.sha256}" for file in metadata.sources}
+    for stage in metadata.stages:
+        values[f"Stage {stage.stage}"] = ", ".join(f"{name} = {value}" for name, value in stage.parameters.items())
+    if metadata.licence:
+        values["Licence of the data"] = metadata.licence
+    if metadata.citation:
+        values["Cite the data as"] = metadata.citation
+    return values

@@ -1,0 +1,177 @@
+"""The whole pipeline, step after step, into one workspace folder; a step whose inputs have not changed is kept."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from mnist_data import __version__, storage
+from mnist_data.errors import WrongUse
+from mnist_data.fetch import resolve
+from mnist_data.pairing import find_pairs
+from mnist_data.sample import write_sample
+from mnist_data.store import Dataset, fingerprint, is_current, open_dataset
+from pipelines.augment import augment
+from pipelines.clean import clean
+from pipelines.config import Config
+from pipelines.convert import conversion_plan, convert
+from pipelines.engine import Engine, Report, silent
+from pipelines.normalize import normalize
+from pipelines.parameters import Parameters, Train
+from pipelines.report import collect_tables, write_report
+from pipelines.stage import plan_of
+from pipelines.stats import stats
+from pipelines.train import train
+
+STEPS = ("convert", "clean", "normalize", "augment", "stats", "train", "dashboard")
+
+BETWEEN = "lz4"
+"""Compression of datasets that only the next stage reads: 1.4 times the bytes of zstd, 0.6 of the reading time."""
+
+StepDone = Callable[[str, bool], None]
+"""Hears of each step as it ends: its name, and whether what was there before was kept."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """Where the results of a run lie, and which of its steps found nothing to do."""
+
+    workspace: Path
+    dataset: Dataset
+    kept: tuple[str, ...]
+    dashboard: Path | None
+    warnings: tuple[str, ...] = ()
+
+
+def run(
+    config: Config,
+    engine: Engine,
+    *,
+    until: str = "dashboard",
+    report: Report = silent,
+    done: StepDone = lambda _name, _kept: None,
+) -> Outcome:
+    """Run the pipeline up to and including the step `until`."""
+    if until not in STEPS:
+        raise WrongUse(f"There is no step {until!r}; it can be {', '.join(STEPS)}.")
+    return _Run(config, engine, STEPS[: STEPS.index(until) + 1], report, done).all()
+
+
+class _Run:
+    """One run: what each step needs from those before it."""
+
+    def __init__(self, config: Config, engine: Engine, steps: tuple[str, ...], report: Report, done: StepDone) -> None:
+        self.config, self.engine, self.steps = config, engine, steps
+        self.report, self.done = report, done
+        self.workspace = Path(config.workspace)
+        self.kept: list[str] = []
+        self.warnings: tuple[str, ...] = ()
+
+    def all(self) -> Outcome:
+        """Do the steps in their order; what comes after `until` is left as it is."""
+        shared: dict[str, Any] = {"engine": self.engine, "overwrite": True, "report": self.report}
+        between = {**shared, "compression": BETWEEN}
+        dataset = converted = self._convert()
+        cleaned = self._dataset("clean", converted, self.config.clean, lambda *args: clean(*args, **shared).dataset, "zstd")
+        dataset = cleaned or converted
+        normal = self._dataset("normalize", dataset, self.config.normalize, lambda *args: normalize(*args, **between), BETWEEN)
+        more = self._dataset(
+            "augment", normal or dataset, self.config.augment, lambda *args: augment(*args, **between), BETWEEN
+        )
+        self._stats(dataset)
+        models = self._train(more or dataset)
+        dashboard = self._dashboard(dataset, more, models)
+        return Outcome(self.workspace, dataset, tuple(self.kept), dashboard, self.warnings)
+
+    def _convert(self) -> Dataset:
+        source = self.config.source
+        pairs = find_pairs(self._sample()) if source in (None, "sample") else resolve(str(source))
+        target = self.workspace / "convert"
+        plan = conversion_plan(pairs, self.config.convert, None)
+        if is_current(target, plan):
+            return self._keep("convert", open_dataset(target))
+        outcome = convert(
+            pairs, target, self.config.convert, engine=self.engine, overwrite=True, report=self.report
+        )
+        self.warnings = outcome.warnings
+        self.done("convert", False)
+        return outcome.dataset
+
+    def _sample(self) -> Path:
+        folder = self.workspace / "sample"
+        return folder if len(list(folder.glob("*-ubyte"))) == 4 else write_sample(folder)
+
+    def _keep(self, step: str, result: Any) -> Any:
+        self.kept.append(step)
+        self.done(step, True)
+        return result
+
+    def _dataset(
+        self, step: str, source: Dataset, params: Parameters, make: Callable[..., Dataset], compression: str
+    ) -> Dataset | None:
+        if step not in self.steps:
+            return None
+        target = self.workspace / step
+        if is_current(target, plan_of(source, params, compression=compression)):
+            return self._keep(step, open_dataset(target))  # type: ignore[no-any-return]
+        made = make(source, target, params)
+        self.done(step, False)
+        return made
+
+    def _files(self, step: str, folder: Path, plan: Mapping[str, Any], make: Callable[[], object]) -> None:
+        """Make a folder of files unless it was made by just this plan; the stamp beside it is written last."""
+        stamp = storage.beside(folder, ".plan")
+        if storage.read_text(stamp) == fingerprint(plan) and folder.exists():
+            self._keep(step, None)
+            return
+        storage.remove(stamp)
+        make()
+        storage.write_text(stamp, fingerprint(plan))
+        self.done(step, False)
+
+    def _stats(self, source: Dataset) -> None:
+        if "stats" in self.steps:
+            folder = self.workspace / "stats"
+            plan = plan_of(source, self.config.stats)
+            self._files(
+                "stats", folder, plan, lambda: stats(source, folder, self.config.stats, engine=self.engine, report=self.report)
+            )
+
+    def _train(self, source: Dataset) -> list[Path]:
+        """Train the network, and beside it the plain perceptron as the baseline that it has to beat."""
+        if "train" not in self.steps:
+            return []
+        folders = []
+        for params in self._models():
+            folder = self.workspace / "train" / params.model
+            self._files(
+                f"train {params.model}",
+                folder,
+                plan_of(source, params),
+                lambda folder=folder, params=params: train(source, folder, params, report=self.report),  # type: ignore[misc]
+            )
+            folders.append(folder)
+        return folders
+
+    def _models(self) -> list[Train]:
+        chosen = self.config.train
+        return [chosen] if chosen.model == "mlp" else [chosen, replace(chosen, model="mlp")]
+
+    def _dashboard(self, source: Dataset, augmented: Dataset | None, models: list[Path]) -> Path | None:
+        if "dashboard" not in self.steps:
+            return None
+        target = self.workspace / "dashboard.html"
+        stamps = [storage.read_text(storage.beside(folder, ".plan")) for folder in (self.workspace / "stats", *models)]
+        content = augmented.content if augmented else ""
+        plan = {"input": source.content, "augmented": content, "tables": stamps, "version": __version__}
+        cleaned = str(self.workspace / "clean")
+
+        def make() -> None:
+            tables = collect_tables(self.workspace / "stats", cleaned, augmented, models)
+            write_report(tables, source, target)
+
+        self._files("dashboard", target, plan, make)
+        return target
+

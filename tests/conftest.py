@@ -1,0 +1,81 @@
+"""What the tests share: real data where it is present, the sample everywhere, a real cluster."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from mnist_data import sample
+from mnist_data.pairing import find_pairs
+from pipelines.convert import convert
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from mnist_data.store import Dataset
+    from pipelines.engine import Cluster
+
+
+def real_folder(name: str) -> Path:
+    """Give a folder of real data, or skip the test and say why."""
+    root = os.environ.get("MNIST_DATA_REAL")
+    if not root:
+        pytest.skip("the variable MNIST_DATA_REAL names no folder of real data")
+    folder = Path(root) / name
+    if not folder.is_dir():
+        pytest.skip(f"the folder of real data has no {name}")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def real_mnist() -> Path:
+    """Give the folder of MNIST's four original files."""
+    return real_folder("mnist")
+
+
+@pytest.fixture(scope="session")
+def real_fashion() -> Path:
+    """Give the folder of Fashion-MNIST's four original files."""
+    return real_folder("fashion-mnist")
+
+
+@pytest.fixture(scope="session")
+def real_odd() -> Path:
+    """Give the folder of IDX files found damaged."""
+    return real_folder("odd-idx")
+
+
+@pytest.fixture(scope="session")
+def sample_idx(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Give a folder with the embedded sample as IDX files."""
+    return sample.write_sample(tmp_path_factory.mktemp("sample"))
+
+
+@pytest.fixture(scope="session")
+def digits(sample_idx: Path, tmp_path_factory: pytest.TempPathFactory) -> Dataset:
+    """Give the embedded sample as a dataset."""
+    return convert(find_pairs(sample_idx), tmp_path_factory.mktemp("digits") / "digits").dataset
+
+
+@pytest.fixture(scope="session")
+def mnist(real_mnist: Path, tmp_path_factory: pytest.TempPathFactory) -> Dataset:
+    """Give real MNIST as a dataset."""
+    return convert(find_pairs(real_mnist), tmp_path_factory.mktemp("mnist") / "mnist").dataset
+
+
+@pytest.fixture(scope="session")
+def fashion(real_fashion: Path, tmp_path_factory: pytest.TempPathFactory) -> Dataset:
+    """Give real Fashion-MNIST as a dataset."""
+    return convert(find_pairs(real_fashion), tmp_path_factory.mktemp("fashion") / "fashion").dataset
+
+
+@pytest.fixture(scope="session")
+def cluster() -> Iterator[Cluster]:
+    """Give an engine of two real worker processes."""
+    from pipelines.engine import open_engine
+
+    with open_engine(workers=2) as engine:
+        yield engine  # type: ignore[misc]

@@ -1,0 +1,153 @@
+"""Names give the pairs, contents check them."""
+
+from __future__ import annotations
+
+import gzip
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from mnist_data import idx
+from mnist_data.errors import MismatchedPair, NoDataset, NotIdx, WrongUse
+from mnist_data.pairing import Pair, check_pair, explicit_pairs, find_pairs, parse_name
+
+IMAGES, LABELS = np.zeros((4, 5, 5), np.uint8), np.arange(4, dtype=np.uint8)
+
+
+def fill(folder: Path, *names: str) -> Path:
+    """Write a small file under each name: images where the name says so, else labels."""
+    for name in names:
+        array = IMAGES if "image" in name or name.startswith("X") else LABELS
+        if "idx2" in name:
+            array = np.zeros((4, 8), np.int32)
+        idx.write(folder / "draft", array)
+        content = (folder / "draft").read_bytes()
+        (folder / name).write_bytes(gzip.compress(content) if name.endswith(".gz") else content)
+    (folder / "draft").unlink()
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("names", "dataset", "splits"),
+    [
+        (["train-images-idx3-ubyte", "train-labels-idx1-ubyte"], "", ["train"]),
+        (["t10k-images-idx3-ubyte.gz", "t10k-labels-idx1-ubyte.gz", "train-images-idx3-ubyte.gz",
+          "train-labels-idx1-ubyte.gz"], "", ["train", "test"]),
+        (["train-images.idx3-ubyte", "train-labels.idx1-ubyte"], "", ["train"]),
+        (["emnist-letters-test-images-idx3-ubyte.gz", "emnist-letters-test-labels-idx1-ubyte.gz"], "emnist-letters", ["test"]),
+        (["qmnist-train-images-idx3-ubyte.gz", "qmnist-train-labels-idx2-int.gz"], "qmnist", ["train"]),
+        (["X_kannada_MNIST_train-idx3-ubyte.gz", "y_kannada_MNIST_train-idx1-ubyte.gz"], "kannada_MNIST", ["train"]),
+        (["digits-images.idx", "digits-labels.idx"], "digits", ["train"]),
+        (["val_images.idx3-ubyte", "val_labels.idx1-ubyte"], "", ["validation"]),
+    ],
+)  # fmt: skip
+def test_the_usual_names_are_paired(names: list[str], dataset: str, splits: list[str], tmp_path: Path) -> None:
+    """Every spelling that publishers and loaders use, with a README beside the files."""
+    (tmp_path / "README.md").write_text("about")
+
+    pairs = find_pairs(fill(tmp_path, *names))
+
+    assert splits == [pair.split for pair in pairs]
+    assert {dataset} == {pair.dataset for pair in pairs}
+
+
+def test_names_without_a_role_are_paired_by_content(tmp_path: Path) -> None:
+    """The rank tells images from labels where the name does not."""
+    idx.write(tmp_path / "train-idx3-ubyte", IMAGES)
+    idx.write(tmp_path / "train-idx1-ubyte", LABELS)
+
+    assert [Pair("train", str(tmp_path / "train-idx3-ubyte"), str(tmp_path / "train-idx1-ubyte"))] == find_pairs(tmp_path)
+
+
+def test_the_unpacked_form_is_read_where_both_lie_side_by_side(tmp_path: Path) -> None:
+    """Torchvision keeps both; reading the raw one saves the unpacking."""
+    fill(tmp_path, "train-images-idx3-ubyte", "train-images-idx3-ubyte.gz", "train-labels-idx1-ubyte.gz")
+
+    assert find_pairs(tmp_path)[0].images.endswith("train-images-idx3-ubyte")
+
+
+def test_several_datasets_in_one_folder_need_a_choice(tmp_path: Path) -> None:
+    """EMNIST's archive unpacks into one folder of six."""
+    for part in ("letters", "digits"):
+        fill(tmp_path, f"emnist-{part}-train-images-idx3-ubyte", f"emnist-{part}-train-labels-idx1-ubyte")
+
+    with pytest.raises(WrongUse, match="emnist-digits, emnist-letters. Choose one with --dataset"):
+        find_pairs(tmp_path)
+
+    assert "emnist-letters" == find_pairs(tmp_path, "emnist-letters")[0].dataset
+
+
+def test_a_folder_without_idx_says_where_some_lie(tmp_path: Path) -> None:
+    """Torchvision's files are one folder down, in raw/."""
+    (tmp_path / "raw").mkdir()
+    fill(tmp_path / "raw", "train-images-idx3-ubyte")
+
+    with pytest.raises(NoDataset, match=r"no IDX file lies in it.*try .*raw"):
+        find_pairs(tmp_path)
+
+
+def test_labels_without_images_are_refused(real_odd: Path, tmp_path: Path) -> None:
+    """As found in the wild: KMNIST's training labels alone."""
+    (tmp_path / "kmnist-train-labels-idx1-ubyte.gz").write_bytes((real_odd / "kmnist-train-labels-idx1-ubyte.gz").read_bytes())
+
+    with pytest.raises(MismatchedPair, match="labels of the split 'train' without images beside them"):
+        find_pairs(tmp_path)
+
+
+def test_a_file_that_claims_to_be_idx_and_is_not_is_an_error(tmp_path: Path) -> None:
+    """An HTML page saved under MNIST's name must not be passed over in silence."""
+    fill(tmp_path, "train-labels-idx1-ubyte.gz")
+    (tmp_path / "train-images-idx3-ubyte.gz").write_text("<html>404</html>")
+
+    with pytest.raises(NotIdx, match="train-images-idx3-ubyte.gz: .*web page"):
+        find_pairs(tmp_path)
+
+
+def test_counts_and_roles_are_checked(tmp_path: Path) -> None:
+    """No other loader notices 10,000 images beside 9,999 labels, or labels in the images' place."""
+    images, labels, three = (str(tmp_path / name) for name in ("images", "labels", "three"))
+    idx.write(images, IMAGES)
+    idx.write(labels, LABELS)
+    idx.write(three, LABELS[:3])
+    idx.write(tmp_path / "float", LABELS.astype(np.float32))
+
+    with pytest.raises(MismatchedPair, match="three: 3 labels beside 4 images in images"):
+        check_pair(Pair("train", images, three))
+    with pytest.raises(MismatchedPair, match="labels: an array of 4 ubytes in the place of images"):
+        check_pair(Pair("train", labels, labels))
+    with pytest.raises(MismatchedPair, match="images: an array of 4×5×5 ubytes in the place of labels"):
+        check_pair(Pair("train", images, images))
+    with pytest.raises(MismatchedPair, match="float: an array of 4 floats in the place of labels"):
+        check_pair(Pair("train", images, str(tmp_path / "float")))
+
+
+def test_a_name_that_lies_about_its_role_is_refused(tmp_path: Path) -> None:
+    """Labels saved under the images' name."""
+    idx.write(tmp_path / "train-images-idx3-ubyte", LABELS)
+    idx.write(tmp_path / "train-labels-idx1-ubyte", LABELS)
+
+    with pytest.raises(MismatchedPair, match="in the place of images"):
+        find_pairs(tmp_path)
+
+
+def test_explicit_files_need_one_label_file_and_one_name_each() -> None:
+    """A missing or doubled --labels or --split is told before any file is read."""
+    with pytest.raises(WrongUse, match="2 --images, 1 --labels"):
+        explicit_pairs(["a", "b"], ["c"], [])
+    with pytest.raises(WrongUse, match="not all different"):
+        explicit_pairs(["a", "b"], ["c", "d"], [])
+    with pytest.raises(WrongUse, match="cannot name a folder"):
+        explicit_pairs(["a"], ["c"], ["../x"])
+
+    assert [Pair("test", "t10k-images", "c")] == explicit_pairs(["t10k-images"], ["c"], [])
+
+
+def test_emnist_mnist_is_not_taken_for_mnist() -> None:
+    """Its images are transposed; the longer name counts."""
+    from mnist_data.catalog import by_name
+
+    known = by_name(parse_name("emnist-mnist-train-images-idx3-ubyte.gz").dataset)
+
+    assert known is not None
+    assert ("emnist-mnist", True) == (known.name, known.transposed)
