@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -32,6 +33,11 @@ class Batch:
 
     def __len__(self) -> int:
         return len(self.ids)
+
+    @property
+    def flat(self) -> Images:
+        """The images as (n, pixels), whatever their shape, also where there are none."""
+        return self.images.reshape(len(self), math.prod(self.images.shape[1:]))
 
     def take(self, rows: npt.NDArray[Any] | slice) -> Batch:
         """Give the chosen samples, by boolean mask, index or slice."""

@@ -166,7 +166,7 @@ def encode(batch: Batch, schema: pa.Schema, layout: str) -> pa.Table:
 
 def _encode_images(images: npt.NDArray[Any], schema: pa.Schema, layout: str) -> list[pa.Array]:
     little = np.ascontiguousarray(images, images.dtype.newbyteorder("<"))
-    flat = little.reshape(len(images), -1)
+    flat = little.reshape(len(images), math.prod(images.shape[1:]))
     if layout == "binary":
         kind = schema.field("image").type
         return [pa.FixedSizeBinaryArray.from_buffers(kind, len(images), [None, pa.py_buffer(little)])]

@@ -131,8 +131,8 @@ def clean(
 def survey_partition(partition: Partition, training_split: str) -> Survey:
     """Look at one partition."""
     batch = read_partition(partition)
-    flat = batch.images.reshape(len(batch), -1)
-    varied = np.flatnonzero(flat.max(axis=1) != flat.min(axis=1)) if len(batch) else np.empty(0, np.int64)
+    flat = batch.flat
+    varied = np.flatnonzero((flat != flat[:, :1]).any(axis=1))
     digest = [hashlib.blake2b(flat[row].tobytes(), digest_size=16).digest() for row in varied]
     labels, counts = np.unique(batch.labels, return_counts=True)
     return Survey(
@@ -218,7 +218,7 @@ def is_inverted(images: Images, low: float, high: float) -> npt.NDArray[np.bool_
 
 def find_faults(batch: Batch, knowledge: Knowledge) -> dict[str, npt.NDArray[np.bool_]]:
     """Give a (n,) mask for each reason except outlier pixels, which only the repair finds."""
-    flat = batch.images.reshape(len(batch), -1)
+    flat = batch.flat
     lowest, highest = flat.min(axis=1, initial=knowledge.high), flat.max(axis=1, initial=knowledge.low)
     one_value = lowest == highest
     inverted = is_inverted(batch.images, knowledge.low, knowledge.high) & ~one_value

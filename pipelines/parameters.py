@@ -143,7 +143,7 @@ class Train(Parameters):
     stage: ClassVar[str] = "train"
     ranges: ClassVar[dict[str, tuple[float, float]]] = {
         "epochs": (1, 10_000),
-        "batch_size": (1, 65_536),
+        "batch_size": (2, 65_536),
         "learning_rate": (1e-9, 10),
         "weight_decay": (0, 1),
         "label_smoothing": (0, 0.9),
@@ -154,7 +154,7 @@ class Train(Parameters):
     model: Model = "cnn"
     epochs: int | None = None  # None: 3, and for a small set as many as give about 1,500 steps
     batch_size: int = 64
-    learning_rate: float = 0.003
+    learning_rate: float = 0.01  # at its highest, a fifth of the way; it falls to 0 at the end
     weight_decay: float = 0.01
     label_smoothing: float = 0.05
     validation_share: float = 0.1

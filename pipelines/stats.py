@@ -114,7 +114,7 @@ def sum_up(batch: Batch, limits: Range, bins: int) -> Sums:
     """Sum one batch."""
     from pipelines.kernels.accumulate import accumulate, count_values
 
-    flat = np.ascontiguousarray(batch.images.reshape(len(batch), int(np.prod(batch.images.shape[1:]))))
+    flat = np.ascontiguousarray(batch.flat)
     # numba has no arithmetic on half floats, and float32 holds each of them exactly.
     flat = flat.astype(np.float32) if flat.dtype == np.float16 else flat
     labels, rows = np.unique(batch.labels, return_inverse=True)
@@ -134,7 +134,7 @@ def describe_samples(batch: Batch, split: str, unit: float) -> pa.Table:
     """
     from pipelines.kernels.moments import measure_moments
 
-    flat = batch.images.reshape(len(batch), -1).astype(np.float64) / unit
+    flat = batch.flat.astype(np.float64) / unit
     moments = measure_moments(batch.images)
     blank = moments.mass == 0
     columns: dict[str, Any] = {

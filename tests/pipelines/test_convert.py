@@ -1,0 +1,245 @@
+"""IDX → Parquet: what is recorded, put right, warned of, and given back byte for byte."""
+
+from __future__ import annotations
+
+import hashlib
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import mnist_data
+from mnist_data import idx
+from mnist_data.errors import MismatchedPair, TruncatedIdx, WrongUse
+from mnist_data.pairing import Pair, find_pairs
+from mnist_data.store import Dataset, open_dataset
+from pipelines.convert import convert, unlikely_labels
+from pipelines.engine import Cluster, Serial, Threads
+from pipelines.export import export
+from pipelines.parameters import Convert
+
+
+def pair_of(folder: Path, images: np.ndarray, labels: np.ndarray, prefix: str = "train") -> list[Pair]:
+    """Write two IDX files and pair them."""
+    kind = {"uint8": "ubyte", "int32": "int", "float32": "float", "int16": "short"}
+    folder.mkdir(exist_ok=True)
+    idx.write(folder / f"{prefix}-images-idx{images.ndim}-{kind.get(images.dtype.name, 'x')}", images)
+    idx.write(folder / f"{prefix}-labels-idx{labels.ndim}-{kind[labels.dtype.name]}", labels)
+    return find_pairs(folder)
+
+
+def sha256(path: Path) -> str:
+    with idx.open_idx(path) as reader:
+        list(reader.batches(10_000))
+        return reader.sha256
+
+
+def test_mnist_is_known_by_its_content(mnist: Dataset) -> None:
+    """Class names, licence and counts come with it, though the training images were packed again."""
+    assert {"train": 60_000, "test": 10_000} == mnist.splits
+    assert "MNIST" == mnist.metadata.title
+    assert "CC BY-SA 3.0" == mnist.metadata.licence
+
+
+def test_fashion_mnist_is_not_taken_for_mnist_though_the_names_are_the_same(fashion: Dataset) -> None:
+    """Its four files are named as MNIST's are; the content tells them apart."""
+    assert "fashion-mnist" == fashion.metadata.dataset
+    assert "Ankle boot" == fashion.metadata.classes[9]
+
+
+def test_mnist_goes_to_parquet_and_back_byte_for_byte(mnist: Dataset, tmp_path: Path) -> None:
+    """The exported files have the hashes that MNIST's decoded files were published with."""
+    paths = export(mnist, tmp_path)
+
+    published = {
+        "train-images-idx3-ubyte": "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db",
+        "train-labels-idx1-ubyte": "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5",
+        "t10k-images-idx3-ubyte": "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7",
+        "t10k-labels-idx1-ubyte": "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
+    }
+    assert published == {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in paths}
+
+
+def test_qmnist_tables_bring_writer_and_series(real_mnist: Path, tmp_path: Path) -> None:
+    """QMNIST's training table belongs to MNIST's training images in order: all 60,000 labels agree, 539 writers."""
+    table = real_mnist.parent / "qmnist/qmnist-train-labels-idx2-int.gz"
+    if not table.is_file():
+        pytest.skip("the folder of real data has no QMNIST tables")
+    pair = Pair("train", str(real_mnist / "train-images-idx3-ubyte.gz"), str(table))
+
+    dataset = convert([pair], tmp_path / "q").dataset
+    frame = mnist_data.load(dataset.location)
+
+    with idx.open_idx(real_mnist / "train-labels-idx1-ubyte.gz") as reader:
+        np.testing.assert_array_equal(np.concatenate(list(reader.batches(60_000))), frame["label"])
+    assert 539 == frame["writer_id"].nunique()
+    assert {0: 30_950, 4: 29_050} == frame["hsf_series"].value_counts().sort_index().to_dict()
+    exported = export(dataset, tmp_path / "back")[1]
+    assert "train-labels-idx2-int" == exported.name
+    assert sha256(table) == sha256(exported)
+
+
+def test_emnist_letters_are_put_right_recorded_and_given_back(tmp_path: Path) -> None:
+    """Its images come transposed and its labels begin at 1."""
+    letters = np.arange(5 * 3 * 3, dtype=np.uint8).reshape(5, 3, 3)
+    labels = np.array([1, 26, 2, 3, 1], np.uint8)
+    idx.write(tmp_path / "emnist-letters-test-images-idx3-ubyte", letters)
+    idx.write(tmp_path / "emnist-letters-test-labels-idx1-ubyte", labels)
+
+    conversion = convert(find_pairs(tmp_path), tmp_path / "out")
+    images, found = mnist_data.to_numpy(tmp_path / "out")
+
+    np.testing.assert_array_equal(letters.swapaxes(1, 2), images)
+    assert [0, 25, 1, 2, 0] == found.tolist()
+    assert "z" == conversion.dataset.metadata.class_name(25)
+    parameters = conversion.dataset.metadata.stages[0].parameters
+    assert (True, 1) == (parameters["transpose"], parameters["first_label"])
+    assert "holds 5 images, EMNIST letters has 20,800" in conversion.warnings[0]
+    back = export(conversion.dataset, tmp_path / "back")
+    np.testing.assert_array_equal(letters, idx.read(back[0]))
+    np.testing.assert_array_equal(labels, idx.read(back[1]))
+    stored = export(conversion.dataset, tmp_path / "stored", as_stored=True)
+    np.testing.assert_array_equal(images, idx.read(stored[0]))
+
+
+def test_flags_stand_over_what_is_known(tmp_path: Path) -> None:
+    """A mirror may have put EMNIST right already; and any other set may need it."""
+    images = np.arange(12, dtype=np.uint8).reshape(2, 2, 3)
+    pairs = pair_of(tmp_path / "in", images, np.array([3, 4], np.uint8))
+
+    convert(pairs, tmp_path / "out", Convert(transpose=True, first_label=3))
+    turned, labels = mnist_data.to_numpy(tmp_path / "out")
+
+    np.testing.assert_array_equal(images.swapaxes(1, 2), turned)
+    assert [0, 1] == labels.tolist()
+
+
+@pytest.mark.parametrize("kind", ["uint8", "int16", "int32", "float32", "float64", "int8"])
+@pytest.mark.parametrize("shape", [(4, 7), (1, 1), (3, 3, 3), (2, 3, 4, 5), (6,)])
+def test_every_type_and_shape_comes_through(kind: str, shape: tuple[int, ...], tmp_path: Path) -> None:
+    """Non-square, one pixel, colour, volumes, plain vectors, wide integers and floats."""
+    values = np.random.default_rng(0).integers(-100 if kind[0] != "u" else 0, 100, (5, *shape)).astype(kind)
+    (tmp_path / "in").mkdir()
+    idx.write(tmp_path / "in/train-images", values)
+    idx.write(tmp_path / "in/train-labels", np.arange(5, dtype=np.uint8))
+    pair = Pair("train", str(tmp_path / "in/train-images"), str(tmp_path / "in/train-labels"))
+    if kind in ("int16", "int32") and len(shape) == 1:
+        with pytest.raises(MismatchedPair):  # two dimensions of wide integers are a table of labels
+            convert([pair], tmp_path / "out")
+        return
+
+    dataset = convert([pair], tmp_path / "out", Convert(row_group_rows=2)).dataset
+    images, _ = mnist_data.to_numpy(dataset.location)
+
+    np.testing.assert_array_equal(values, images, strict=True)
+    back = export(dataset, tmp_path / "back")
+    np.testing.assert_array_equal(values, idx.read(back[0]), strict=True)
+
+
+def test_an_empty_set_is_a_set(tmp_path: Path) -> None:
+    """Zero images are legal IDX, and become a dataset with columns and no rows."""
+    convert(pair_of(tmp_path / "in", np.empty((0, 28, 28), np.uint8), np.empty(0, np.uint8)), tmp_path / "out")
+
+    assert (0, 28, 28) == mnist_data.to_numpy(tmp_path / "out")[0].shape
+    assert ["id", "label", "image", "split"] == list(pd.read_parquet(tmp_path / "out").columns)
+
+
+def test_a_label_that_is_no_class_is_warned_of(tmp_path: Path) -> None:
+    """No other loader says a word about a label of 200."""
+    labels = np.tile(np.arange(10, dtype=np.uint8), 50)
+    labels[77] = 200
+
+    warnings = convert(pair_of(tmp_path / "in", np.zeros((500, 2, 2), np.uint8), labels), tmp_path / "out").warnings
+
+    assert "200 (1 times)" in warnings[0]
+
+
+@pytest.mark.parametrize(
+    ("counts", "classes", "strange"),
+    [
+        ({0: 10, 1: 10}, 0, {}),
+        ({}, 10, {}),
+        ({3: 5, 11: 1}, 10, {11: 1}),
+        ({-1: 2, 0: 600, 1: 600}, 0, {-1: 2}),
+        ({1: 100, 2: 90, 3: 1, 4: 120}, 0, {}),
+        ({0: 1, 1: 1, 2: 1}, 0, {}),
+    ],
+)
+def test_which_labels_are_no_class(counts: dict[int, int], classes: int, strange: dict[int, int]) -> None:
+    """A rare class between two common ones is a class; one far outside is not."""
+    assert strange == unlikely_labels(counts, classes)
+
+
+@pytest.mark.parametrize("engine", [Serial(), Threads(2), "cluster"], ids=str)
+def test_the_bytes_written_do_not_depend_on_the_engine(
+    engine: Serial | Threads | str, sample_idx: Path, digits: Dataset, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    """One thread, several, or processes: the same files."""
+    chosen: Serial | Threads | Cluster = request.getfixturevalue("cluster") if isinstance(engine, str) else engine
+
+    assert digits.content == convert(find_pairs(sample_idx), tmp_path / "out", engine=chosen).dataset.content
+
+
+def test_an_error_of_a_worker_arrives_whole(sample_idx: Path, tmp_path: Path, cluster: Cluster) -> None:
+    """Class, message and exit code survive the way from another process."""
+    pairs = find_pairs(sample_idx)
+    cut = tmp_path / "cut-images-idx3-ubyte"
+    cut.write_bytes(Path(pairs[0].images).read_bytes()[:-1])
+
+    with pytest.raises(TruncatedIdx, match="holds 1,436 whole items"):
+        convert([Pair("train", str(cut), pairs[0].labels)], tmp_path / "out", engine=cluster)
+
+
+def test_splits_of_different_sizes_are_refused(tmp_path: Path) -> None:
+    """One dataset has images of one shape."""
+    pair_of(tmp_path / "in", np.zeros((2, 3, 3), np.uint8), np.zeros(2, np.uint8))
+    pairs = pair_of(tmp_path / "in", np.zeros((2, 4, 4), np.uint8), np.zeros(2, np.uint8), "test")
+
+    with pytest.raises(WrongUse, match="different shapes"):
+        convert(pairs, tmp_path / "out")
+
+
+def test_images_without_pixels_are_refused(tmp_path: Path) -> None:
+    """Parquet has no column of width 0."""
+    with pytest.raises(WrongUse, match="hold 0 bytes"):
+        convert(pair_of(tmp_path / "in", np.zeros((2, 0, 3), np.uint8), np.zeros(2, np.uint8)), tmp_path / "out")
+
+
+def test_large_files_are_cut_into_parts_of_many_row_groups(tmp_path: Path) -> None:
+    """A part holds a hundred row groups, and ids run on from part to part."""
+    pairs = pair_of(tmp_path / "in", np.zeros((250, 2, 2), np.uint8), np.zeros(250, np.uint8))
+
+    dataset = convert(pairs, tmp_path / "out", Convert(row_group_rows=1)).dataset
+
+    assert ["part-00000", "part-00001", "part-00002"] == [Path(path).stem for _, path in dataset.files]
+    np.testing.assert_array_equal(np.arange(250), mnist_data.load(dataset.location)["id"])
+
+
+MEASURED = """
+import resource, sys
+from mnist_data.pairing import Pair
+from pipelines.convert import convert
+convert([Pair("train", sys.argv[1], sys.argv[2])], sys.argv[3])
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)
+"""
+
+
+@pytest.mark.slow
+def test_two_million_images_take_less_than_a_gibibyte(tmp_path: Path) -> None:
+    """1.6 GB of pixels stream through; the peak is measured in a process of its own."""
+    noise = np.random.default_rng(0).integers(0, 256, (10_000, 28, 28), np.uint8)
+    with (tmp_path / "images").open("wb") as file:
+        writer = idx.Writer(file, idx.Header(np.dtype("u1"), (2_000_000, 28, 28)))
+        for _ in range(200):
+            writer.write(noise)
+        writer.close()
+    idx.write(tmp_path / "labels", np.zeros(2_000_000, np.uint8))
+
+    command = [sys.executable, "-c", MEASURED, *(str(tmp_path / name) for name in ("images", "labels", "out"))]
+    measured = subprocess.run(command, capture_output=True, text=True, check=True)
+
+    assert 1024 > int(measured.stdout)
+    assert 2_000_000 == len(open_dataset(tmp_path / "out"))
