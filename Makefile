@@ -1,0 +1,59 @@
+# The two commands of the README: `make run` and `make test`. All else is for those who work on the project.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+# An index that offers a CPU build of PyTorch, where the default one has only CUDA builds (Linux on x86-64).
+TORCH_INDEX ?=
+UV := $(shell command -v uv 2>/dev/null)
+
+ifdef UV
+MAKE_VENV = uv venv --quiet --allow-existing --python $(PYTHON) $(VENV)
+INSTALL = VIRTUAL_ENV=$(VENV) uv pip install --quiet --torch-backend=cpu --constraint constraints.txt
+else
+MAKE_VENV = $(PYTHON) -m venv $(VENV) && $(BIN)/python -m pip install --quiet "pip>=25.1"
+INSTALL = $(BIN)/python -m pip install --quiet --constraint constraints.txt $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX))
+endif
+
+.PHONY: help run test test-slow lint format bench clean
+
+help:  ## List the targets
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
+
+run: $(VENV)/run  ## Run the whole pipeline on the embedded sample; ends with a dashboard in workspace/
+	$(BIN)/mnist-data run
+
+test: $(VENV)/test  ## Run the tests, without those that take minutes
+	$(BIN)/python -m pytest -m "not slow"
+
+test-slow: $(VENV)/test  ## Run the tests that take minutes
+	$(BIN)/python -m pytest -m slow
+
+lint: $(VENV)/lint  ## Check style and types
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+format: $(VENV)/lint  ## Let ruff format the code and mend what it can
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: $(VENV)/test  ## Measure our claims; real MNIST is found by MNIST_DATA_REAL
+	$(BIN)/python -m benchmarks
+
+clean:  ## Remove what the other targets made
+	rm -rf $(VENV) workspace build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
+
+$(VENV)/run: pyproject.toml constraints.txt
+	@echo "Setting up $(VENV): about 150 MB of packages, and PyTorch, 0.2 GB as a CPU build."
+	@echo "(Linux on x86-64: pip's default index has only CUDA builds, 3 GB; see the README for the CPU build.)"
+	$(MAKE_VENV)
+	$(INSTALL) --editable ".[train,fast]"
+	@touch $@
+
+$(VENV)/test: $(VENV)/run
+	$(INSTALL) --editable ".[all]" --group test
+	@touch $@
+
+$(VENV)/lint: $(VENV)/test
+	$(INSTALL) --group lint
+	@touch $@

@@ -1,0 +1,229 @@
+"""Cleaning: planted faults are found, nothing else is touched, and the counts add up."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import mnist_data
+from mnist_data import idx
+from mnist_data.batch import Batch
+from mnist_data.errors import WrongUse
+from mnist_data.pairing import find_pairs
+from mnist_data.store import Dataset
+from pipelines.clean import Knowledge, Survey, clean, clean_batch, find_duplicates, is_inverted
+from pipelines.convert import convert
+from pipelines.engine import Cluster, Serial, Threads
+from pipelines.parameters import Clean, Convert
+from pipelines.transposition import fit_orientations, transposed
+
+
+@pytest.fixture
+def faulty(sample_idx: Path, tmp_path: Path) -> Dataset:
+    """Give the sample with planted faults in the training split, and one training sample leaked from the test split."""
+    images = idx.read(sample_idx / "sklearn-digits-train-images-idx3-ubyte")
+    labels = idx.read(sample_idx / "sklearn-digits-train-labels-idx1-ubyte")
+    test = idx.read(sample_idx / "sklearn-digits-test-images-idx3-ubyte")
+    images[10] = 0  # blank
+    images[20] = 77  # constant
+    images[30] = 255 - images[30]  # inverted
+    images[41] = images[40]  # duplicate
+    images[50] = test[5]  # leaked
+    labels[60] = 111  # no class
+    images[70, 0, 0] = 255  # isolated pixel
+    idx.write(tmp_path / "train-images", images)
+    idx.write(tmp_path / "train-labels", labels)
+    for role, kind in (("images", "idx3-ubyte"), ("labels", "idx1-ubyte")):
+        content = (sample_idx / f"sklearn-digits-test-{role}-{kind}").read_bytes()
+        (tmp_path / f"test-{role}").write_bytes(content)
+    return convert(find_pairs(tmp_path), tmp_path / "faulty").dataset
+
+
+def findings(quarantine: str) -> dict[int, tuple[str, str]]:
+    table = pd.read_parquet(f"{quarantine}.parquet")
+    table = table[table["reason"] != "transposed"]
+    return {row.id: (row.reason, row.action) for row in table.itertuples()}
+
+
+def test_each_planted_fault_is_found_and_treated_by_its_rule(faulty: Dataset, tmp_path: Path) -> None:
+    """Blank, constant, inverted, duplicate, leaked, mislabelled: each by id, and no other sample."""
+    outcome = clean(faulty, tmp_path / "clean", Clean(outlier_pixels="repair"))
+
+    assert {
+        10: ("blank", "remove"),
+        20: ("constant", "remove"),
+        30: ("inverted", "repair"),
+        41: ("duplicate", "remove"),
+        50: ("duplicate", "remove"),
+        60: ("label", "remove"),
+        70: ("outlier_pixels", "repair"),
+    } == findings(outcome.quarantine)
+    assert {"train": 1437 - 5, "test": 360} == outcome.dataset.splits
+
+
+def test_the_counts_add_up(faulty: Dataset, tmp_path: Path) -> None:
+    """In = kept + changed + removed for each split, and the dataset holds what was not removed."""
+    outcome = clean(faulty, tmp_path / "clean", Clean(outlier_pixels="repair"))
+    totals = outcome.totals.set_index("split")
+
+    assert [1430, 2, 5] == totals.loc["train", ["kept", "changed", "removed"]].tolist()
+    assert (totals["samples_in"] == totals[["kept", "changed", "removed"]].sum(axis=1)).all()
+    assert outcome.dataset.splits == (totals["kept"] + totals["changed"]).to_dict()
+
+
+def test_repaired_pixels_are_right_and_all_others_as_they_were(faulty: Dataset, sample_idx: Path, tmp_path: Path) -> None:
+    """The inverted sample is what it was before it was inverted; the isolated pixel is gone."""
+    truth = idx.read(sample_idx / "sklearn-digits-train-images-idx3-ubyte")
+
+    cleaned = mnist_data.load(clean(faulty, tmp_path / "clean", Clean(outlier_pixels="repair")).dataset.location, "train")
+
+    np.testing.assert_array_equal(truth[cleaned["id"]], mnist_data.images(cleaned))
+
+
+def test_the_quarantine_keeps_pixels_as_they_were(faulty: Dataset, tmp_path: Path) -> None:
+    """Whoever disagrees with a rule finds the sample whole."""
+    table = pd.read_parquet(f"{clean(faulty, tmp_path / 'clean').quarantine}.parquet")
+    before, _ = mnist_data.to_numpy(faulty.location, "train")
+    row = table.set_index("id").loc[30]
+
+    assert before[30].tobytes() == row["image"]
+    assert [28, 28] == table.attrs["image_shape"]
+
+
+def test_keep_flags_and_changes_nothing(faulty: Dataset, tmp_path: Path) -> None:
+    """With every rule at keep the pixels are untouched, and the findings still listed."""
+    keep = Clean(blank="keep", constant="keep", inverted="keep", label="keep", duplicate="keep")
+
+    outcome = clean(faulty, tmp_path / "clean", keep)
+
+    assert {"keep"} == {action for _, action in findings(outcome.quarantine).values()}
+    np.testing.assert_array_equal(mnist_data.to_numpy(faulty.location)[0], mnist_data.to_numpy(outcome.dataset.location)[0])
+
+
+def test_of_two_copies_the_one_in_the_test_split_stays(faulty: Dataset, tmp_path: Path) -> None:
+    """A published test split stays whole; what leaked into training goes, and the table says whose copy it was."""
+    table = pd.read_parquet(f"{clean(faulty, tmp_path / 'clean').quarantine}.parquet").set_index("id")
+
+    assert "same pixels as 1442" in table.loc[50, "detail"]
+    assert "same pixels as 40" in table.loc[41, "detail"]
+
+
+def test_a_copy_under_another_label_is_told() -> None:
+    """The most telling duplicates of all."""
+    digests = np.array([[1, 1], [2, 2], [1, 1], [1, 1]], np.uint64)
+    survey = Survey(np.arange(4), np.array([3, 4, 3, 8]), np.ones(4, bool), digests, {}, 0, 255)
+
+    assert {2: "same pixels as 0", 3: "same pixels as 0, whose label is 3"} == find_duplicates(survey)
+
+
+def test_the_result_does_not_depend_on_engine_or_partitions(
+    faulty: Dataset, tmp_path: Path, cluster: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One thread, threads, processes, and partitions of 100 rows find the same."""
+    one = clean(faulty, tmp_path / "one", engine=Serial())
+    for name, engine in (("threads", Threads(2)), ("processes", cluster)):
+        other = clean(faulty, tmp_path / name, engine=engine)
+        assert one.dataset.content == other.dataset.content
+        pd.testing.assert_frame_equal(
+            pd.read_parquet(f"{one.quarantine}.parquet"), pd.read_parquet(f"{other.quarantine}.parquet")
+        )
+    small = convert(find_pairs(Path(faulty.location).parent), tmp_path / "small", Convert(row_group_rows=100)).dataset
+    monkeypatch.setattr("pipelines.clean.PARTITION_ROWS", 100)
+    monkeypatch.setattr("pipelines.stage.PARTITION_ROWS", 100)
+    cut = clean(small, tmp_path / "cut")
+
+    assert findings(one.quarantine) == findings(cut.quarantine)
+    np.testing.assert_array_equal(mnist_data.to_numpy(one.dataset.location)[0], mnist_data.to_numpy(cut.dataset.location)[0])
+    assert len(cut.dataset.files) > len(one.dataset.files)
+
+
+def test_mnist_comes_through_unchanged(mnist: Dataset, tmp_path: Path) -> None:
+    """MNIST has no blank, inverted, mislabelled-by-range or doubled sample: nothing may be removed or changed."""
+    outcome = clean(mnist, tmp_path / "clean", engine=Threads(2))
+
+    assert [60_000, 10_000] == outcome.totals["kept"].tolist()
+    assert {"transposed"} >= set(outcome.reasons["reason"])
+    assert outcome.reasons["samples"].sum() <= 70  # one in a thousand is flagged wrongly, and only flagged
+
+
+def test_fashion_comes_through_unchanged_though_its_clothes_touch_the_border(fashion: Dataset, tmp_path: Path) -> None:
+    """A rule made for digits would call 99.97 % of it damaged."""
+    outcome = clean(fashion, tmp_path / "clean", engine=Threads(2))
+
+    assert [60_000, 10_000] == outcome.totals["kept"].tolist()
+
+
+def test_bangla_digits_are_found_inverted_and_doubled(real_mnist: Path, tmp_path: Path) -> None:
+    """Dark ink on white, 8 doubles in training and 7 images in both splits, as its publishers' files hold them."""
+    folder = real_mnist.parent / "cmaterdb-bangla"
+    if not folder.is_dir():
+        pytest.skip("the folder of real data has no Bangla digits")
+    for split, name in (("train", "training"), ("test", "testing")):
+        arrays = np.load(folder / f"{name}-images.npz")
+        idx.write(tmp_path / f"{split}-images-idx4-ubyte", arrays["images"])
+        idx.write(tmp_path / f"{split}-labels-idx1-ubyte", arrays["labels"].astype(np.uint8))
+
+    outcome = clean(convert(find_pairs(tmp_path), tmp_path / "bangla").dataset, tmp_path / "clean")
+    reasons = outcome.reasons.groupby(["split", "reason"])["samples"].sum()
+
+    assert 5000 == reasons["train", "inverted"]
+    assert 1000 == reasons["test", "inverted"]
+    assert 8 + 7 == reasons["train", "duplicate"]
+    assert 1 - 0.678392 == pytest.approx(mnist_data.to_numpy(outcome.dataset.location, "train")[0].mean() / 255, abs=1e-3)
+
+
+def test_polarity_is_told_for_every_image_of_mnist_and_fashion(mnist: Dataset, fashion: Dataset) -> None:
+    """None of 140,000 is called inverted as it is; all are once they have been inverted."""
+    for dataset in (mnist, fashion):
+        images, _ = mnist_data.to_numpy(dataset.location)
+
+        assert not is_inverted(images, 0, 255).any()
+        assert is_inverted(255 - images, 0, 255).all()
+
+
+def test_planted_transposed_samples_are_mostly_found_and_hardly_any_other(mnist: Dataset) -> None:
+    """One in a hundred is transposed: seven in ten of them are flagged, and one in a thousand of the others."""
+    images, labels = mnist_data.to_numpy(mnist.location, "train")
+    images, planted = images.copy(), np.zeros(len(images), bool)
+    planted[::100] = True
+    images[planted] = images[planted].swapaxes(1, 2)
+
+    flags = transposed(images, labels, fit_orientations(images[::3], labels[::3]))
+
+    assert flags[planted].mean() > 0.6
+    assert flags[~planted].mean() < 0.001
+
+
+def test_a_batch_is_not_changed_by_cleaning_it() -> None:
+    """Stages are pure: the arrays they are given are read-only here."""
+    images = np.full((3, 5, 5), 255, np.uint8)
+    images[:, 2, 2] = 0
+    images[1, 2, 3] = 9
+    images.flags.writeable = False
+    batch = Batch(np.arange(3), np.zeros(3, np.int64), images)
+
+    cleaned, found = clean_batch(batch, Knowledge(frozenset(), 0, 255, {}), Clean(outlier_pixels="repair"))
+
+    assert [(0, "inverted"), (0, "outlier_pixels")] == list(found.query("row == 0")[["row", "reason"]].itertuples(index=False))
+    assert 0 == cleaned.images[0].max()  # inverted, its one dark pixel became an isolated bright one
+
+
+def test_repair_of_what_has_no_repair_is_refused() -> None:
+    """A blank cannot be repaired."""
+    with pytest.raises(WrongUse, match=r"clean.blank is 'repair'.*choose keep or remove"):
+        Clean(blank="repair")
+
+
+def test_an_empty_split_and_a_one_pixel_image_are_cleaned(tmp_path: Path) -> None:
+    """Nothing to find is no error."""
+    for split, images in (("train", np.array([[[3]], [[0]], [[3]]], np.uint8)), ("test", np.empty((0, 1, 1), np.uint8))):
+        idx.write(tmp_path / f"{split}-images-idx3", images)
+        idx.write(tmp_path / f"{split}-labels-idx1", np.zeros(len(images), np.uint8))
+
+    outcome = clean(convert(find_pairs(tmp_path), tmp_path / "tiny").dataset, tmp_path / "clean")
+
+    assert {"train": 0, "test": 0} == outcome.dataset.splits
+    assert {"blank": 1, "constant": 2} == outcome.reasons.set_index("reason")["samples"].to_dict()
