@@ -69,8 +69,17 @@ _FASHION = Known(
     name="fashion-mnist",
     title="Fashion-MNIST",
     classes=(
-        "T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot",
-    ),  # fmt: skip
+        "T-shirt/top",
+        "Trouser",
+        "Pullover",
+        "Dress",
+        "Coat",
+        "Sandal",
+        "Shirt",
+        "Sneaker",
+        "Bag",
+        "Ankle boot",
+    ),
     licence="MIT",
     citation="Xiao, Rasul, Vollgraf: Fashion-MNIST, arXiv:1708.07747, 2017",
     counts={"train": 60_000, "test": 10_000},
@@ -172,7 +181,9 @@ _EMNIST = (
     _emnist("mnist", DIGITS, 60_000, 10_000),
 )
 
-CATALOG: dict[str, Known] = {known.name: known for known in (_MNIST, _FASHION, _KMNIST, _QMNIST, _KANNADA, _SAMPLE, *_EMNIST)}
+CATALOG: dict[str, Known] = {
+    known.name: known for known in (_MNIST, _FASHION, _KMNIST, _QMNIST, _KANNADA, _SAMPLE, *_EMNIST)
+}
 
 # Written in many ways in file names: longer names stand first, so that "emnist-mnist" is not taken for "mnist".
 _SPELLINGS = sorted(CATALOG, key=len, reverse=True)

@@ -84,7 +84,10 @@ class Decoded:
     def _damaged(self) -> DamagedArchive:
         if self.container == "raw":
             return DamagedArchive(
-                self.path, "it cannot be read to its end", "a readable file", "Check the disk or the connection."
+                self.path,
+                "it cannot be read to its end",
+                "a readable file",
+                "Check the disk or the connection.",
             )
         return DamagedArchive(
             self.path,
@@ -206,6 +209,6 @@ def _only_member(name: str, archive: zipfile.ZipFile) -> IO[bytes]:
             "Unpack it and give the folder.",
         )
     member = archive.open(members[0])
-    if container_of(member.peek(6)) == "gzip":
-        return gzip_stream(cast(IO[bytes], member))
-    return cast(IO[bytes], member)
+    head = member.read(6)
+    member.seek(0)
+    return gzip_stream(member) if container_of(head) == "gzip" else member

@@ -45,7 +45,10 @@ def _partner(path: Path, dataset: str | None) -> Pair:
     pairs = [pair for pair in find_pairs(path.parent, dataset) if str(path) in (pair.images, pair.labels)]
     if not pairs:
         raise NoDataset(
-            str(path), "no partner for it lies in its folder", "images and labels of one split", "Give --images and --labels."
+            str(path),
+            "no partner for it lies in its folder",
+            "images and labels of one split",
+            "Give --images and --labels.",
         )
     return pairs[0]
 

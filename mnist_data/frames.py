@@ -29,13 +29,13 @@ def load(location: str | Path, split: str | None = None) -> pd.DataFrame:
     dataset = open_dataset(location)
     table, splits = _read(dataset, split)
     arrow_columns = {"image"} if "image" in table.column_names else set()
-    frame = table.drop_columns(list(arrow_columns)).to_pandas()
+    frame: pd.DataFrame = table.drop_columns(list(arrow_columns)).to_pandas()
     for name in arrow_columns:
         frame[name] = pd.Series(pd.array(table[name], dtype=pd.ArrowDtype(table[name].type)), index=frame.index)
-    frame.insert(1, "split", pd.Categorical(splits, categories=list(dataset.splits)))
+    frame.insert(1, "split", pd.Series(pd.Categorical(splits, categories=list(dataset.splits)), index=frame.index))
     first = ["id", "split", "label", *arrow_columns]
     frame = frame[[*first, *(name for name in frame.columns if name not in first)]]
-    frame.attrs = _attrs(dataset.metadata)
+    frame.attrs.update(_attrs(dataset.metadata))
     return frame
 
 
@@ -48,7 +48,9 @@ def images(frame: pd.DataFrame, shape: Sequence[int] | None = None, dtype: str |
     shape = frame.attrs.get("image_shape") if shape is None else shape
     kind = np.dtype(dtype or frame.attrs.get("image_dtype", "uint8")).newbyteorder("<")
     if shape is None:
-        raise WrongUse("This frame no longer tells its image shape (frame.attrs is empty); give it: images(df, shape=(28, 28)).")
+        raise WrongUse(
+            "This frame no longer tells its image shape (frame.attrs is empty); give it: images(df, shape=(28, 28))."
+        )
     if "image" not in frame:
         names = [f"pixel{index}" for index in range(int(np.prod(shape)))]
         return frame[names].to_numpy(kind).reshape(-1, *shape)
@@ -88,4 +90,3 @@ def _attrs(metadata: Metadata) -> dict[str, Any]:
         "image_dtype": metadata.dtype,
         "classes": list(metadata.classes),
     }
-

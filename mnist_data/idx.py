@@ -126,7 +126,7 @@ class Reader:
     def _batch(self, count: int, done: int) -> npt.NDArray[Any]:
         header = self.header
         batch = np.empty((count, *header.array_shape), header.dtype)
-        view = memoryview(batch.reshape(-1).view(np.uint8))
+        view = memoryview(batch.reshape(-1).view(np.uint8))  # type: ignore[arg-type]
         try:
             filled = self._stream.readinto(view)
         except DamagedArchive as error:
@@ -188,7 +188,9 @@ def _first_bytes(start: bytes) -> str:
 
 def _advice(start: bytes) -> str:
     if start[:2] == b"\0\0":
-        return "Known type codes: " + ", ".join(f"0x{code:02X} {TYPE_NAMES[name]}" for code, name in TYPES.items()) + "."
+        return (
+            "Known type codes: " + ", ".join(f"0x{code:02X} {TYPE_NAMES[name]}" for code, name in TYPES.items()) + "."
+        )
     if start.lstrip()[:1] == b"<":
         return "It looks like a web page saved in the place of the file: fetch it again."
     return "IDX begins with two zero bytes, a type code and the number of dimensions; check what was downloaded."

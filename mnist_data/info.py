@@ -23,13 +23,23 @@ def describe(location: str) -> dict[str, Any]:
     if storage.is_remote(location):
         return describe_dataset(open_dataset(location))
     if not path.exists():
-        raise NoDataset(location, "there is no such file or folder", "an IDX file, a folder, or a dataset", "Check the path.")
+        raise NoDataset(
+            location,
+            "there is no such file or folder",
+            "an IDX file, a folder, or a dataset",
+            "Check the path.",
+        )
     if path.is_dir():
         if any(path.glob("split=*/*.parquet")):
             return describe_dataset(open_dataset(path))
         pairs = find_pairs(path)
         files = [describe_idx(file) for pair in pairs for file in (pair.images, pair.labels)]
-        return {"kind": "folder of IDX files", "path": location, "splits": [pair.split for pair in pairs], "files": files}
+        return {
+            "kind": "folder of IDX files",
+            "path": location,
+            "splits": [pair.split for pair in pairs],
+            "files": files,
+        }
     with path.open("rb") as file:
         if file.read(4) == b"PAR1":
             return describe_dataset(open_dataset(path))

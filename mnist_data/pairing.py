@@ -108,7 +108,7 @@ def find_pairs(folder: str | Path, dataset: str | None = None) -> list[Pair]:
             raise _wrong_role(str(path), name.role, header)
         split = name.split or "train"
         splits.setdefault(split, {}).setdefault(role, path)
-    return [_pair(str(folder), split, splits[split], dataset) for split in sorted(splits, key=_split_order)]
+    return [_pair(split, splits[split], dataset) for split in sorted(splits, key=_split_order)]
 
 
 def check_pair(pair: Pair) -> tuple[Header, Header]:
@@ -168,10 +168,12 @@ def _one_dataset(
     if dataset is not None and dataset in by_dataset:
         return by_dataset[dataset]
     names = sorted(name or "(no name)" for name in by_dataset)
-    raise WrongUse(f"{folder} holds files of {len(names)} datasets: {', '.join(names)}. Choose one with --dataset NAME.")
+    raise WrongUse(
+        f"{folder} holds files of {len(names)} datasets: {', '.join(names)}. Choose one with --dataset NAME."
+    )
 
 
-def _pair(folder: str, split: str, files: dict[Role, Path], dataset: str | None) -> Pair:
+def _pair(split: str, files: dict[Role, Path], dataset: str | None) -> Pair:
     for role, partner in (("images", "labels"), ("labels", "images")):
         if partner not in files:
             raise MismatchedPair(
@@ -191,7 +193,10 @@ def _wrong_role(path: str, wanted: Role, header: Header) -> MismatchedPair:
         "labels": "labels: whole numbers, one for each image or a table of 16- or 32-bit ones",
     }[wanted]
     return MismatchedPair(
-        path, f"an array of {shape} {header.type_name}s in the place of {wanted}", expected, "Were the two files exchanged?"
+        path,
+        f"an array of {shape} {header.type_name}s in the place of {wanted}",
+        expected,
+        "Were the two files exchanged?",
     )
 
 

@@ -101,7 +101,10 @@ def metadata_of(schema: pa.Schema, path: str) -> Metadata:
     stored = (schema.metadata or {}).get(KEY)
     if stored is None:
         raise NoDataset(
-            path, "a Parquet file without our metadata", "a dataset written by mnist-data", "Convert its IDX files first."
+            path,
+            "a Parquet file without our metadata",
+            "a dataset written by mnist-data",
+            "Convert its IDX files first.",
         )
     return Metadata.from_json(stored)
 
@@ -133,7 +136,10 @@ def arrow_schema(metadata: Metadata, columns: Mapping[str, npt.NDArray[Any]] | N
         pa.field("id", pa.int64(), nullable=png),  # Hugging Face takes a feature only where the field is nullable
         pa.field("label", pa.int64(), nullable=png),
         *_image_fields(metadata),
-        *(pa.field(name, pa.from_numpy_dtype(values.dtype), nullable=False) for name, values in (columns or {}).items()),
+        *(
+            pa.field(name, pa.from_numpy_dtype(values.dtype), nullable=False)
+            for name, values in (columns or {}).items()
+        ),
     ]
     return pa.schema(fields, key_values(metadata))
 
@@ -141,7 +147,9 @@ def arrow_schema(metadata: Metadata, columns: Mapping[str, npt.NDArray[Any]] | N
 def _image_fields(metadata: Metadata) -> list[pa.Field]:
     size = math.prod(metadata.shape)
     if not 0 < metadata.image_bytes < 2**31:
-        raise WrongUse(f"Images of shape {metadata.shape} hold {metadata.image_bytes:,} bytes; 1 to 2,147,483,647 can be stored.")
+        raise WrongUse(
+            f"Images of shape {metadata.shape} hold {metadata.image_bytes:,} bytes; 1 to 2,147,483,647 can be stored."
+        )
     value = pa.from_numpy_dtype(np.dtype(metadata.dtype))
     if metadata.layout == "binary":
         return [pa.field("image", pa.binary(metadata.image_bytes), nullable=False)]
@@ -151,7 +159,7 @@ def _image_fields(metadata: Metadata) -> list[pa.Field]:
         return [pa.field(f"pixel{index}", value, nullable=False) for index in range(size)]
     if metadata.dtype != "uint8" or not (len(metadata.shape) == 2 or metadata.shape[2:] in ((1,), (3,), (4,))):
         raise WrongUse(
-            f"The layout 'png' holds uint8 images of 1, 3 or 4 channels, not {metadata.dtype} of shape {metadata.shape}; "
+            f"The layout 'png' holds uint8 images of 1, 3 or 4 channels, not {metadata.dtype} of {metadata.shape}; "
             "choose binary, list or pixels."
         )
     return [pa.field("image", pa.struct([pa.field("bytes", pa.binary()), pa.field("path", pa.string())]))]
@@ -191,7 +199,9 @@ def decode(table: pa.Table, metadata: Metadata) -> Batch:
     images = decode_images(table, metadata)
     known = {"id", "label", "image", "split"}
     columns = {
-        name: table[name].to_numpy() for name in table.column_names if name not in known and not _is_pixel(name, metadata)
+        name: table[name].to_numpy()
+        for name in table.column_names
+        if name not in known and not _is_pixel(name, metadata)
     }
     return Batch(table["id"].to_numpy(), table["label"].to_numpy(), images, columns)
 

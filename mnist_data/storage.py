@@ -30,7 +30,7 @@ def filesystem(location: str | Path) -> tuple[Any, str]:
 
 
 def beside(location: str | Path, suffix: str, hidden: bool = False) -> str:
-    """Name a sibling of a file or folder: beside("data/mnist", ".manifest.json").
+    """Name a sibling of a file or folder by what is added to its name.
 
     >>> beside("data/mnist/", ".draft", hidden=True)
     'data/.mnist.draft'
@@ -53,12 +53,10 @@ def remove(location: str | Path) -> None:
         fs, path = filesystem(location)
         if fs.exists(path):
             fs.rm(path, recursive=True)
-        return
-    path = Path(location)
-    if path.is_dir() and not path.is_symlink():
-        shutil.rmtree(path)
+    elif Path(location).is_dir() and not Path(location).is_symlink():
+        shutil.rmtree(location)
     else:
-        path.unlink(missing_ok=True)
+        Path(location).unlink(missing_ok=True)
 
 
 @contextmanager
@@ -97,8 +95,7 @@ def read_text(location: str | Path) -> str | None:
     if is_remote(location):
         fs, path = filesystem(location)
         return fs.cat_file(path).decode() if fs.exists(path) else None
-    path = Path(location)
-    return path.read_text(encoding="utf-8") if path.is_file() else None
+    return Path(location).read_text(encoding="utf-8") if Path(location).is_file() else None
 
 
 def sync(path: Path) -> None:

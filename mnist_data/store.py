@@ -110,14 +110,20 @@ def open_parquet(location: str | Path) -> Iterator[pq.ParquetFile]:
     try:
         if storage.is_remote(location):
             fs, path = storage.filesystem(location)
-            with fs.open(path, "rb") as stream, pq.ParquetFile(stream, page_checksum_verification=True) as file:
+            with (
+                fs.open(path, "rb") as stream,
+                pq.ParquetFile(stream, page_checksum_verification=True) as file,
+            ):
                 yield file
         else:
             with pq.ParquetFile(str(location), page_checksum_verification=True) as file:
                 yield file
     except (pa.ArrowException, OSError) as cause:
         raise DamagedArchive(
-            str(location), f"it cannot be read ({_first_line(cause)})", "a whole Parquet file", "Write it again."
+            str(location),
+            f"it cannot be read ({_first_line(cause)})",
+            "a whole Parquet file",
+            "Write it again.",
         ) from cause
 
 
@@ -177,7 +183,9 @@ def _content(name: str, files: Sequence[tuple[str, str]]) -> str:
     if manifest is not None and manifest_holds(name, manifest):
         return str(manifest["content"])
     if storage.is_remote(name):
-        raise NoDataset(name, "its manifest is missing or does not fit its files", "a finished dataset", "Write it again.")
+        raise NoDataset(
+            name, "its manifest is missing or does not fit its files", "a finished dataset", "Write it again."
+        )
     return content_hash((_below(name, path), storage.sha256_of(Path(path))) for _, path in files)
 
 

@@ -109,7 +109,7 @@ def clean(
     look = partial(survey_partition, training_split=source.training_split)
     surveys = run_tasks(engine, look, partitions, "clean: look", lambda task: task.rows, report)
     whole = reduce(Survey.merge, surveys)
-    knowledge = _know(source, whole, params)
+    knowledge = _know(source, whole)
     repeats = find_duplicates(whole)
     known = {
         partition: replace(knowledge, duplicates=_chosen(repeats, survey.ids))
@@ -154,14 +154,12 @@ def find_duplicates(survey: Survey) -> dict[int, str]:
     """
     order = np.lexsort((survey.ids, survey.training, survey.digests[:, 1], survey.digests[:, 0]))
     digests = survey.digests[order]
-    again = np.flatnonzero((digests[1:] == digests[:-1]).all(axis=1)) + 1
+    same = np.concatenate([[False], (digests[1:] == digests[:-1]).all(axis=1)])
+    # Each row's group begins at the last row before it that does not repeat its predecessor.
+    first = np.maximum.accumulate(np.where(same, 0, np.arange(len(same))))
     found = {}
-    first: int | None = None
-    for place in again.tolist():
-        if first is None or place != last + 1:
-            first = place - 1
-        last = place
-        row, kept = order[place], order[first]
+    for place in np.flatnonzero(same):
+        row, kept = order[place], order[first[place]]
         words = f"same pixels as {survey.ids[kept]}"
         if survey.labels[row] != survey.labels[kept]:
             words += f", whose label is {survey.labels[kept]}"
@@ -173,12 +171,12 @@ def _chosen(repeats: Mapping[int, str], ids: Integers) -> dict[int, str]:
     return {int(row): repeats[int(row)] for row in ids if int(row) in repeats} if repeats else {}
 
 
-def _know(source: Dataset, survey: Survey, params: Clean) -> Knowledge:
+def _know(source: Dataset, survey: Survey) -> Knowledge:
     dtype = np.dtype(source.metadata.dtype)
     low, high = survey.low, survey.high
     if dtype.kind in "ui":
         low, high = float(np.iinfo(dtype).min), float(np.iinfo(dtype).max)
-    orientations = {}
+    orientations: dict[int, Orientation] = {}
     if judgeable(source.metadata.shape, dtype):
         orientations = fit_orientations(*_fit_samples(source))
     bad = unlikely_labels(survey.counts, len(source.metadata.classes))
@@ -335,7 +333,11 @@ def count_up(splits: Mapping[str, int], found: pd.DataFrame) -> tuple[pd.DataFra
     found: split, id, reason, action. In the totals samples_in = kept + changed + removed for each split: a sample
     with several findings counts once, as removed if any of them removed it, else as changed if any repaired it.
     """
-    worst = found.assign(rank=found["action"].map({"keep": 0, "repair": 1, "remove": 2})).groupby(["split", "id"])["rank"].max()
+    worst = (
+        found.assign(rank=found["action"].map({"keep": 0, "repair": 1, "remove": 2}))
+        .groupby(["split", "id"])["rank"]
+        .max()
+    )
     rows = []
     for split, samples in splits.items():
         ranks = worst.loc[split] if split in worst.index.get_level_values(0) else pd.Series(dtype=int)

@@ -27,9 +27,7 @@ class Config:
     train: Train = field(default_factory=Train)
 
 
-STAGES: dict[str, type[Parameters]] = {
-    kind.stage: kind for kind in (Convert, Clean, Normalize, Augment, Stats, Train)
-}
+STAGES: dict[str, type[Parameters]] = {kind.stage: kind for kind in (Convert, Clean, Normalize, Augment, Stats, Train)}
 
 
 def read_config(path: str | Path) -> Config:

@@ -95,7 +95,9 @@ def convert(
         )
         # The files carry what the streams' hashes told; the manifest takes it from them.
         sources = tuple(source for outcome in converted for source in outcome.sources)
-        written = draft.commit([part for outcome in converted for part in outcome.parts], replace(metadata, sources=sources))
+        written = draft.commit(
+            [part for outcome in converted for part in outcome.parts], replace(metadata, sources=sources)
+        )
     return Conversion(written, tuple(_warnings(pairs, converted, written.metadata)))
 
 
@@ -143,13 +145,17 @@ def _metadata(
 ) -> Metadata:
     shapes = {(images.item_shape, images.dtype) for images, _ in headers}
     if len(shapes) != 1:
-        listed = "; ".join(f"{pair.split} {header.item_shape}" for pair, (header, _) in zip(pairs, headers, strict=True))
+        listed = "; ".join(
+            f"{pair.split} {header.item_shape}" for pair, (header, _) in zip(pairs, headers, strict=True)
+        )
         raise WrongUse(f"The splits have images of different shapes or types ({listed}); convert them one by one.")
     shape, dtype = shapes.pop()
     if params.transpose:
         shape = _transposed(shape)
     return Metadata(
-        dataset=known.name if known else (dataset or pairs[0].dataset or Path(pairs[0].images).parent.name or "dataset"),
+        dataset=known.name
+        if known
+        else (dataset or pairs[0].dataset or Path(pairs[0].images).parent.name or "dataset"),
         title=known.title if known else "",
         shape=shape,
         dtype=dtype.newbyteorder("=").name,
@@ -177,12 +183,25 @@ def _convert_split(task: _Task) -> _Converted:
             for number, batch in enumerate(_batches(task, images, labels)):
                 if number % GROUPS_IN_A_PART == 0:
                     writers.append(
-                        PartWriter(task.location, task.pair.split, len(writers), task.metadata, task.params.compression)
+                        PartWriter(
+                            task.location,
+                            task.pair.split,
+                            len(writers),
+                            task.metadata,
+                            task.params.compression,
+                        )
                     )
                 writers[-1].write(batch)
                 _count(batch.labels, counts)
             sources = tuple(
-                Source(Path(reader.path).name, task.pair.split, role, reader.sha256, reader.header.dtype.str, reader.header.shape)
+                Source(
+                    Path(reader.path).name,
+                    task.pair.split,
+                    role,
+                    reader.sha256,
+                    reader.header.dtype.str,
+                    reader.header.shape,
+                )
                 for role, reader in (("images", images), ("labels", labels))
             )
         metadata = replace(task.metadata, sources=sources)
@@ -242,7 +261,8 @@ def _warnings(pairs: Sequence[Pair], converted: Sequence[_Converted], metadata: 
         strange = unlikely_labels(outcome.labels, classes)
         if strange:
             listed = ", ".join(f"{label} ({count:,} times)" for label, count in list(strange.items())[:5])
-            yield f"{pair.labels}: labels outside the {classes or 'usual'} classes: {listed}; `mnist-data clean` removes them."
+            where = f"outside the {classes} classes" if classes else "far from all others"
+            yield f"{pair.labels}: labels {where}: {listed}; `mnist-data clean` removes them."
         published = CATALOG[metadata.dataset].counts.get(pair.split) if metadata.dataset in CATALOG else None
         rows = sum(part.rows for part in outcome.parts)
         if published is not None and rows != published:
@@ -264,6 +284,8 @@ def unlikely_labels(counts: Mapping[int, int], classes: int = 0) -> dict[int, in
     likely = {label for label, count in counts.items() if label >= 0 and count >= enough}
     frontier = set(likely)
     while frontier:
-        frontier = {near for label in frontier for near in (label - 1, label + 1) if near >= 0 and near in counts} - likely
+        frontier = {
+            near for label in frontier for near in (label - 1, label + 1) if near >= 0 and near in counts
+        } - likely
         likely |= frontier
     return {label: count for label, count in sorted(counts.items()) if label not in likely}

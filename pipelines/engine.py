@@ -167,4 +167,3 @@ def run_tasks(
 
     report(Progress(stage, 0, total))
     return engine.map(function, tasks, done)
-

@@ -76,7 +76,9 @@ class Clean(Parameters):
         super().__post_init__()
         for name in ("blank", "constant", "label", "duplicate"):
             if getattr(self, name) == "repair":
-                raise WrongUse(f"clean.{name} is 'repair', but there is nothing to repair it from; choose keep or remove.")
+                raise WrongUse(
+                    f"clean.{name} is 'repair', but there is nothing to repair it from; choose keep or remove."
+                )
 
 
 @dataclass(frozen=True)
@@ -93,7 +95,9 @@ class Normalize(Parameters):
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.scale == "standardize" and self.dtype == "uint8":
-            raise WrongUse("normalize.dtype is 'uint8', which cannot hold standardized values; choose float16 or float32.")
+            raise WrongUse(
+                "normalize.dtype is 'uint8', which cannot hold standardized values; choose float16 or float32."
+            )
 
 
 @dataclass(frozen=True)

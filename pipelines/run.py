@@ -74,11 +74,19 @@ class _Run:
         shared: dict[str, Any] = {"engine": self.engine, "overwrite": True, "report": self.report}
         between = {**shared, "compression": BETWEEN}
         dataset = converted = self._convert()
-        cleaned = self._dataset("clean", converted, self.config.clean, lambda *args: clean(*args, **shared).dataset, "zstd")
+        cleaned = self._dataset(
+            "clean", converted, self.config.clean, lambda *args: clean(*args, **shared).dataset, "zstd"
+        )
         dataset = cleaned or converted
-        normal = self._dataset("normalize", dataset, self.config.normalize, lambda *args: normalize(*args, **between), BETWEEN)
+        normal = self._dataset(
+            "normalize", dataset, self.config.normalize, lambda *args: normalize(*args, **between), BETWEEN
+        )
         more = self._dataset(
-            "augment", normal or dataset, self.config.augment, lambda *args: augment(*args, **between), BETWEEN
+            "augment",
+            normal or dataset,
+            self.config.augment,
+            lambda *args: augment(*args, **between),
+            BETWEEN,
         )
         self._stats(dataset)
         models = self._train(more or dataset)
@@ -91,10 +99,9 @@ class _Run:
         target = self.workspace / "convert"
         plan = conversion_plan(pairs, self.config.convert, None)
         if is_current(target, plan):
-            return self._keep("convert", open_dataset(target))
-        outcome = convert(
-            pairs, target, self.config.convert, engine=self.engine, overwrite=True, report=self.report
-        )
+            self._keep("convert")
+            return open_dataset(target)
+        outcome = convert(pairs, target, self.config.convert, engine=self.engine, overwrite=True, report=self.report)
         self.warnings = outcome.warnings
         self.done("convert", False)
         return outcome.dataset
@@ -103,10 +110,9 @@ class _Run:
         folder = self.workspace / "sample"
         return folder if len(list(folder.glob("*-ubyte"))) == 4 else write_sample(folder)
 
-    def _keep(self, step: str, result: Any) -> Any:
+    def _keep(self, step: str) -> None:
         self.kept.append(step)
         self.done(step, True)
-        return result
 
     def _dataset(
         self, step: str, source: Dataset, params: Parameters, make: Callable[..., Dataset], compression: str
@@ -115,7 +121,8 @@ class _Run:
             return None
         target = self.workspace / step
         if is_current(target, plan_of(source, params, compression=compression)):
-            return self._keep(step, open_dataset(target))  # type: ignore[no-any-return]
+            self._keep(step)
+            return open_dataset(target)
         made = make(source, target, params)
         self.done(step, False)
         return made
@@ -124,7 +131,7 @@ class _Run:
         """Make a folder of files unless it was made by just this plan; the stamp beside it is written last."""
         stamp = storage.beside(folder, ".plan")
         if storage.read_text(stamp) == fingerprint(plan) and folder.exists():
-            self._keep(step, None)
+            self._keep(step)
             return
         storage.remove(stamp)
         make()
@@ -136,7 +143,10 @@ class _Run:
             folder = self.workspace / "stats"
             plan = plan_of(source, self.config.stats)
             self._files(
-                "stats", folder, plan, lambda: stats(source, folder, self.config.stats, engine=self.engine, report=self.report)
+                "stats",
+                folder,
+                plan,
+                lambda: stats(source, folder, self.config.stats, engine=self.engine, report=self.report),
             )
 
     def _train(self, source: Dataset) -> list[Path]:
@@ -174,4 +184,3 @@ class _Run:
 
         self._files("dashboard", target, plan, make)
         return target
-

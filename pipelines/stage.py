@@ -68,7 +68,9 @@ def apply_stage(
     """
     require_pictures(source)
     parameters = asdict(params)  # type: ignore[call-overload]
-    metadata = source.metadata.after(Stage(params.stage, parameters, input=source.content), layout="binary", **(changes or {}))
+    metadata = source.metadata.after(
+        Stage(params.stage, parameters, input=source.content), layout="binary", **(changes or {})
+    )
     with Draft(target, plan_of(source, params, compression=compression), overwrite) as draft:
         tasks = [
             _Task(partition, index, draft.location, metadata, compression, function_for(partition))
@@ -82,7 +84,7 @@ def apply_stage(
 
 
 def _numbered(partitions: Sequence[Partition]) -> list[tuple[int, Partition]]:
-    """Number the partitions of each split from 0."""
+    """Count the partitions of each split from 0."""
     counts: dict[str, int] = {}
     numbered = []
     for partition in partitions:
@@ -101,4 +103,6 @@ def require_pictures(source: Dataset) -> None:
     """Refuse what no stage can treat: items that are not height × width, with or without channels."""
     if len(source.metadata.shape) not in (2, 3):
         shape = "×".join(map(str, source.metadata.shape))
-        raise WrongUse(f"{source.location}: its items have the shape {shape}; the stages work on height×width[×channels].")
+        raise WrongUse(
+            f"{source.location}: its items have the shape {shape}; the stages work on height×width[×channels]."
+        )

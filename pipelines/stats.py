@@ -119,9 +119,7 @@ def sum_up(batch: Batch, limits: Range, bins: int) -> Sums:
     flat = flat.astype(np.float32) if flat.dtype == np.float16 else flat
     labels, rows = np.unique(batch.labels, return_inverse=True)
     sums = _empty_sums(labels, flat.shape[1], flat.dtype, bins)
-    accumulate(
-        flat, rows.reshape(-1), sums.counts, sums.sums, sums.squares, sums.lowest, sums.highest, sums.nonzero
-    )
+    accumulate(flat, rows.reshape(-1), sums.counts, sums.sums, sums.squares, sums.lowest, sums.highest, sums.nonzero)
     count_values(flat.reshape(-1), limits.low, (limits.high - limits.low) / bins, sums.histogram)
     return sums
 
@@ -255,8 +253,12 @@ def tabulate(by_split: Mapping[str, Sums], metadata: Metadata, limits: Range) ->
     return {
         "summary": pd.DataFrame([_summary(split, sums, metadata, limits) for split, sums in by_split.items()]),
         "classes": pd.concat([_classes(split, sums, metadata) for split, sums in by_split.items()], ignore_index=True),
-        "pixels": pd.concat([_pixels(split, sums, metadata, limits) for split, sums in by_split.items()], ignore_index=True),
-        "intensity": pd.concat([_intensity(split, sums, limits) for split, sums in by_split.items()], ignore_index=True),
+        "pixels": pd.concat(
+            [_pixels(split, sums, metadata, limits) for split, sums in by_split.items()], ignore_index=True
+        ),
+        "intensity": pd.concat(
+            [_intensity(split, sums, limits) for split, sums in by_split.items()], ignore_index=True
+        ),
     }
 
 
@@ -304,7 +306,9 @@ def _classes(split: str, sums: Sums, metadata: Metadata) -> pd.DataFrame:
 def _pixels(split: str, sums: Sums, metadata: Metadata, limits: Range) -> pd.DataFrame:
     groups: Sequence[tuple[Any, Sums]] = [(pd.NA, sums.total())]
     groups = [*groups, *((int(label), _only(sums, row)) for row, label in enumerate(sums.labels))]
-    return pd.concat([_pixel_table(split, label, group, metadata, limits) for label, group in groups], ignore_index=True)
+    return pd.concat(
+        [_pixel_table(split, label, group, metadata, limits) for label, group in groups], ignore_index=True
+    )
 
 
 def _only(sums: Sums, row: int) -> Sums:
@@ -340,4 +344,3 @@ def _pixel_table(split: str, label: Any, sums: Sums, metadata: Metadata, limits:
 def _intensity(split: str, sums: Sums, limits: Range) -> pd.DataFrame:
     edges = np.linspace(limits.low, limits.high, len(sums.histogram) + 1) / limits.unit
     return pd.DataFrame({"split": split, "low": edges[:-1], "high": edges[1:], "pixels": sums.histogram})
-

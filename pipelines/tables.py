@@ -30,11 +30,15 @@ def write_table(frame: pd.DataFrame, target: str, made: Mapping[str, Any], csv: 
     target: path or URL without an ending. Columns of bytes (images) are left out of the CSV.
     """
     table = pa.Table.from_pandas(frame, preserve_index=False)
-    merge_tables([table], target, made, frame.attrs, csv=csv)
+    merge_tables([table], target, made, {str(name): value for name, value in frame.attrs.items()}, csv=csv)
 
 
 def merge_tables(
-    pieces: Iterable[pa.Table], target: str, made: Mapping[str, Any], attrs: Mapping[str, Any] | None = None, csv: bool = True
+    pieces: Iterable[pa.Table],
+    target: str,
+    made: Mapping[str, Any],
+    attrs: Mapping[str, Any] | None = None,
+    csv: bool = True,
 ) -> int:
     """Write tables of one schema, one after another, as one; memory is bounded by one of them. Gives the rows."""
     metadata = {KEY: json.dumps(made, sort_keys=True), ATTRS_KEY: json.dumps(dict(attrs or {}))}

@@ -49,7 +49,8 @@ def main() -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         raise SystemExit(0) from None
     except OSError as error:
-        _fail(f"{error.filename or 'a file'}: {error.strerror or error}; check the path, its rights and the disk's space.", 2)
+        what = f"{error.filename or 'a file'}: {error.strerror or error}"
+        _fail(f"{what}; check the path, its rights and the space on its disk.", 2)
 
 
 def _fail(message: str, code: int) -> None:

@@ -26,7 +26,8 @@ def convert(
     labels: Annotated[list[str] | None, typer.Option("--labels", help="The labels of those images.")] = None,
     split: Annotated[list[str] | None, typer.Option("--split", help="The split they are. [default: by name]")] = None,
     dataset: Annotated[
-        str | None, typer.Option("--dataset", help="The dataset's name; chooses one where SOURCE holds several.")
+        str | None,
+        typer.Option("--dataset", help="The dataset's name; chooses one where SOURCE holds several."),
     ] = None,
     layout: Annotated[
         Layout, typer.Option(help="binary: one bytes column; list; pixels: a column each; png: Hugging Face.")
@@ -35,10 +36,14 @@ def convert(
     row_group_rows: Annotated[int, typer.Option(help="Samples in one row group.")] = _DEFAULT.row_group_rows,
     transpose: Annotated[
         bool | None,
-        typer.Option("--transpose/--no-transpose", help="Exchange rows and columns. [default: as is known of the dataset]"),
+        typer.Option(
+            "--transpose/--no-transpose",
+            help="Exchange rows and columns. [default: as is known of the dataset]",
+        ),
     ] = _DEFAULT.transpose,
     first_label: Annotated[
-        int | None, typer.Option(help="The smallest label in the files, which becomes 0. [default: as is known]")
+        int | None,
+        typer.Option(help="The smallest label in the files, which becomes 0. [default: as is known]"),
     ] = _DEFAULT.first_label,
     overwrite: Overwrite = False,
     workers: Workers = None,
@@ -92,7 +97,10 @@ def export(
     dataset: DatasetArgument,
     out: Annotated[str, typer.Argument(metavar="OUT", help="The folder for the IDX files.")],
     as_stored: Annotated[
-        bool, typer.Option("--as-stored", help="Write what the dataset holds; do not put back what the conversion put right.")
+        bool,
+        typer.Option(
+            "--as-stored", help="Write what the dataset holds; do not put back what the conversion put right."
+        ),
     ] = False,
     overwrite: Overwrite = False,
     json: Json = False,
@@ -115,7 +123,10 @@ def export(
 
 
 def info(
-    path: Annotated[str, typer.Argument(metavar="FILE_OR_DATASET", help="An IDX file, a dataset, or a folder of IDX files.")],
+    path: Annotated[
+        str,
+        typer.Argument(metavar="FILE_OR_DATASET", help="An IDX file, a dataset, or a folder of IDX files."),
+    ],
     json: Json = False,
 ) -> None:
     """Say what a file or dataset holds: type, shape, count, hash, and whether it is a known dataset.
@@ -130,7 +141,11 @@ def info(
         print_json(values)
         return
     for one in values.pop("files", None) or [values]:
-        print_table("", ["", one["path"]], [(name, _words(name, value)) for name, value in one.items() if name != "path"])
+        print_table(
+            "",
+            ["", one["path"]],
+            [(name, _words(name, value)) for name, value in one.items() if name != "path"],
+        )
 
 
 def _words(name: str, value: Any) -> str:
@@ -139,7 +154,9 @@ def _words(name: str, value: Any) -> str:
     if name == "stages":
         return "\n".join(f"{stage['stage']}: {_settings(stage['parameters'])}" for stage in value)
     if name == "sources":
-        return "\n".join(f"{source['split']} {source['role']}: {source['name']}\n  SHA-256 {source['sha256']}" for source in value)
+        return "\n".join(
+            f"{source['split']} {source['role']}: {source['name']}\n  SHA-256 {source['sha256']}" for source in value
+        )
     if name == "shape":
         return " × ".join(f"{length:,}" for length in value)
     if isinstance(value, dict):

@@ -12,9 +12,7 @@ Workers = Annotated[
     int | None,
     typer.Option("--workers", min=0, help="Processes on this machine, loopback only. [default: threads, one a core]"),
 ]
-Scheduler = Annotated[
-    str | None, typer.Option("--scheduler", help="A running Dask cluster, as in tcp://host:8786.")
-]
+Scheduler = Annotated[str | None, typer.Option("--scheduler", help="A running Dask cluster, as in tcp://host:8786.")]
 DatasetArgument = Annotated[str, typer.Argument(metavar="DATASET", help="A folder or URL that mnist-data has written.")]
 OutArgument = Annotated[str, typer.Argument(metavar="OUT", help="The folder or URL to write.")]
 

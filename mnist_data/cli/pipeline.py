@@ -16,11 +16,14 @@ def run(
     source: Annotated[
         str | None,
         typer.Argument(
-            metavar="[SOURCE]", help="A folder of IDX files or a known dataset's name. [default: the embedded sample]"
+            metavar="[SOURCE]",
+            help="A folder of IDX files or a known dataset's name. [default: the embedded sample]",
         ),
     ] = None,
     workspace: Annotated[str | None, typer.Option(help="The folder for all results. [default: workspace]")] = None,
-    config: Annotated[str | None, typer.Option("--config", help="A TOML file of settings; flags stand over it.")] = None,
+    config: Annotated[
+        str | None, typer.Option("--config", help="A TOML file of settings; flags stand over it.")
+    ] = None,
     until: Annotated[Step, typer.Option(help="The last step to do.")] = "dashboard",
     copies: Annotated[int | None, typer.Option(help="Augmented copies of each training sample.")] = None,
     epochs: Annotated[int | None, typer.Option(help="Rounds of training.")] = None,
@@ -44,12 +47,13 @@ def run(
     from pipelines.run import run as run_pipeline
 
     settings = read_config(config) if config else Config()
-    settings = replace(
-        settings, source=source or settings.source, workspace=workspace or settings.workspace
-    )
+    settings = replace(settings, source=source or settings.source, workspace=workspace or settings.workspace)
     settings = with_flags(
         settings,
-        {"augment": {"copies": copies, "seed": seed}, "train": {"epochs": epochs, "model": model, "seed": seed}},
+        {
+            "augment": {"copies": copies, "seed": seed},
+            "train": {"epochs": epochs, "model": model, "seed": seed},
+        },
     )
 
     def say_done(step: str, kept: bool) -> None:

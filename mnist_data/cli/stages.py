@@ -48,7 +48,14 @@ def clean(
         outcome = run(source, out, params, engine=engine, overwrite=overwrite, report=report)
     if json:
         totals, reasons = outcome.totals.to_dict("records"), outcome.reasons.to_dict("records")
-        print_json({"path": out, "totals": totals, "findings": reasons, "quarantine": f"{outcome.quarantine}.parquet"})
+        print_json(
+            {
+                "path": out,
+                "totals": totals,
+                "findings": reasons,
+                "quarantine": f"{outcome.quarantine}.parquet",
+            }
+        )
         return
     print_frame(f"{dataset} → {out}", outcome.totals)
     if len(outcome.reasons):
@@ -76,10 +83,11 @@ def normalize(
 
     Example: mnist-data normalize data/mnist data/mnist-upright --deskew --center
     """
+    from pipelines.normalize import normalize as run
+
     from mnist_data.cli.output import progress
     from mnist_data.store import open_dataset
     from pipelines.engine import open_engine
-    from pipelines.normalize import normalize as run
 
     params = Normalize(scale, deskew, center, dtype)
     with open_engine(workers, scheduler) as engine, progress() as report:
@@ -107,9 +115,10 @@ def augment(
 
     Example: mnist-data augment data/mnist data/mnist-more --copies 4 --seed 7
     """
+    from pipelines.augment import augment as run
+
     from mnist_data.cli.output import progress
     from mnist_data.store import open_dataset
-    from pipelines.augment import augment as run
     from pipelines.engine import open_engine
 
     params = Augment(copies, seed, rotation, shift, scale, shear, elastic, elastic_sigma)
@@ -133,7 +142,8 @@ def _print_dataset(title: str, written: Dataset, json: bool) -> None:
 def stats(
     dataset: DatasetArgument,
     out: Annotated[
-        str | None, typer.Option("--out", help="The folder for the tables. [default: DATASET-stats]", show_default=False)
+        str | None,
+        typer.Option("--out", help="The folder for the tables. [default: DATASET-stats]", show_default=False),
     ] = None,
     plot: Annotated[bool, typer.Option("--plot", help="Write a dashboard, too.")] = False,
     bins: Annotated[int, typer.Option(help="Of the intensity histogram.")] = _STATS.bins,
@@ -192,15 +202,20 @@ def print_statistics(source: Dataset, tables: Mapping[str, Any]) -> None:
 def train(
     dataset: DatasetArgument,
     out: Annotated[str, typer.Argument(metavar="OUT", help="The folder for the model and its tables.")],
-    model: Annotated[Model, typer.Option(help="cnn: a small convolutional network; mlp: one hidden layer.")] = _TRAIN.model,
+    model: Annotated[
+        Model, typer.Option(help="cnn: a small convolutional network; mlp: one hidden layer.")
+    ] = _TRAIN.model,
     epochs: Annotated[
-        int | None, typer.Option(help="Rounds over the training data. [default: 3, more for a small set]", show_default=False)
+        int | None,
+        typer.Option(help="Rounds over the training data. [default: 3, more for a small set]", show_default=False),
     ] = _TRAIN.epochs,
     batch_size: Annotated[int, typer.Option(help="Samples in one step.")] = _TRAIN.batch_size,
     learning_rate: Annotated[float, typer.Option(help="The highest of the schedule.")] = _TRAIN.learning_rate,
     weight_decay: Annotated[float, typer.Option(help="Of AdamW.")] = _TRAIN.weight_decay,
     label_smoothing: Annotated[float, typer.Option(help="Of the training loss.")] = _TRAIN.label_smoothing,
-    validation_share: Annotated[float, typer.Option(help="Of the training samples, held out.")] = _TRAIN.validation_share,
+    validation_share: Annotated[
+        float, typer.Option(help="Of the training samples, held out.")
+    ] = _TRAIN.validation_share,
     seed: Annotated[int, typer.Option(help="Of the weights, the order and the held-out samples.")] = _TRAIN.seed,
     overwrite: Overwrite = False,
     json: Json = False,
@@ -215,9 +230,7 @@ def train(
     from mnist_data.store import open_dataset
     from pipelines.train import train as run
 
-    params = Train(
-        model, epochs, batch_size, learning_rate, weight_decay, label_smoothing, validation_share, seed
-    )
+    params = Train(model, epochs, batch_size, learning_rate, weight_decay, label_smoothing, validation_share, seed)
     if not overwrite and exists(out):
         raise OutputExists(out)
     with progress() as report:

@@ -21,7 +21,10 @@ def accumulate(
     highest: npt.NDArray[Any],
     nonzero: npt.NDArray[np.int64],
 ) -> None:
-    """Add images, (n, pixels), to the sums of their classes, each (classes, pixels); classes: (n,) row of each image."""
+    """Add images, (n, pixels), to the sums of their classes, each (classes, pixels).
+
+    classes: (n,), the row in the sums of each image.
+    """
     for image in range(flat.shape[0]):
         row = classes[image]
         counts[row] += 1

@@ -26,7 +26,10 @@ def repair_outliers(images: Images, threshold: float) -> tuple[Images, npt.NDArr
 
 @compiled
 def _repair(
-    planes: npt.NDArray[np.float64], repaired: npt.NDArray[np.float64], counts: npt.NDArray[np.int64], threshold: float
+    planes: npt.NDArray[np.float64],
+    repaired: npt.NDArray[np.float64],
+    counts: npt.NDArray[np.int64],
+    threshold: float,
 ) -> None:
     near = np.empty(8, np.float64)
     size, height, width, channels = planes.shape

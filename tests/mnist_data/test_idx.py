@@ -16,7 +16,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mnist_data import idx
-from mnist_data.errors import DamagedArchive, MnistDataError, NoDataset, NotIdx, TrailingBytes, TruncatedIdx, WrongUse
+from mnist_data.errors import (
+    DamagedArchive,
+    MnistDataError,
+    NoDataset,
+    NotIdx,
+    TrailingBytes,
+    TruncatedIdx,
+    WrongUse,
+)
 
 TYPES = ["u1", "i1", "i2", "i4", "f4", "f8"]
 
@@ -33,7 +41,9 @@ def put(path: Path, content: bytes) -> Path:
 
 @settings(max_examples=60, deadline=None)
 @given(data=st.data(), kind=st.sampled_from(TYPES))
-def test_any_array_comes_back_as_it_was_written(data: st.DataObject, kind: str, tmp_path_factory: pytest.TempPathFactory) -> None:
+def test_any_array_comes_back_as_it_was_written(
+    data: st.DataObject, kind: str, tmp_path_factory: pytest.TempPathFactory
+) -> None:
     """Six types, any rank, empty arrays, infinities: nothing may change on the way."""
     shape = data.draw(hnp.array_shapes(min_dims=1, max_dims=5, min_side=0, max_side=5))
     array = data.draw(hnp.arrays(np.dtype(kind), shape))
@@ -99,9 +109,17 @@ BROKEN = {
     "payload cut": (PIXELS[:-3], TruncatedIdx, "holds 2 whole items; expected 3 items of 2×2"),
     "trailing": (PIXELS + b"x", TrailingBytes, "more bytes follow the last of the 3 items"),
     "claims 2**32-1 images": (header(8, 2**32 - 1, 28, 28) + bytes(784), TruncatedIdx, "holds 1 whole items"),
-    "claims petabytes": (header(8, 2**32 - 1, 2**20, 2**20), NotIdx, "announces items of 1,099,511,627,776 bytes"),
+    "claims petabytes": (
+        header(8, 2**32 - 1, 2**20, 2**20),
+        NotIdx,
+        "announces items of 1,099,511,627,776 bytes",
+    ),
     "gzip cut": (gzip.compress(PIXELS)[:-12], MnistDataError, "gzip stream is cut off or altered"),
-    "gzip altered": (gzip.compress(PIXELS, mtime=0)[:-6] + b"!!" + gzip.compress(PIXELS, mtime=0)[-4:], MnistDataError, "gzip"),
+    "gzip altered": (
+        gzip.compress(PIXELS, mtime=0)[:-6] + b"!!" + gzip.compress(PIXELS, mtime=0)[-4:],
+        MnistDataError,
+        "gzip",
+    ),
     "gzip with junk": (gzip.compress(PIXELS) + b"junk", DamagedArchive, "gzip stream is cut off or altered"),
     "xz cut": (lzma.compress(PIXELS)[:-9], MnistDataError, "xz stream is cut off or altered"),
     "gzip of payload cut": (gzip.compress(PIXELS[:-5]), TruncatedIdx, "holds 1 whole items"),
@@ -166,7 +184,11 @@ def test_a_missing_file_a_folder_and_a_pipe_are_refused(tmp_path: Path) -> None:
 
     os.mkfifo(tmp_path / "pipe")
 
-    for path, words in ((tmp_path / "none", "no such file"), (tmp_path, "not a regular file"), (tmp_path / "pipe", "not a reg")):
+    for path, words in (
+        (tmp_path / "none", "no such file"),
+        (tmp_path, "not a regular file"),
+        (tmp_path / "pipe", "not a reg"),
+    ):
         with pytest.raises(NoDataset, match=words):
             idx.read(path)
 
@@ -181,7 +203,9 @@ def test_a_zip_of_several_files_is_refused_with_their_names(tmp_path: Path) -> N
         idx.read(tmp_path / "two.zip")
 
 
-@pytest.mark.parametrize("array", [np.zeros(3, bool), np.zeros(3, np.int64), np.zeros(3, np.float16), np.array(3, np.uint8)])
+@pytest.mark.parametrize(
+    "array", [np.zeros(3, bool), np.zeros(3, np.int64), np.zeros(3, np.float16), np.array(3, np.uint8)]
+)
 def test_what_idx_cannot_hold_is_refused(array: np.ndarray, tmp_path: Path) -> None:
     """Better no file than one that means something else."""
     with pytest.raises(WrongUse):
@@ -199,14 +223,17 @@ def test_real_mnist_has_its_published_hash(real_mnist: Path) -> None:
     with idx.open_idx(real_mnist / "train-images-idx3-ubyte.gz") as reader:
         shapes = [batch.shape for batch in reader.batches(25_000)]
 
-    assert [(25_000, 28, 28), (25_000, 28, 28), (10_000, 28, 28)] == shapes
+    assert shapes == [(25_000, 28, 28), (25_000, 28, 28), (10_000, 28, 28)]
     assert reader.sha256 == "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db"
 
 
 def test_files_found_damaged_are_described_as_their_readme_does(real_odd: Path) -> None:
     """KMNIST's test images, cut by a broken download: 82,815 decoded bytes are the header and 105.6 images."""
-    with pytest.raises(TruncatedIdx, match="holds 105 whole items; its gzip stream is cut off or altered after 82,815 decoded"):
+    with pytest.raises(
+        TruncatedIdx,
+        match="holds 105 whole items; its gzip stream is cut off or altered after 82,815 decoded",
+    ):
         idx.read(real_odd / "kmnist-t10k-images-idx3-ubyte-cut.gz")
 
-    assert [10, 11, 12] == idx.read(real_odd / "correct.idx").tolist()
-    assert [6000] * 10 == np.bincount(idx.read(real_odd / "kmnist-train-labels-idx1-ubyte.gz")).tolist()
+    assert idx.read(real_odd / "correct.idx").tolist() == [10, 11, 12]
+    assert np.bincount(idx.read(real_odd / "kmnist-train-labels-idx1-ubyte.gz")).tolist() == [6000] * 10

@@ -35,7 +35,7 @@ def fill(folder: Path, *names: str) -> Path:
         (["t10k-images-idx3-ubyte.gz", "t10k-labels-idx1-ubyte.gz", "train-images-idx3-ubyte.gz",
           "train-labels-idx1-ubyte.gz"], "", ["train", "test"]),
         (["train-images.idx3-ubyte", "train-labels.idx1-ubyte"], "", ["train"]),
-        (["emnist-letters-test-images-idx3-ubyte.gz", "emnist-letters-test-labels-idx1-ubyte.gz"], "emnist-letters", ["test"]),
+        (["emnist-letters-test-images-idx3-ubyte.gz", "emnist-letters-test-labels-idx1-ubyte.gz"], "emnist-letters", ["test"]),  # noqa: E501
         (["qmnist-train-images-idx3-ubyte.gz", "qmnist-train-labels-idx2-int.gz"], "qmnist", ["train"]),
         (["X_kannada_MNIST_train-idx3-ubyte.gz", "y_kannada_MNIST_train-idx1-ubyte.gz"], "kannada_MNIST", ["train"]),
         (["digits-images.idx", "digits-labels.idx"], "digits", ["train"]),
@@ -57,7 +57,9 @@ def test_names_without_a_role_are_paired_by_content(tmp_path: Path) -> None:
     idx.write(tmp_path / "train-idx3-ubyte", IMAGES)
     idx.write(tmp_path / "train-idx1-ubyte", LABELS)
 
-    assert [Pair("train", str(tmp_path / "train-idx3-ubyte"), str(tmp_path / "train-idx1-ubyte"))] == find_pairs(tmp_path)
+    assert [Pair("train", str(tmp_path / "train-idx3-ubyte"), str(tmp_path / "train-idx1-ubyte"))] == find_pairs(
+        tmp_path
+    )
 
 
 def test_the_unpacked_form_is_read_where_both_lie_side_by_side(tmp_path: Path) -> None:
@@ -75,7 +77,7 @@ def test_several_datasets_in_one_folder_need_a_choice(tmp_path: Path) -> None:
     with pytest.raises(WrongUse, match="emnist-digits, emnist-letters. Choose one with --dataset"):
         find_pairs(tmp_path)
 
-    assert "emnist-letters" == find_pairs(tmp_path, "emnist-letters")[0].dataset
+    assert find_pairs(tmp_path, "emnist-letters")[0].dataset == "emnist-letters"
 
 
 def test_a_folder_without_idx_says_where_some_lie(tmp_path: Path) -> None:
@@ -89,7 +91,9 @@ def test_a_folder_without_idx_says_where_some_lie(tmp_path: Path) -> None:
 
 def test_labels_without_images_are_refused(real_odd: Path, tmp_path: Path) -> None:
     """As found in the wild: KMNIST's training labels alone."""
-    (tmp_path / "kmnist-train-labels-idx1-ubyte.gz").write_bytes((real_odd / "kmnist-train-labels-idx1-ubyte.gz").read_bytes())
+    (tmp_path / "kmnist-train-labels-idx1-ubyte.gz").write_bytes(
+        (real_odd / "kmnist-train-labels-idx1-ubyte.gz").read_bytes()
+    )
 
     with pytest.raises(MismatchedPair, match="labels of the split 'train' without images beside them"):
         find_pairs(tmp_path)
@@ -150,4 +154,4 @@ def test_emnist_mnist_is_not_taken_for_mnist() -> None:
     known = by_name(parse_name("emnist-mnist-train-images-idx3-ubyte.gz").dataset)
 
     assert known is not None
-    assert ("emnist-mnist", True) == (known.name, known.transposed)
+    assert (known.name, known.transposed) == ("emnist-mnist", True)

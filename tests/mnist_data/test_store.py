@@ -50,9 +50,9 @@ def test_plain_pandas_reads_every_layout(layout: Dataset) -> None:
     frame = pd.read_parquet(layout.location)
 
     assert {"id", "split", "label"} <= set(frame.columns)
-    assert {"train": 1437, "test": 360} == frame["split"].value_counts().to_dict()
-    assert [28, 28] == frame.attrs["image_shape"]
-    assert "sklearn-digits" == frame.attrs["dataset"]
+    assert frame["split"].value_counts().to_dict() == {"train": 1437, "test": 360}
+    assert frame.attrs["image_shape"] == [28, 28]
+    assert frame.attrs["dataset"] == "sklearn-digits"
 
 
 def test_the_one_documented_line_works_in_plain_pandas(digits: Dataset, sample_idx: Path) -> None:
@@ -70,14 +70,18 @@ def test_polars_and_duckdb_read_the_folder(digits: Dataset) -> None:
     duckdb, polars = pytest.importorskip("duckdb"), pytest.importorskip("polars")
 
     frame = polars.read_parquet(digits.location)
-    counts = duckdb.sql(f"select split, count(*) from read_parquet('{digits.location}/**/*.parquet') group by 1").fetchall()
+    counts = duckdb.sql(
+        f"select split, count(*) from read_parquet('{digits.location}/**/*.parquet') group by 1"
+    ).fetchall()
 
-    assert ["id", "label", "image", "split"] == frame.columns
-    assert 1797 == len(frame)
+    assert frame.columns == ["id", "label", "image", "split"]
+    assert len(frame) == 1797
     assert {("train", 1437), ("test", 360)} == set(counts)
 
 
-def test_hugging_face_shows_pictures_and_class_names(sample_idx: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_hugging_face_shows_pictures_and_class_names(
+    sample_idx: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """`load_dataset("parquet")` on the PNG layout gives PIL images and a ClassLabel."""
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     hugging_face = pytest.importorskip("datasets")
@@ -96,13 +100,13 @@ def test_files_hold_what_the_format_promises(digits: Dataset) -> None:
     schema = pq.read_schema(path)
     stored = json.loads(schema.metadata[b"mnist_data"])
 
-    assert "fixed_size_binary[784]" == str(schema.field("image").type)
+    assert str(schema.field("image").type) == "fixed_size_binary[784]"
     assert not schema.field("image").nullable
     assert b"pandas" not in schema.metadata
-    assert "ZSTD" == pq.ParquetFile(path).metadata.row_group(0).column(2).compression
+    assert pq.ParquetFile(path).metadata.row_group(0).column(2).compression == "ZSTD"
     assert {"images", "labels"} == {source["role"] for source in stored["sources"]}
-    assert "convert" == stored["stages"][0]["stage"]
-    assert [28, 28] == stored["shape"]
+    assert stored["stages"][0]["stage"] == "convert"
+    assert stored["shape"] == [28, 28]
 
 
 def test_only_parquet_files_lie_in_the_folder(digits: Dataset) -> None:
@@ -145,8 +149,8 @@ def test_an_existing_output_stays_unless_it_is_to_be_replaced(sample_idx: Path, 
     with pytest.raises(OutputExists, match="pass --overwrite"):
         convert(find_pairs(sample_idx), target)
 
-    assert "months of work" == (target / "thesis.txt").read_text()
-    assert 1797 == len(convert(find_pairs(sample_idx), target, overwrite=True).dataset)
+    assert (target / "thesis.txt").read_text() == "months of work"
+    assert len(convert(find_pairs(sample_idx), target, overwrite=True).dataset) == 1797
     assert not (target / "thesis.txt").exists()
 
 
@@ -159,7 +163,7 @@ def test_bad_input_leaves_nothing_behind(sample_idx: Path, tmp_path: Path) -> No
     with pytest.raises(TruncatedIdx):
         convert([Pair("train", str(cut), pairs[0].labels), pairs[1]], tmp_path / "out/data")
 
-    assert [] == list((tmp_path / "out").iterdir())
+    assert list((tmp_path / "out").iterdir()) == []
 
 
 def test_the_old_dataset_stays_when_its_replacement_fails(sample_idx: Path, tmp_path: Path) -> None:
@@ -199,13 +203,13 @@ def test_a_killed_writer_leaves_the_old_or_the_new(sample_idx: Path, tmp_path: P
     for death in range(1, 20):
         command = [sys.executable, "-c", KILLED, str(sample_idx), str(target), str(death)]
         ended = subprocess.run(command, capture_output=True, text=True, check=False)
-        assert {"train": 1437, "test": 360} == open_dataset(target).splits
+        assert open_dataset(target).splits == {"train": 1437, "test": 360}
         if ended.returncode == 0:
             break
 
-    assert 0 == ended.returncode, ended.stderr
+    assert ended.returncode == 0, ended.stderr
     assert death > 3
-    assert [] == [path.name for path in tmp_path.iterdir() if path.name.startswith(".")]
+    assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".")] == []
 
 
 def test_finished_parts_of_an_interrupted_draft_are_kept(tmp_path: Path) -> None:
@@ -220,7 +224,7 @@ def test_finished_parts_of_an_interrupted_draft_are_kept(tmp_path: Path) -> None
         part = draft.finished("train", 0)
         assert part is not None
         dataset = draft.commit([part], metadata)
-    assert 3 == len(dataset)
+    assert len(dataset) == 3
 
     with Draft(tmp_path / "data", {"plan": 2}, overwrite=True) as draft:
         assert draft.finished("train", 0) is None
@@ -255,7 +259,7 @@ def test_an_exception_while_writing_publishes_nothing(tmp_path: Path) -> None:
             draft.write_text("half")
             _ = 1 / 0
         assert not storage.exists(target)
-    assert [] == list(tmp_path.iterdir())
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_images_of_a_frame_that_lost_its_shape_need_it_again(digits: Dataset) -> None:
@@ -265,7 +269,7 @@ def test_images_of_a_frame_that_lost_its_shape_need_it_again(digits: Dataset) ->
 
     with pytest.raises(WrongUse, match=r"shape=\(28, 28\)"):
         mnist_data.images(frame)
-    assert (360, 28, 28) == mnist_data.images(frame, shape=(28, 28)).shape
+    assert mnist_data.images(frame, shape=(28, 28)).shape == (360, 28, 28)
 
 
 def test_chosen_rows_of_a_frame_give_their_own_images(digits: Dataset, sample_idx: Path) -> None:

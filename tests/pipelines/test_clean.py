@@ -52,7 +52,7 @@ def test_each_planted_fault_is_found_and_treated_by_its_rule(faulty: Dataset, tm
     """Blank, constant, inverted, duplicate, leaked, mislabelled: each by id, and no other sample."""
     outcome = clean(faulty, tmp_path / "clean", Clean(outlier_pixels="repair"))
 
-    assert {
+    assert findings(outcome.quarantine) == {
         10: ("blank", "remove"),
         20: ("constant", "remove"),
         30: ("inverted", "repair"),
@@ -60,8 +60,8 @@ def test_each_planted_fault_is_found_and_treated_by_its_rule(faulty: Dataset, tm
         50: ("duplicate", "remove"),
         60: ("label", "remove"),
         70: ("outlier_pixels", "repair"),
-    } == findings(outcome.quarantine)
-    assert {"train": 1437 - 5, "test": 360} == outcome.dataset.splits
+    }
+    assert outcome.dataset.splits == {"train": 1437 - 5, "test": 360}
 
 
 def test_the_counts_add_up(faulty: Dataset, tmp_path: Path) -> None:
@@ -69,16 +69,20 @@ def test_the_counts_add_up(faulty: Dataset, tmp_path: Path) -> None:
     outcome = clean(faulty, tmp_path / "clean", Clean(outlier_pixels="repair"))
     totals = outcome.totals.set_index("split")
 
-    assert [1430, 2, 5] == totals.loc["train", ["kept", "changed", "removed"]].tolist()
+    assert totals.loc["train", ["kept", "changed", "removed"]].tolist() == [1430, 2, 5]
     assert (totals["samples_in"] == totals[["kept", "changed", "removed"]].sum(axis=1)).all()
     assert outcome.dataset.splits == (totals["kept"] + totals["changed"]).to_dict()
 
 
-def test_repaired_pixels_are_right_and_all_others_as_they_were(faulty: Dataset, sample_idx: Path, tmp_path: Path) -> None:
+def test_repaired_pixels_are_right_and_all_others_as_they_were(
+    faulty: Dataset, sample_idx: Path, tmp_path: Path
+) -> None:
     """The inverted sample is what it was before it was inverted; the isolated pixel is gone."""
     truth = idx.read(sample_idx / "sklearn-digits-train-images-idx3-ubyte")
 
-    cleaned = mnist_data.load(clean(faulty, tmp_path / "clean", Clean(outlier_pixels="repair")).dataset.location, "train")
+    cleaned = mnist_data.load(
+        clean(faulty, tmp_path / "clean", Clean(outlier_pixels="repair")).dataset.location, "train"
+    )
 
     np.testing.assert_array_equal(truth[cleaned["id"]], mnist_data.images(cleaned))
 
@@ -90,7 +94,7 @@ def test_the_quarantine_keeps_pixels_as_they_were(faulty: Dataset, tmp_path: Pat
     row = table.set_index("id").loc[30]
 
     assert before[30].tobytes() == row["image"]
-    assert [28, 28] == table.attrs["image_shape"]
+    assert table.attrs["image_shape"] == [28, 28]
 
 
 def test_keep_flags_and_changes_nothing(faulty: Dataset, tmp_path: Path) -> None:
@@ -100,7 +104,9 @@ def test_keep_flags_and_changes_nothing(faulty: Dataset, tmp_path: Path) -> None
     outcome = clean(faulty, tmp_path / "clean", keep)
 
     assert {"keep"} == {action for _, action in findings(outcome.quarantine).values()}
-    np.testing.assert_array_equal(mnist_data.to_numpy(faulty.location)[0], mnist_data.to_numpy(outcome.dataset.location)[0])
+    np.testing.assert_array_equal(
+        mnist_data.to_numpy(faulty.location)[0], mnist_data.to_numpy(outcome.dataset.location)[0]
+    )
 
 
 def test_of_two_copies_the_one_in_the_test_split_stays(faulty: Dataset, tmp_path: Path) -> None:
@@ -116,7 +122,7 @@ def test_a_copy_under_another_label_is_told() -> None:
     digests = np.array([[1, 1], [2, 2], [1, 1], [1, 1]], np.uint64)
     survey = Survey(np.arange(4), np.array([3, 4, 3, 8]), np.ones(4, bool), digests, {}, 0, 255)
 
-    assert {2: "same pixels as 0", 3: "same pixels as 0, whose label is 3"} == find_duplicates(survey)
+    assert find_duplicates(survey) == {2: "same pixels as 0", 3: "same pixels as 0, whose label is 3"}
 
 
 def test_the_result_does_not_depend_on_engine_or_partitions(
@@ -136,7 +142,9 @@ def test_the_result_does_not_depend_on_engine_or_partitions(
     cut = clean(small, tmp_path / "cut")
 
     assert findings(one.quarantine) == findings(cut.quarantine)
-    np.testing.assert_array_equal(mnist_data.to_numpy(one.dataset.location)[0], mnist_data.to_numpy(cut.dataset.location)[0])
+    np.testing.assert_array_equal(
+        mnist_data.to_numpy(one.dataset.location)[0], mnist_data.to_numpy(cut.dataset.location)[0]
+    )
     assert len(cut.dataset.files) > len(one.dataset.files)
 
 
@@ -144,7 +152,7 @@ def test_mnist_comes_through_unchanged(mnist: Dataset, tmp_path: Path) -> None:
     """MNIST has no blank, inverted, mislabelled-by-range or doubled sample: nothing may be removed or changed."""
     outcome = clean(mnist, tmp_path / "clean", engine=Threads(2))
 
-    assert [60_000, 10_000] == outcome.totals["kept"].tolist()
+    assert outcome.totals["kept"].tolist() == [60_000, 10_000]
     assert {"transposed"} >= set(outcome.reasons["reason"])
     assert outcome.reasons["samples"].sum() <= 70  # one in a thousand is flagged wrongly, and only flagged
 
@@ -153,7 +161,7 @@ def test_fashion_comes_through_unchanged_though_its_clothes_touch_the_border(fas
     """A rule made for digits would call 99.97 % of it damaged."""
     outcome = clean(fashion, tmp_path / "clean", engine=Threads(2))
 
-    assert [60_000, 10_000] == outcome.totals["kept"].tolist()
+    assert outcome.totals["kept"].tolist() == [60_000, 10_000]
 
 
 def test_bangla_digits_are_found_inverted_and_doubled(real_mnist: Path, tmp_path: Path) -> None:
@@ -169,10 +177,12 @@ def test_bangla_digits_are_found_inverted_and_doubled(real_mnist: Path, tmp_path
     outcome = clean(convert(find_pairs(tmp_path), tmp_path / "bangla").dataset, tmp_path / "clean")
     reasons = outcome.reasons.groupby(["split", "reason"])["samples"].sum()
 
-    assert 5000 == reasons["train", "inverted"]
-    assert 1000 == reasons["test", "inverted"]
-    assert 8 + 7 == reasons["train", "duplicate"]
-    assert 1 - 0.678392 == pytest.approx(mnist_data.to_numpy(outcome.dataset.location, "train")[0].mean() / 255, abs=1e-3)
+    assert reasons["train", "inverted"] == 5000
+    assert reasons["test", "inverted"] == 1000
+    assert reasons["train", "duplicate"] == 8 + 7
+    assert (
+        pytest.approx(mnist_data.to_numpy(outcome.dataset.location, "train")[0].mean() / 255, abs=1e-3) == 1 - 0.678392
+    )
 
 
 def test_polarity_is_told_for_every_image_of_mnist_and_fashion(mnist: Dataset, fashion: Dataset) -> None:
@@ -207,8 +217,11 @@ def test_a_batch_is_not_changed_by_cleaning_it() -> None:
 
     cleaned, found = clean_batch(batch, Knowledge(frozenset(), 0, 255, {}), Clean(outlier_pixels="repair"))
 
-    assert [(0, "inverted"), (0, "outlier_pixels")] == list(found.query("row == 0")[["row", "reason"]].itertuples(index=False))
-    assert 0 == cleaned.images[0].max()  # inverted, its one dark pixel became an isolated bright one
+    assert list(found.query("row == 0")[["row", "reason"]].itertuples(index=False)) == [
+        (0, "inverted"),
+        (0, "outlier_pixels"),
+    ]
+    assert cleaned.images[0].max() == 0  # inverted, its one dark pixel became an isolated bright one
 
 
 def test_repair_of_what_has_no_repair_is_refused() -> None:
@@ -219,11 +232,14 @@ def test_repair_of_what_has_no_repair_is_refused() -> None:
 
 def test_an_empty_split_and_a_one_pixel_image_are_cleaned(tmp_path: Path) -> None:
     """Nothing to find is no error."""
-    for split, images in (("train", np.array([[[3]], [[0]], [[3]]], np.uint8)), ("test", np.empty((0, 1, 1), np.uint8))):
+    for split, images in (
+        ("train", np.array([[[3]], [[0]], [[3]]], np.uint8)),
+        ("test", np.empty((0, 1, 1), np.uint8)),
+    ):
         idx.write(tmp_path / f"{split}-images-idx3", images)
         idx.write(tmp_path / f"{split}-labels-idx1", np.zeros(len(images), np.uint8))
 
     outcome = clean(convert(find_pairs(tmp_path), tmp_path / "tiny").dataset, tmp_path / "clean")
 
-    assert {"train": 0, "test": 0} == outcome.dataset.splits
-    assert {"blank": 1, "constant": 2} == outcome.reasons.set_index("reason")["samples"].to_dict()
+    assert outcome.dataset.splits == {"train": 0, "test": 0}
+    assert outcome.reasons.set_index("reason")["samples"].to_dict() == {"blank": 1, "constant": 2}

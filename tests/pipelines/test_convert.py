@@ -39,15 +39,15 @@ def sha256(path: Path) -> str:
 
 def test_mnist_is_known_by_its_content(mnist: Dataset) -> None:
     """Class names, licence and counts come with it, though the training images were packed again."""
-    assert {"train": 60_000, "test": 10_000} == mnist.splits
-    assert "MNIST" == mnist.metadata.title
-    assert "CC BY-SA 3.0" == mnist.metadata.licence
+    assert mnist.splits == {"train": 60_000, "test": 10_000}
+    assert mnist.metadata.title == "MNIST"
+    assert mnist.metadata.licence == "CC BY-SA 3.0"
 
 
 def test_fashion_mnist_is_not_taken_for_mnist_though_the_names_are_the_same(fashion: Dataset) -> None:
     """Its four files are named as MNIST's are; the content tells them apart."""
-    assert "fashion-mnist" == fashion.metadata.dataset
-    assert "Ankle boot" == fashion.metadata.classes[9]
+    assert fashion.metadata.dataset == "fashion-mnist"
+    assert fashion.metadata.classes[9] == "Ankle boot"
 
 
 def test_mnist_goes_to_parquet_and_back_byte_for_byte(mnist: Dataset, tmp_path: Path) -> None:
@@ -75,10 +75,10 @@ def test_qmnist_tables_bring_writer_and_series(real_mnist: Path, tmp_path: Path)
 
     with idx.open_idx(real_mnist / "train-labels-idx1-ubyte.gz") as reader:
         np.testing.assert_array_equal(np.concatenate(list(reader.batches(60_000))), frame["label"])
-    assert 539 == frame["writer_id"].nunique()
-    assert {0: 30_950, 4: 29_050} == frame["hsf_series"].value_counts().sort_index().to_dict()
+    assert frame["writer_id"].nunique() == 539
+    assert frame["hsf_series"].value_counts().sort_index().to_dict() == {0: 30_950, 4: 29_050}
     exported = export(dataset, tmp_path / "back")[1]
-    assert "train-labels-idx2-int" == exported.name
+    assert exported.name == "train-labels-idx2-int"
     assert sha256(table) == sha256(exported)
 
 
@@ -93,10 +93,10 @@ def test_emnist_letters_are_put_right_recorded_and_given_back(tmp_path: Path) ->
     images, found = mnist_data.to_numpy(tmp_path / "out")
 
     np.testing.assert_array_equal(letters.swapaxes(1, 2), images)
-    assert [0, 25, 1, 2, 0] == found.tolist()
-    assert "z" == conversion.dataset.metadata.class_name(25)
+    assert found.tolist() == [0, 25, 1, 2, 0]
+    assert conversion.dataset.metadata.class_name(25) == "z"
     parameters = conversion.dataset.metadata.stages[0].parameters
-    assert (True, 1) == (parameters["transpose"], parameters["first_label"])
+    assert (parameters["transpose"], parameters["first_label"]) == (True, 1)
     assert "holds 5 images, EMNIST letters has 20,800" in conversion.warnings[0]
     back = export(conversion.dataset, tmp_path / "back")
     np.testing.assert_array_equal(letters, idx.read(back[0]))
@@ -114,7 +114,7 @@ def test_flags_stand_over_what_is_known(tmp_path: Path) -> None:
     turned, labels = mnist_data.to_numpy(tmp_path / "out")
 
     np.testing.assert_array_equal(images.swapaxes(1, 2), turned)
-    assert [0, 1] == labels.tolist()
+    assert labels.tolist() == [0, 1]
 
 
 @pytest.mark.parametrize("kind", ["uint8", "int16", "int32", "float32", "float64", "int8"])
@@ -143,8 +143,8 @@ def test_an_empty_set_is_a_set(tmp_path: Path) -> None:
     """Zero images are legal IDX, and become a dataset with columns and no rows."""
     convert(pair_of(tmp_path / "in", np.empty((0, 28, 28), np.uint8), np.empty(0, np.uint8)), tmp_path / "out")
 
-    assert (0, 28, 28) == mnist_data.to_numpy(tmp_path / "out")[0].shape
-    assert ["id", "label", "image", "split"] == list(pd.read_parquet(tmp_path / "out").columns)
+    assert mnist_data.to_numpy(tmp_path / "out")[0].shape == (0, 28, 28)
+    assert list(pd.read_parquet(tmp_path / "out").columns) == ["id", "label", "image", "split"]
 
 
 def test_a_label_that_is_no_class_is_warned_of(tmp_path: Path) -> None:
@@ -175,7 +175,11 @@ def test_which_labels_are_no_class(counts: dict[int, int], classes: int, strange
 
 @pytest.mark.parametrize("engine", [Serial(), Threads(2), "cluster"], ids=str)
 def test_the_bytes_written_do_not_depend_on_the_engine(
-    engine: Serial | Threads | str, sample_idx: Path, digits: Dataset, tmp_path: Path, request: pytest.FixtureRequest
+    engine: Serial | Threads | str,
+    sample_idx: Path,
+    digits: Dataset,
+    tmp_path: Path,
+    request: pytest.FixtureRequest,
 ) -> None:
     """One thread, several, or processes: the same files."""
     chosen: Serial | Threads | Cluster = request.getfixturevalue("cluster") if isinstance(engine, str) else engine
@@ -214,7 +218,7 @@ def test_large_files_are_cut_into_parts_of_many_row_groups(tmp_path: Path) -> No
 
     dataset = convert(pairs, tmp_path / "out", Convert(row_group_rows=1)).dataset
 
-    assert ["part-00000", "part-00001", "part-00002"] == [Path(path).stem for _, path in dataset.files]
+    assert [Path(path).stem for _, path in dataset.files] == ["part-00000", "part-00001", "part-00002"]
     np.testing.assert_array_equal(np.arange(250), mnist_data.load(dataset.location)["id"])
 
 
@@ -238,8 +242,13 @@ def test_two_million_images_take_less_than_a_gibibyte(tmp_path: Path) -> None:
         writer.close()
     idx.write(tmp_path / "labels", np.zeros(2_000_000, np.uint8))
 
-    command = [sys.executable, "-c", MEASURED, *(str(tmp_path / name) for name in ("images", "labels", "out"))]
+    command = [
+        sys.executable,
+        "-c",
+        MEASURED,
+        *(str(tmp_path / name) for name in ("images", "labels", "out")),
+    ]
     measured = subprocess.run(command, capture_output=True, text=True, check=True)
 
-    assert 1024 > int(measured.stdout)
-    assert 2_000_000 == len(open_dataset(tmp_path / "out"))
+    assert int(measured.stdout) < 1024
+    assert len(open_dataset(tmp_path / "out")) == 2_000_000

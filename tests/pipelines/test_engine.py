@@ -1,0 +1,79 @@
+"""Engines: the same results in the same order, errors that arrive, and no port open to others."""
+
+from __future__ import annotations
+
+import operator
+from functools import partial
+from pathlib import Path
+
+import psutil
+import pytest
+
+from mnist_data.errors import TruncatedIdx, WrongUse
+from pipelines.engine import Cluster, Progress, Serial, Threads, open_engine, run_tasks
+
+
+def fail(number: int) -> int:
+    """Fail as a damaged file would."""
+    if number == 3:
+        raise TruncatedIdx("a file", "found", "expected", "advice")
+    return number
+
+
+@pytest.fixture(params=["serial", "threads", "cluster"])
+def engine(request: pytest.FixtureRequest) -> Serial | Threads | Cluster:
+    """Give each engine in turn."""
+    if request.param == "cluster":
+        return request.getfixturevalue("cluster")  # type: ignore[no-any-return]
+    return Serial() if request.param == "serial" else Threads(2)
+
+
+def test_results_come_in_the_order_of_the_tasks(engine: Serial | Threads | Cluster) -> None:
+    """Whichever ends first."""
+    assert [2 * number for number in range(50)] == run_tasks(engine, partial(operator.mul, 2), range(50))
+
+
+def test_progress_counts_every_row_once(engine: Serial | Threads | Cluster) -> None:
+    """From nothing to all of them."""
+    heard: list[Progress] = []
+
+    run_tasks(engine, partial(operator.mul, 2), [5, 10, 20], "test", lambda task: task, heard.append)
+
+    assert Progress("test", 0, 35) == heard[0]
+    assert Progress("test", 35, 35) == heard[-1]
+    assert 4 == len(heard)
+
+
+def test_an_error_ends_the_run_and_arrives_as_it_was(engine: Serial | Threads | Cluster) -> None:
+    """Its class and its facts survive the way from another process."""
+    with pytest.raises(TruncatedIdx) as caught:
+        run_tasks(engine, fail, range(6))
+
+    assert "a file: found; expected expected. advice" == str(caught.value)
+
+
+def test_local_workers_listen_on_loopback_only(cluster: Cluster) -> None:
+    """Dask's defaults would open ports to the whole network."""
+    processes = [psutil.Process(), *psutil.Process().children(recursive=True)]
+    listening = {
+        connection.laddr.ip
+        for process in processes
+        for connection in process.net_connections("inet")
+        if connection.status == psutil.CONN_LISTEN
+    }
+
+    assert {"127.0.0.1"} == listening
+
+
+def test_a_running_cluster_is_used_by_its_address(cluster: Cluster) -> None:
+    """The way to machines of one's own."""
+    with open_engine(scheduler=cluster.client.scheduler.address) as engine:
+        assert [1, 2] == run_tasks(engine, abs, [-1, -2])
+
+
+def test_an_address_where_nobody_answers_is_said_so(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """With the form that an address has."""
+    with pytest.raises(WrongUse, match="tcp://host:8786"), open_engine(scheduler="nonsense://x"):
+        pass
+    with pytest.raises(WrongUse, match="exclude each other"), open_engine(workers=1, scheduler="tcp://x:1"):
+        pass
