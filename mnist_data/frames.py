@@ -32,7 +32,7 @@ def load(location: str | Path, split: str | None = None) -> pd.DataFrame:
     frame: pd.DataFrame = table.drop_columns(list(arrow_columns)).to_pandas()
     for name in arrow_columns:
         frame[name] = pd.Series(pd.array(table[name], dtype=pd.ArrowDtype(table[name].type)), index=frame.index)
-    frame.insert(1, "split", pd.Series(pd.Categorical(splits, categories=list(dataset.splits)), index=frame.index))
+    frame.insert(1, "split", pd.Series(splits, index=frame.index))
     first = ["id", "split", "label", *arrow_columns]
     frame = frame[[*first, *(name for name in frame.columns if name not in first)]]
     frame.attrs.update(_attrs(dataset.metadata))
@@ -70,7 +70,7 @@ def to_numpy(location: str | Path, split: str | None = None) -> tuple[npt.NDArra
     return decode_images(table, dataset.metadata), table["label"].to_numpy()
 
 
-def _read(dataset: Dataset, split: str | None) -> tuple[pa.Table, npt.NDArray[np.object_]]:
+def _read(dataset: Dataset, split: str | None) -> tuple[pa.Table, pd.Categorical]:
     if split is not None and split not in dataset.splits:
         raise WrongUse(f"{dataset.location} has no split {split!r}; it has {', '.join(dataset.splits)}.")
     chosen = [file for file in dataset.files if split in (None, file[0])]
@@ -78,9 +78,8 @@ def _read(dataset: Dataset, split: str | None) -> tuple[pa.Table, npt.NDArray[np
     for _, path in chosen:
         with open_parquet(path) as parquet:
             tables.append(parquet.read())
-    rows = [table.num_rows for table in tables]
-    names = np.repeat(np.array([name for name, _ in chosen], dtype=object), rows)
-    return pa.concat_tables(tables), names
+    codes = np.repeat([list(dataset.splits).index(name) for name, _ in chosen], [table.num_rows for table in tables])
+    return pa.concat_tables(tables), pd.Categorical.from_codes(codes, list(dataset.splits))
 
 
 def _attrs(metadata: Metadata) -> dict[str, Any]:

@@ -12,19 +12,18 @@ import sys
 import typer
 
 from mnist_data.cli import files, pipeline, stages
-from mnist_data.cli.options import print_version
+from mnist_data.cli.options import before_commands
 from mnist_data.errors import MnistDataError
 
 app = typer.Typer(
     no_args_is_help=True,
-    invoke_without_command=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,  # plain help: rich would cost a fifth of the time that --help may take
     context_settings={"help_option_names": ["-h", "--help"]},
     help="IDX image datasets (MNIST and its family) to Parquet, statistics, dashboards and a small CNN.",
     epilog="Exit codes: 0 done, 1 the data failed a check, 2 wrong use or unreadable input, 130 interrupted.",
 )
-app.callback()(print_version)
+app.callback()(before_commands)
 app.command("run")(pipeline.run)
 app.command("convert")(files.convert)
 app.command("export")(files.export)
@@ -42,8 +41,6 @@ def main() -> None:
         app()
     except MnistDataError as error:
         _fail(str(error), error.exit_code)
-    except KeyboardInterrupt:
-        _fail("interrupted", 130)
     except BrokenPipeError:
         # The reader of our output (head, less) has gone; what it wanted, it has.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -17,12 +17,18 @@ DatasetArgument = Annotated[str, typer.Argument(metavar="DATASET", help="A folde
 OutArgument = Annotated[str, typer.Argument(metavar="OUT", help="The folder or URL to write.")]
 
 
-def print_version(
-    version: Annotated[bool, typer.Option("--version", help="Print the version and stop.", is_eager=True)] = False,
-) -> None:
-    """Handle what stands before a command."""
-    if version:
+def print_version(asked: bool) -> None:
+    """Print the version and stop, where --version was given."""
+    if asked:
         from mnist_data import __version__
 
         typer.echo(f"mnist-data {__version__}")
         raise typer.Exit
+
+
+def before_commands(
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version and stop.", callback=print_version, is_eager=True)
+    ] = False,
+) -> None:
+    """Take the options that stand before a command."""

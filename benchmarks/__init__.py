@@ -1,0 +1,1 @@
+"""Claims, each a script that prints a ratio with its spread: `python -m benchmarks [NAME …]`."""

@@ -1,0 +1,21 @@
+"""Run the claims named, or all of them; exit 1 where one fails."""
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+
+from benchmarks.measure import describe_machine
+
+CLAIMS = ("convert", "load", "memory", "warp", "layouts")
+
+
+def main(names: list[str]) -> int:
+    """Run them one after another; nothing else should run beside."""
+    print(describe_machine("numpy", "pyarrow", "pandas", "numba"))
+    held = [import_module(f"benchmarks.{name}").claim() for name in names or CLAIMS]
+    return 0 if all(held) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,191 @@
+"""The command line as a user meets it: what is printed where, and what it ends with."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from mnist_data import cli, idx
+from mnist_data.store import Dataset
+
+Outcome = tuple[int, str, str]
+Cli = Callable[..., Outcome]
+
+
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Cli:
+    """Give a function that runs the command line in this process: exit code, stdout, stderr."""
+
+    def call(*arguments: object) -> Outcome:
+        monkeypatch.setattr("sys.argv", ["mnist-data", *map(str, arguments)])
+        monkeypatch.setenv("COLUMNS", "200")
+        capfd.readouterr()
+        code = 0
+        try:
+            cli.main()
+        except SystemExit as end:
+            code = int(end.code or 0)
+        return code, *capfd.readouterr()
+
+    return call
+
+
+COMMANDS = ("run", "convert", "export", "info", "clean", "normalize", "augment", "stats", "train")
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_has_help_with_an_example(run: Cli, command: str) -> None:
+    """A user who is lost sees one line to copy."""
+    code, out, _ = run(command, "--help")
+
+    assert 0 == code
+    assert f"Example: mnist-data {command}" in " ".join(out.split())
+
+
+def test_convert_says_what_it_wrote_and_what_to_do_next(run: Cli, sample_idx: Path, tmp_path: Path) -> None:
+    """The counts, that this is not MNIST, and the line for pandas."""
+    code, out, err = run("convert", sample_idx, tmp_path / "out")
+
+    assert (0, "") == (code, err)
+    assert "1,437" in out
+    assert "This is not MNIST" in out
+    assert f'pandas.read_parquet("{tmp_path}/out")' in out.replace("\n", "")
+
+
+def test_json_is_one_object_and_nothing_else(run: Cli, sample_idx: Path, tmp_path: Path) -> None:
+    """A script reads stdout whole."""
+    code, out, _ = run("convert", sample_idx, tmp_path / "out", "--json")
+    described = json.loads(out)
+
+    assert 0 == code
+    assert {"train": 1437, "test": 360} == described["splits"]
+    assert [] == described["warnings"]
+
+
+def test_explicit_files_and_split(run: Cli, sample_idx: Path, tmp_path: Path) -> None:
+    """For files whose names say nothing."""
+    files = [sample_idx / f"sklearn-digits-test-{kind}" for kind in ("images-idx3-ubyte", "labels-idx1-ubyte")]
+
+    code, _, _ = run(
+        "convert", "--images", files[0], "--labels", files[1], "--split", "validation", tmp_path / "out", "--layout", "list"
+    )
+
+    assert 0 == code
+    assert ["validation"] == pd.read_parquet(tmp_path / "out")["split"].unique().tolist()
+
+
+def test_one_file_finds_its_partner(run: Cli, sample_idx: Path, tmp_path: Path) -> None:
+    """Naming the images is enough where the labels lie beside them."""
+    code, out, _ = run("convert", sample_idx / "sklearn-digits-test-images-idx3-ubyte", tmp_path / "out", "--json")
+
+    assert 0 == code
+    assert {"test": 360} == json.loads(out)["splits"]
+
+
+def test_export_gives_the_source_back(run: Cli, digits: Dataset, sample_idx: Path, tmp_path: Path) -> None:
+    """Byte for byte, and a second time only with leave."""
+    code, _, _ = run("export", digits.location, tmp_path / "idx")
+    names = {"train": "train", "test": "t10k"}
+
+    assert 0 == code
+    for split, name in names.items():
+        for kind in ("images-idx3-ubyte", "labels-idx1-ubyte"):
+            original = (sample_idx / f"sklearn-digits-{split}-{kind}").read_bytes()
+            assert original == (tmp_path / "idx" / f"{name}-{kind}").read_bytes()
+    code, _, err = run("export", digits.location, tmp_path / "idx")
+    assert 2 == code
+    assert "exists already" in err
+
+
+def test_info_on_an_idx_file_a_folder_a_dataset_and_one_of_its_files(
+    run: Cli, digits: Dataset, sample_idx: Path
+) -> None:
+    """Whatever is given, it is named for what it is."""
+    kinds = [
+        json.loads(run("info", path, "--json")[1])["kind"]
+        for path in (sample_idx / "sklearn-digits-test-labels-idx1-ubyte", sample_idx, digits.location, digits.files[0][1])
+    ]
+
+    assert ["IDX file", "folder of IDX files", "dataset", "dataset"] == kinds
+
+
+def test_info_knows_real_mnist(run: Cli, real_mnist: Path) -> None:
+    """By its content: this copy's training images were packed again."""
+    code, out, _ = run("info", real_mnist / "train-images-idx3-ubyte.gz")
+
+    assert 0 == code
+    assert "MNIST, train images" in out
+    assert "60,000 × 28 × 28" in out
+    assert "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db" in out
+
+
+def wrong_uses(tmp: Path, dataset: str) -> list[tuple[list[object], str]]:
+    """List calls that cannot be met, and words of the answer."""
+    (tmp / "empty").mkdir()
+    (tmp / "cut-images-idx3-ubyte").write_bytes(idx.Header(np.dtype("u1"), (5, 2, 2)).encode() + bytes(7))
+    idx.write(tmp / "cut-labels-idx1-ubyte", np.zeros(5, np.uint8))
+    (tmp / "bad.toml").write_text("[augment]\ncopy = 3\n")
+    (tmp / "range.toml").write_text("[augment]\nrotation = 300\n")
+    (tmp / "broken.toml").write_text("[augment\n")
+    out = tmp / "out"
+    return [
+        (["convert", tmp / "none", out], "no such file or folder, nor a known dataset"),
+        (["convert", "mnits", out], "Did you mean 'mnist'?"),
+        (["convert", tmp / "empty", out], "no IDX file lies in it"),
+        (["convert", tmp / "cut-images-idx3-ubyte", out], "holds 1 whole items"),
+        (["convert", tmp], "convert takes SOURCE and OUT"),
+        (["convert", "--images", "x", "--labels", "y", "a", "b"], "name one path: OUT"),
+        (["convert", "sample", out, "--layout", "jpeg"], "jpeg"),
+        (["convert", "sample", out, "--row-group-rows", "0"], "convert.row_group_rows is 0"),
+        (["clean", tmp / "empty", out], "no Parquet files lie in it"),
+        (["clean", dataset, dataset], "exists already"),
+        (["clean", dataset, out, "--blank", "repair"], "nothing to repair it from"),
+        (["normalize", dataset, out, "--scale", "standardize", "--dtype", "uint8"], "cannot hold standardized values"),
+        (["augment", dataset, out, "--rotation", "300"], "must be a number from 0 to 180"),
+        (["augment", dataset, out, "--copies", "0"], "augment.copies is 0"),
+        (["train", dataset, out, "--epochs", "0"], "train.epochs is 0"),
+        (["run", "--config", tmp / "bad.toml"], "no setting 'copy'. Did you mean 'copies'?"),
+        (["run", "--config", tmp / "range.toml"], "augment.rotation is 300"),
+        (["run", "--config", tmp / "broken.toml"], "expected a TOML file"),
+        (["run", "--config", tmp / "none.toml"], "none.toml: No such file"),
+        (["run", "--until", "dance"], "dance"),
+        (["info", tmp / "none"], "no such file or folder"),
+        (["stats", dataset, "--workers", "1", "--scheduler", "tcp://127.0.0.1:1"], "exclude each other"),
+        (["convert", "sample", "/proc/nowhere/out"], "/proc/nowhere"),
+        (["dance"], "No such command 'dance'"),
+    ]
+
+
+def test_wrong_use_ends_with_2_one_message_and_no_traceback(run: Cli, digits: Dataset, tmp_path: Path) -> None:
+    """Each message says what was wrong; stdout stays empty, and no output appears."""
+    for arguments, words in wrong_uses(tmp_path, digits.location):
+        code, out, err = run(*arguments)
+
+        assert 2 == code, (arguments, out, err)
+        assert words in " ".join(err.split()), (arguments, err)
+        assert "Traceback" not in err
+        assert "" == out
+        assert not (tmp_path / "out").exists()
+
+
+def test_the_version_is_that_of_the_package(run: Cli) -> None:
+    """One place knows it."""
+    from mnist_data import __version__
+
+    assert (0, f"mnist-data {__version__}\n", "") == run("--version")
+
+
+def test_an_interruption_ends_with_130(run: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As shells expect of a command that was stopped."""
+
+    def interrupted(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("mnist_data.info.describe", interrupted)
+
+    assert (130, "") == run("info", ".")[:2]

