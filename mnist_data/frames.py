@@ -70,7 +70,7 @@ def to_numpy(location: str | Path, split: str | None = None) -> tuple[npt.NDArra
     return decode_images(table, dataset.metadata), table["label"].to_numpy()
 
 
-def _read(dataset: Dataset, split: str | None) -> tuple[pa.Table, pd.Categorical]:
+def _read(dataset: Dataset, split: str | None) -> tuple[pa.Table, pd.Categorical[Any]]:
     if split is not None and split not in dataset.splits:
         raise WrongUse(f"{dataset.location} has no split {split!r}; it has {', '.join(dataset.splits)}.")
     chosen = [file for file in dataset.files if split in (None, file[0])]
@@ -78,8 +78,9 @@ def _read(dataset: Dataset, split: str | None) -> tuple[pa.Table, pd.Categorical
     for _, path in chosen:
         with open_parquet(path) as parquet:
             tables.append(parquet.read())
-    codes = np.repeat([list(dataset.splits).index(name) for name, _ in chosen], [table.num_rows for table in tables])
-    return pa.concat_tables(tables), pd.Categorical.from_codes(codes, list(dataset.splits))
+    numbers = [list(dataset.splits).index(name) for name, _ in chosen]
+    codes = np.repeat(np.array(numbers, np.int64), [table.num_rows for table in tables])
+    return pa.concat_tables(tables), pd.Categorical.from_codes(codes, dtype=pd.CategoricalDtype(list(dataset.splits)))
 
 
 def _attrs(metadata: Metadata) -> dict[str, Any]:

@@ -125,7 +125,7 @@ class Augment(Parameters):
     shift: float = 0.1  # share of the image's width and height
     scale: float = 0.1  # 0.1: from 0.9 to 1.1 times the size
     shear: float = 0.1  # pixels to the side for each pixel of height
-    elastic: float = 8.0  # Simard's alpha; 0 leaves the field out
+    elastic: float = 20.0  # Simard's alpha; 0 leaves the field out
     elastic_sigma: float = 4.0  # Simard's sigma, pixels
 
 

@@ -58,16 +58,18 @@ def apply_stage(
     compression: str = "zstd",
     changes: Mapping[str, Any] | None = None,
     resume: bool = True,
+    learnt: Mapping[str, Any] | None = None,
 ) -> tuple[Dataset, list[Any]]:
     """Map a function over the partitions of a dataset, and write what it gives as a new dataset.
 
     function_for: gives each partition its function, so that only what it needs travels with it.
     changes: fields of the metadata that the stage changes (dtype, shape). resume: keep the parts that an
-    interrupted attempt at the same plan has finished, without their records.
+    interrupted attempt at the same plan has finished, without their records. learnt: what the stage has learnt from
+    the training split, recorded beside its parameters.
     Gives the dataset, and the partitions' records in order.
     """
     require_pictures(source)
-    parameters = asdict(params)  # type: ignore[call-overload]
+    parameters = asdict(params) | ({"learnt": dict(learnt)} if learnt else {})  # type: ignore[call-overload]
     metadata = source.metadata.after(
         Stage(params.stage, parameters, input=source.content), layout="binary", **(changes or {})
     )

@@ -72,13 +72,15 @@ class Sums:
 
     def total(self) -> Sums:
         """Join all classes into one, labelled -1."""
+        label = np.array([-1])
+        none = _empty_sums(label, self.sums.shape[1], self.lowest.dtype, len(self.histogram))
         return Sums(
-            np.array([-1]),
+            label,
             self.counts.sum(keepdims=True),
             self.sums.sum(axis=0, keepdims=True),
             self.squares.sum(axis=0, keepdims=True),
-            self.lowest.min(axis=0, keepdims=True),
-            self.highest.max(axis=0, keepdims=True),
+            self.lowest.min(axis=0, keepdims=True, initial=none.lowest[0, 0]),
+            self.highest.max(axis=0, keepdims=True, initial=none.highest[0, 0]),
             self.nonzero.sum(axis=0, keepdims=True),
             self.histogram,
         )

@@ -80,4 +80,11 @@ def _for_csv(table: pa.Table) -> pa.Table:
 
 def read_tables(folder: str | Path) -> dict[str, pd.DataFrame]:
     """Read every Parquet table of a local folder, by its file's name."""
-    return {path.stem: pd.read_parquet(path) for path in sorted(Path(folder).glob("*.parquet"))}
+    return {path.stem: read_table(path) for path in sorted(Path(folder).glob("*.parquet"))}
+
+
+def read_table(path: str | Path) -> pd.DataFrame:
+    """Read one table; whole numbers stay whole where some are missing, which plain pandas makes floats of."""
+    frame = pd.read_parquet(path)
+    whole = [field.name for field in pq.read_schema(path) if pa.types.is_integer(field.type)]
+    return frame.astype({name: "Int64" for name in whole if frame[name].dtype.kind == "f"})

@@ -1,464 +1,171 @@
-"""Training, prediction and scoring: arrays in, a network and tables out. Training sees no test split.
+"""The training stage: a dataset in; a model, its learning curves, and its score on the test split out.
 
-PyTorch is the optional extra `train`, so it is imported where it is used; this module loads without it.
+`fit` never sees the test split: it is read here, once, after the network is fixed.
 """
 
 from __future__ import annotations
 
-import json
-import math
-import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from statistics import NormalDist
-from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from mnist_data.batch import Images, Integers
-from mnist_data.errors import CheckFailed, MissingExtra, UnreadableInput, WrongUse
+from mnist_data.batch import Batch, Images, Integers
+from mnist_data.errors import WrongUse
+from mnist_data.schema import Metadata
+from mnist_data.store import Dataset, read_batches
+from pipelines.engine import Progress, Report, silent
+from pipelines.fit import EpochDone, Fit, fit, history_table, predict, require_torch, split_validation
+from pipelines.gallery import picture_table
+from pipelines.model_file import save_model
 from pipelines.parameters import Train
+from pipelines.scores import confusion_table, evaluate, prediction_table
+from pipelines.stage import require_pictures
+from pipelines.tables import provenance, write_table
 
 if TYPE_CHECKING:
-    import torch
     from torch import nn
 
-Mask = npt.NDArray[np.bool_]
-"""(n,) bool."""
-Probabilities = npt.NDArray[np.float32]
-"""(n, classes) float32, each row adds up to 1."""
-
-ENOUGH_STEPS = 1_500
-"""A small set is passed through until this many steps are made, MNIST three times (2,529 steps)."""
-
-WARM_UP = 0.2
-"""The share of the steps in which the learning rate rises; it falls in the rest."""
+MISTAKES = 60
+"""Misclassified samples kept with their pictures, the surest of them first."""
 
 
 @dataclass(frozen=True)
-class EpochDone:
-    """One pass over the training samples is done.
+class _Samples:
+    """A split in memory. ids: of the samples as first converted; copies: 0 for originals."""
 
-    epoch: from 1 to `epochs`. train_loss, train_accuracy: averaged while learning, the loss with smoothing.
-    validation_loss, validation_accuracy: at the epoch's end, without smoothing; NaN where nothing is held out.
-    learning_rate: at the epoch's last step. seconds: of this epoch, validation included.
-    """
+    ids: Integers
+    copies: Integers
+    labels: Integers
+    images: Images
 
-    epoch: int
-    epochs: int
-    train_loss: float
-    train_accuracy: float
-    validation_loss: float
-    validation_accuracy: float
-    learning_rate: float
-    seconds: float
+    def take(self, rows: npt.NDArray[np.bool_]) -> _Samples:
+        return _Samples(self.ids[rows], self.copies[rows], self.labels[rows], self.images[rows])
 
 
-EpochReport = Callable[[EpochDone], None]
+def train(
+    source: Dataset, folder: str | Path, params: Train | None = None, *, report: Report = silent
+) -> dict[str, pd.DataFrame]:
+    """Train a network on a dataset's training split, and score it on its test split, if it has one.
 
+    Validation is the split "validation" where there is one, else a share of the training samples; of an augmented
+    dataset only originals are validated and tested with, and copies of validation samples are not learnt from.
 
-@dataclass(frozen=True)
-class Fit:
-    """The outcome of a training: the network of its best epoch, ready for predictions.
-
-    best_epoch: the one of lowest validation loss, counted from 1. parameters: how many numbers were learnt.
-    """
-
-    model: nn.Module
-    history: tuple[EpochDone, ...]
-    best_epoch: int
-    parameters: int
-
-
-@dataclass(frozen=True)
-class Evaluation:
-    """How many predictions were right; low and high: the 95 % Wilson interval of the accuracy."""
-
-    samples: int
-    correct: int
-    accuracy: float
-    low: float
-    high: float
-
-
-def silent(_: EpochDone) -> None:
-    """Report nothing."""
-
-
-def require_torch() -> None:
-    """Raise MissingExtra where PyTorch or safetensors is not installed."""
-    try:
-        import safetensors  # noqa: F401
-        import torch  # noqa: F401
-    except ImportError as error:
-        raise MissingExtra((error.name or "torch").partition(".")[0], "train", "Training") from None
-
-
-def split_validation(
-    ids: Integers, labels: Integers, source_ids: Integers, params: Train, copies: Integers | None = None
-) -> tuple[Mask, Mask]:
-    """Choose the samples to train with and those to validate with, (n,) bool each.
-
-    Of each label the share `params.validation_share` of the originals is held out, those whose source id has
-    the lowest hash, so neither order nor partitioning matters. Copies of a held-out sample are on neither
-    side. A label keeps at least one original in training. copies: each sample's number of copy, an original's is 0;
-    None: an original is a sample whose id is its source id.
-    """
-    original = ids == source_ids if copies is None else copies == 0
-    ranks = _hashes(source_ids, params.seed)
-    validation = np.zeros(len(ids), np.bool_)
-    for label in np.unique(labels):
-        rows = np.flatnonzero(original & (labels == label))
-        wanted = int(params.validation_share * len(rows) + 0.5)
-        held_out = max(0, min(wanted, len(rows) - 1))
-        validation[rows[np.argsort(ranks[rows])[:held_out]]] = True
-    return ~np.isin(source_ids, source_ids[validation]), validation
-
-
-def epochs_for(samples: int, params: Train) -> int:
-    """Give the number of epochs: the one asked for, or at least 3 and enough for about 1,500 steps.
-
-    >>> epochs_for(54_000, Train()), epochs_for(1_300, Train())
-    (3, 75)
-    """
-    return params.epochs or max(3, math.ceil(ENOUGH_STEPS / _steps(samples, params.batch_size)))
-
-
-def fit(
-    train_images: Images,
-    train_labels: Integers,
-    validation_images: Images,
-    validation_labels: Integers,
-    classes: int,
-    params: Train,
-    report: EpochReport = silent,
-) -> Fit:
-    """Train a network, and keep the epoch of lowest validation loss, or the last where nothing is held out.
-
-    Images: (n, h, w) or (n, h, w, c), uint8 (trained on as x / 255) or floats (taken as they are); they are
-    read a batch at a time, so a memory-mapped array will do. Labels: (n,) from 0 to classes - 1. The same seed
-    on the same machine gives the same weights to the last bit. Raises CheckFailed where the loss is not finite.
+    Writes MODEL.safetensors and the tables history, evaluation, predictions, confusion and misclassified into the
+    folder, and gives the tables. Raises MissingExtra without PyTorch, WrongUse for a dataset of one class.
     """
     require_torch()
-    import torch
-    from torch.nn import functional
+    require_pictures(source)
+    params = params or Train()
+    learn, hold = _training_samples(source, params)
+    classes = max(len(source.metadata.classes), int(learn.labels.max(initial=-1)) + 1)
+    if len(np.unique(learn.labels)) < 2:
+        raise WrongUse(f"{source.location}: its training samples are of one class; there is nothing to learn.")
 
-    _check_samples("training", train_images, train_labels, classes, at_least=2)  # batch norm needs a spread
-    _check_samples("validation", validation_images, validation_labels, classes, at_least=0)
-    epochs = epochs_for(len(train_images), params)
-    steps = epochs * _steps(len(train_images), params.batch_size)
-    history: list[EpochDone] = []
-    best = _Best()
-    # float32 throughout: bfloat16 gained a quarter on a processor made for it and lost a multiple elsewhere.
-    with _every_core():
-        network = _initialised(params, train_images.shape[1:], classes)
-        optimizer = torch.optim.AdamW(network.parameters(), weight_decay=params.weight_decay, fused=True)
-        step = 0
-        for epoch in range(1, epochs + 1):
-            started, losses, hits = perf_counter(), 0.0, 0
-            network.train()
-            for rows in _shuffled_batches(len(train_images), params.batch_size, params.seed, epoch):
-                step += 1
-                rate = params.learning_rate * _ramp(step / (steps + 1))
-                optimizer.param_groups[0]["lr"] = rate
-                labels = _targets(train_labels[rows])
-                logits = network(_inputs(train_images[rows]))
-                loss = functional.cross_entropy(logits, labels, label_smoothing=params.label_smoothing)
-                optimizer.zero_grad(set_to_none=True)
-                loss.backward()  # type: ignore[no-untyped-call]
-                optimizer.step()
-                losses += _finite(loss.item(), epoch, params) * len(rows)
-                hits += int((logits.argmax(1) == labels).sum())
-            validation = _score(network, validation_images, validation_labels)
-            train = losses / len(train_images), hits / len(train_images)
-            history.append(EpochDone(epoch, epochs, *train, *validation, rate, perf_counter() - started))
-            best.consider(epoch, validation[0], network)
-            report(history[-1])
-    network.load_state_dict(best.weights)
-    return Fit(network.eval(), tuple(history), best.epoch, sum(p.numel() for p in network.parameters()))
+    def epoch_done(event: EpochDone) -> None:
+        report(Progress(f"train {params.model}", event.epoch * len(learn.ids), event.epochs * len(learn.ids)))
+
+    outcome = fit(learn.images, learn.labels, hold.images, hold.labels, classes, params, epoch_done)
+    tables = {"history": history_table(outcome.history)}
+    tables |= _score(source, outcome, params, classes, hold)
+    made = provenance(params.stage, {source.location: source.content}, asdict(params))
+    for name, table in tables.items():
+        write_table(table, f"{folder}/{name}", made)
+    _save(outcome.model, Path(folder), source.metadata, params, classes)
+    return tables
 
 
-def history_table(history: Sequence[EpochDone]) -> pd.DataFrame:
-    """Tabulate the epochs, a row each; columns as EpochDone names them, without `epochs`."""
-    columns = [name for name in EpochDone.__dataclass_fields__ if name != "epochs"]
-    return pd.DataFrame([asdict(done) for done in history], columns=columns)
+def _training_samples(source: Dataset, params: Train) -> tuple[_Samples, _Samples]:
+    samples = read_samples(source, source.training_split)
+    if "validation" in source.splits:
+        held = read_samples(source, "validation")
+        return samples, held.take(held.copies == 0)
+    rows = split_validation(samples.ids, samples.labels, samples.ids, params, samples.copies)
+    return samples.take(rows[0]), samples.take(rows[1])
 
 
-def predict(model: nn.Module, images: Images, batch_size: int = 512) -> Probabilities:
-    """Give the probability of each class for each image, in the order of the images.
-
-    images: as `fit` takes them, scaled as those it was trained with.
-    """
-    require_torch()
-    with _every_core():
-        probabilities: Probabilities = _logits(model, images, batch_size).softmax(1).numpy()
-    return probabilities
-
-
-def evaluate(probabilities: Probabilities, labels: Integers) -> Evaluation:
-    """Compare the most probable class with the label; the interval is Wilson's (JASA 22, 1927), for 95 %.
-
-    >>> evaluate(np.array([[0.9, 0.1], [0.6, 0.4]], np.float32), np.array([0, 1]))
-    Evaluation(samples=2, correct=1, accuracy=0.5, low=0.0945312057342307, high=0.9054687942657693)
-    """
-    samples = len(labels)
-    if not samples:
-        raise WrongUse("There are no samples to evaluate the model with.")
-    correct = int((probabilities.argmax(1) == labels).sum())
-    share, z2 = correct / samples, NormalDist().inv_cdf(0.975) ** 2
-    middle = (share + z2 / (2 * samples)) / (1 + z2 / samples)
-    reach = math.sqrt(z2 * (share * (1 - share) / samples + z2 / (4 * samples**2))) / (1 + z2 / samples)
-    return Evaluation(samples, correct, share, max(0.0, middle - reach), min(1.0, middle + reach))
+def read_samples(source: Dataset, split: str) -> _Samples:
+    """Read a split into arrays that are allocated once."""
+    rows, metadata = source.splits[split], source.metadata
+    ids, copies, labels = (np.zeros(rows, np.int64) for _ in range(3))
+    images = np.empty((rows, *metadata.shape), metadata.dtype)
+    for place, batch in _placed(source, split):
+        ids[place] = batch.columns.get("source_id", batch.ids)
+        copies[place] = batch.columns.get("copy", 0)
+        labels[place], images[place] = batch.labels, batch.images
+    return _Samples(ids, copies, labels, images)
 
 
-def confusion_table(labels: Integers, predicted: Integers, names: Sequence[str]) -> pd.DataFrame:
-    """Count each pair of label and prediction, a row a pair, those that never occur included.
-
-    labels, predicted: (n,) from 0 to K - 1; names: of the K classes. Columns: label, name, predicted,
-    predicted_name, samples.
-    """
-    classes = len(names)
-    _check_labels("evaluation", labels, classes)
-    counts = np.bincount(np.asarray(labels, np.int64) * classes + predicted, minlength=classes**2)
-    label, guess = np.divmod(np.arange(classes**2), classes)
-    named = np.array(names, dtype=object)
-    return pd.DataFrame(
-        {
-            "label": label,
-            "name": named[label],
-            "predicted": guess,
-            "predicted_name": named[guess],
-            "samples": counts,
-        }
-    )
+def _placed(source: Dataset, split: str) -> Iterator[tuple[slice, Batch]]:
+    first = 0
+    for batch in read_batches(source, split):
+        yield slice(first, first + len(batch)), batch
+        first += len(batch)
 
 
-def prediction_table(ids: Integers, labels: Integers, probabilities: Probabilities) -> pd.DataFrame:
-    """Tabulate the predictions, a row a sample: id, label, predicted, probability, correct, p_0, p_1, ...
-
-    probability: of the predicted class, float32, as each p_k is of class k.
-    """
-    predicted = probabilities.argmax(1)
-    return pd.DataFrame(
-        {
-            "id": ids,
-            "label": labels,
-            "predicted": predicted,
-            "probability": probabilities.max(1),
-            "correct": predicted == labels,
-            **{f"p_{label}": column for label, column in enumerate(probabilities.T)},
-        }
-    )
-
-
-def save_model(model: nn.Module, path: str | Path, configuration: Mapping[str, Any]) -> None:
-    """Write a network as safetensors, its configuration as JSON in the metadata.
-
-    configuration: "name", "shape" and "classes" as `build` takes them, and whatever else JSON can hold.
-    The file is written beside and then moved, so that none is ever half written.
-    """
-    require_torch()
-    from safetensors.torch import save
-
-    # safetensors holds rows in C order only; our convolutions lie channels-last.
-    weights = {name: tensor.contiguous() for name, tensor in model.state_dict().items()}
-    target = Path(path)
-    draft = target.with_name(f".{target.name}.draft")
-    draft.write_bytes(save(weights, {"configuration": json.dumps(configuration)}))
-    draft.replace(target)
-
-
-def load_model(path: str | Path) -> tuple[nn.Module, dict[str, Any]]:
-    """Read a network and its configuration as `save_model` wrote them, ready for predictions.
-
-    Raises UnreadableInput where the file is damaged, or its tensors are not those of the network it names.
-    """
-    require_torch()
-    import torch
-    from safetensors import SafetensorError, safe_open
-
-    from pipelines.models import build
-
-    try:
-        with safe_open(path, framework="pt") as file:
-            configuration = _configuration(str(path), file.metadata() or {})
-            with torch.device("meta"):  # shapes without memory: a false configuration costs nothing
-                network = build(configuration["name"], configuration["shape"], configuration["classes"])
-            _check_tensors(str(path), file, network)
-            weights = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  (not a mapping)
-    except (SafetensorError, OSError) as error:
-        raise _not_a_model(path, str(error), "a model in the safetensors format") from error
-    network.load_state_dict(weights, assign=True)
-    return network.to(memory_format=torch.channels_last).eval(), configuration  # type: ignore[call-overload]
-
-
-class _Best:
-    """The weights of the epoch of lowest validation loss so far."""
-
-    def __init__(self) -> None:
-        self.epoch, self.loss = 0, math.inf
-        self.weights: dict[str, torch.Tensor] = {}
-
-    def consider(self, epoch: int, loss: float, network: nn.Module) -> None:
-        """Take this epoch's weights unless its loss is higher; without validation it is NaN, never higher."""
-        if not loss >= self.loss:
-            self.epoch, self.loss = epoch, loss
-            self.weights = {name: tensor.clone() for name, tensor in network.state_dict().items()}
-
-
-def _hashes(ids: Integers, seed: int) -> npt.NDArray[np.uint64]:
-    """Hash each id with the seed, (n,) uint64; two ids never share a hash: SplitMix64's mixing is a bijection."""
-    return _mixed(_mixed(np.array([seed], np.uint64)) ^ np.asarray(ids).astype(np.uint64))
-
-
-def _mixed(values: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
-    values = values + np.uint64(0x9E3779B97F4A7C15)
-    values = (values ^ (values >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    values = (values ^ (values >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return values ^ (values >> np.uint64(31))
-
-
-def _steps(samples: int, batch_size: int) -> int:
-    return max(1, samples // batch_size)
-
-
-def _shuffled_batches(samples: int, batch_size: int, seed: int, epoch: int) -> list[npt.NDArray[np.intp]]:
-    """Deal all rows into batches of nearly equal size: a short last one would unsettle the batch norm."""
-    rows = np.random.default_rng([seed, epoch]).permutation(samples)
-    return np.array_split(rows, _steps(samples, batch_size))
-
-
-def _ramp(progress: float) -> float:
-    """Rise from 0 to 1 in the warm-up, then fall to 0; progress: from 0 to 1."""
-    return min(progress / WARM_UP, (1 - progress) / (1 - WARM_UP))
-
-
-def _initialised(params: Train, shape: Sequence[int], classes: int) -> nn.Module:
-    """Build the network with weights drawn from the seed, and leave PyTorch's global generator as it was."""
-    import torch
-
-    from pipelines.models import build
-
-    with torch.random.fork_rng(devices=[]):
-        torch.default_generator.manual_seed(params.seed)
-        return build(params.model, shape, classes)
-
-
-@contextmanager
-def _every_core() -> Iterator[None]:
-    """Let PyTorch compute on every core that this process may use, and then on as many as before."""
-    import torch
-
-    before = torch.get_num_threads()
-    affinity = getattr(os, "sched_getaffinity", None)  # Linux only
-    torch.set_num_threads(len(affinity(0)) if affinity else os.cpu_count() or 1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
-
-
-def _inputs(images: Images) -> torch.Tensor:
-    """Bring a batch of images to (n, c, h, w) float32, channels-last in memory as IDX has them."""
-    import torch
-
-    # A copy where it is needed only: PyTorch takes no array that is read-only or not in native byte order.
-    pixels = torch.from_numpy(np.require(images, images.dtype.newbyteorder("="), ["C", "W"])).float()
-    if images.dtype == np.uint8:
-        pixels = pixels.div_(255)
-    return pixels.unsqueeze(1) if images.ndim == 3 else pixels.permute(0, 3, 1, 2)
-
-
-def _targets(labels: Integers) -> torch.Tensor:
-    import torch
-
-    return torch.from_numpy(np.array(labels, np.int64))
-
-
-def _logits(network: nn.Module, images: Images, batch_size: int) -> torch.Tensor:
-    """Give (n, classes) float32, in the order of the images; the network is in eval mode afterwards."""
-    import torch
-
-    network.eval()
-    with torch.inference_mode():
-        starts = range(0, max(len(images), 1), batch_size)  # one empty batch gives an empty table its columns
-        return torch.cat([network(_inputs(images[start : start + batch_size])) for start in starts])
-
-
-def _score(network: nn.Module, images: Images, labels: Integers) -> tuple[float, float]:
-    """Give loss and accuracy, NaN both where there are no samples."""
-    from torch.nn import functional
-
-    if not len(images):
-        return math.nan, math.nan
-    logits, targets = _logits(network, images, batch_size=512), _targets(labels)
-    hits = int((logits.argmax(1) == targets).sum())
-    return functional.cross_entropy(logits, targets).item(), hits / len(images)
-
-
-def _finite(loss: float, epoch: int, params: Train) -> float:
-    if not math.isfinite(loss):
-        raise CheckFailed(
-            f"Training broke down in epoch {epoch}: the loss is {loss}, expected a finite number. Try a "
-            f"lower learning_rate than {params.learning_rate:g}, and see that no pixel is NaN or infinite."
+def _score(source: Dataset, outcome: Fit, params: Train, classes: int, validation: _Samples) -> dict[str, pd.DataFrame]:
+    """Evaluate on the validation samples and, now that all is fixed, on the test split; detail the latter."""
+    rows: list[dict[str, Any]] = []
+    names = [source.metadata.class_name(label) for label in range(classes)]
+    detailed = validation
+    parts = [("validation", validation)]
+    if "test" in source.splits:
+        test = read_samples(source, "test")
+        detailed = test.take(test.copies == 0)
+        parts.append(("test", detailed))
+    for split, samples in parts:
+        if not len(samples.ids):
+            continue
+        probabilities = predict(outcome.model, samples.images)
+        scored = evaluate(probabilities, samples.labels)
+        rows.append(
+            {
+                "model": params.model,
+                "split": split,
+                **asdict(scored),
+                "parameters": outcome.parameters,
+                "epochs": len(outcome.history),
+                "seconds": sum(done.seconds for done in outcome.history),
+            }
         )
-    return loss
+    probabilities = predict(outcome.model, detailed.images)
+    predicted = probabilities.argmax(axis=1)
+    return {
+        "evaluation": pd.DataFrame(rows),
+        "predictions": prediction_table(detailed.ids, detailed.labels, probabilities),
+        "confusion": confusion_table(detailed.labels, predicted, names),
+        "misclassified": _misclassified(detailed, probabilities, source.metadata),
+    }
 
 
-def _check_samples(role: str, images: Images, labels: Integers, classes: int, at_least: int) -> None:
-    if len(images) != len(labels) or len(images) < at_least:
-        raise WrongUse(
-            f"The {role} part has {len(images):,} images and {len(labels):,} labels; it must have as many of "
-            f"both, at least {at_least}."
-        )
-    if images.ndim not in (3, 4) or not (images.dtype == np.uint8 or images.dtype.kind == "f"):
-        raise WrongUse(
-            f"The {role} images are {images.dtype} of shape {images.shape}; they must be uint8 or floats, "
-            "(n, height, width) or (n, height, width, channels). Normalize them first."
-        )
-    _check_labels(role, labels, classes)
+def _misclassified(samples: _Samples, probabilities: npt.NDArray[np.float32], metadata: Metadata) -> pd.DataFrame:
+    predicted, sure = probabilities.argmax(axis=1), probabilities.max(axis=1)
+    wrong = np.flatnonzero(predicted != samples.labels)
+    wrong = wrong[np.argsort(-sure[wrong], kind="stable")][:MISTAKES]
+    columns = {
+        "id": samples.ids[wrong],
+        "label": samples.labels[wrong],
+        "name": [metadata.class_name(int(label)) for label in samples.labels[wrong]],
+        "predicted": predicted[wrong],
+        "predicted_name": [metadata.class_name(int(label)) for label in predicted[wrong]],
+        "probability": sure[wrong],
+    }
+    return picture_table(columns, samples.images[wrong], metadata)
 
 
-def _check_labels(role: str, labels: Integers, classes: int) -> None:
-    if len(labels) and not 0 <= labels.min() <= labels.max() < classes:
-        raise WrongUse(
-            f"The {role} labels go from {labels.min()} to {labels.max()}; with {classes} classes they must "
-            f"go from 0 to {classes - 1}."
-        )
-
-
-def _configuration(path: str, metadata: Mapping[str, str]) -> dict[str, Any]:
-    """Read what `build` needs, and the rest, from the metadata of a model's file."""
-    try:
-        found = json.loads(metadata.get("configuration", "null"))
-        sizes = [found["classes"], *found["shape"]]
-        known = found["name"] in ("cnn", "mlp") and len(sizes) in (3, 4)
-        # 65,536 is far beyond any image here, and keeps products of three within 64 bits.
-        if known and all(type(size) is int and 1 <= size <= 65_536 for size in sizes):
-            return dict(found)
-    except (ValueError, TypeError, KeyError, RecursionError):
-        pass
-    raise _not_a_model(path, "its metadata describes no network of ours", "a name, a shape and classes")
-
-
-def _check_tensors(path: str, file: Any, network: nn.Module) -> None:
-    """Refuse names, shapes and kinds of number other than those the network has."""
-    tensors, slices = network.state_dict(), {name: file.get_slice(name) for name in file.keys()}  # noqa: SIM118
-    expected = {name: (list(tensor.shape), tensor.is_floating_point()) for name, tensor in tensors.items()}
-    found = {name: (piece.get_shape(), piece.get_dtype() == "F32") for name, piece in slices.items()}
-    for name in sorted(expected.keys() | found.keys()):
-        if found.get(name) != expected.get(name):
-            raise _not_a_model(
-                path,
-                f"tensor {name} is {found[name][0] if name in found else 'missing'}",
-                f"{expected[name][0] if name in expected else 'no such tensor'}",
-            )
-
-
-def _not_a_model(path: str | Path, found: str, expected: str) -> UnreadableInput:
-    return UnreadableInput(str(path), found, expected, "Train the model again, or fetch its file again.")
+def _save(model: nn.Module, folder: Path, metadata: Metadata, params: Train, classes: int) -> None:
+    configuration = {
+        "name": params.model,
+        "shape": list(metadata.shape),
+        "classes": classes,
+        "class_names": list(metadata.classes),
+        "dataset": metadata.dataset,
+        "dtype": metadata.dtype,
+        "stages": [asdict(stage) for stage in metadata.stages],
+        "parameters": asdict(params),
+    }
+    save_model(model, folder / f"{params.model}.safetensors", configuration)

@@ -33,12 +33,12 @@ def test_the_core_imports_nothing_above_it() -> None:
     core = [path for path in ROOTS["mnist_data"].rglob("*.py") if "cli" not in path.parts]
 
     assert len(core) > 10
-    assert [] == [path for path in core if imported_packages(path) & {"pipelines", "dashboards"}]
+    assert [path for path in core if imported_packages(path) & {"pipelines", "dashboards"}] == []
 
 
 def test_the_dashboards_do_not_know_the_stages() -> None:
     """They read tables, whoever made them."""
-    assert [] == [path for path in ROOTS["dashboards"].rglob("*.py") if "pipelines" in imported_packages(path)]
+    assert [path for path in ROOTS["dashboards"].rglob("*.py") if "pipelines" in imported_packages(path)] == []
 
 
 def test_only_the_engine_knows_dask() -> None:
@@ -65,7 +65,7 @@ def test_help_loads_nothing_heavy() -> None:
 
     printed = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
 
-    assert "[]" == printed.splitlines()[-1]
+    assert printed.splitlines()[-1] == "[]"
 
 
 def test_the_command_is_not_led_astray_by_the_folder_it_is_called_in(tmp_path: Path) -> None:
@@ -77,6 +77,8 @@ def test_the_command_is_not_led_astray_by_the_folder_it_is_called_in(tmp_path: P
     if not script.exists():
         pytest.skip("the console script is not installed beside this Python")
 
-    ended = subprocess.run([script, "convert", "sample", "out"], cwd=tmp_path, capture_output=True, text=True, check=False)
+    ended = subprocess.run(
+        [script, "convert", "sample", "out"], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
 
-    assert (0, "") == (ended.returncode, ended.stderr)
+    assert (ended.returncode, ended.stderr) == (0, "")

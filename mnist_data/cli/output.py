@@ -44,7 +44,7 @@ def print_table(title: str, header: Sequence[str], rows: Iterable[Sequence[Any]]
     lines = [list(row) for row in rows]
     table = Table(title=title or None, title_justify="left", title_style="bold")
     for position, name in enumerate(header):
-        numeric = bool(lines) and all(isinstance(row[position], int | float) for row in lines)
+        numeric = bool(lines) and all(_is_number(row[position]) for row in lines)
         table.add_column(name, justify="right" if numeric else "left", overflow="fold")
     for row in lines:
         table.add_row(*(escape(_cell(value)) for value in row))
@@ -57,9 +57,15 @@ def print_frame(title: str, frame: pd.DataFrame) -> None:
     print_table(title, list(map(str, frame.columns)), rows)
 
 
+def _is_number(value: Any) -> bool:
+    """Say whether a cell belongs to the right: numbers, and text that is one with a sign or unit."""
+    return hasattr(value, "item") or isinstance(value, int | float) or (isinstance(value, str) and value[:1].isdigit())
+
+
 def _cell(value: Any) -> str:
     if value is None:
         return "–"
+    value = value.item() if hasattr(value, "item") else value
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, float):

@@ -83,8 +83,8 @@ def _print_outcome(outcome: object) -> None:
 
     import pandas as pd
 
-    from mnist_data.cli.output import print_frame, say
-    from mnist_data.cli.stages import print_statistics
+    from mnist_data.cli.output import say
+    from mnist_data.cli.stages import print_evaluation, print_statistics
     from pipelines.run import Outcome
 
     assert isinstance(outcome, Outcome)
@@ -94,7 +94,7 @@ def _print_outcome(outcome: object) -> None:
         print_statistics(outcome.dataset, tables)
     evaluations = sorted(Path(outcome.workspace).glob("train/*/evaluation.parquet"))
     if outcome.dashboard and evaluations:
-        print_frame("Accuracy, with its 95 % interval", pd.concat([pd.read_parquet(path) for path in evaluations]))
+        print_evaluation(pd.concat([pd.read_parquet(path) for path in evaluations]))
     if outcome.dashboard:
         say(f"Dashboard: {outcome.dashboard.resolve()}")
     else:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -11,6 +11,8 @@ from mnist_data.cli.options import DatasetArgument, Json, OutArgument, Overwrite
 from pipelines.parameters import Action, Augment, Clean, DType, Model, Normalize, Scale, Stats, Train
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from mnist_data.store import Dataset
 
 _CLEAN, _NORMALIZE, _AUGMENT, _STATS, _TRAIN = Clean(), Normalize(), Augment(), Stats(), Train()
@@ -83,11 +85,10 @@ def normalize(
 
     Example: mnist-data normalize data/mnist data/mnist-upright --deskew --center
     """
-    from pipelines.normalize import normalize as run
-
     from mnist_data.cli.output import progress
     from mnist_data.store import open_dataset
     from pipelines.engine import open_engine
+    from pipelines.normalize import normalize as run
 
     params = Normalize(scale, deskew, center, dtype)
     with open_engine(workers, scheduler) as engine, progress() as report:
@@ -115,10 +116,9 @@ def augment(
 
     Example: mnist-data augment data/mnist data/mnist-more --copies 4 --seed 7
     """
-    from pipelines.augment import augment as run
-
     from mnist_data.cli.output import progress
     from mnist_data.store import open_dataset
+    from pipelines.augment import augment as run
     from pipelines.engine import open_engine
 
     params = Augment(copies, seed, rotation, shift, scale, shear, elastic, elastic_sigma)
@@ -186,17 +186,37 @@ def stats(
         say(f"Dashboard: {page}")
 
 
-def print_statistics(source: Dataset, tables: Mapping[str, Any]) -> None:
-    """Print the summary and the class counts of a dataset."""
-    from mnist_data.cli.output import print_frame, say
+def print_statistics(source: Dataset, tables: Mapping[str, pd.DataFrame]) -> None:
+    """Print the summary, a column a split, and the class counts of a dataset."""
+    from mnist_data.cli.output import print_frame, print_table, say
 
-    print_frame(source.metadata.title or source.metadata.dataset, tables["summary"])
+    summary = tables["summary"]
+    rows = [[name.replace("_", " "), *summary[name]] for name in summary.columns if name != "split"]
+    print_table(source.metadata.title or source.metadata.dataset, ["", *summary["split"]], rows)
     counts = tables["classes"].pivot_table(
         index=["label", "name"], columns="split", values="samples", sort=False, fill_value=0
     )
     print_frame("Samples in each class", counts.astype(int).reset_index())
     if source.metadata.note:
         say(source.metadata.note)
+
+
+def print_evaluation(evaluation: pd.DataFrame) -> None:
+    """Print what share of the predictions is right, with its interval."""
+    from mnist_data.cli.output import print_table
+
+    rows = [
+        (
+            row.model,
+            row.split,
+            row.samples,
+            f"{row.accuracy:.2%}",
+            f"{row.low:.2%} – {row.high:.2%}",
+            f"{row.seconds:.0f}",
+        )
+        for row in evaluation.itertuples()
+    ]
+    print_table("Accuracy", ["model", "split", "samples", "right", "95 % interval", "seconds"], rows)
 
 
 def train(
@@ -239,6 +259,6 @@ def train(
         history, evaluation = tables["history"].to_dict("records"), tables["evaluation"].to_dict("records")
         print_json({"model": f"{out}/{params.model}.safetensors", "history": history, "evaluation": evaluation})
         return
-    print_frame("Epochs", tables["history"])
-    print_frame("Accuracy, with its 95 % interval", tables["evaluation"])
+    print_frame("Epochs", tables["history"].drop(columns="learning_rate"))
+    print_evaluation(tables["evaluation"])
     say(f"Model and tables: {out}")

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
+
+if TYPE_CHECKING:
+    from mnist_data.batch import Images
 
 Function = TypeVar("Function", bound=Callable[..., object])
 
@@ -20,3 +24,8 @@ def compiled(function: Function) -> Function:
     except RuntimeError:  # no folder can be written: compile anew in each process rather than fail
         kernel = numba.njit(nogil=True)(function)
     return kernel
+
+
+def as_planes(images: Images) -> Images:
+    """View images, (n, h, w) or (n, h, w, c), as (n, h, w, channels), also where there are none."""
+    return images.reshape(*images.shape[:3], math.prod(images.shape[3:]))

@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mnist_data.batch import Images
-from pipelines.kernels import compiled
+from pipelines.kernels import as_planes, compiled
 
 
 def repair_outliers(images: Images, threshold: float) -> tuple[Images, npt.NDArray[np.int64]]:
@@ -16,7 +16,7 @@ def repair_outliers(images: Images, threshold: float) -> tuple[Images, npt.NDArr
     range of its up to eight neighbours, in pixel units. Judged on the image as it was, all at once.
     Returns new images and, (n,) int64, how many pixels were replaced in each.
     """
-    planes = images.reshape(*images.shape[:3], -1)
+    planes = as_planes(images)
     repaired = planes.copy()
     counts = np.zeros(len(images), np.int64)
     if images.size:

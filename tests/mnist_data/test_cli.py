@@ -43,7 +43,7 @@ def test_every_command_has_help_with_an_example(run: Cli, command: str) -> None:
     """A user who is lost sees one line to copy."""
     code, out, _ = run(command, "--help")
 
-    assert 0 == code
+    assert code == 0
     assert f"Example: mnist-data {command}" in " ".join(out.split())
 
 
@@ -51,7 +51,7 @@ def test_convert_says_what_it_wrote_and_what_to_do_next(run: Cli, sample_idx: Pa
     """The counts, that this is not MNIST, and the line for pandas."""
     code, out, err = run("convert", sample_idx, tmp_path / "out")
 
-    assert (0, "") == (code, err)
+    assert (code, err) == (0, "")
     assert "1,437" in out
     assert "This is not MNIST" in out
     assert f'pandas.read_parquet("{tmp_path}/out")' in out.replace("\n", "")
@@ -62,9 +62,9 @@ def test_json_is_one_object_and_nothing_else(run: Cli, sample_idx: Path, tmp_pat
     code, out, _ = run("convert", sample_idx, tmp_path / "out", "--json")
     described = json.loads(out)
 
-    assert 0 == code
-    assert {"train": 1437, "test": 360} == described["splits"]
-    assert [] == described["warnings"]
+    assert code == 0
+    assert described["splits"] == {"train": 1437, "test": 360}
+    assert described["warnings"] == []
 
 
 def test_explicit_files_and_split(run: Cli, sample_idx: Path, tmp_path: Path) -> None:
@@ -72,19 +72,28 @@ def test_explicit_files_and_split(run: Cli, sample_idx: Path, tmp_path: Path) ->
     files = [sample_idx / f"sklearn-digits-test-{kind}" for kind in ("images-idx3-ubyte", "labels-idx1-ubyte")]
 
     code, _, _ = run(
-        "convert", "--images", files[0], "--labels", files[1], "--split", "validation", tmp_path / "out", "--layout", "list"
+        "convert",
+        "--images",
+        files[0],
+        "--labels",
+        files[1],
+        "--split",
+        "validation",
+        tmp_path / "out",
+        "--layout",
+        "list",
     )
 
-    assert 0 == code
-    assert ["validation"] == pd.read_parquet(tmp_path / "out")["split"].unique().tolist()
+    assert code == 0
+    assert pd.read_parquet(tmp_path / "out")["split"].unique().tolist() == ["validation"]
 
 
 def test_one_file_finds_its_partner(run: Cli, sample_idx: Path, tmp_path: Path) -> None:
     """Naming the images is enough where the labels lie beside them."""
     code, out, _ = run("convert", sample_idx / "sklearn-digits-test-images-idx3-ubyte", tmp_path / "out", "--json")
 
-    assert 0 == code
-    assert {"test": 360} == json.loads(out)["splits"]
+    assert code == 0
+    assert json.loads(out)["splits"] == {"test": 360}
 
 
 def test_export_gives_the_source_back(run: Cli, digits: Dataset, sample_idx: Path, tmp_path: Path) -> None:
@@ -92,13 +101,13 @@ def test_export_gives_the_source_back(run: Cli, digits: Dataset, sample_idx: Pat
     code, _, _ = run("export", digits.location, tmp_path / "idx")
     names = {"train": "train", "test": "t10k"}
 
-    assert 0 == code
+    assert code == 0
     for split, name in names.items():
         for kind in ("images-idx3-ubyte", "labels-idx1-ubyte"):
             original = (sample_idx / f"sklearn-digits-{split}-{kind}").read_bytes()
             assert original == (tmp_path / "idx" / f"{name}-{kind}").read_bytes()
     code, _, err = run("export", digits.location, tmp_path / "idx")
-    assert 2 == code
+    assert code == 2
     assert "exists already" in err
 
 
@@ -108,17 +117,22 @@ def test_info_on_an_idx_file_a_folder_a_dataset_and_one_of_its_files(
     """Whatever is given, it is named for what it is."""
     kinds = [
         json.loads(run("info", path, "--json")[1])["kind"]
-        for path in (sample_idx / "sklearn-digits-test-labels-idx1-ubyte", sample_idx, digits.location, digits.files[0][1])
+        for path in (
+            sample_idx / "sklearn-digits-test-labels-idx1-ubyte",
+            sample_idx,
+            digits.location,
+            digits.files[0][1],
+        )
     ]
 
-    assert ["IDX file", "folder of IDX files", "dataset", "dataset"] == kinds
+    assert kinds == ["IDX file", "folder of IDX files", "dataset", "dataset"]
 
 
 def test_info_knows_real_mnist(run: Cli, real_mnist: Path) -> None:
     """By its content: this copy's training images were packed again."""
     code, out, _ = run("info", real_mnist / "train-images-idx3-ubyte.gz")
 
-    assert 0 == code
+    assert code == 0
     assert "MNIST, train images" in out
     assert "60,000 × 28 × 28" in out
     assert "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db" in out
@@ -166,10 +180,10 @@ def test_wrong_use_ends_with_2_one_message_and_no_traceback(run: Cli, digits: Da
     for arguments, words in wrong_uses(tmp_path, digits.location):
         code, out, err = run(*arguments)
 
-        assert 2 == code, (arguments, out, err)
+        assert code == 2, (arguments, out, err)
         assert words in " ".join(err.split()), (arguments, err)
         assert "Traceback" not in err
-        assert "" == out
+        assert out == ""
         assert not (tmp_path / "out").exists()
 
 
@@ -188,4 +202,4 @@ def test_an_interruption_ends_with_130(run: Cli, monkeypatch: pytest.MonkeyPatch
 
     monkeypatch.setattr("mnist_data.info.describe", interrupted)
 
-    assert (130, "") == run("info", ".")[:2]
+    assert run("info", ".")[:2] == (130, "")

@@ -45,7 +45,7 @@ def test_a_known_dataset_is_fetched_once_and_paired(mirror: Path, real_fashion: 
     for path in mirror.iterdir():
         path.unlink()
 
-    assert ["train", "test"] == [pair.split for pair in first]
+    assert [pair.split for pair in first] == ["train", "test"]
     assert first == resolve("fashion-mnist")
 
 
@@ -81,4 +81,4 @@ def test_what_cannot_be_fetched_or_is_not_known_is_said_so() -> None:
 
 def test_the_sample_needs_no_network(tmp_path: Path) -> None:
     """It comes with scikit-learn."""
-    assert ["train", "test"] == [pair.split for pair in resolve("sample", tmp_path)]
+    assert [pair.split for pair in resolve("sample", tmp_path)] == ["train", "test"]

@@ -45,7 +45,7 @@ def test_a_dataset_goes_to_s3_and_comes_back(bucket: str, sample_idx: Path, digi
 
     assert digits.content == remote.content
     np.testing.assert_array_equal(mnist_data.to_numpy(digits.location)[0], mnist_data.to_numpy(remote.location)[0])
-    assert 1797 == len(pd.read_parquet(f"{bucket}/data/digits"))
+    assert len(pd.read_parquet(f"{bucket}/data/digits")) == 1797
 
 
 def test_stages_read_and_write_s3_from_other_processes(bucket: str, sample_idx: Path, tmp_path: Path) -> None:
@@ -91,7 +91,7 @@ def test_an_existing_dataset_on_s3_stays(bucket: str, sample_idx: Path) -> None:
 
     with pytest.raises(OutputExists):
         convert(find_pairs(sample_idx), f"{bucket}/there")
-    assert 1797 == len(convert(find_pairs(sample_idx), f"{bucket}/there", overwrite=True).dataset)
+    assert len(convert(find_pairs(sample_idx), f"{bucket}/there", overwrite=True).dataset) == 1797
 
 
 def test_idx_files_are_read_from_s3(bucket: str, sample_idx: Path, digits: Dataset) -> None:
@@ -105,4 +105,4 @@ def test_idx_files_are_read_from_s3(bucket: str, sample_idx: Path, digits: Datas
 
     dataset = convert([Pair("train", *files)], f"{bucket}/from-idx").dataset
 
-    assert 1437 == len(dataset)
+    assert len(dataset) == 1437

@@ -14,12 +14,12 @@ def test_there_are_four_genuine_idx_files(sample_idx: Path) -> None:
     """1,437 and 360 digits of 28×28, with their labels."""
     shapes = {path.name: idx.read(path).shape for path in sorted(sample_idx.iterdir())}
 
-    assert {
+    assert shapes == {
         "sklearn-digits-test-images-idx3-ubyte": (360, 28, 28),
         "sklearn-digits-test-labels-idx1-ubyte": (360,),
         "sklearn-digits-train-images-idx3-ubyte": (1437, 28, 28),
         "sklearn-digits-train-labels-idx1-ubyte": (1437,),
-    } == shapes
+    }
 
 
 def test_the_ink_fits_a_box_of_20_and_lies_centred_by_mass() -> None:
@@ -34,7 +34,7 @@ def test_the_ink_fits_a_box_of_20_and_lies_centred_by_mass() -> None:
     assert max(sides) == 20
     assert np.mean(np.array(sides) >= 19) > 0.99
     assert np.abs(np.array(centres) - 13.5).max() <= 0.51
-    assert 1797 == len(images)
+    assert len(images) == 1797
     assert np.bincount(labels).min() > 170
 
 

@@ -41,7 +41,7 @@ def test_progress_counts_every_row_once(engine: Serial | Threads | Cluster) -> N
 
     assert Progress("test", 0, 35) == heard[0]
     assert Progress("test", 35, 35) == heard[-1]
-    assert 4 == len(heard)
+    assert len(heard) == 4
 
 
 def test_an_error_ends_the_run_and_arrives_as_it_was(engine: Serial | Threads | Cluster) -> None:
@@ -49,7 +49,7 @@ def test_an_error_ends_the_run_and_arrives_as_it_was(engine: Serial | Threads | 
     with pytest.raises(TruncatedIdx) as caught:
         run_tasks(engine, fail, range(6))
 
-    assert "a file: found; expected expected. advice" == str(caught.value)
+    assert str(caught.value) == "a file: found; expected expected. advice"
 
 
 def test_local_workers_listen_on_loopback_only(cluster: Cluster) -> None:
@@ -68,7 +68,7 @@ def test_local_workers_listen_on_loopback_only(cluster: Cluster) -> None:
 def test_a_running_cluster_is_used_by_its_address(cluster: Cluster) -> None:
     """The way to machines of one's own."""
     with open_engine(scheduler=cluster.client.scheduler.address) as engine:
-        assert [1, 2] == run_tasks(engine, abs, [-1, -2])
+        assert run_tasks(engine, abs, [-1, -2]) == [1, 2]
 
 
 def test_an_address_where_nobody_answers_is_said_so(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -1,0 +1,75 @@
+"use strict";
+(() => {
+  const root = document.documentElement;
+  const button = document.getElementById("theme");
+  const charts = [...document.querySelectorAll(".chart")];
+  const read = (id) => JSON.parse(document.getElementById(id).textContent);
+  const templates = read("templates");
+  const config = {
+    displaylogo: false,
+    showSendToCloud: false,
+    responsive: true,
+    modeBarButtons: [["toImage"]],
+  };
+
+  const other = { light: "dark", dark: "light" };
+  const label = () => {
+    const next = other[root.dataset.theme];
+    button.textContent = next === "dark" ? "Dark" : "Light";
+    button.setAttribute("aria-label", `Switch to ${next} colours`);
+  };
+
+  const setTheme = (theme) => {
+    root.dataset.theme = theme;
+    label();
+    return Promise.all(charts.map((chart) => Plotly.relayout(chart, { template: templates[theme] })));
+  };
+
+  const nameButtons = (chart) => {
+    // Plotly's buttons are links without a name; a screen reader would say only "link".
+    for (const link of chart.querySelectorAll(".modebar-btn")) link.setAttribute("aria-label", link.dataset.title);
+  };
+
+  const draw = async (chart) => {
+    const figure = read(`${chart.id}-data`);
+    figure.layout.template = templates[root.dataset.theme];
+    await Plotly.newPlot(chart, figure.data, figure.layout, config);
+    nameButtons(chart);
+  };
+
+  const markSection = () => {
+    const links = new Map([...document.querySelectorAll("nav a")].map((link) => [link.hash.slice(1), link]));
+    const seen = new IntersectionObserver(
+      (entries) => {
+        for (const entry of entries) {
+          if (!entry.isIntersecting) continue;
+          for (const link of links.values()) link.removeAttribute("aria-current");
+          const link = links.get(entry.target.id);
+          if (!link) continue;
+          link.setAttribute("aria-current", "true");
+          const bar = document.querySelector("nav");
+          if (bar.scrollWidth > bar.clientWidth) bar.scrollLeft = link.offsetLeft - bar.clientWidth / 3;
+        }
+      },
+      { rootMargin: "-15% 0px -75% 0px" },
+    );
+    for (const section of document.querySelectorAll("main > section")) seen.observe(section);
+  };
+
+  label();
+  button.addEventListener("click", () => setTheme(other[root.dataset.theme]));
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", (event) =>
+    setTheme(event.matches ? "dark" : "light"),
+  );
+
+  // Paper is white, whatever the screen was.
+  let before = null;
+  addEventListener("beforeprint", () => {
+    before = root.dataset.theme;
+    setTheme("light");
+  });
+  addEventListener("afterprint", () => before && setTheme(before));
+
+  markSection();
+  Promise.all(charts.map(draw)).then(() => root.setAttribute("data-drawn", "true"));
+})();

@@ -1,0 +1,1 @@
+"""Figures: each file holds those of one subject, each figure is a function from a table to a Plotly figure."""

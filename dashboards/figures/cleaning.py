@@ -1,0 +1,47 @@
+"""What the cleaning found."""
+
+from __future__ import annotations
+
+import pandas as pd
+import plotly.graph_objects as go
+
+from dashboards.formats import plain
+from dashboards.theme import ACTIONS, figure
+
+DONE = {"remove": "removed", "repair": "repaired", "keep": "kept as it was"}
+"""What each action has done, in words."""
+
+
+def findings(cleaning: pd.DataFrame) -> go.Figure:
+    """Bars of the samples found for each reason, coloured by what was done; the splits are added up.
+
+    cleaning: split, reason, action, samples.
+    """
+    sums = cleaning.groupby(["reason", "action"], sort=False)["samples"].sum().reset_index()
+    order = sums.groupby("reason")["samples"].sum().sort_values(kind="stable").index
+    bars = []
+    for action, rows in sums.groupby("action", sort=False):
+        bars.append(
+            go.Bar(
+                name=DONE.get(str(action), plain(action)),
+                y=[plain(reason_words(reason)) for reason in rows["reason"]],
+                x=rows["samples"].to_numpy(),
+                orientation="h",
+                text=[f"{samples:,}" for samples in rows["samples"]],
+                textposition="auto",
+                marker_color=ACTIONS.get(str(action), "#7d8694"),
+                hovertemplate="%{y}: %{x:,} samples<extra>%{fullData.name}</extra>",
+            )
+        )
+    drawn = figure(*bars, height=130 + 36 * len(order), xaxis_title="samples", barmode="stack", showlegend=True)
+    names = [plain(reason_words(reason)) for reason in order]
+    return drawn.update_yaxes(type="category", categoryorder="array", categoryarray=names, showgrid=False)
+
+
+def reason_words(reason: object) -> str:
+    """Write a reason as words.
+
+    >>> reason_words("outlier_pixels")
+    'outlier pixels'
+    """
+    return str(reason).replace("_", " ")

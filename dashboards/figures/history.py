@@ -1,0 +1,34 @@
+"""How the training went, epoch by epoch."""
+
+from __future__ import annotations
+
+import pandas as pd
+import plotly.graph_objects as go
+
+from dashboards.theme import figure, split_colour
+
+TITLES = {"loss": "loss (cross-entropy)", "accuracy": "accuracy (%)"}
+
+
+def learning_curve(history: pd.DataFrame, measure: str) -> go.Figure:
+    """Lines of a measure on the training and the validation samples after each epoch.
+
+    history: epoch, train_<measure>, validation_<measure>. measure: "loss", or "accuracy" (0 to 1, drawn in percent).
+    """
+    factor = 100 if measure == "accuracy" else 1
+    form, unit = (".2f", " %") if measure == "accuracy" else (".4f", "")
+    lines = [
+        go.Scatter(
+            name=split,
+            x=history["epoch"].to_numpy(),
+            y=(factor * history[f"{split}_{measure}"]).to_numpy(),
+            mode="lines+markers",
+            marker_size=7,
+            line={"width": 2.2, "color": split_colour(split), "dash": dash},
+            hovertemplate=f"epoch %{{x}}: %{{y:{form}}}{unit}<extra>{split}</extra>",
+        )
+        for split, dash in (("train", "solid"), ("validation", "dash"))
+    ]
+    drawn = figure(*lines, height=320, yaxis_title=TITLES[measure], xaxis_title="epoch", showlegend=True)
+    step = max(1, -(-len(history) // 10))
+    return drawn.update_xaxes(dtick=step, tick0=1, showgrid=False)

@@ -1,0 +1,225 @@
+"""The page: a list of sections, rendered once into a single HTML file that needs nothing else, not even a network."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from html import escape
+from string import Template
+
+import pandas as pd
+from plotly.offline import get_plotlyjs
+
+from dashboards.blocks import Block, script_json
+from dashboards.sections import changes, data, training
+from dashboards.theme import asset, css, template
+
+Tables = Mapping[str, pd.DataFrame]
+
+CONTENT_SECURITY_POLICY = (
+    "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data: blob:; "
+    "connect-src 'none'; form-action 'none'; base-uri 'none'"
+)
+"""A second wall: even if a text were escaped wrongly, nothing could be fetched or sent. Plotly needs no eval."""
+
+
+@dataclass(frozen=True)
+class Section:
+    """A section of the page.
+
+    key: its address (#key). group, short: how the navigation names it. title, lead: what it says above the blocks.
+    tables: it is shown if all of these are there, and says `empty` if one of them has no rows.
+    body: from all tables to its blocks.
+    """
+
+    key: str
+    group: str
+    short: str
+    title: str
+    lead: str
+    tables: tuple[str, ...]
+    body: Callable[[Tables], Sequence[Block]]
+    empty: str = "The table has no rows, so there is nothing to show."
+
+    def html(self, tables: Tables) -> str:
+        """Write the section; its tables must be there."""
+        empty = any(tables[name].empty for name in self.tables)
+        blocks = f"<p>{escape(self.empty)}</p>" if empty else "".join(block.html() for block in self.body(tables))
+        lead = f'<p class="lead">{escape(self.lead)}</p>'
+        return f'<section id="{escape(self.key)}"><h2>{escape(self.title)}</h2>{lead}{blocks}</section>'
+
+
+PAGE: tuple[Section, ...] = (
+    Section(
+        "glance",
+        "Data",
+        "At a glance",
+        "At a glance",
+        "The dataset in a few numbers.",
+        ("summary",),
+        data.at_a_glance,
+    ),
+    Section(
+        "samples",
+        "Data",
+        "Samples",
+        "What the samples look like",
+        "The first samples of each class, as they are stored: 0 is black, the highest value white.",
+        ("wall",),
+        data.wall,
+    ),
+    Section(
+        "classes",
+        "Data",
+        "Classes",
+        "How many samples each class has",
+        "A model learns best what it sees often, so classes should not differ much.",
+        ("classes",),
+        data.classes,
+    ),
+    Section(
+        "averages",
+        "Data",
+        "Average pictures",
+        "The average picture",
+        "What the samples of a class have in common, and where they differ.",
+        ("pixels",),
+        data.average_pictures,
+    ),
+    Section(
+        "intensity",
+        "Data",
+        "Intensity",
+        "How bright the pixels are",
+        "Ink and background, and how much lies between them.",
+        ("intensity",),
+        data.intensity,
+    ),
+    Section(
+        "ink",
+        "Data",
+        "Ink and position",
+        "How much ink there is, and where",
+        "What was done to the pictures before they came here leaves its traces in these three charts.",
+        ("samples",),
+        data.ink,
+    ),
+    Section(
+        "cleaning",
+        "Preparation",
+        "Cleaning",
+        "What the cleaning did",
+        "Every sample that came in was kept, changed or removed; the numbers add up.",
+        ("cleaning_totals",),
+        changes.cleaning,
+    ),
+    Section(
+        "quarantine",
+        "Preparation",
+        "Set aside",
+        "Which samples stood out",
+        "Rules make mistakes too: look for yourself.",
+        ("quarantine",),
+        changes.quarantine,
+        "No sample was removed or changed.",
+    ),
+    Section(
+        "augmentation",
+        "Preparation",
+        "Augmentation",
+        "Copies with small changes",
+        "A model that sees each sample turned, moved and bent learns what does not matter.",
+        ("augmentation",),
+        changes.augmentation,
+    ),
+    Section(
+        "results",
+        "Model",
+        "Results",
+        "How good the models are",
+        "Measured on samples that were no part of the training.",
+        ("evaluation",),
+        training.results,
+    ),
+    Section(
+        "training",
+        "Model",
+        "Training",
+        "How the model learned",
+        "From the first epoch to the last.",
+        ("history",),
+        training.training,
+    ),
+    Section(
+        "confusions",
+        "Model",
+        "Confusions",
+        "What is taken for what",
+        "Some classes look alike, to a model as to people.",
+        ("confusion",),
+        training.confusions,
+    ),
+    Section(
+        "mistakes",
+        "Model",
+        "Mistakes",
+        "Where the model is wrong",
+        "Some of these are hard for people too, and some labels are wrong.",
+        ("misclassified",),
+        training.mistakes,
+        "The model made no mistake.",
+    ),
+)
+"""The sections in the order of the page."""
+
+
+def render(tables: Tables, title: str, subtitle: str, note: str | None, reproduction: Mapping[str, str]) -> str:
+    """Give the whole page as HTML.
+
+    tables: by name, as the stages write them; sections whose tables are missing are left out. title: of the dataset.
+    note: what a reader must know before all else, shown as a banner. reproduction: what it takes to make the
+    page again, as names and values.
+    """
+    sections = [section for section in PAGE if all(name in tables for name in section.tables)]
+    parts = {
+        "policy": escape(CONTENT_SECURITY_POLICY),
+        "title": escape(title),
+        "subtitle": escape(subtitle),
+        "note": f'<p class="note" role="note">{escape(note)}</p>' if note else "",
+        "css": css(),
+        "navigation": _navigation(sections, reproduction),
+        "sections": "\n".join(section.html(tables) for section in sections),
+        "reproduction": _reproduction(reproduction),
+        "templates": script_json(json.dumps({name: template(name).to_plotly_json() for name in ("light", "dark")})),
+        "plotly": get_plotlyjs(),
+        "script": asset("page.js"),
+    }
+    return Template(asset("page.html")).substitute(parts)
+
+
+def _navigation(sections: Sequence[Section], reproduction: Mapping[str, str]) -> str:
+    """Write links to the sections, grouped, in the order of the page."""
+    links: dict[str, list[str]] = {}
+    for section in sections:
+        links.setdefault(section.group, []).append(_link(section.key, section.short))
+    if reproduction:
+        links["About"] = [_link("reproduction", "Make it again")]
+    return "".join(f"<li><span>{escape(group)}</span><ul>{''.join(found)}</ul></li>" for group, found in links.items())
+
+
+def _link(key: str, words: str) -> str:
+    return f'<li><a href="#{escape(key)}">{escape(words)}</a></li>'
+
+
+def _reproduction(reproduction: Mapping[str, str]) -> str:
+    """Write what the page was made from, as names and values."""
+    if not reproduction:
+        return ""
+    rows = "".join(
+        f"<div><dt>{escape(name)}</dt><dd>{escape(str(value))}</dd></div>" for name, value in reproduction.items()
+    )
+    return (
+        '<section id="reproduction"><h2>How to make this again</h2><p class="lead">The same inputs and settings give '
+        f'the same page.</p><div class="panel"><dl class="facts">{rows}</dl></div></section>'
+    )

@@ -1,0 +1,115 @@
+"""Pictures: images as PNG data URIs. A sheet of digits is a tenth of the size that a heatmap of it would be."""
+
+from __future__ import annotations
+
+import base64
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from PIL import Image
+
+import mnist_data
+
+Pixels = npt.NDArray[np.uint8]
+
+SIDE = 56
+"""Screen pixels that the longer side of a picture takes: twice an MNIST digit."""
+
+BUDGET = 110_000
+"""Bytes of PNG in one gallery; larger ones are drawn from smaller pictures, so that the page stays one that loads."""
+
+SMALLEST_SIDE = 8
+
+
+@dataclass(frozen=True)
+class Picture:
+    """One picture of the page.
+
+    uri: PNG as a data URI. width, height: on the screen, in pixels. alt: what it shows, in words.
+    title: the tooltip. lines: the caption below it, none by default.
+    """
+
+    uri: str
+    width: int
+    height: int
+    alt: str
+    title: str = ""
+    lines: tuple[str, ...] = ()
+
+
+def decode(frame: pd.DataFrame) -> Pixels:
+    """Give the pictures of a table, (n, height, width[, 3]) uint8, from its column `image`; empty tables too.
+
+    Unsigned integers are scaled by their type, so that 0 is black; other types by the lowest and highest value here.
+    """
+    images = mnist_data.images(frame)
+    images = images[..., 0] if images.ndim == 4 and images.shape[-1] == 1 else images
+    return to_pixels(images)
+
+
+def to_pixels(values: npt.NDArray[Any]) -> Pixels:
+    """Bring values of any type to 0 … 255.
+
+    >>> to_pixels(np.array([-1.0, 0.0, 1.0, np.nan])).tolist()
+    [0, 128, 255, 0]
+    """
+    if values.dtype == np.uint8:
+        return values
+    if values.dtype.kind == "u":
+        return (values // ((int(np.iinfo(values.dtype).max) + 1) // 256)).astype(np.uint8)
+    floats = values.astype(np.float64)
+    finite = floats[np.isfinite(floats)]
+    low, high = (float(finite.min()), float(finite.max())) if finite.size else (0.0, 1.0)
+    if low == high:  # one value everywhere: black if it is nothing, else grey
+        return np.full(values.shape, 0 if low == 0 else 128, np.uint8)
+    scaled = np.clip((np.nan_to_num(floats, nan=low, posinf=high, neginf=low) - low) / (high - low), 0, 1)
+    return np.rint(255 * scaled).astype(np.uint8)
+
+
+def picture_uris(images: Pixels | Sequence[Pixels], budget: int = BUDGET) -> list[str]:
+    """Encode pictures as data URIs whose PNGs take at most about `budget` bytes together.
+
+    Pictures that would take more are made smaller, all by the same factor, to no less than 8 pixels.
+    """
+    arrays = list(images)
+    raw = sum(array.nbytes for array in arrays)
+    arrays = _shrink(arrays, (8 * budget / raw) ** 0.5) if raw > 8 * budget else arrays  # noise hardly packs at all
+    encoded = [encode(array) for array in arrays]
+    while (total := sum(map(len, encoded))) > budget and max(max(array.shape[:2]) for array in arrays) > SMALLEST_SIDE:
+        arrays = _shrink(arrays, min(0.95, 0.95 * (budget / total) ** 0.5))
+        encoded = [encode(array) for array in arrays]
+    return ["data:image/png;base64," + base64.b64encode(png).decode("ascii") for png in encoded]
+
+
+def encode(image: Pixels) -> bytes:
+    """Encode one picture, (height, width[, 3]) uint8, as PNG."""
+    buffer = io.BytesIO()
+    Image.fromarray(image).save(buffer, "PNG", optimize=True)
+    return buffer.getvalue()
+
+
+def _shrink(images: Sequence[Pixels], factor: float) -> list[Pixels]:
+    def smaller(image: Pixels) -> Pixels:
+        height, width = (max(min(SMALLEST_SIDE, side), int(side * factor)) for side in image.shape[:2])
+        return np.asarray(Image.fromarray(image).resize((width, height), Image.Resampling.BOX))
+
+    return [smaller(image) for image in images]
+
+
+def screen_size(shape: Sequence[int], side: int = SIDE) -> tuple[int, int]:
+    """Give the width and height at which an image is shown: a whole multiple where it is smaller than `side`.
+
+    shape: height and width.
+
+    >>> screen_size((28, 28)), screen_size((8, 8)), screen_size((32, 128)), screen_size((1, 128))
+    ((56, 56), (56, 56), (56, 14), (56, 1))
+    """
+    height, width = shape
+    factor: float = side / max(height, width)
+    factor = float(round(factor)) if factor >= 1 else factor
+    return max(1, round(width * factor)), max(1, round(height * factor))

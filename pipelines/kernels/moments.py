@@ -1,0 +1,85 @@
+"""Where the ink of each image lies: mass, centre, spread and bounding box."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from mnist_data.batch import Images
+from pipelines.kernels import as_planes, compiled
+
+Floats = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Moments:
+    """Of each image, (n,) each.
+
+    mass: the sum of its pixels, channels averaged; pixels below 0 count as 0. row, column: centre of mass, index
+    coordinates; NaN for a blank image. rows, mixed, columns: second central moments over the mass, pixels²; NaN
+    for a blank one. top, left, bottom, right: the box of pixels above 0, ends inclusive, int64; -1 for a blank one.
+    """
+
+    mass: Floats
+    row: Floats
+    column: Floats
+    rows: Floats
+    mixed: Floats
+    columns: Floats
+    top: npt.NDArray[np.int64]
+    left: npt.NDArray[np.int64]
+    bottom: npt.NDArray[np.int64]
+    right: npt.NDArray[np.int64]
+
+
+def measure_moments(images: Images) -> Moments:
+    """Measure each image, (n, h, w) or (n, h, w, c), of any type."""
+    planes = as_planes(images)
+    planes = planes.astype(np.float32) if planes.dtype == np.float16 else planes  # numba has no half floats
+    floats, boxes = np.zeros((6, len(images))), np.full((4, len(images)), -1, np.int64)
+    if images.size:
+        _measure(planes, floats, boxes)
+    return Moments(*floats, *boxes)
+
+
+@compiled
+def _measure(planes: Any, floats: Floats, boxes: npt.NDArray[np.int64]) -> None:
+    size, height, width, channels = planes.shape
+    across = np.empty(width)
+    for image in range(size):
+        mass = down = down2 = mixed = 0.0
+        across[:] = 0.0
+        top, left, bottom, right = height, width, -1, -1
+        for row in range(height):
+            line = moment = 0.0
+            for column in range(width):
+                value = 0.0
+                for channel in range(channels):
+                    value += max(float(planes[image, row, column, channel]), 0.0)
+                if value > 0:
+                    line += value
+                    moment += value * column
+                    across[column] += value
+                    left, right = min(left, column), max(right, column)
+            if line > 0:
+                top, bottom = min(top, row), row
+                mass += line
+                down += line * row
+                down2 += line * row * row
+                mixed += moment * row
+        along = along2 = 0.0
+        for column in range(width):
+            along += across[column] * column
+            along2 += across[column] * column * column
+        if mass > 0:
+            centre_row, centre_column = down / mass, along / mass
+            floats[0, image], floats[1, image], floats[2, image] = mass / channels, centre_row, centre_column
+            floats[3, image] = down2 / mass - centre_row * centre_row
+            floats[4, image] = mixed / mass - centre_row * centre_column
+            floats[5, image] = along2 / mass - centre_column * centre_column
+            boxes[0, image], boxes[1, image], boxes[2, image], boxes[3, image] = top, left, bottom, right
+        else:
+            floats[1:, image] = np.nan

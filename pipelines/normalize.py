@@ -1,0 +1,206 @@
+"""Normalizing: digits set upright and in the middle, and pixel values on a common scale.
+
+What is learnt from data (minimum, maximum, mean, deviation) is learnt from the training split only.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from functools import partial, reduce
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from mnist_data.batch import Batch, Images
+from mnist_data.store import Dataset, Partition, read_partition
+from pipelines.engine import Engine, Report, Serial, run_tasks, silent
+from pipelines.parameters import Normalize
+from pipelines.stage import PARTITION_ROWS, apply_stage
+
+
+@dataclass(frozen=True)
+class Scaling:
+    """What the training split tells about its pixel values, in pixel units; merging is associative.
+
+    count, total, squares: of the values, their sum and the sum of their squares; whole numbers are summed exactly.
+    """
+
+    count: int
+    total: float
+    squares: float
+    minimum: float
+    maximum: float
+
+    def merge(self, other: Scaling) -> Scaling:
+        """Join what two groups of images tell."""
+        return Scaling(
+            self.count + other.count,
+            self.total + other.total,
+            self.squares + other.squares,
+            min(self.minimum, other.minimum),
+            max(self.maximum, other.maximum),
+        )
+
+    @property
+    def mean(self) -> float:
+        """The mean value."""
+        return self.total / self.count if self.count else 0.0
+
+    @property
+    def deviation(self) -> float:
+        """The standard deviation; 1 where all values are the same, which then stay at 0 when standardized."""
+        variance = self.squares / self.count - self.mean**2 if self.count else 0.0
+        return float(np.sqrt(variance)) if variance > 0 else 1.0
+
+
+def measure(images: Images) -> Scaling:
+    """Measure images of any shape."""
+    if not images.size:
+        return Scaling(0, 0, 0, np.inf, -np.inf)
+    # Python's whole numbers do not overflow; sums of one batch of 8- or 16-bit values fit 64 bits.
+    exact = images.dtype.kind in "ui" and images.dtype.itemsize <= 2
+    wide = images.astype(np.int64 if exact else np.float64)
+    return Scaling(images.size, wide.sum().item(), (wide * wide).sum().item(), float(images.min()), float(images.max()))
+
+
+def normalize(
+    source: Dataset,
+    target: str | Path,
+    params: Normalize | None = None,
+    *,
+    engine: Engine | None = None,
+    overwrite: bool = False,
+    report: Report = silent,
+    compression: str = "zstd",
+) -> Dataset:
+    """Normalize a dataset into a new one."""
+    params, engine = params or Normalize(), engine or Serial()
+    scaling = Scaling(0, 0, 0, 0.0, 1.0)
+    if params.scale == "standardize" or np.dtype(source.metadata.dtype).kind == "f":
+        partitions = source.partitions(PARTITION_ROWS, [source.training_split])
+        parts = run_tasks(engine, _measure, partitions, "normalize: look", lambda task: task.rows, report)
+        scaling = reduce(Scaling.merge, parts)
+    dataset, _ = apply_stage(
+        source,
+        target,
+        params,
+        lambda _: partial(_normalize_partition, params=params, scaling=scaling),
+        engine=engine,
+        overwrite=overwrite,
+        report=report,
+        compression=compression,
+        changes={"dtype": params.dtype},
+        learnt=asdict(scaling),
+    )
+    return dataset
+
+
+def _measure(partition: Partition) -> Scaling:
+    return measure(read_partition(partition).images)
+
+
+def _normalize_partition(
+    batch: Batch, _partition: Partition, params: Normalize, scaling: Scaling
+) -> tuple[Batch, None]:
+    return normalize_batch(batch, params, scaling), None
+
+
+def normalize_batch(batch: Batch, params: Normalize, scaling: Scaling) -> Batch:
+    """Normalize one batch: deskew, then centre, then scale. Blank images keep their place and shape.
+
+    The ground is taken to be 0, as in MNIST: what a shear or a shift brings in from outside is 0 in pixel units.
+    """
+    images = batch.images
+    if params.deskew:
+        images = deskew(images)
+    if params.center:
+        images = center(images)
+    return Batch(batch.ids, batch.labels, rescale(images, params, scaling), batch.columns)
+
+
+def rescale(images: Images, params: Normalize, scaling: Scaling) -> Images:
+    """Bring pixel values to the scale and type asked for.
+
+    unit: whole numbers are divided by the largest value of their type (signed ones are moved to 0 first), floats
+    go from the training split's minimum … maximum to 0 … 1. standardize: from the training mean and deviation to 0
+    and 1. As uint8 the unit scale is 0 … 255, rounded half to even and clipped.
+    """
+    if params.scale == "none":
+        return _as_type(images, params.dtype)
+    if params.dtype == "uint8" and images.dtype == np.uint8:
+        return images
+    low, width = scaling.mean, scaling.deviation
+    if params.scale == "unit":
+        low, width = _unit_range(images.dtype, scaling)
+    values = (images.astype(np.float64) - low) / width
+    return _as_type(values * 255 if params.dtype == "uint8" else values, params.dtype)
+
+
+def _unit_range(dtype: np.dtype[Any], scaling: Scaling) -> tuple[float, float]:
+    if dtype.kind in "ui":
+        info = np.iinfo(dtype)
+        return float(info.min), float(info.max) - float(info.min)
+    return scaling.minimum, (scaling.maximum - scaling.minimum) or 1.0
+
+
+def _as_type(values: npt.NDArray[Any], dtype: str) -> Images:
+    if dtype == "uint8" and values.dtype != np.uint8:
+        return np.asarray(np.clip(np.rint(values), 0, 255).astype(np.uint8))
+    return np.asarray(values.astype(dtype))
+
+
+def deskew(images: Images) -> Images:
+    """Shear each image along its rows about its centre of mass until its principal slant is upright.
+
+    The output's (row, column) reads (row, column + a·(row - centre)) with a = u11 / u02, where u11 is the mixed and
+    u02 the vertical second central moment of the ink: the regression of column on row. Rows stay where they are.
+    """
+    from pipelines.kernels.moments import measure_moments
+    from pipelines.kernels.warp import warp
+
+    moments = measure_moments(images)
+    slant = np.zeros(len(images))
+    # A blank image has no moments, and one whose ink lies in one row no slant.
+    leaning = np.nan_to_num(moments.rows) > 1e-9
+    slant[leaning] = moments.mixed[leaning] / moments.rows[leaning]
+    matrices = np.zeros((len(images), 2, 3))
+    matrices[:, 0, 0] = matrices[:, 1, 1] = 1
+    matrices[:, 1, 0] = slant
+    matrices[:, 1, 2] = -slant * np.nan_to_num(moments.row)
+    return warp(images if images.dtype.kind == "f" or images.dtype == np.uint8 else images.astype(np.float64), matrices)
+
+
+def center(images: Images) -> Images:
+    """Move each image by whole pixels so that its centre of mass lies nearest to the middle, no ink over the edge.
+
+    The middle is ((h - 1) / 2, (w - 1) / 2) in index coordinates.
+    """
+    from pipelines.kernels.moments import measure_moments
+
+    moments = measure_moments(images)
+    height, width = images.shape[1:3]
+    down = _shift(moments.row, (height - 1) / 2, moments.top, moments.bottom, height)
+    across = _shift(moments.column, (width - 1) / 2, moments.left, moments.right, width)
+    centred = np.zeros_like(images)
+    rows, columns = np.arange(height), np.arange(width)
+    for image in range(len(images)):
+        source_rows, source_columns = rows - down[image], columns - across[image]
+        fits_rows = (source_rows >= 0) & (source_rows < height)
+        fits_columns = (source_columns >= 0) & (source_columns < width)
+        taken = images[image][np.ix_(source_rows[fits_rows], source_columns[fits_columns])]
+        centred[image][np.ix_(fits_rows, fits_columns)] = taken
+    return centred
+
+
+def _shift(
+    centre: npt.NDArray[np.float64],
+    middle: float,
+    first: npt.NDArray[np.int64],
+    last: npt.NDArray[np.int64],
+    length: int,
+) -> npt.NDArray[np.int64]:
+    wanted = np.rint(np.nan_to_num(middle - centre)).astype(np.int64)
+    allowed = np.clip(wanted, -first, length - 1 - last)
+    return np.where(first < 0, 0, allowed)
