@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-LONGEST_NAME = 40
+LONGEST_NAME = 24
 """Characters of a class name that an axis shows; longer ones are cut, or they would push the chart away."""
 
 NOTHING = "–"

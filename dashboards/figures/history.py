@@ -31,4 +31,5 @@ def learning_curve(history: pd.DataFrame, measure: str) -> go.Figure:
     ]
     drawn = figure(*lines, height=320, yaxis_title=TITLES[measure], xaxis_title="epoch", showlegend=True)
     step = max(1, -(-len(history) // 10))
-    return drawn.update_xaxes(dtick=step, tick0=1, showgrid=False)
+    ends = [history["epoch"].min() - 0.3, history["epoch"].max() + 0.3]
+    return drawn.update_xaxes(dtick=step, tick0=1, range=ends, showgrid=False)

@@ -49,7 +49,9 @@ def pixel_heatmap(pixels: pd.DataFrame, value: str, unit: str) -> go.Figure:
         hovertemplate=f"row %{{y}}, column %{{x}}<br>{unit} %{{z:.3f}}<extra></extra>",
     )
     bar = {"orientation": "h", "y": -0.12, "yanchor": "top", "thickness": 8, "nticks": 4, "len": 1, "xpad": 0}
-    drawn = figure(trace, height=300, margin={"l": 4, "r": 4, "t": 4, "b": 4}, coloraxis_cmin=0, coloraxis_colorbar=bar)
+    drawn = figure(trace, height=300, margin={"l": 4, "r": 4, "t": 4, "b": 4}, coloraxis_colorbar=bar)
+    low, high = min(0.0, float(np.nanmin(cells))), float(np.nanmax(cells))
+    drawn.update_coloraxes(cmin=low, cmax=high if high > low else low + 1)
     drawn.update_xaxes(constrain="domain", showgrid=False, nticks=4, range=_ends(grid.shape[1]))
     drawn.update_yaxes(constrain="domain", showgrid=False, nticks=4, range=_ends(grid.shape[0])[::-1])
     drawn.update_yaxes(scaleanchor="x", constraintoward="top")

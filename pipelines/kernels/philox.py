@@ -30,7 +30,7 @@ def uniforms(seed: int, stream: int, ids: Integers, copies: Integers, count: int
     words = np.empty((len(ids), blocks, 4), np.uint64)
     fill(np.uint64(seed), np.uint64(stream), ids.astype(np.uint64), copies.astype(np.uint64), words)
     # 53 bits fill a float64's fraction, as NumPy's generators do it.
-    return ((words.reshape(len(ids), -1)[:, :count] >> np.uint64(11)) * 2.0**-53).astype(np.float64)
+    return ((words.reshape(len(ids), blocks * 4)[:, :count] >> np.uint64(11)) * 2.0**-53).astype(np.float64)
 
 
 @compiled

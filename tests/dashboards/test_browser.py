@@ -1,0 +1,158 @@
+"""The page in a real browser, without a network: it draws, it switches, it says nothing in the console."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from dashboards.page import render
+
+HOSTILE = "</script><img src=x onerror=alert(1)><script>alert(2)</script>"
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    """Give a headless Chromium, or skip and say why."""
+    api = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed")
+    names = ("chromium", "chromium-browser", "google-chrome")
+    program = next((found for found in map(shutil.which, names) if found), None)
+    if program is None:
+        pytest.skip("no Chromium is installed")
+    with api.sync_playwright() as playwright:
+        opened = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
+        yield opened
+        opened.close()
+
+
+class Visit:
+    """A page that was opened offline, and all that it did: console lines, errors, requests, dialogs."""
+
+    def __init__(self, browser: Any, path: Path, **options: Any) -> None:
+        self.console: list[str] = []
+        self.requests: list[str] = []
+        self.dialogs: list[str] = []
+        self.context = browser.new_context(offline=True, **options)
+        self.page = self.context.new_page()
+        self.page.on("console", lambda message: self.console.append(message.text))
+        self.page.on("pageerror", lambda error: self.console.append(str(error)))
+        self.page.on("request", lambda request: self.requests.append(request.url))
+        self.page.on("dialog", self._dismiss)
+        self.page.goto(path.as_uri())
+        self.page.wait_for_selector("html[data-drawn]", timeout=60_000)
+
+    def _dismiss(self, dialog: Any) -> None:
+        self.dialogs.append(dialog.message)
+        dialog.dismiss()
+
+
+@pytest.fixture(scope="module")
+def path(page: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Give the page of all tables as a file."""
+    target = tmp_path_factory.mktemp("page") / "dashboard.html"
+    target.write_text(page, encoding="utf-8")
+    return target
+
+
+@pytest.fixture(scope="module")
+def visit(browser: Any, path: Path) -> Iterator[Visit]:
+    """Give the page opened in a light browser window."""
+    opened = Visit(browser, path, color_scheme="light", viewport={"width": 1280, "height": 900})
+    yield opened
+    opened.context.close()
+
+
+def test_the_page_is_silent_and_asks_for_nothing(visit: Visit, path: Path) -> None:
+    """No console line, and no request but for the file itself and the pictures inside it."""
+    requests = [url for url in visit.requests if not url.startswith("data:")]
+
+    assert [] == visit.console
+    assert [path.as_uri()] == requests
+
+
+def test_every_chart_is_drawn(visit: Visit) -> None:
+    """Each has a visible drawing with a size, and names its buttons."""
+    charts = visit.page.locator(".chart")
+    drawings = visit.page.locator(".chart.js-plotly-plot .main-svg:first-child")
+    boxes = [drawings.nth(place).bounding_box() for place in range(drawings.count())]
+
+    assert charts.count() == drawings.count() == 12
+    assert all(drawings.nth(place).is_visible() for place in range(drawings.count()))
+    assert min(box["width"] for box in boxes) > 150
+    assert 0 == visit.page.locator(".modebar-btn:not([aria-label])").count()
+
+
+def test_pictures_are_shown(visit: Visit) -> None:
+    """Every PNG can be read by the browser."""
+    broken = "images => images.filter(i => { i.loading = 'eager'; return i.complete && !i.naturalWidth; }).length"
+
+    assert 0 == visit.page.locator("img").evaluate_all(broken)
+
+
+def test_the_theme_switches_page_and_charts(visit: Visit) -> None:
+    """The button turns the page dark and back, by mouse and by keyboard; charts follow."""
+    page = visit.page
+    colour = "() => document.querySelector('#class-shares')._fullLayout.font.color"
+    state = "() => document.documentElement.dataset.theme"
+    light = page.evaluate(colour)
+    page.click("#theme")
+    page.wait_for_function(f"({colour})() !== '{light}'")
+    dark = page.evaluate(state)
+    page.focus("#theme")
+    page.keyboard.press("Enter")
+    page.wait_for_function(f"({colour})() === '{light}'")
+
+    assert ("dark", "light") == (dark, page.evaluate(state))
+    assert [] == visit.console
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_the_page_begins_as_the_system_is_set(browser: Any, path: Path, scheme: str) -> None:
+    """Who works in the dark is not blinded."""
+    opened = Visit(browser, path, color_scheme=scheme)
+    state = opened.page.evaluate("document.documentElement.dataset.theme")
+    opened.context.close()
+
+    assert scheme == state
+
+
+@pytest.mark.parametrize("width", [1280, 700, 390])
+def test_nothing_is_wider_than_the_window(browser: Any, path: Path, width: int) -> None:
+    """On a tablet or a phone one scrolls down, never to the side."""
+    opened = Visit(browser, path, viewport={"width": width, "height": 800})
+    found = opened.page.evaluate("document.documentElement.scrollWidth")
+    opened.context.close()
+
+    assert width == found
+
+
+def test_links_lead_to_their_sections(visit: Visit) -> None:
+    """Every link of the navigation has its place on the page, reachable with the keyboard."""
+    missing = "links => links.filter(link => !document.getElementById(link.hash.slice(1))).length"
+
+    assert 0 == visit.page.locator("nav a").evaluate_all(missing)
+    assert visit.page.locator("nav a").count() == visit.page.locator("main > section").count()
+
+
+def test_hostile_names_open_no_dialog(browser: Any, tables: dict[str, pd.DataFrame], tmp_path: Path) -> None:
+    """Class names that are scripts are drawn as texts, in tables and in charts."""
+    hostile = {
+        name: table.assign(
+            **{column: HOSTILE for column in ("name", "predicted_name", "reason", "detail", "model") if column in table}
+        )
+        for name, table in tables.items()
+    }
+    target = tmp_path / "hostile.html"
+    target.write_text(render(hostile, HOSTILE, HOSTILE, HOSTILE, {HOSTILE: HOSTILE}), encoding="utf-8")
+    opened = Visit(browser, target)
+    opened.page.hover("#class-shares")
+    added = opened.page.locator("img[src=x]").count()
+    opened.context.close()
+
+    assert [] == opened.dialogs
+    assert [] == opened.console
+    assert 0 == added

@@ -1,0 +1,228 @@
+"""Figures: what they draw is what the tables say."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+import pytest
+
+from dashboards.figures.classes import class_shares
+from dashboards.figures.cleaning import findings
+from dashboards.figures.confusion import confusion_matrix, frequent_confusions
+from dashboards.figures.history import learning_curve
+from dashboards.figures.intensity import intensity_histogram, zero_share
+from dashboards.figures.pixels import all_classes, grids, pixel_heatmap
+from dashboards.figures.samples import box_sizes, centre_of_mass, ink_by_class
+from dashboards.theme import ACTIONS, SPLITS
+
+Tables = dict[str, pd.DataFrame]
+
+
+def test_class_bars_show_the_share_of_each_split(statistics: Tables) -> None:
+    """Splits of different size can be compared, and the counts are there to hover."""
+    classes = statistics["classes"]
+    train, test = class_shares(classes).data
+
+    assert ["train", "test"] == [train.name, test.name]
+    assert (100 * classes.loc[classes["split"] == "train", "share"]).tolist() == pytest.approx(list(train.y))
+    assert classes.loc[classes["split"] == "test", "samples"].tolist() == list(test.customdata)
+
+
+def test_classes_of_one_name_keep_a_bar_each(statistics: Tables) -> None:
+    """Plotly would draw categories of the same name on top of each other."""
+    classes = statistics["classes"].assign(name="digit")
+    train = class_shares(classes).data[0]
+
+    assert 10 == len(set(train.x))
+
+
+def test_a_class_name_cannot_bring_tags_into_a_chart(statistics: Tables) -> None:
+    """Plotly reads links and tags in labels."""
+    names = statistics["classes"].assign(name="<a href='https://example.org'>x</a>")
+    drawn = class_shares(names).to_json()
+
+    assert "<a" not in drawn
+    assert "\\u003ca" not in drawn
+
+
+def test_a_split_has_the_same_colour_in_every_figure(tables: Tables) -> None:
+    """A reader learns once that test is orange."""
+    bars = class_shares(tables["classes"]).data[1].marker.color
+    boxes = ink_by_class(tables["samples"], {}).data[1].marker.color
+    line = intensity_histogram(tables["intensity"]).data[1].line.color
+
+    assert [SPLITS["test"]] * 3 == [bars, boxes, line]
+
+
+def test_the_mean_heatmap_is_the_mean_image(statistics: Tables, digits: Any) -> None:
+    """Row and column are not swapped, which a transposed digit would hide from the eye."""
+    images, _ = digits
+    drawn = pixel_heatmap(all_classes(statistics["pixels"], "train"), "mean", "mean")
+
+    assert images[:1400].mean(axis=0) / 255 == pytest.approx(np.asarray(drawn.data[0].z), abs=1e-6)
+    assert drawn.layout.yaxis.range[0] > drawn.layout.yaxis.range[1], "row 0 is above"
+
+
+def test_large_images_are_averaged_over_blocks() -> None:
+    """A heatmap of 128×128 cells would be 64 KB that no eye can tell from 16 KB."""
+    row, column = (axis.reshape(-1) for axis in np.indices((128, 100)))
+    pixels = pd.DataFrame({"row": row, "column": column, "channel": 0, "mean": row / 127})
+    trace = pixel_heatmap(pixels, "mean", "mean").data[0]
+
+    assert (64, 50) == np.asarray(trace.z).shape
+    assert 0.5 / 127 == pytest.approx(float(trace.z[0][0]))
+    assert (0.5, 2) == (trace.y0, trace.dy)
+
+
+def test_channels_are_kept_apart_in_a_grid_and_averaged_in_a_heatmap() -> None:
+    """An image of three channels is drawn as its mean brightness."""
+    row, column, channel = (axis.reshape(-1) for axis in np.indices((2, 4, 3)))
+    pixels = pd.DataFrame({"row": row, "column": column, "channel": channel, "mean": channel / 2})
+
+    assert (2, 4, 3) == grids(pixels, "mean").shape
+    assert np.full((2, 4), 0.5).tolist() == np.asarray(pixel_heatmap(pixels, "mean", "mean").data[0].z).tolist()
+
+
+def test_intensities_are_shares_on_a_logarithmic_axis(statistics: Tables) -> None:
+    """Half of the pixels are 0; on a linear axis nothing else could be seen."""
+    drawn = intensity_histogram(statistics["intensity"])
+
+    assert "log" == drawn.layout.yaxis.type
+    assert 100 == pytest.approx(np.nansum(drawn.data[0].y), rel=1e-5)
+    assert np.isnan(drawn.data[0].y).any(), "an intensity that never occurs has no place on the axis"
+
+
+def test_many_bins_are_added_up_to_what_a_chart_can_show() -> None:
+    """65,536 bins are a setting that stats allows."""
+    edges = np.linspace(0, 1, 65_537)
+    intensity = pd.DataFrame({"split": "train", "low": edges[:-1], "high": edges[1:], "pixels": 1})
+    line = intensity_histogram(intensity).data[0]
+
+    assert 256 == len(line.x)
+    assert 100 / 256 == pytest.approx(line.y[0])
+
+
+def test_the_share_of_zeros_is_that_of_the_summary(statistics: Tables) -> None:
+    """The caption and the card say the same."""
+    expected = statistics["summary"].set_index("split").loc["train", "zero_share"]
+
+    assert expected == pytest.approx(zero_share(statistics["intensity"], "train"))
+
+
+def test_boxes_are_quantiles_of_each_class(statistics: Tables) -> None:
+    """The box is computed here, so that the page holds five numbers and not each sample."""
+    samples = statistics["samples"]
+    zeros = samples.loc[(samples["split"] == "train") & (samples["label"] == 0), "ink"]
+    box = ink_by_class(samples, {0: "zero"}).data[0]
+
+    assert "zero" == box.x[0]
+    assert zeros.quantile([0.05, 0.25, 0.5, 0.75, 0.95]).tolist() == pytest.approx(
+        [box.lowerfence[0], box.q1[0], box.median[0], box.q3[0], box.upperfence[0]], rel=1e-5
+    )
+
+
+def test_many_classes_show_one_split_of_boxes(statistics: Tables) -> None:
+    """Sixty-two pairs of boxes would be hair-thin."""
+    samples = statistics["samples"]
+    samples = samples.assign(label=samples.index % 62)
+
+    assert 1 == len(ink_by_class(samples, {}).data)
+
+
+def test_blank_samples_have_no_place_and_do_no_harm(statistics: Tables) -> None:
+    """A blank sample has no centre and no box: missing values, not zeros."""
+    samples = statistics["samples"].copy()
+    places = ["top", "left", "bottom", "right", "centre_row", "centre_column"]
+    samples = samples.astype(dict.fromkeys(places, "Float64"))
+    samples.loc[:99, places] = pd.NA
+
+    assert len(samples) - 100 == np.asarray(centre_of_mass(samples).data[0].z).sum()
+    assert 100 == pytest.approx(float(np.sum(box_sizes(samples).data[0].y)), rel=1e-5)
+
+
+def test_only_blank_samples_give_an_empty_chart(statistics: Tables) -> None:
+    """The figures must not fail where there is nothing to draw."""
+    places = ["top", "left", "bottom", "right", "centre_row", "centre_column"]
+    samples = statistics["samples"].assign(**dict.fromkeys(places, np.nan))
+
+    assert 0 == np.asarray(centre_of_mass(samples).data[0].z).sum()
+    assert [0, 0] == [len(trace.x) for trace in box_sizes(samples).data]
+
+
+def test_the_size_of_figures_does_not_grow_with_the_samples(statistics: Tables) -> None:
+    """A page of a million samples is as small as one of a thousand."""
+    samples = statistics["samples"]
+    many = pd.concat([samples] * 40, ignore_index=True)
+
+    for draw in (centre_of_mass, box_sizes, lambda table: ink_by_class(table, {})):
+        assert len(draw(many).to_json()) < 1.1 * len(draw(samples).to_json()) + 100
+
+
+def test_findings_add_up_the_splits_and_are_coloured_by_action(preparation: Tables) -> None:
+    """The bars of a reason are what all splits together have."""
+    cleaning = pd.concat([preparation["cleaning"], preparation["cleaning"].assign(split="test")])
+    removed = findings(cleaning).data[0]
+
+    assert {"blank": 2, "duplicate": 4} == dict(zip(removed.y, removed.x, strict=True))
+    assert ACTIONS["remove"] == removed.marker.color
+
+
+def test_learning_curves_follow_the_history(model: Tables) -> None:
+    """Accuracy is drawn in percent, loss as it is."""
+    train, validation = learning_curve(model["history"], "accuracy").data
+
+    assert [70, 86, 90] == pytest.approx(list(train.y))
+    assert [75, 83, 85] == pytest.approx(list(validation.y))
+    assert [0.9, 0.4, 0.3] == list(learning_curve(model["history"], "loss").data[0].y)
+
+
+def test_the_confusion_matrix_colours_mistakes_and_not_the_diagonal(model: Tables) -> None:
+    """Right answers outnumber mistakes a hundred to one and would be all that one sees."""
+    confusion = model["confusion"]
+    trace = confusion_matrix(confusion).data[0]
+    counts = confusion.pivot_table(index="label", columns="predicted", values="samples").to_numpy()
+
+    assert counts.tolist() == np.asarray(trace.customdata).tolist()
+    assert [0] * 10 == np.diag(np.asarray(trace.z)).tolist()
+    assert f"{counts[0, 0]:.0f}" == trace.text[0][0]
+
+
+def test_pairs_that_never_occur_may_be_missing(model: Tables) -> None:
+    """A table of only what was observed gives the same matrix."""
+    confusion = model["confusion"]
+    observed = confusion[confusion["samples"] > 0]
+
+    assert confusion_matrix(confusion).to_json() == confusion_matrix(observed).to_json()
+
+
+def test_a_matrix_of_many_classes_has_colours_without_numbers() -> None:
+    """Sixty-two numbers in a row cannot be read."""
+    labels = np.arange(62)
+    table = {"label": labels, "name": labels, "predicted": (labels + 1) % 62, "predicted_name": (labels + 1) % 62}
+    trace = confusion_matrix(pd.DataFrame({**table, "samples": 3})).data[0]
+
+    assert trace.text is None
+    assert trace.showscale
+
+
+def test_the_most_frequent_mistakes_come_first(model: Tables) -> None:
+    """With their share of the class, so that a small class is not overlooked."""
+    worst = frequent_confusions(model["confusion"], most=3)
+    confusion = model["confusion"]
+    wrong = confusion[confusion["label"] != confusion["predicted"]]
+    of_class = confusion.loc[confusion["name"] == worst["name"][0], "samples"].sum()
+
+    assert wrong["samples"].nlargest(3).tolist() == worst["samples"].tolist()
+    assert worst["samples"][0] / of_class == pytest.approx(worst["share"][0])
+
+
+def test_figures_can_be_shown_in_a_notebook(tables: Tables) -> None:
+    """Each brings its template and height, and needs no page around it."""
+    drawn = class_shares(tables["classes"])
+
+    assert isinstance(drawn, go.Figure)
+    assert "rgba(0,0,0,0)" == drawn.layout.template.layout.paper_bgcolor
+    assert drawn.layout.height > 0

