@@ -17,10 +17,7 @@ def alternate(ours: Callable[[], object], peer: Callable[[], object], runs: int 
     """Run both in turn after one warm-up each; give the ratio of seconds, ours / peer, of each pair."""
     ours()
     peer()
-    ratios = []
-    for _ in range(runs):
-        ratios.append(seconds(ours) / seconds(peer))
-    return ratios
+    return [seconds(ours) / seconds(peer) for _ in range(runs)]
 
 
 def seconds(function: Callable[[], object]) -> float:

@@ -62,7 +62,8 @@ class Numbers:
     def html(self) -> str:
         """Write a list of cards."""
         cards = "".join(number.html() for number in self.numbers)
-        return f'<ul class="cards{" strong" if self.strong else ""}">{cards}</ul>'
+        kind = " strong" if self.strong else " many" if len(self.numbers) > 4 else ""
+        return f'<ul class="cards{kind}">{cards}</ul>'
 
 
 @dataclass(frozen=True)

@@ -79,11 +79,11 @@ def convert(
     """
     params = params or Convert()
     headers = [check_pair(pair) for pair in pairs]
+    plan = conversion_plan(pairs, params, dataset)
     known = _known_before(pairs, dataset)
     params = _as_known(params, known)
     metadata = _metadata(pairs, headers, params, known, dataset)
     arrow_schema(metadata)  # refuses what the layout cannot hold before anything is read
-    plan = conversion_plan(pairs, params, dataset)
     with Draft(target, plan, overwrite) as draft:
         firsts = np.cumsum([0, *(header.items for header, _ in headers)]).tolist()
         tasks = [
@@ -102,13 +102,15 @@ def convert(
 
 
 def conversion_plan(pairs: Sequence[Pair], params: Convert, dataset: str | None) -> dict[str, Any]:
-    """Describe a conversion: the files by name, size and time, and the parameters."""
-    files = [path for pair in pairs for path in (pair.images, pair.labels)]
-    stats = [Path(path).stat() if "://" not in path else None for path in files]
+    """Describe a conversion: the files by name, size and time, and the parameters as they were given."""
+    files = [(pair.split, Path(path)) for pair in pairs for path in (pair.images, pair.labels)]
+    stats = [path.stat() if path.exists() else None for _, path in files]  # None: on an object store
     return {
         "stage": "convert",
-        "pairs": [asdict(pair) for pair in pairs],
-        "files": [(stat.st_size, stat.st_mtime_ns) if stat else None for stat in stats],
+        "files": [
+            (split, path.name, stat and (stat.st_size, stat.st_mtime_ns))
+            for (split, path), stat in zip(files, stats, strict=True)
+        ],
         "parameters": asdict(params),
         "dataset": dataset,
         "version": __version__,

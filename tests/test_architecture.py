@@ -60,7 +60,8 @@ def test_nothing_unpickles() -> None:
 
 def test_help_loads_nothing_heavy() -> None:
     """`mnist-data --help` answers at once: not even NumPy is imported for it."""
-    code = "import sys, mnist_data.cli as cli\nsys.argv = ['mnist-data', '--help']\ntry: cli.main()\nexcept SystemExit: pass\n"
+    code = "import sys, mnist_data.cli as cli\nsys.argv = ['mnist-data', '--help']\n"
+    code += "try: cli.main()\nexcept SystemExit: pass\n"
     code += f"print([name for name in {HEAVY} if name in sys.modules])"
 
     printed = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout

@@ -39,6 +39,7 @@
 
   const markSection = () => {
     const links = new Map([...document.querySelectorAll("nav a")].map((link) => [link.hash.slice(1), link]));
+    links.values().next().value?.setAttribute("aria-current", "true");
     const seen = new IntersectionObserver(
       (entries) => {
         for (const entry of entries) {

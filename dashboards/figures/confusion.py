@@ -45,7 +45,7 @@ def confusion_matrix(confusion: pd.DataFrame) -> go.Figure:
         colorbar={"title": {"text": "mistakes"}, **_ticks(int(mistakes.max(initial=0)))},
         hovertemplate="true: %{y}<br>predicted: %{x}<br>%{customdata:,} samples<extra></extra>",
     )
-    drawn = figure(trace, height=520 if few else 640, margin={"t": 8, "b": 8, "r": 8, "l": 8})
+    drawn = figure(trace, height=540 if few else 640, margin={"t": 28, "b": 8, "r": 8, "l": 8})
     drawn.update_xaxes(type="category", title="predicted class", showgrid=False, constrain="domain")
     return drawn.update_yaxes(type="category", title="true class", showgrid=False, autorange="reversed")
 

@@ -46,10 +46,10 @@ def at_a_glance(tables: Tables) -> list[Block]:
 def _smallest_class(tables: Tables) -> str:
     if "classes" not in tables:
         return ""
-    shares = tables["classes"].groupby("label")["samples"].sum()
-    return (
-        f"the largest {shares.max() / shares.min():.2g} times the smallest" if shares.min() else "some without samples"
-    )
+    counts = tables["classes"].groupby("label")["samples"].sum()
+    if not counts.min():
+        return "some without samples"
+    return f"the largest {number(float(f'{counts.max() / counts.min():.2g}'))} times the smallest"
 
 
 def wall(tables: Tables) -> list[Block]:

@@ -70,7 +70,7 @@ def test_the_page_is_silent_and_asks_for_nothing(visit: Visit, path: Path) -> No
     """No console line, and no request but for the file itself and the pictures inside it."""
     requests = [url for url in visit.requests if not url.startswith("data:")]
 
-    assert [] == visit.console
+    assert visit.console == []
     assert [path.as_uri()] == requests
 
 
@@ -83,14 +83,14 @@ def test_every_chart_is_drawn(visit: Visit) -> None:
     assert charts.count() == drawings.count() == 12
     assert all(drawings.nth(place).is_visible() for place in range(drawings.count()))
     assert min(box["width"] for box in boxes) > 150
-    assert 0 == visit.page.locator(".modebar-btn:not([aria-label])").count()
+    assert visit.page.locator(".modebar-btn:not([aria-label])").count() == 0
 
 
 def test_pictures_are_shown(visit: Visit) -> None:
     """Every PNG can be read by the browser."""
     broken = "images => images.filter(i => { i.loading = 'eager'; return i.complete && !i.naturalWidth; }).length"
 
-    assert 0 == visit.page.locator("img").evaluate_all(broken)
+    assert visit.page.locator("img").evaluate_all(broken) == 0
 
 
 def test_the_theme_switches_page_and_charts(visit: Visit) -> None:
@@ -106,8 +106,8 @@ def test_the_theme_switches_page_and_charts(visit: Visit) -> None:
     page.keyboard.press("Enter")
     page.wait_for_function(f"({colour})() === '{light}'")
 
-    assert ("dark", "light") == (dark, page.evaluate(state))
-    assert [] == visit.console
+    assert (dark, page.evaluate(state)) == ("dark", "light")
+    assert visit.console == []
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -134,7 +134,7 @@ def test_links_lead_to_their_sections(visit: Visit) -> None:
     """Every link of the navigation has its place on the page, reachable with the keyboard."""
     missing = "links => links.filter(link => !document.getElementById(link.hash.slice(1))).length"
 
-    assert 0 == visit.page.locator("nav a").evaluate_all(missing)
+    assert visit.page.locator("nav a").evaluate_all(missing) == 0
     assert visit.page.locator("nav a").count() == visit.page.locator("main > section").count()
 
 
@@ -153,6 +153,6 @@ def test_hostile_names_open_no_dialog(browser: Any, tables: dict[str, pd.DataFra
     added = opened.page.locator("img[src=x]").count()
     opened.context.close()
 
-    assert [] == opened.dialogs
-    assert [] == opened.console
-    assert 0 == added
+    assert opened.dialogs == []
+    assert opened.console == []
+    assert added == 0

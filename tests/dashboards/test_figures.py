@@ -26,7 +26,7 @@ def test_class_bars_show_the_share_of_each_split(statistics: Tables) -> None:
     classes = statistics["classes"]
     train, test = class_shares(classes).data
 
-    assert ["train", "test"] == [train.name, test.name]
+    assert [train.name, test.name] == ["train", "test"]
     assert (100 * classes.loc[classes["split"] == "train", "share"]).tolist() == pytest.approx(list(train.y))
     assert classes.loc[classes["split"] == "test", "samples"].tolist() == list(test.customdata)
 
@@ -36,7 +36,7 @@ def test_classes_of_one_name_keep_a_bar_each(statistics: Tables) -> None:
     classes = statistics["classes"].assign(name="digit")
     train = class_shares(classes).data[0]
 
-    assert 10 == len(set(train.x))
+    assert len(set(train.x)) == 10
 
 
 def test_a_class_name_cannot_bring_tags_into_a_chart(statistics: Tables) -> None:
@@ -72,9 +72,9 @@ def test_large_images_are_averaged_over_blocks() -> None:
     pixels = pd.DataFrame({"row": row, "column": column, "channel": 0, "mean": row / 127})
     trace = pixel_heatmap(pixels, "mean", "mean").data[0]
 
-    assert (64, 50) == np.asarray(trace.z).shape
-    assert 0.5 / 127 == pytest.approx(float(trace.z[0][0]))
-    assert (0.5, 2) == (trace.y0, trace.dy)
+    assert np.asarray(trace.z).shape == (64, 50)
+    assert float(trace.z[0][0]) == pytest.approx(0.5 / 127)
+    assert (trace.y0, trace.dy) == (0.5, 2)
 
 
 def test_channels_are_kept_apart_in_a_grid_and_averaged_in_a_heatmap() -> None:
@@ -82,7 +82,7 @@ def test_channels_are_kept_apart_in_a_grid_and_averaged_in_a_heatmap() -> None:
     row, column, channel = (axis.reshape(-1) for axis in np.indices((2, 4, 3)))
     pixels = pd.DataFrame({"row": row, "column": column, "channel": channel, "mean": channel / 2})
 
-    assert (2, 4, 3) == grids(pixels, "mean").shape
+    assert grids(pixels, "mean").shape == (2, 4, 3)
     assert np.full((2, 4), 0.5).tolist() == np.asarray(pixel_heatmap(pixels, "mean", "mean").data[0].z).tolist()
 
 
@@ -90,8 +90,8 @@ def test_intensities_are_shares_on_a_logarithmic_axis(statistics: Tables) -> Non
     """Half of the pixels are 0; on a linear axis nothing else could be seen."""
     drawn = intensity_histogram(statistics["intensity"])
 
-    assert "log" == drawn.layout.yaxis.type
-    assert 100 == pytest.approx(np.nansum(drawn.data[0].y), rel=1e-5)
+    assert drawn.layout.yaxis.type == "log"
+    assert np.nansum(drawn.data[0].y) == pytest.approx(100, rel=1e-5)
     assert np.isnan(drawn.data[0].y).any(), "an intensity that never occurs has no place on the axis"
 
 
@@ -101,8 +101,8 @@ def test_many_bins_are_added_up_to_what_a_chart_can_show() -> None:
     intensity = pd.DataFrame({"split": "train", "low": edges[:-1], "high": edges[1:], "pixels": 1})
     line = intensity_histogram(intensity).data[0]
 
-    assert 256 == len(line.x)
-    assert 100 / 256 == pytest.approx(line.y[0])
+    assert len(line.x) == 256
+    assert line.y[0] == pytest.approx(100 / 256)
 
 
 def test_the_share_of_zeros_is_that_of_the_summary(statistics: Tables) -> None:
@@ -118,7 +118,7 @@ def test_boxes_are_quantiles_of_each_class(statistics: Tables) -> None:
     zeros = samples.loc[(samples["split"] == "train") & (samples["label"] == 0), "ink"]
     box = ink_by_class(samples, {0: "zero"}).data[0]
 
-    assert "zero" == box.x[0]
+    assert box.x[0] == "zero"
     assert zeros.quantile([0.05, 0.25, 0.5, 0.75, 0.95]).tolist() == pytest.approx(
         [box.lowerfence[0], box.q1[0], box.median[0], box.q3[0], box.upperfence[0]], rel=1e-5
     )
@@ -129,7 +129,7 @@ def test_many_classes_show_one_split_of_boxes(statistics: Tables) -> None:
     samples = statistics["samples"]
     samples = samples.assign(label=samples.index % 62)
 
-    assert 1 == len(ink_by_class(samples, {}).data)
+    assert len(ink_by_class(samples, {}).data) == 1
 
 
 def test_blank_samples_have_no_place_and_do_no_harm(statistics: Tables) -> None:
@@ -140,7 +140,7 @@ def test_blank_samples_have_no_place_and_do_no_harm(statistics: Tables) -> None:
     samples.loc[:99, places] = pd.NA
 
     assert len(samples) - 100 == np.asarray(centre_of_mass(samples).data[0].z).sum()
-    assert 100 == pytest.approx(float(np.sum(box_sizes(samples).data[0].y)), rel=1e-5)
+    assert float(np.sum(box_sizes(samples).data[0].y)) == pytest.approx(100, rel=1e-5)
 
 
 def test_only_blank_samples_give_an_empty_chart(statistics: Tables) -> None:
@@ -148,8 +148,8 @@ def test_only_blank_samples_give_an_empty_chart(statistics: Tables) -> None:
     places = ["top", "left", "bottom", "right", "centre_row", "centre_column"]
     samples = statistics["samples"].assign(**dict.fromkeys(places, np.nan))
 
-    assert 0 == np.asarray(centre_of_mass(samples).data[0].z).sum()
-    assert [0, 0] == [len(trace.x) for trace in box_sizes(samples).data]
+    assert np.asarray(centre_of_mass(samples).data[0].z).sum() == 0
+    assert [len(trace.x) for trace in box_sizes(samples).data] == [0, 0]
 
 
 def test_the_size_of_figures_does_not_grow_with_the_samples(statistics: Tables) -> None:
@@ -166,7 +166,7 @@ def test_findings_add_up_the_splits_and_are_coloured_by_action(preparation: Tabl
     cleaning = pd.concat([preparation["cleaning"], preparation["cleaning"].assign(split="test")])
     removed = findings(cleaning).data[0]
 
-    assert {"blank": 2, "duplicate": 4} == dict(zip(removed.y, removed.x, strict=True))
+    assert dict(zip(removed.y, removed.x, strict=True)) == {"blank": 2, "duplicate": 4}
     assert ACTIONS["remove"] == removed.marker.color
 
 
@@ -174,9 +174,9 @@ def test_learning_curves_follow_the_history(model: Tables) -> None:
     """Accuracy is drawn in percent, loss as it is."""
     train, validation = learning_curve(model["history"], "accuracy").data
 
-    assert [70, 86, 90] == pytest.approx(list(train.y))
-    assert [75, 83, 85] == pytest.approx(list(validation.y))
-    assert [0.9, 0.4, 0.3] == list(learning_curve(model["history"], "loss").data[0].y)
+    assert list(train.y) == pytest.approx([70, 86, 90])
+    assert list(validation.y) == pytest.approx([75, 83, 85])
+    assert list(learning_curve(model["history"], "loss").data[0].y) == [0.9, 0.4, 0.3]
 
 
 def test_the_confusion_matrix_colours_mistakes_and_not_the_diagonal(model: Tables) -> None:
@@ -186,7 +186,7 @@ def test_the_confusion_matrix_colours_mistakes_and_not_the_diagonal(model: Table
     counts = confusion.pivot_table(index="label", columns="predicted", values="samples").to_numpy()
 
     assert counts.tolist() == np.asarray(trace.customdata).tolist()
-    assert [0] * 10 == np.diag(np.asarray(trace.z)).tolist()
+    assert np.diag(np.asarray(trace.z)).tolist() == [0] * 10
     assert f"{counts[0, 0]:.0f}" == trace.text[0][0]
 
 
@@ -224,5 +224,5 @@ def test_figures_can_be_shown_in_a_notebook(tables: Tables) -> None:
     drawn = class_shares(tables["classes"])
 
     assert isinstance(drawn, go.Figure)
-    assert "rgba(0,0,0,0)" == drawn.layout.template.layout.paper_bgcolor
+    assert drawn.layout.template.layout.paper_bgcolor == "rgba(0,0,0,0)"
     assert drawn.layout.height > 0

@@ -30,7 +30,7 @@ def test_one_channel_written_out_is_grey(picture_table_of: Any) -> None:
     """The shape (h, w, 1) is an image like (h, w)."""
     images = np.arange(12, dtype=np.uint8).reshape(1, 3, 4, 1)
 
-    assert (1, 3, 4) == decode(picture_table_of({"id": [0]}, images)).shape
+    assert decode(picture_table_of({"id": [0]}, images)).shape == (1, 3, 4)
 
 
 @pytest.mark.parametrize("dtype", ["float16", "float32", "float64"])
@@ -38,24 +38,24 @@ def test_floats_are_scaled_by_their_range(picture_table_of: Any, dtype: str) -> 
     """Standardized pixels lie around -0.4 to 2.8 and are drawn from black to white."""
     images = np.array([[[-0.5, 0.5], [1.5, 3.5]]], dtype=dtype)
 
-    assert [[[0, 64], [128, 255]]] == decode(picture_table_of({"id": [0]}, images)).tolist()
+    assert decode(picture_table_of({"id": [0]}, images)).tolist() == [[[0, 64], [128, 255]]]
 
 
 def test_wide_integers_are_scaled_by_their_type() -> None:
     """0 stays black, whatever else the table holds."""
-    assert [0, 128, 255] == to_pixels(np.array([0, 32_768, 65_535], np.uint16)).tolist()
+    assert to_pixels(np.array([0, 32_768, 65_535], np.uint16)).tolist() == [0, 128, 255]
 
 
 def test_what_is_not_finite_does_no_harm() -> None:
     """NaN is black, infinity the end of the scale."""
-    assert [0, 0, 255, 255, 0] == to_pixels(np.array([np.nan, 0.0, 1.0, np.inf, -np.inf])).tolist()
+    assert to_pixels(np.array([np.nan, 0.0, 1.0, np.inf, -np.inf])).tolist() == [0, 0, 255, 255, 0]
 
 
 def test_an_empty_table_has_no_pictures(picture_table_of: Any) -> None:
     """Nothing was set aside: no picture, no error."""
     table = picture_table_of({"id": []}, np.empty((0, 28, 28), np.uint8))
 
-    assert [] == picture_uris(decode(table))
+    assert picture_uris(decode(table)) == []
 
 
 def test_pictures_over_the_budget_are_made_smaller() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -40,7 +41,7 @@ def test_however_a_batch_is_cut_each_copy_is_the_same(cuts: list[int], seed: int
     whole = augment_batch(batch, params)
     ends = [0, *sorted(set(cuts)), 30]
 
-    parts = [augment_batch(batch.take(slice(a, b)), params) for a, b in zip(ends, ends[1:], strict=False)]
+    parts = [augment_batch(batch.take(slice(a, b)), params) for a, b in pairwise(ends)]
     shuffled = augment_batch(batch.take(np.random.default_rng(seed).permutation(30)[:7]), params)
 
     np.testing.assert_array_equal(whole.images, np.concatenate([part.images for part in parts]))
@@ -67,7 +68,7 @@ def test_another_seed_gives_other_copies_and_the_same_originals() -> None:
     np.testing.assert_array_equal(batch.images, one.images[original])
     np.testing.assert_array_equal(batch.images, other.images[original])
     assert (one.images[~original] != other.images[~original]).any(axis=(1, 2)).all()
-    assert [0, 1, 0, 0, 0, 0] == [one.columns[name][original].max() for name in COLUMNS]
+    assert [one.columns[name][original].max() for name in COLUMNS] == [0, 1, 0, 0, 0, 0]
 
 
 @pytest.mark.parametrize("kind", ["uint8", "float32", "float16", "int16"])
@@ -111,10 +112,10 @@ def test_directions_are_as_documented() -> None:
         warped = warp(image, matrices_of(drawn(**amounts), 11, 11))[0]
         return tuple(int(axis) for axis in np.unravel_index(warped.argmax(), warped.shape))  # type: ignore[return-value]
 
-    assert (2, 7) == place(shift_x=2)
-    assert (3, 5) == place(shift_y=1)
-    assert (5, 2) == place(rotation=90)
-    assert (2, 8) == place(shear=1)
+    assert place(shift_x=2) == (2, 7)
+    assert place(shift_y=1) == (3, 5)
+    assert place(rotation=90) == (5, 2)
+    assert place(shear=1) == (2, 8)
 
 
 def test_rotation_and_scale_agree_with_scipy() -> None:
@@ -132,7 +133,7 @@ def test_only_the_training_split_gets_copies(digits: Dataset, tmp_path: Path) ->
     """The test split is what it was, with copy 0 and source ids."""
     augmented = augment(digits, tmp_path / "more", Augment(copies=2))
 
-    assert {"train": 1437 * 3, "test": 360} == augmented.splits
+    assert augmented.splits == {"train": 1437 * 3, "test": 360}
     np.testing.assert_array_equal(
         mnist_data.to_numpy(digits.location, "test")[0], mnist_data.to_numpy(augmented.location, "test")[0]
     )
@@ -157,7 +158,7 @@ def test_the_dataset_does_not_depend_on_engine_or_partitions(
         np.testing.assert_array_equal(mnist_data.images(whole), mnist_data.images(frame))
         assert whole.drop(columns="image").equals(frame.drop(columns="image"))
         contents.add(augmented.content)
-    assert 1 == len(contents)
+    assert len(contents) == 1
 
 
 def test_an_interrupted_run_goes_on_where_it_stopped(
@@ -190,7 +191,7 @@ def test_other_columns_come_along_and_nothing_is_changed_in_place() -> None:
     """A writer's id belongs to each of the copies; an empty batch stays one."""
     copies = augment_batch(batch_of(3), Augment(copies=1))
 
-    assert [0, 0, 2, 2, 4, 4] == copies.columns["writer"].tolist()
-    assert 0 == len(augment_batch(batch_of(0), Augment()))
+    assert copies.columns["writer"].tolist() == [0, 0, 2, 2, 4, 4]
+    assert len(augment_batch(batch_of(0), Augment())) == 0
     blank = Batch(np.array([1]), np.array([0]), np.zeros((1, 6, 6), np.uint8))
-    assert 0 == augment_batch(blank, Augment(copies=4)).images.max()
+    assert augment_batch(blank, Augment(copies=4)).images.max() == 0

@@ -48,7 +48,7 @@ def test_mnists_training_mean_is_learnt_exactly(mnist: Dataset) -> None:
     """The pixel sum is published: 1,567,298,545."""
     whole = measure(mnist_data.to_numpy(mnist.location, "train")[0])
 
-    assert 1_567_298_545 == whole.total
+    assert whole.total == 1_567_298_545
     assert pytest.approx(0.1306604762738429) == whole.mean / 255
     assert pytest.approx(0.3081078038564627) == whole.deviation / 255
 
@@ -115,7 +115,7 @@ def test_centring_stops_where_ink_would_fall_off() -> None:
 
     centred = center(images)
 
-    assert [255, 1] == [centred[0, 4, 2], centred[0, 4, 8]]
+    assert [centred[0, 4, 2], centred[0, 4, 8]] == [255, 1]
 
 
 def test_deskewing_sets_slanted_strokes_upright(digits: Dataset) -> None:
@@ -150,4 +150,4 @@ def test_the_result_does_not_depend_on_the_engine(digits: Dataset, tmp_path: Pat
         for number, engine in enumerate((Threads(2), cluster))
     }
 
-    assert 1 == len(contents)
+    assert len(contents) == 1

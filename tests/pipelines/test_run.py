@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 
 import pandas as pd
@@ -97,7 +97,7 @@ def test_the_settings_in_the_documentation_are_the_defaults() -> None:
 
     assert Config(source="downloads/mnist", workspace="work") == config
     for parameters in (Convert, Clean, Normalize, Augment, Stats, Train):
-        for name in parameters.__dataclass_fields__:
+        for name in (field.name for field in fields(parameters)):
             assert f"{name} =" in text, name
 
 

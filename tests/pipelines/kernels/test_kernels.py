@@ -52,7 +52,7 @@ def test_a_draw_depends_on_its_own_id_and_copy_alone() -> None:
     np.testing.assert_array_equal(whole[order], uniforms(7, 0, ids[order], copies[order], 9))
     np.testing.assert_array_equal(whole[17:18, :3], uniforms(7, 0, ids[17:18], copies[17:18], 3))
     assert 0 <= whole.min() < whole.max() < 1
-    assert 900 == len(np.unique(whole))
+    assert len(np.unique(whole)) == 900
 
 
 def test_uniform_numbers_are_uniform() -> None:
@@ -127,7 +127,7 @@ def test_a_field_of_strength_0_is_none_at_all() -> None:
     ids, copies = np.arange(5), np.ones(5, np.int64)
     fields = elastic_fields(0, 1, ids, copies, np.array([0, 8, 8, 8, 8.0]), 4.0, (9, 9))
 
-    assert 0 == np.abs(fields[0]).max()
+    assert np.abs(fields[0]).max() == 0
     np.testing.assert_array_equal(
         fields[3:4], elastic_fields(0, 1, ids[3:4], copies[3:4], np.array([8.0]), 4.0, (9, 9))
     )
@@ -166,9 +166,9 @@ def test_a_blank_image_has_no_moments() -> None:
     """NaN and -1, not a division by zero."""
     moments = measure_moments(np.zeros((2, 5, 5), np.uint8))
 
-    assert [0, 0] == moments.mass.tolist()
+    assert moments.mass.tolist() == [0, 0]
     assert np.isnan([moments.row, moments.columns]).all()
-    assert [-1, -1] == moments.bottom.tolist()
+    assert moments.bottom.tolist() == [-1, -1]
 
 
 def test_only_isolated_pixels_are_repaired() -> None:
@@ -182,9 +182,9 @@ def test_only_isolated_pixels_are_repaired() -> None:
 
     repaired, counts = repair_outliers(images, 127.5)
 
-    assert [3] == counts.tolist()
-    assert [0, 0, 200] == [repaired[0, 1, 1], repaired[0, 8, 8], repaired[0, 7, 1]]
-    assert [255, 255] == repaired[0, 4, 4:6].tolist()
+    assert counts.tolist() == [3]
+    assert [repaired[0, 1, 1], repaired[0, 8, 8], repaired[0, 7, 1]] == [0, 0, 200]
+    assert repaired[0, 4, 4:6].tolist() == [255, 255]
 
 
 @pytest.mark.parametrize("shape", SHAPES)
@@ -193,5 +193,5 @@ def test_no_images_are_no_error(shape: tuple[int, ...]) -> None:
     none = np.empty((0, *shape), np.uint8)
 
     assert none.shape == warp(none, np.empty((0, 2, 3))).shape
-    assert 0 == len(measure_moments(none).mass)
+    assert len(measure_moments(none).mass) == 0
     assert none.shape == repair_outliers(none, 1)[0].shape
