@@ -46,7 +46,7 @@ class Section:
         """Write the section; its tables must be there."""
         empty = any(tables[name].empty for name in self.tables)
         blocks = f"<p>{escape(self.empty)}</p>" if empty else "".join(block.html() for block in self.body(tables))
-        lead = f'<p class="lead">{escape(self.lead)}</p>'
+        lead = "" if empty else f'<p class="lead">{escape(self.lead)}</p>'
         return f'<section id="{escape(self.key)}"><h2>{escape(self.title)}</h2>{lead}{blocks}</section>'
 
 

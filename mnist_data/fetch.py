@@ -8,7 +8,7 @@ from pathlib import Path
 
 from mnist_data.catalog import CATALOG, Known
 from mnist_data.errors import MissingExtra, NoDataset, UnreadableInput, WrongUse
-from mnist_data.pairing import Pair, find_pairs
+from mnist_data.pairing import Pair, find_pairs, pair_of
 from mnist_data.sample import write_sample
 
 MIRROR_VARIABLE = "MNIST_DATA_MIRROR"
@@ -25,7 +25,7 @@ def resolve(source: str, folder: str | Path | None = None, dataset: str | None =
     if path.is_dir():
         return find_pairs(path, dataset)
     if path.is_file():
-        return [_partner(path, dataset)]
+        return [pair_of(path)]
     if source == "sample":
         return find_pairs(write_sample(folder or _cache() / "sample"))
     if source in CATALOG:
@@ -39,18 +39,6 @@ def resolve(source: str, folder: str | Path | None = None, dataset: str | None =
         f"a path, 'sample', or one of {', '.join(names)}",
         f"{advice}Check the spelling.",
     )
-
-
-def _partner(path: Path, dataset: str | None) -> Pair:
-    pairs = [pair for pair in find_pairs(path.parent, dataset) if str(path) in (pair.images, pair.labels)]
-    if not pairs:
-        raise NoDataset(
-            str(path),
-            "no partner for it lies in its folder",
-            "images and labels of one split",
-            "Give --images and --labels.",
-        )
-    return pairs[0]
 
 
 def fetch(known: Known) -> Path:

@@ -81,7 +81,7 @@ class Header:
             raise WrongUse(f"IDX holds arrays of 1 to 255 dimensions below 2**32, not of shape {self.shape}.")
         code = CODES.get(self.dtype.str[1:])
         if code is None:
-            raise WrongUse(f"IDX has no type for {self.dtype}; convert to {', '.join(TYPE_NAMES.values())}.")
+            raise WrongUse(f"IDX has no type for {self.dtype.name} values; it has {', '.join(TYPE_NAMES.values())}.")
         return struct.pack(f">BBBB{len(self.shape)}I", 0, 0, code, len(self.shape), *self.shape)
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from mnist_data.errors import MismatchedPair, MnistDataError, NoDataset, WrongUse
+from mnist_data.errors import MismatchedPair, MnistDataError, NoDataset, NotIdx, WrongUse
 from mnist_data.idx import Header, open_idx
 
 Role = Literal["images", "labels"]
@@ -109,6 +109,27 @@ def find_pairs(folder: str | Path, dataset: str | None = None) -> list[Pair]:
         split = name.split or "train"
         splits.setdefault(split, {}).setdefault(role, path)
     return [_pair(split, splits[split], dataset) for split in sorted(splits, key=_split_order)]
+
+
+def pair_of(file: Path) -> Pair:
+    """Find the other file of a pair beside one that is given; other files of the folder do not matter.
+
+    Raises an error of the file itself, or MismatchedPair where no file of the same dataset and split is its partner.
+    """
+    name = parse_name(file.name)
+    with open_idx(file) as reader:
+        files = {role_of(reader.header): file}
+    for path in sorted(file.parent.iterdir()):
+        if (parse_name(path.name).dataset, parse_name(path.name).split) == (
+            name.dataset,
+            name.split,
+        ) and path.is_file():
+            try:
+                with open_idx(path) as reader:
+                    files.setdefault(role_of(reader.header), path)
+            except NotIdx:
+                continue
+    return _pair(name.split or "train", files, None)
 
 
 def check_pair(pair: Pair) -> tuple[Header, Header]:

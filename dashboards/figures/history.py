@@ -22,7 +22,7 @@ def learning_curve(history: pd.DataFrame, measure: str) -> go.Figure:
             name=split,
             x=history["epoch"].to_numpy(),
             y=(factor * history[f"{split}_{measure}"]).to_numpy(),
-            mode="lines+markers",
+            mode="lines+markers" if len(history) <= 15 else "lines",
             marker_size=7,
             line={"width": 2.2, "color": split_colour(split), "dash": dash},
             hovertemplate=f"epoch %{{x}}: %{{y:{form}}}{unit}<extra>{split}</extra>",

