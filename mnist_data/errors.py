@@ -75,6 +75,20 @@ class OutputExists(MnistDataError):  # noqa: N818
         return f"{self.path}: exists already; name another output, or pass --overwrite to replace it."
 
 
+class LostWorkers(MnistDataError):  # noqa: N818
+    """Worker processes died again and again over the same task."""
+
+    def __init__(self, address: str) -> None:
+        super().__init__(address)
+        self.address = address
+
+    def __str__(self) -> str:
+        return (
+            f"Several workers died over one task, the last at {self.address}; their memory may be too small. "
+            "Use fewer --workers, or give the cluster's workers more memory."
+        )
+
+
 class MissingExtra(MnistDataError):  # noqa: N818
     """An optional library that this call needs is not installed."""
 

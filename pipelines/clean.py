@@ -210,8 +210,8 @@ def is_inverted(images: Images, low: float, high: float) -> npt.NDArray[np.bool_
         return np.zeros(len(images), bool)
     ring = np.ones((height, width), bool)
     ring[1:-1, 1:-1] = False
-    border = images[:, ring].reshape(len(images), -1)
-    return np.asarray(border.mean(axis=1, dtype=np.float64) > (low + high) / 2)
+    border = images[:, ring]  # (n, ring) or (n, ring, channels)
+    return np.asarray(border.mean(axis=tuple(range(1, border.ndim)), dtype=np.float64) > (low + high) / 2)
 
 
 def find_faults(batch: Batch, knowledge: Knowledge) -> dict[str, npt.NDArray[np.bool_]]:

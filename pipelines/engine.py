@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
-from mnist_data.errors import WrongUse
+from mnist_data.errors import LostWorkers, WrongUse
 
 Task = TypeVar("Task")
 Result = TypeVar("Result")
@@ -92,7 +92,7 @@ class Cluster:
         self, function: Callable[[Task], Result], tasks: Sequence[Task], done: Callable[[Task], None]
     ) -> list[Result]:
         """Run them all; a lost worker's task is run again, bad input is not."""
-        from distributed import as_completed
+        from distributed import KilledWorker, as_completed
 
         futures = self.client.map(function, tasks, pure=False)
         position = {future.key: number for number, future in enumerate(futures)}
@@ -101,6 +101,8 @@ class Cluster:
             for future, result in as_completed(futures, with_results=True):
                 results[position[future.key]] = result
                 done(tasks[position[future.key]])
+        except KilledWorker as cause:
+            raise LostWorkers(str(cause.last_worker.address if cause.last_worker else "unknown")) from None
         finally:
             self.client.cancel(futures)
         return results
@@ -143,7 +145,7 @@ def _local_cluster(workers: int) -> Iterator[Any]:
 
     # Dask's defaults would listen on every interface of the machine.
     cluster = LocalCluster(
-        n_workers=workers, threads_per_worker=1, host="127.0.0.1", dashboard_address=None, silence_logs=50
+        n_workers=workers, threads_per_worker=1, host="127.0.0.1", dashboard_address="127.0.0.1:0", silence_logs=50
     )
     with cluster, Client(cluster) as client:
         yield client

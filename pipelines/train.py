@@ -35,7 +35,7 @@ MISTAKES = 60
 
 
 @dataclass(frozen=True)
-class _Samples:
+class Samples:
     """A split in memory. ids: of the samples as first converted; copies: 0 for originals."""
 
     ids: Integers
@@ -43,8 +43,9 @@ class _Samples:
     labels: Integers
     images: Images
 
-    def take(self, rows: npt.NDArray[np.bool_]) -> _Samples:
-        return _Samples(self.ids[rows], self.copies[rows], self.labels[rows], self.images[rows])
+    def take(self, rows: npt.NDArray[np.bool_]) -> Samples:
+        """Give the chosen ones, by a (n,) mask."""
+        return Samples(self.ids[rows], self.copies[rows], self.labels[rows], self.images[rows])
 
 
 def train(
@@ -61,10 +62,11 @@ def train(
     require_torch()
     require_pictures(source)
     params = params or Train()
-    learn, hold = _training_samples(source, params)
+    learn, hold = training_samples(source, params)
     classes = max(len(source.metadata.classes), int(learn.labels.max(initial=-1)) + 1)
     if len(np.unique(learn.labels)) < 2:
-        raise WrongUse(f"{source.location}: its training samples are of one class; there is nothing to learn.")
+        found = "of one class" if len(learn.ids) else "none"
+        raise WrongUse(f"{source.location}: its training samples are {found}; there is nothing to learn.")
 
     def epoch_done(event: EpochDone) -> None:
         report(Progress(f"train {params.model}", event.epoch * len(learn.ids), event.epochs * len(learn.ids)))
@@ -79,7 +81,8 @@ def train(
     return tables
 
 
-def _training_samples(source: Dataset, params: Train) -> tuple[_Samples, _Samples]:
+def training_samples(source: Dataset, params: Train) -> tuple[Samples, Samples]:
+    """Give what is learnt from and what is validated with."""
     samples = read_samples(source, source.training_split)
     if "validation" in source.splits:
         held = read_samples(source, "validation")
@@ -88,7 +91,7 @@ def _training_samples(source: Dataset, params: Train) -> tuple[_Samples, _Sample
     return samples.take(rows[0]), samples.take(rows[1])
 
 
-def read_samples(source: Dataset, split: str) -> _Samples:
+def read_samples(source: Dataset, split: str) -> Samples:
     """Read a split into arrays that are allocated once."""
     rows, metadata = source.splits[split], source.metadata
     ids, copies, labels = (np.zeros(rows, np.int64) for _ in range(3))
@@ -97,7 +100,7 @@ def read_samples(source: Dataset, split: str) -> _Samples:
         ids[place] = batch.columns.get("source_id", batch.ids)
         copies[place] = batch.columns.get("copy", 0)
         labels[place], images[place] = batch.labels, batch.images
-    return _Samples(ids, copies, labels, images)
+    return Samples(ids, copies, labels, images)
 
 
 def _placed(source: Dataset, split: str) -> Iterator[tuple[slice, Batch]]:
@@ -107,7 +110,7 @@ def _placed(source: Dataset, split: str) -> Iterator[tuple[slice, Batch]]:
         first += len(batch)
 
 
-def _score(source: Dataset, outcome: Fit, params: Train, classes: int, validation: _Samples) -> dict[str, pd.DataFrame]:
+def _score(source: Dataset, outcome: Fit, params: Train, classes: int, validation: Samples) -> dict[str, pd.DataFrame]:
     """Evaluate on the validation samples and, now that all is fixed, on the test split; detail the latter."""
     rows: list[dict[str, Any]] = []
     names = [source.metadata.class_name(label) for label in range(classes)]
@@ -142,7 +145,7 @@ def _score(source: Dataset, outcome: Fit, params: Train, classes: int, validatio
     }
 
 
-def _misclassified(samples: _Samples, probabilities: npt.NDArray[np.float32], metadata: Metadata) -> pd.DataFrame:
+def _misclassified(samples: Samples, probabilities: npt.NDArray[np.float32], metadata: Metadata) -> pd.DataFrame:
     predicted, sure = probabilities.argmax(axis=1), probabilities.max(axis=1)
     wrong = np.flatnonzero(predicted != samples.labels)
     wrong = wrong[np.argsort(-sure[wrong], kind="stable")][:MISTAKES]

@@ -44,4 +44,4 @@ def reason_words(reason: object) -> str:
     >>> reason_words("outlier_pixels")
     'outlier pixels'
     """
-    return str(reason).replace("_", " ")
+    return "label is no class" if reason == "label" else str(reason).replace("_", " ")

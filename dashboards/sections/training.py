@@ -64,7 +64,8 @@ def training(tables: Tables) -> list[Block]:
                     "loss",
                     "Loss",
                     learning_curve(history, "loss"),
-                    "Lower is better. Training that falls while validation rises is learning by heart.",
+                    "Lower is better. Training that falls while validation rises is learning by heart. Smoothed labels "
+                    "and deformed copies make training the harder of the two, so it may lie above.",
                 ),
                 Chart(
                     "accuracy",

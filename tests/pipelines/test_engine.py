@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import operator
+import os
 from functools import partial
 from pathlib import Path
 
 import psutil
 import pytest
 
-from mnist_data.errors import TruncatedIdx, WrongUse
+from mnist_data.errors import LostWorkers, TruncatedIdx, WrongUse
 from pipelines.engine import Cluster, Progress, Serial, Threads, open_engine, run_tasks
 
 
@@ -77,3 +78,14 @@ def test_an_address_where_nobody_answers_is_said_so(monkeypatch: pytest.MonkeyPa
         pass
     with pytest.raises(WrongUse, match="exclude each other"), open_engine(workers=1, scheduler="tcp://x:1"):
         pass
+
+
+def die(_: int) -> None:
+    """End the worker's process, as the system does when memory runs out."""
+    os._exit(1)
+
+
+def test_workers_that_die_over_a_task_end_the_run_with_advice() -> None:
+    """Not with a traceback of the scheduler's."""
+    with open_engine(workers=1) as engine, pytest.raises(LostWorkers, match="Use fewer --workers"):
+        run_tasks(engine, die, [1])

@@ -5,15 +5,19 @@ from __future__ import annotations
 from dataclasses import fields, replace
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 
+from mnist_data import idx
 from mnist_data.errors import WrongUse
-from mnist_data.store import open_dataset
+from mnist_data.store import Dataset, open_dataset
+from pipelines.augment import augment
 from pipelines.config import Config, configure, read_config
 from pipelines.engine import Threads
 from pipelines.parameters import Augment, Clean, Convert, Normalize, Stats, Train
 from pipelines.run import Outcome, run
+from pipelines.train import training_samples
 
 
 @pytest.fixture(scope="module")
@@ -108,3 +112,43 @@ def test_a_setting_that_does_not_exist_is_named_with_those_that_do(tmp_path: Pat
 
     with pytest.raises(WrongUse, match=r"run.toml, \[clean\]: there is no setting 'blanks'. Did you mean 'blank'"):
         read_config(path)
+
+
+def small(folder: Path, count: int, labels: list[int]) -> Config:
+    """Write a training split of noise, and give the settings of a run on it."""
+    folder.mkdir()
+    idx.write(folder / "train-images", np.random.default_rng(0).integers(0, 99, (count, 9, 7), np.uint8))
+    idx.write(folder / "train-labels", np.array(labels, np.uint8))
+    return Config(source=str(folder), workspace=str(folder / "w"), train=Train(epochs=1))
+
+
+def test_three_samples_without_a_test_split_are_a_dataset(tmp_path: Path) -> None:
+    """The page shows what there is."""
+    pytest.importorskip("torch")
+    outcome = run(small(tmp_path / "tiny", 3, [0, 1, 1]), Threads(2))
+
+    assert outcome.dashboard is not None
+    assert outcome.dashboard.stat().st_size > 1_000_000
+
+
+@pytest.mark.parametrize(("count", "labels"), [(0, []), (30, [4] * 30)])
+def test_nothing_to_learn_is_said_so_after_the_statistics(count: int, labels: list[int], tmp_path: Path) -> None:
+    """No samples, or samples of one class: everything up to the training works."""
+    pytest.importorskip("torch")
+    config = small(tmp_path / "poor", count, labels)
+
+    with pytest.raises(WrongUse, match="there is nothing to learn"):
+        run(config, Threads(2))
+    assert (tmp_path / "poor/w/stats/summary.parquet").is_file()
+
+
+def test_a_copy_of_a_held_out_sample_is_not_learnt_from(digits: Dataset, tmp_path: Path) -> None:
+    """Validation by originals only; no source sample stands on both sides."""
+    pytest.importorskip("torch")
+    augmented = augment(digits, tmp_path / "more", Augment(copies=2))
+
+    learn, hold = training_samples(augmented, Train())
+
+    assert not set(learn.ids) & set(hold.ids)
+    assert hold.copies.max() == 0
+    assert 3 * (1437 - len(hold.ids)) == len(learn.ids)
