@@ -41,9 +41,9 @@ def warp(images: Images, matrices: Matrices, fields: Fields | None = None) -> Im
     if images.size:
         exact = np.result_type(images.dtype, np.float32)
         # Behind the pixels some zeros, for neighbours of the last one and for all that is outside.
-        scratch = np.zeros((planes.shape[3], height * width + width + 2), exact)
+        pixels = np.zeros(height * width + width + 2, exact)
         bends = np.zeros((0, 2, 1, 1), np.float32) if fields is None else np.ascontiguousarray(fields, np.float32)
-        _warp(planes, np.ascontiguousarray(matrices, np.float64), bends, scratch, warped, images.dtype.kind in "biu")
+        _warp(planes, np.ascontiguousarray(matrices, np.float64), bends, pixels, warped, images.dtype.kind in "biu")
     return warped.reshape(images.shape).astype(images.dtype, copy=False)
 
 
@@ -62,91 +62,94 @@ def _warp(
     planes: npt.NDArray[Any],
     matrices: Matrices,
     fields: Fields,
-    scratch: npt.NDArray[Any],
+    pixels: npt.NDArray[Any],
     warped: npt.NDArray[Any],
     whole: bool,
 ) -> None:
-    """Warp (n, h, w, c) planes; no fields where `fields` is empty. whole: the pixels are integers."""
+    """Warp (n, h, w, c) planes, with `fields` unless that is empty. whole: round to integers.
+
+    pixels: scratch for one plane; its type is the one calculated in. The loops run over a whole image each and
+    are given whole arrays: a view for each row would cost more in reference counts than its pixels.
+    """
     size, height, width, channels = planes.shape
-    still = np.zeros(width, np.float32)
-    starts = np.empty(width, np.int32)
-    down = np.empty(width, scratch.dtype)
-    right = np.empty(width, scratch.dtype)
-    values = np.empty(width, scratch.dtype)
+    still = np.zeros((2, height, width), np.float32)
+    starts = np.empty((height, width), np.int32)
+    down = np.empty((height, width), pixels.dtype)
+    right = np.empty((height, width), pixels.dtype)
+    values = np.empty((height, width), pixels.dtype)
     for image in range(size):
-        _spread(planes[image], scratch)
-        for row in range(height):
-            row_bend = fields[image, 0, row] if len(fields) else still
-            column_bend = fields[image, 1, row] if len(fields) else still
-            _locate(row, height, matrices[image], row_bend, column_bend, starts, down, right)
-            for channel in range(channels):
-                _blend(scratch[channel], starts, down, right, values)
-                if whole:
-                    for column in range(width):
-                        warped[image, row, column, channel] = np.int64(np.floor(values[column] + 0.5))
-                else:
-                    for column in range(width):
-                        warped[image, row, column, channel] = values[column]
-
-
-@compiled
-def _spread(plane: npt.NDArray[Any], scratch: npt.NDArray[Any]) -> None:
-    """Copy (h, w, c) pixels to one row of numbers a channel, so that the inner loops need no conversion."""
-    height, width, channels = plane.shape
-    for channel in range(channels):
-        for row in range(height):
-            for column in range(width):
-                scratch[channel, row * width + column] = plane[row, column, channel]
+        field = fields[image] if len(fields) else still
+        _locate(matrices[image], field, starts, down, right)
+        for channel in range(channels):
+            _spread(planes, image, channel, pixels)
+            _blend(pixels, width, starts.reshape(-1), down.reshape(-1), right.reshape(-1), values.reshape(-1))
+            _collect(values, image, channel, whole, warped)
 
 
 @compiled
 def _locate(
-    row: int,
-    height: int,
     matrix: Matrices,
-    row_bend: npt.NDArray[np.float32],
-    column_bend: npt.NDArray[np.float32],
+    field: Fields,
     starts: npt.NDArray[np.int32],
     down: npt.NDArray[Any],
     right: npt.NDArray[Any],
 ) -> None:
-    """Find for each pixel of an output row the upper left of its four neighbours, and how far it is beyond that.
+    """Find for each output pixel the upper left of its four neighbours, and how far it is beyond that.
 
-    The loop has no branch, so that it is vectorised. The sums are in scipy.ndimage's order: rounded differently,
-    a coordinate would fall on the other side of the edge now and then, where the pixel's value jumps to 0.
+    The inner loop has no branch, so that it is vectorised. The sums are in scipy.ndimage's order: rounded
+    differently, a coordinate would now and then fall on the other side of the edge, where the value jumps to 0.
     """
-    width = len(starts)
-    bottom, edge = height - 1.0, width - 1.0
-    # On the last row or column the neighbour is looked up one step back, with the whole weight on the second.
+    height, width = starts.shape
+    bottom, edge, outside = height - 1.0, width - 1.0, float(height * width)
+    # On the last row or column the first neighbour is one step back, and the second has the whole weight.
     last_row, last_column = max(height - 2.0, 0.0), max(width - 2.0, 0.0)
-    row_part, column_part = row * matrix[0, 0], row * matrix[1, 0]
-    row_step, column_step = matrix[0, 1], matrix[1, 1]
-    row_shift, column_shift = matrix[0, 2], matrix[1, 2]
-    for column in range(width):
-        y = row_part + column * row_step + row_shift + row_bend[column]
-        x = column_part + column * column_step + column_shift + column_bend[column]
-        inside = (y >= 0.0) & (y <= bottom) & (x >= 0.0) & (x <= edge)
-        top = min(np.floor(y), last_row)
-        left = min(np.floor(x), last_column)
-        starts[column] = np.int32(top * width + left if inside else float(height * width))
-        down[column] = y - top if inside else 0.0
-        right[column] = x - left if inside else 0.0
+    # Counted in floating point, because AVX2 has no conversion from int64.
+    across = np.arange(width).astype(np.float64)
+    for row in range(height):
+        for column in range(width):
+            y = row * matrix[0, 0] + across[column] * matrix[0, 1] + matrix[0, 2] + field[0, row, column]
+            x = row * matrix[1, 0] + across[column] * matrix[1, 1] + matrix[1, 2] + field[1, row, column]
+            inside = (y >= 0.0) & (y <= bottom) & (x >= 0.0) & (x <= edge)
+            top = min(np.floor(y), last_row)
+            left = min(np.floor(x), last_column)
+            starts[row, column] = np.int32(top * width + left if inside else outside)
+            down[row, column] = y - top if inside else 0.0
+            right[row, column] = x - left if inside else 0.0
+
+
+@compiled
+def _spread(planes: npt.NDArray[Any], image: int, channel: int, pixels: npt.NDArray[Any]) -> None:
+    """Copy one plane to numbers that lie together, so that the loop that looks them up need not convert."""
+    _, height, width, _ = planes.shape
+    for row in range(height):
+        for column in range(width):
+            pixels[row * width + column] = planes[image, row, column, channel]
 
 
 @compiled
 def _blend(
     pixels: npt.NDArray[Any],
+    width: int,
     starts: npt.NDArray[np.int32],
     down: npt.NDArray[Any],
     right: npt.NDArray[Any],
     values: npt.NDArray[Any],
 ) -> None:
-    """Interpolate between each pixel's four neighbours: first along the rows, then between them."""
-    width = len(starts)
-    for column in range(width):
-        # Unsigned: numba would test a signed index for being counted from the end.
-        start = np.uint32(starts[column])
-        upper, lower = start, start + np.uint32(width)
-        above = pixels[upper] + (pixels[upper + np.uint32(1)] - pixels[upper]) * right[column]
-        below = pixels[lower] + (pixels[lower + np.uint32(1)] - pixels[lower]) * right[column]
-        values[column] = above + (below - above) * down[column]
+    """Interpolate between each output pixel's four neighbours: within the two rows, then between them."""
+    for target in range(len(values)):
+        # Unsigned, because numba would test a signed index for being counted from the end.
+        upper = np.uint32(starts[target])
+        lower = upper + np.uint32(width)
+        above = pixels[upper] + (pixels[upper + np.uint32(1)] - pixels[upper]) * right[target]
+        below = pixels[lower] + (pixels[lower + np.uint32(1)] - pixels[lower]) * right[target]
+        values[target] = above + (below - above) * down[target]
+
+
+@compiled
+def _collect(values: npt.NDArray[Any], image: int, channel: int, whole: bool, warped: npt.NDArray[Any]) -> None:
+    """Write one warped plane; an average of pixels lies between them, so nothing needs clipping."""
+    _, height, width, _ = warped.shape
+    for row in range(height):
+        for column in range(width):
+            value = values[row, column]
+            warped[image, row, column, channel] = np.int32(np.floor(value + 0.5)) if whole else value

@@ -1,0 +1,57 @@
+"""The documents say what is: every command, every snippet, every file they name."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from mnist_data.store import Dataset
+
+ROOT = Path(__file__).parent.parent
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+COMMANDS = ("run", "convert", "export", "info", "clean", "normalize", "augment", "stats", "train")
+
+pytestmark = pytest.mark.skipif(not (ROOT / "README.md").is_file(), reason="the documents are not beside the tests")
+
+
+def test_the_readme_begins_with_the_two_commands() -> None:
+    """`make run` and `make test`, before anything else that could be typed."""
+    commands = re.findall(r"^(make \w+)", (ROOT / "README.md").read_text(), re.MULTILINE)
+
+    assert commands[:2] == ["make run", "make test"]
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_is_in_the_readme(command: str) -> None:
+    """In the table of commands."""
+    assert f"| `mnist-data {command} " in (ROOT / "README.md").read_text()
+
+
+def test_every_file_that_is_named_exists() -> None:
+    """Links, pictures and the tests that hold a promise."""
+    for page in PAGES:
+        text = page.read_text()
+        named = re.findall(r"\]\((?!http)([^)]+)\)", text) + re.findall(r"`(tests/[\w/.]+)`", text)
+        for name in named:
+            assert (page.parent / name).exists() or (ROOT / name).exists(), (page.name, name)
+
+
+def test_the_readmes_python_runs(digits: Dataset, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Every snippet but Hugging Face's, one after another, on the sample in the place of MNIST."""
+    pytest.importorskip("torch")
+    pytest.importorskip("polars")
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data/mnist").symlink_to(digits.location)
+    (tmp_path / "data/mnist.manifest.json").symlink_to(f"{digits.location}.manifest.json")
+    snippets = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
+    names: dict[str, object] = {}
+
+    for snippet in snippets:
+        if "load_dataset" not in snippet:
+            exec(snippet, names)
+
+    assert len(snippets) == 6
+    assert len(names["data"]) == 1437  # type: ignore[arg-type]
