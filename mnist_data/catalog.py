@@ -185,9 +185,6 @@ CATALOG: dict[str, Known] = {
     known.name: known for known in (_MNIST, _FASHION, _KMNIST, _QMNIST, _KANNADA, _SAMPLE, *_EMNIST)
 }
 
-# Written in many ways in file names: longer names stand first, so that "emnist-mnist" is not taken for "mnist".
-_SPELLINGS = sorted(CATALOG, key=len, reverse=True)
-
 
 def by_content(sha256: str) -> tuple[Known, str] | None:
     """Find the dataset one of whose decoded files has this SHA-256, and that file's role, as in "train images".
@@ -199,13 +196,13 @@ def by_content(sha256: str) -> tuple[Known, str] | None:
     return next(((known, known.contents[sha256]) for known in CATALOG.values() if sha256 in known.contents), None)
 
 
-def by_name(prefix: str) -> Known | None:
-    """Find the dataset whose name a file name begins with; bare "train-…" says nothing and gives None.
+def by_name(name: str) -> Known | None:
+    """Find a dataset by its name, upper case and underscores aside; a name that only begins alike is another's.
 
     >>> by_name("emnist-letters").first_label
     1
     >>> by_name("kannada_MNIST").name
     'kannada-mnist'
+    >>> by_name("kmnist-49")
     """
-    spelled = prefix.lower().replace("_", "-")
-    return next((CATALOG[name] for name in _SPELLINGS if spelled.startswith(name)), None)
+    return CATALOG.get(name.lower().replace("_", "-"))

@@ -208,7 +208,14 @@ def _only_member(name: str, archive: zipfile.ZipFile) -> IO[bytes]:
             "a zip archive of one IDX file",
             "Unpack it and give the folder.",
         )
-    member = archive.open(members[0])
+    if members[0].flag_bits & 1:
+        raise NotIdx(name, "an encrypted zip archive", "one without a password", "Unpack it and give the folder.")
+    try:
+        member = archive.open(members[0])
+    except NotImplementedError as cause:
+        raise NotIdx(
+            name, f"a zip archive of a rare kind ({cause})", "an ordinary one", "Unpack it yourself."
+        ) from cause
     head = member.read(6)
     member.seek(0)
     return gzip_stream(member) if container_of(head) == "gzip" else member

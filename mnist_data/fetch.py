@@ -10,16 +10,17 @@ from mnist_data.catalog import CATALOG, Known
 from mnist_data.errors import MissingExtra, NoDataset, UnreadableInput, WrongUse
 from mnist_data.pairing import Pair, find_pairs, pair_of
 from mnist_data.sample import write_sample
+from mnist_data.store import first_line
 
 MIRROR_VARIABLE = "MNIST_DATA_MIRROR"
 """Names a folder's URL to fetch from in the place of the publishers' own."""
 
 
-def resolve(source: str, folder: str | Path | None = None, dataset: str | None = None) -> list[Pair]:
+def resolve(source: str, dataset: str | None = None) -> list[Pair]:
     """Find the pairs of files that `source` means.
 
     source: a folder, one file of a pair, "sample", or the name of a known dataset, which is fetched.
-    folder: where the sample is written; a cache of the user's by default. dataset: see `find_pairs`.
+    dataset: see `find_pairs`.
     """
     path = Path(source)
     if path.is_dir():
@@ -27,7 +28,7 @@ def resolve(source: str, folder: str | Path | None = None, dataset: str | None =
     if path.is_file():
         return [pair_of(path)]
     if source == "sample":
-        return find_pairs(write_sample(folder or _cache() / "sample"))
+        return find_pairs(write_sample(_cache() / "sample"))
     if source in CATALOG:
         return find_pairs(fetch(CATALOG[source]))
     names = sorted(name for name, known in CATALOG.items() if known.files)
@@ -46,12 +47,12 @@ def fetch(known: Known) -> Path:
 
     Raises MissingExtra without pooch, UnreadableInput where no mirror gives the right file.
     """
+    if not known.files:
+        raise WrongUse(f"{known.title} has no address to fetch single files from; download it and give the folder.")
     try:
         import pooch
     except ImportError as cause:
         raise MissingExtra("pooch", "fetch", f"Fetching {known.title}") from cause
-    if not known.files:
-        raise WrongUse(f"{known.title} has no address to fetch single files from; download it and give the folder.")
     mirrors = (os.environ[MIRROR_VARIABLE],) if MIRROR_VARIABLE in os.environ else known.mirrors
     pooch.get_logger().setLevel("ERROR")
     folder = _cache() / known.name
@@ -62,7 +63,7 @@ def fetch(known: Known) -> Path:
                 pooch.retrieve(f"{mirror.rstrip('/')}/{file.name}", f"md5:{file.md5}", file.name, folder)
                 break
             except (OSError, ValueError) as failure:  # ValueError is pooch's word for a wrong hash
-                failures.append(f"{mirror}: {str(failure).splitlines()[0]}")
+                failures.append(f"{mirror}: {first_line(failure)}")
         else:
             raise UnreadableInput(
                 file.name,

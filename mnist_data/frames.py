@@ -60,6 +60,8 @@ def images(frame: pd.DataFrame, shape: Sequence[int] | None = None, dtype: str |
         layout = {pa.types.is_fixed_size_list: "list", pa.types.is_struct: "png"}
         name = next((name for test, name in layout.items() if test(table["image"].type)), "binary")
         return decode_images(table, Metadata("", tuple(shape), kind.name, layout=name))
+    if len(column) and not isinstance(column.iloc[0], bytes):
+        raise WrongUse("This frame's images are lists or PNG files; read it with mnist_data.load, which unpacks them.")
     return np.frombuffer(b"".join(column), kind).reshape(-1, *shape)
 
 

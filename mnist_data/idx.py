@@ -17,6 +17,7 @@ from typing import IO, Any
 import numpy as np
 import numpy.typing as npt
 
+from mnist_data import storage
 from mnist_data.compression import Container, Decoded, open_decoded
 from mnist_data.errors import DamagedArchive, NotIdx, TrailingBytes, TruncatedIdx, WrongUse
 
@@ -103,6 +104,10 @@ class Reader:
         """SHA-256 of the decoded bytes read so far; of the whole file once `batches` has ended."""
         return self._stream.sha256
 
+    def rows_at_once(self, rows: int) -> int:
+        """Give how many items `batches` gives at most when it is asked for `rows`, one at least."""
+        return max(1, min(rows, MAX_BATCH_BYTES // max(1, self.header.item_bytes)))
+
     def batches(self, rows: int) -> Iterator[npt.NDArray[Any]]:
         """Give all items in order, at most `rows` at a time, in native byte order.
 
@@ -110,7 +115,7 @@ class Reader:
         that ends has proved that it does.
         """
         done = 0
-        rows = max(1, min(rows, MAX_BATCH_BYTES // max(1, self.header.item_bytes)))
+        rows = self.rows_at_once(rows)
         while done < self.header.items:
             count = min(rows, self.header.items - done)
             yield self._batch(count, done)
@@ -245,12 +250,14 @@ class Writer:
 
 
 def write(path: str | Path, array: npt.NDArray[Any]) -> None:
-    """Write an array as one raw IDX file.
+    """Write an array as one raw IDX file, whole or not at all.
 
-    Raises WrongUse for a type that IDX does not have (bool, 64-bit integers, …).
+    Raises WrongUse for a type that IDX does not have (bool, 64-bit integers, …); the path is then as it was.
     """
-    with Path(path).open("wb") as file:
-        writer = Writer(file, Header(array.dtype.newbyteorder(">"), array.shape))
+    header = Header(array.dtype.newbyteorder(">"), array.shape)
+    header.encode()
+    with storage.new_file(path) as draft, draft.open("wb") as file:
+        writer = Writer(file, header)
         if array.size:
             writer.write(array)
             writer.close()

@@ -74,7 +74,8 @@ def describe_idx(location: str) -> dict[str, Any]:
 def describe_dataset(dataset: Dataset) -> dict[str, Any]:
     """Describe a dataset by the metadata of its files."""
     metadata = dataset.metadata
-    known = {found[0].title for source in metadata.sources if (found := by_content(source.sha256))}
+    pictures = [source.sha256 for source in metadata.sources if source.role == "images"]
+    known = {found[0].title for digest in pictures if (found := by_content(digest))}
     return {
         "kind": "dataset",
         "path": dataset.location,

@@ -189,9 +189,8 @@ def _one_dataset(
     if dataset is not None and dataset in by_dataset:
         return by_dataset[dataset]
     names = sorted(name or "(no name)" for name in by_dataset)
-    raise WrongUse(
-        f"{folder} holds files of {len(names)} datasets: {', '.join(names)}. Choose one with --dataset NAME."
-    )
+    wanted = f"{dataset} is none of them" if dataset else "choose one with --dataset NAME"
+    raise WrongUse(f"{folder} holds files of {len(names)} datasets: {', '.join(names)}; {wanted}.")
 
 
 def _pair(split: str, files: dict[Role, Path], dataset: str | None) -> Pair:

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from mnist_data import idx, storage
+from mnist_data import idx
 
 NAME = "sklearn-digits"
 TEST_SAMPLES = 360
@@ -59,6 +59,5 @@ def write_sample(folder: str | Path) -> Path:
     first_test = len(images) - TEST_SAMPLES
     for split, rows in (("train", slice(0, first_test)), ("test", slice(first_test, None))):
         for role, array, kind in (("images", images, "idx3-ubyte"), ("labels", labels, "idx1-ubyte")):
-            with storage.new_file(Path(folder) / f"{NAME}-{split}-{role}-{kind}") as draft:
-                idx.write(draft, array[rows])
+            idx.write(Path(folder) / f"{NAME}-{split}-{role}-{kind}", array[rows])
     return Path(folder)

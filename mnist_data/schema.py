@@ -106,6 +106,11 @@ def metadata_of(schema: pa.Schema, path: str) -> Metadata:
             "a dataset written by mnist-data",
             "Convert its IDX files first.",
         )
+    version = json.loads(stored).get("format")
+    if version != FORMAT:
+        raise NoDataset(
+            path, f"a dataset of format {version}", f"format {FORMAT}", "Read it with the mnist-data that wrote it."
+        )
     return Metadata.from_json(stored)
 
 

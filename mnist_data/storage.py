@@ -15,10 +15,21 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from mnist_data.errors import WrongUse
+
+DRAFT = ".tmp"
+
 
 def is_remote(location: str | Path) -> bool:
     """Say whether a location is an fsspec URL (s3://…, memory://…) rather than a local path."""
+    if str(location).startswith("file://"):
+        raise WrongUse(f"{location}: give a local path without file://.")
     return "://" in str(location)
+
+
+def absolute(location: str | Path) -> str:
+    """Give a URL as it is, and a local path from the root, so that it means the same to another process."""
+    return str(location).rstrip("/") if is_remote(location) else str(Path(location).absolute())
 
 
 def filesystem(location: str | Path) -> tuple[Any, str]:
@@ -40,11 +51,12 @@ def beside(location: str | Path, suffix: str, hidden: bool = False) -> str:
 
 
 def exists(location: str | Path) -> bool:
-    """Say whether a file or a non-empty folder is there."""
+    """Say whether a file or a folder that is not empty is there."""
     if is_remote(location):
         fs, path = filesystem(location)
         return bool(fs.exists(path))
-    return Path(location).exists()
+    folder = Path(location)
+    return any(folder.iterdir()) if folder.is_dir() else folder.exists()
 
 
 def remove(location: str | Path) -> None:
@@ -60,10 +72,10 @@ def remove(location: str | Path) -> None:
 
 
 @contextmanager
-def new_file(location: str | Path) -> Iterator[Path]:
+def new_file(location: str | Path, parents: bool = True) -> Iterator[Path]:
     """Give a temporary local path to write to; what was written becomes `location` when the block ends well.
 
-    After an exception `location` is as it was, and the temporary file is gone.
+    After an exception `location` is as it was, and the temporary file is gone. parents: make the folders above.
     """
     if is_remote(location):
         with tempfile.TemporaryDirectory() as folder:
@@ -73,15 +85,31 @@ def new_file(location: str | Path) -> Iterator[Path]:
             fs.pipe_file(path, draft.read_bytes())
         return
     target = Path(location)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    draft = target.with_name(f".{target.name}.tmp")  # one name, so that a killed process's draft is used up by the next
+    target.parent.mkdir(parents=parents, exist_ok=True)
+    # A name of its own: two writers of one file must not share a draft.
+    handle, name = tempfile.mkstemp(DRAFT, f".{target.name}.", target.parent)
+    os.close(handle)
+    draft = Path(name)
     try:
         yield draft
+        draft.chmod(0o666 & ~_umask())  # mkstemp's files are for their owner only
         sync(draft)
         draft.replace(target)
     finally:
         draft.unlink(missing_ok=True)
     sync(target.parent)
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
+
+
+def sweep(folder: Path, name: str = "") -> None:
+    """Remove the drafts that killed writers have left: of one file, or of all in a folder and below."""
+    for draft in folder.glob(f".{name}.*{DRAFT}") if name else folder.rglob(f".*{DRAFT}"):
+        draft.unlink(missing_ok=True)
 
 
 def write_text(location: str | Path, text: str) -> None:
@@ -111,8 +139,8 @@ def sync(path: Path) -> None:
 
 def replace_folder(draft: Path, target: Path) -> None:
     """Put a finished folder in the place of another: a reader sees the old one, none for a moment, or the new one."""
-    old = Path(beside(target, ".old", hidden=True))
-    remove(old)
+    recover_folder(target)
+    old = _replaced(target)
     if target.exists():
         target.rename(old)
     try:
@@ -123,6 +151,35 @@ def replace_folder(draft: Path, target: Path) -> None:
         raise
     sync(target.parent)
     remove(old)
+
+
+def recover_folder(target: Path) -> None:
+    """Finish what a writer killed within `replace_folder` has begun: put the old folder back, or throw it away."""
+    old = _replaced(target)
+    if old.exists() and not target.exists():
+        old.rename(target)
+    remove(old)
+
+
+def _replaced(target: Path) -> Path:
+    return Path(beside(target, ".old", hidden=True))
+
+
+def files_in(folder: str | Path, ending: str) -> list[str]:
+    """List the files right in a folder or URL whose names have this ending, by name."""
+    if is_remote(folder):
+        fs, path = filesystem(folder)
+        return sorted(str(fs.unstrip_protocol(file)) for file in fs.ls(path, detail=False) if file.endswith(ending))
+    return sorted(str(path) for path in Path(folder).glob(f"*{ending}"))
+
+
+def identity(location: str) -> tuple[object, ...]:
+    """Tell one state of a file from another without reading it: its place, size and time, or the store's own mark."""
+    if is_remote(location):
+        fs, path = filesystem(location)
+        return (location, str(fs.ukey(path)))
+    stat = Path(location).stat()
+    return (str(Path(location).resolve()), stat.st_size, stat.st_mtime_ns)
 
 
 def sha256_of(path: Path) -> str:

@@ -9,8 +9,9 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from types import TracebackType
@@ -25,6 +26,11 @@ from mnist_data.errors import DamagedArchive, MnistDataError, NoDataset, OutputE
 from mnist_data.schema import Metadata, arrow_schema, decode, encode, key_values, metadata_of
 
 MANIFEST = ".manifest.json"
+
+HELD_OUT = ("test", "validation")
+"""Splits that nothing is learnt from."""
+
+_IN_SPLIT = re.compile(r"(split=[^/]+/[^/]+\.parquet)$")
 
 
 @dataclass(frozen=True)
@@ -68,10 +74,17 @@ class Dataset:
 
     @property
     def training_split(self) -> str:
-        """The split that statistics and training may look at: "train", or the only one there is."""
-        if "train" in self.splits or len(self.splits) == 1:
-            return "train" if "train" in self.splits else next(iter(self.splits))
-        raise WrongUse(f"{self.location} has no split 'train' among {', '.join(self.splits)}.")
+        """The split to learn from: "train", or the only one there is, if it is not held out by its name."""
+        if "train" in self.splits:
+            return "train"
+        if len(self.splits) == 1 and self.main_split not in HELD_OUT:
+            return self.main_split
+        raise WrongUse(f"{self.location} has no split 'train' to learn from, only {', '.join(self.splits)}.")
+
+    @property
+    def main_split(self) -> str:
+        """The split to look at first: "train" where there is one."""
+        return "train" if "train" in self.splits else next(iter(self.splits))
 
     def partitions(self, rows: int, splits: Sequence[str] | None = None) -> list[Partition]:
         """Cut the dataset into tasks of about `rows` rows, along its row groups, in the order of its samples."""
@@ -110,24 +123,21 @@ def open_parquet(location: str | Path) -> Iterator[pq.ParquetFile]:
     try:
         if storage.is_remote(location):
             fs, path = storage.filesystem(location)
-            with (
-                fs.open(path, "rb") as stream,
-                pq.ParquetFile(stream, page_checksum_verification=True) as file,
-            ):
+            with fs.open(path, "rb") as stream, pq.ParquetFile(stream, page_checksum_verification=True) as file:
                 yield file
         else:
             with pq.ParquetFile(str(location), page_checksum_verification=True) as file:
                 yield file
+    except (MemoryError, PermissionError, FileNotFoundError):
+        raise  # nothing is wrong with the file
     except (pa.ArrowException, OSError) as cause:
         raise DamagedArchive(
-            str(location),
-            f"it cannot be read ({_first_line(cause)})",
-            "a whole Parquet file",
-            "Write it again.",
+            str(location), f"it cannot be read ({first_line(cause)})", "a whole Parquet file", "Write it again."
         ) from cause
 
 
-def _first_line(error: BaseException) -> str:
+def first_line(error: BaseException) -> str:
+    """Give the first line of an error's words, or its kind where it has none."""
     return (str(error).splitlines() or [type(error).__name__])[0].rstrip(".")
 
 
@@ -136,12 +146,12 @@ def open_dataset(location: str | Path) -> Dataset:
 
     Raises NoDataset where there is none, or where an unfinished one lies on an object store.
     """
-    name = str(location).rstrip("/")
+    name = storage.absolute(location)
     files = _files(name)
     if not files:
         raise NoDataset(
             name,
-            "no Parquet files lie in it" if storage.exists(name) else "there is no such folder",
+            "there is no such folder" if _missing(name) else "no Parquet files lie in it",
             "a dataset written by mnist-data",
             "Make one with: mnist-data convert SOURCE OUT",
         )
@@ -157,12 +167,15 @@ def open_dataset(location: str | Path) -> Dataset:
     return Dataset(name, replace(described[0], sources=sources), splits, _content(name, files), tuple(files))
 
 
+def _missing(name: str) -> bool:
+    return not (storage.exists(name) if storage.is_remote(name) else Path(name).exists())
+
+
 def _files(name: str) -> list[tuple[str, str]]:
     """List (split, path), splits in the order train, test, others."""
     if storage.is_remote(name):
         fs, path = storage.filesystem(name)
-        protocol = name.split("://")[0]
-        found = [f"{protocol}://{file}" for file in fs.glob(f"{path}/split=*/*.parquet")]
+        found = [str(fs.unstrip_protocol(file)) for file in fs.find(path) if _IN_SPLIT.search(file)]
     elif Path(name).is_file():
         found = [name]
     else:
@@ -186,11 +199,13 @@ def _content(name: str, files: Sequence[tuple[str, str]]) -> str:
         raise NoDataset(
             name, "its manifest is missing or does not fit its files", "a finished dataset", "Write it again."
         )
-    return content_hash((_below(name, path), storage.sha256_of(Path(path))) for _, path in files)
+    return content_hash((_below(path), storage.sha256_of(Path(path))) for _, path in files)
 
 
-def _below(name: str, path: str) -> str:
-    return path.removeprefix(name).lstrip("/") or path.rsplit("/", 1)[-1]
+def _below(path: str) -> str:
+    """Give a file's path below its dataset's folder."""
+    found = _IN_SPLIT.search(path)
+    return found.group(1) if found else path.rsplit("/", 1)[-1]
 
 
 def content_hash(files: Iterator[tuple[str, str]] | Sequence[tuple[str, str]]) -> str:
@@ -208,7 +223,7 @@ def manifest_holds(location: str | Path, manifest: Mapping[str, Any]) -> bool:
     """Say whether the files of a dataset are those of its manifest, by their names and sizes."""
     name = str(location).rstrip("/")
     expected = {part["path"]: part["bytes"] for part in manifest["parts"]}
-    return expected == {_below(name, path): _size(path) for _, path in _files(name)}
+    return expected == {_below(path): _size(path) for _, path in _files(name)}
 
 
 def _size(path: str) -> int:
@@ -231,6 +246,11 @@ def read_batches(dataset: Dataset, split: str, rows: int = 10_000) -> Iterator[B
         yield read_partition(partition)
 
 
+def holds_only_a_dataset(folder: Path) -> bool:
+    """Say whether a folder holds Parquet files of splits and nothing else, so that it can be replaced."""
+    return folder.is_dir() and all(_IN_SPLIT.search(str(path)) for path in folder.rglob("*") if not path.is_dir())
+
+
 class PartWriter:
     """Writes one Parquet file of a dataset, a row group a batch.
 
@@ -241,10 +261,11 @@ class PartWriter:
         self._path = f"split={split}/part-{index:05d}.parquet"
         self._split, self._layout, self._compression = split, metadata.layout, compression
         self._metadata = metadata
-        self._file = storage.new_file(f"{location}/{self._path}")
+        # No parents: a task that outlives its draft's end must not bring the folder back.
+        self._file = storage.new_file(f"{location}/{self._path}", parents=False)
         self._draft = self._file.__enter__()
         self._writer: pq.ParquetWriter | None = None
-        self._rows = 0
+        self.rows = 0
 
     def write(self, batch: Batch) -> None:
         """Append a batch as one row group."""
@@ -252,7 +273,7 @@ class PartWriter:
             self._schema = arrow_schema(self._metadata, batch.columns)
             self._writer = self._open(self._schema)
         self._writer.write_table(encode(batch, self._schema, self._layout), row_group_size=max(1, len(batch)))
-        self._rows += len(batch)
+        self.rows += len(batch)
 
     def _open(self, schema: pa.Schema) -> pq.ParquetWriter:
         small = [name for name in schema.names if name != "image" and not name.startswith("pixel")]
@@ -279,16 +300,15 @@ class PartWriter:
         self._writer.close()
         digest, size = storage.sha256_of(self._draft), self._draft.stat().st_size
         self._file.__exit__(None, None, None)
-        return Part(self._path, self._split, self._rows, size, digest)
+        return Part(self._path, self._split, self.rows, size, digest)
 
     def abandon(self, error: BaseException) -> None:
-        """Throw away what was written."""
+        """Throw away what was written because of an error, which may be a full disk: closing may then fail, too."""
         if self._writer is not None:
-            self._writer.close()
-        try:
+            with suppress(OSError):
+                self._writer.close()
+        with suppress(type(error)):
             self._file.__exit__(type(error), error, error.__traceback__)
-        except type(error):
-            return
 
 
 def write_part(location: str, split: str, index: int, batch: Batch, metadata: Metadata, compression: str) -> Part:
@@ -314,39 +334,55 @@ def is_current(location: str | Path, plan: Mapping[str, Any]) -> bool:
 
 
 class Draft:
-    """A dataset being written. Parts go to `location`; `commit` puts them in the dataset's place.
+    """A dataset being written. Parts go to `location`, beside the target; `commit` puts them in its place.
 
     Left by an error of ours, the draft is removed; left by an interruption, it stays for the next attempt.
     """
 
     def __init__(self, target: str | Path, plan: Mapping[str, Any], overwrite: bool = False) -> None:
-        self.target = str(target).rstrip("/")
-        if not overwrite and storage.exists(self.target):
-            raise OutputExists(self.target)
-        self._plan = fingerprint(plan)
+        if not str(target).strip():
+            raise WrongUse("The output has no name.")
+        self.target = storage.absolute(target)
+        self._plan, self._overwrite = fingerprint(plan), overwrite
         self._remote = storage.is_remote(self.target)
-        # An object store has no rename: parts go to their place at once, and the manifest, last, makes them count.
-        self._folder = Path(storage.beside(self.target, ".draft", hidden=True))
-        self.location = self.target if self._remote else str(self._folder / "data")
+        self._folder = storage.beside(self.target, ".draft", hidden=True)
+        self.location = f"{self._folder}/data"
         self._lock: Any = None
+        self._refuse_to_replace()
+
+    def _refuse_to_replace(self) -> None:
+        if not self._remote:
+            storage.recover_folder(Path(self.target))
+        if storage.exists(self.target):
+            if not self._overwrite:
+                raise OutputExists(self.target)
+            if not self._remote and not holds_only_a_dataset(Path(self.target)):
+                raise WrongUse(f"{self.target} holds more than a dataset, so it is not replaced; remove it yourself.")
 
     def __enter__(self) -> Draft:
         if self._remote:
-            storage.remove(storage.beside(self.target, MANIFEST))
-            storage.remove(self.target)
+            storage.remove(self._folder)  # what an interrupted attempt has left; stores have no locks
             return self
         from filelock import FileLock, Timeout
 
-        self._folder.mkdir(parents=True, exist_ok=True)
-        self._lock = FileLock(self._folder / "lock")
+        folder = Path(self._folder)
+        folder.mkdir(parents=True, exist_ok=True)
+        self._lock = FileLock(folder / "lock")
         try:
             self._lock.acquire(timeout=0)
         except Timeout:
             raise WrongUse(f"{self.target}: another process is writing it; wait for that one to end.") from None
-        recorded = storage.read_text(self._folder / "plan")
-        if recorded != self._plan:
+        try:
+            self._refuse_to_replace()  # again: another may have finished it before the lock was ours
+        except OutputExists as error:
+            self.__exit__(type(error), error, None)
+            raise
+        if storage.read_text(folder / "plan") != self._plan:
             storage.remove(self.location)
-            storage.write_text(self._folder / "plan", self._plan)
+            storage.write_text(folder / "plan", self._plan)
+        Path(self.location).mkdir(exist_ok=True)
+        storage.sweep(Path(self.location))
+        storage.sweep(Path(self.target).parent, Path(self.target).name + MANIFEST)
         return self
 
     def finished(self, split: str, index: int) -> Part | None:
@@ -369,19 +405,26 @@ class Draft:
             "parts": [asdict(part) for part in parts],
             "metadata": json.loads(metadata.to_json()),
         }
-        if not self._remote:
-            storage.remove(storage.beside(self.target, MANIFEST))
+        storage.remove(storage.beside(self.target, MANIFEST))
+        if self._remote:
+            self._copy(parts)
+        else:
             storage.replace_folder(Path(self.location), Path(self.target))
         storage.write_text(storage.beside(self.target, MANIFEST), json.dumps(manifest, indent=1))
         return open_dataset(self.target)
 
+    def _copy(self, parts: Sequence[Part]) -> None:
+        """Replace the dataset on an object store, which has no rename: the manifest that follows makes it count."""
+        storage.remove(self.target)
+        fs, target = storage.filesystem(self.target)
+        _, draft = storage.filesystem(self.location)
+        for part in parts:
+            fs.copy(f"{draft}/{part.path}", f"{target}/{part.path}")
+
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._remote:
-            if isinstance(error, MnistDataError):
-                storage.remove(self.target)
-            return
-        self._lock.release()
         if error is None or isinstance(error, MnistDataError):
             storage.remove(self._folder)
+        if self._lock is not None:
+            self._lock.release()

@@ -15,8 +15,10 @@ import numpy as np
 import numpy.typing as npt
 
 from mnist_data.batch import Batch, Images, Integers
+from mnist_data.errors import WrongUse
 from mnist_data.store import Dataset, Partition
 from pipelines.engine import Engine, Report, silent
+from pipelines.gallery import is_augmented
 from pipelines.parameters import Augment
 from pipelines.stage import apply_stage
 
@@ -43,6 +45,8 @@ def augment(
     """Write a dataset whose training split holds each sample and its copies; other splits hold originals only."""
     params = params or Augment()
     training = source.training_split
+    if is_augmented(source):
+        raise WrongUse(f"{source.location} is augmented already; augment the dataset that it was made from.")
     dataset, _ = apply_stage(
         source,
         target,
@@ -120,10 +124,7 @@ def deform_images(
         fields = elastic_fields(
             params.seed, ELASTIC, sources, numbers, drawn["elastic"], params.elastic_sigma, (height, width)
         )
-    kind = images.dtype
-    known = kind == np.uint8 or kind.kind == "f"
-    warped = warp(images if known else images.astype(np.float64), matrices_of(drawn, height, width), fields)
-    return warped if known else np.rint(warped).astype(kind)
+    return warp(images, matrices_of(drawn, height, width), fields)
 
 
 def matrices_of(drawn: Mapping[str, Any], height: int, width: int) -> npt.NDArray[np.float64]:

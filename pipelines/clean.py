@@ -26,7 +26,7 @@ from mnist_data.store import Dataset, Partition, read_partition
 from pipelines.convert import unlikely_labels
 from pipelines.engine import Engine, Report, Serial, run_tasks, silent
 from pipelines.parameters import Clean
-from pipelines.stage import PARTITION_ROWS, apply_stage, require_pictures
+from pipelines.stage import PARTITION_ROWS, apply_stage, require_other_place, require_pictures
 from pipelines.tables import merge_tables, provenance, write_table
 from pipelines.transposition import Orientation, fit_orientations, judgeable, transposed
 
@@ -103,19 +103,26 @@ def clean(
     """Clean a dataset into a new one; the quarantine and the counts stand in tables beside it."""
     params, engine = params or Clean(), engine or Serial()
     require_pictures(source)
+    require_other_place(source, target)
     if not overwrite and storage.exists(target):
         raise OutputExists(str(target))
     partitions = source.partitions(PARTITION_ROWS)
-    look = partial(survey_partition, training_split=source.training_split)
+    look = partial(survey_partition, training_split=source.main_split)
     surveys = run_tasks(engine, look, partitions, "clean: look", lambda task: task.rows, report)
     whole = reduce(Survey.merge, surveys)
     knowledge = _know(source, whole)
-    repeats = find_duplicates(whole)
+    repeats = find_duplicates(whole, knowledge.bad_labels)
     known = {
         partition: replace(knowledge, duplicates=_chosen(repeats, survey.ids))
         for partition, survey in zip(partitions, surveys, strict=True)
     }
-    dataset, findings = apply_stage(
+    counted: list[tuple[str, pd.DataFrame, pd.DataFrame]] = []
+
+    def tabulate(findings: list[pd.DataFrame]) -> None:
+        # Before the dataset stands in its place, so that it never stands there without its quarantine.
+        counted.append(_tabulate(source, str(target), params, list(zip(partitions, findings, strict=True))))
+
+    dataset, _ = apply_stage(
         source,
         target,
         params,
@@ -123,16 +130,24 @@ def clean(
         engine=engine,
         overwrite=overwrite,
         report=report,
-        resume=False,  # the quarantine needs the findings of every partition
+        before_commit=tabulate,
     )
-    return _tabulate(source, dataset, params, list(zip(partitions, findings, strict=True)))
+    return Cleaned(dataset, *counted[0])
+
+
+def has_quarantine(location: str | Path) -> bool:
+    """Say whether the tables that `clean` writes stand beside a dataset."""
+    endings = ("quarantine", "cleaning", "cleaning-totals")
+    return all(storage.exists(storage.beside(location, f".{ending}.parquet")) for ending in endings)
 
 
 def survey_partition(partition: Partition, training_split: str) -> Survey:
     """Look at one partition."""
     batch = read_partition(partition)
     flat = batch.flat
-    varied = np.flatnonzero((flat != flat[:, :1]).any(axis=1))
+    sound = np.isfinite(flat).all(axis=1)
+    values = flat if sound.all() else flat[sound]
+    varied = np.flatnonzero((flat != flat[:, :1]).any(axis=1) & sound)
     digest = [hashlib.blake2b(flat[row].tobytes(), digest_size=16).digest() for row in varied]
     labels, counts = np.unique(batch.labels, return_counts=True)
     return Survey(
@@ -141,18 +156,19 @@ def survey_partition(partition: Partition, training_split: str) -> Survey:
         np.full(len(varied), partition.split == training_split),
         np.frombuffer(b"".join(digest), np.uint64).reshape(-1, 2),
         dict(zip(labels.tolist(), counts.tolist(), strict=True)),
-        float(flat.min()) if flat.size else np.inf,
-        float(flat.max()) if flat.size else -np.inf,
+        float(values.min()) if values.size else np.inf,
+        float(values.max()) if values.size else -np.inf,
     )
 
 
-def find_duplicates(survey: Survey) -> dict[int, str]:
+def find_duplicates(survey: Survey, bad_labels: frozenset[int] = frozenset()) -> dict[int, str]:
     """Find the samples to give up because others have the same pixels: id -> which, in words.
 
-    Of several the one kept is outside the training split where there is one, so that a published test split stays
-    whole and what leaks into it leaves the training data; else it is the first.
+    Of several the one kept has a label that is a class, where one has; is outside the training split, so that a
+    published test split stays whole and what leaks into it leaves the training data; and comes first.
     """
-    order = np.lexsort((survey.ids, survey.training, survey.digests[:, 1], survey.digests[:, 0]))
+    bad = np.isin(survey.labels, list(bad_labels))
+    order = np.lexsort((survey.ids, survey.training, bad, survey.digests[:, 1], survey.digests[:, 0]))
     digests = survey.digests[order]
     same = np.concatenate([[False], (digests[1:] == digests[:-1]).all(axis=1)])
     # Each row's group begins at the last row before it that does not repeat its predecessor.
@@ -173,9 +189,10 @@ def _chosen(repeats: Mapping[int, str], ids: Integers) -> dict[int, str]:
 
 def _know(source: Dataset, survey: Survey) -> Knowledge:
     dtype = np.dtype(source.metadata.dtype)
-    low, high = survey.low, survey.high
-    if dtype.kind in "ui":
-        low, high = float(np.iinfo(dtype).min), float(np.iinfo(dtype).max)
+    # The ground is 0: a signed type's own middle would lie below it, so there the values found count.
+    low, high = min(0.0, survey.low), survey.high
+    if dtype.kind == "u":
+        high = float(np.iinfo(dtype).max)
     orientations: dict[int, Orientation] = {}
     if judgeable(source.metadata.shape, dtype):
         orientations = fit_orientations(*_fit_samples(source))
@@ -185,14 +202,14 @@ def _know(source: Dataset, survey: Survey) -> Knowledge:
 
 def _fit_samples(source: Dataset) -> tuple[Images, Integers]:
     """Take training samples by a hash of their ids, so that the choice does not depend on how the files are cut."""
-    split = source.training_split
+    split = source.main_split
     share = min(1.0, FIT_SAMPLES / max(1, source.splits[split]))
     images, labels = [], []
     for partition in source.partitions(PARTITION_ROWS, [split]):
         batch = read_partition(partition)
         # Fibonacci hashing: the ids' multiples of the golden ratio fall evenly into 0 … 2**64.
         hashed = batch.ids.astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15)
-        rows = hashed.astype(np.float64) < share * 2.0**64
+        rows = (hashed.astype(np.float64) < share * 2.0**64) & np.isfinite(batch.flat).all(axis=1)
         images.append(batch.images[rows])
         labels.append(batch.labels[rows])
     return np.concatenate(images), np.concatenate(labels)
@@ -216,19 +233,28 @@ def is_inverted(images: Images, low: float, high: float) -> npt.NDArray[np.bool_
 
 def find_faults(batch: Batch, knowledge: Knowledge) -> dict[str, npt.NDArray[np.bool_]]:
     """Give a (n,) mask for each reason except outlier pixels, which only the repair finds."""
-    flat = batch.flat
+    finite = np.isfinite(batch.flat).all(axis=1)
+    # Nothing else can be said of a sample with pixels that are no numbers; blank ones stand in for them.
+    sound = batch if finite.all() else replace(batch, images=np.where(_each(finite, batch), batch.images, 0))
+    flat = sound.flat
     lowest, highest = flat.min(axis=1, initial=knowledge.high), flat.max(axis=1, initial=knowledge.low)
-    one_value = lowest == highest
-    inverted = is_inverted(batch.images, knowledge.low, knowledge.high) & ~one_value
-    upright = _repaired(batch.images, inverted, knowledge)
+    one_value = (lowest == highest) & finite
+    inverted = is_inverted(sound.images, knowledge.low, knowledge.high) & ~one_value
+    upright = _repaired(sound.images, inverted, knowledge)
     return {
+        "not_finite": ~finite,
         "blank": one_value & (lowest == 0),
         "constant": one_value & (lowest != 0),
         "inverted": inverted,
-        "transposed": transposed(upright, batch.labels, knowledge.orientations) & ~one_value,
+        "transposed": transposed(upright, batch.labels, knowledge.orientations) & ~one_value & finite,
         "label": np.isin(batch.labels, list(knowledge.bad_labels)),
         "duplicate": np.isin(batch.ids, list(knowledge.duplicates)),
     }
+
+
+def _each(rows: npt.NDArray[np.bool_], batch: Batch) -> npt.NDArray[np.bool_]:
+    """Spread a mask of samples over their pixels."""
+    return rows.reshape(-1, *[1] * (batch.images.ndim - 1))
 
 
 def _repaired(images: Images, inverted: npt.NDArray[np.bool_], knowledge: Knowledge) -> Images:
@@ -292,10 +318,13 @@ def _clean_partition(
 
 
 def _tabulate(
-    source: Dataset, dataset: Dataset, params: Clean, found: Sequence[tuple[Partition, pd.DataFrame]]
-) -> Cleaned:
-    """Write the quarantine and the counts; only partitions with findings are read again, for their pixels."""
-    made = provenance(params.stage, {source.location: source.content}, asdict(params))
+    source: Dataset, target: str, params: Clean, found: Sequence[tuple[Partition, pd.DataFrame]]
+) -> tuple[str, pd.DataFrame, pd.DataFrame]:
+    """Write the quarantine and the counts; only partitions with findings are read again, for their pixels.
+
+    Gives the quarantine's path without its ending, the totals and the counts by reason.
+    """
+    made = provenance(params.stage, {source.metadata.dataset: source.content}, asdict(params))
 
     def pieces() -> Iterator[pa.Table]:
         yield _quarantine(read_partition(found[0][0]).take(slice(0, 0)), "", found[0][1].iloc[:0])  # the columns
@@ -304,12 +333,12 @@ def _tabulate(
                 yield _quarantine(read_partition(partition), partition.split, findings)
 
     attrs = {"image_shape": list(source.metadata.shape), "image_dtype": source.metadata.dtype}
-    quarantine = storage.beside(dataset.location, ".quarantine")
+    quarantine = storage.beside(target, ".quarantine")
     merge_tables(pieces(), quarantine, made, attrs)
     totals, reasons = count_up(source.splits, pd.concat([findings for _, findings in found]))
-    write_table(totals, storage.beside(dataset.location, ".cleaning-totals"), made)
-    write_table(reasons, storage.beside(dataset.location, ".cleaning"), made)
-    return Cleaned(dataset, quarantine, totals, reasons)
+    write_table(totals, storage.beside(target, ".cleaning-totals"), made)
+    write_table(reasons, storage.beside(target, ".cleaning"), made)
+    return quarantine, totals, reasons
 
 
 def _quarantine(batch: Batch, split: str, findings: pd.DataFrame) -> pa.Table:

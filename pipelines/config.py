@@ -15,9 +15,10 @@ from pipelines.parameters import Augment, Clean, Convert, Normalize, Parameters,
 
 @dataclass(frozen=True)
 class Config:
-    """Everything that `run` can be told. source: None means the embedded sample."""
+    """Everything that `run` can be told. source: None means the embedded sample. dataset: its name, as in convert."""
 
     source: str | None = None
+    dataset: str | None = None
     workspace: str = "workspace"
     convert: Convert = field(default_factory=Convert)
     clean: Clean = field(default_factory=Clean)
@@ -39,7 +40,7 @@ def read_config(path: str | Path) -> Config:
     try:
         values = tomllib.loads(Path(path).read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as cause:
-        raise UnreadableInput(str(path), str(cause), "a TOML file", "See the README for an example.") from cause
+        raise UnreadableInput(str(path), str(cause), "a TOML file", "See docs/settings.md for an example.") from cause
     return configure(values, str(path))
 
 

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from mnist_data import __version__
+from mnist_data import __version__, storage
 from mnist_data.batch import Batch
 from mnist_data.catalog import CATALOG, Known, by_content, by_name
 from mnist_data.errors import WrongUse
@@ -24,8 +24,8 @@ from pipelines.parameters import Convert
 
 Item = TypeVar("Item")
 
-GROUPS_IN_A_PART = 100
-"""Row groups in one file: MNIST's training split is one file, two million images are two."""
+ROWS_IN_A_PART = 1_000_000
+"""Samples in one file: MNIST's training split is one, two million images are two; all stay open to the end."""
 
 QMNIST_COLUMNS = (
     "hsf_series", "writer_id", "digit_index", "class_code", "global_index", "duplicate", "unused",
@@ -78,6 +78,9 @@ def convert(
     Raises an UnreadableInput that names the file where one is damaged or does not fit; nothing is written then.
     """
     params = params or Convert()
+    pairs = [
+        replace(pair, images=storage.absolute(pair.images), labels=storage.absolute(pair.labels)) for pair in pairs
+    ]
     headers = [check_pair(pair) for pair in pairs]
     plan = conversion_plan(pairs, params, dataset)
     known = _known_before(pairs, dataset)
@@ -102,15 +105,12 @@ def convert(
 
 
 def conversion_plan(pairs: Sequence[Pair], params: Convert, dataset: str | None) -> dict[str, Any]:
-    """Describe a conversion: the files by name, size and time, and the parameters as they were given."""
-    files = [(pair.split, Path(path)) for pair in pairs for path in (pair.images, pair.labels)]
-    stats = [path.stat() if path.exists() else None for _, path in files]  # None: on an object store
+    """Describe a conversion: the files by place, size and time, and the parameters as they were given."""
+    files = [path for pair in pairs for path in (pair.images, pair.labels)]
     return {
         "stage": "convert",
-        "files": [
-            (split, path.name, stat and (stat.st_size, stat.st_mtime_ns))
-            for (split, path), stat in zip(files, stats, strict=True)
-        ],
+        "splits": [pair.split for pair in pairs],
+        "files": [storage.identity(path) for path in files],
         "parameters": asdict(params),
         "dataset": dataset,
         "version": __version__,
@@ -126,7 +126,7 @@ def _known_before(pairs: Sequence[Pair], dataset: str | None) -> Known | None:
             for _ in reader.batches(1 << 16):
                 continue
             found = by_content(reader.sha256)
-        if found and found[0].contents:
+        if found:
             return found[0]
     return by_name(pairs[0].dataset)
 
@@ -182,8 +182,8 @@ def _convert_split(task: _Task) -> _Converted:
     counts: dict[int, int] = {}
     try:
         with open_idx(task.pair.images) as images, open_idx(task.pair.labels) as labels:
-            for number, batch in enumerate(_batches(task, images, labels)):
-                if number % GROUPS_IN_A_PART == 0:
+            for batch in _batches(task, images, labels):
+                if not writers or writers[-1].rows >= ROWS_IN_A_PART:
                     writers.append(
                         PartWriter(
                             task.location,
@@ -222,7 +222,7 @@ def _count(labels: npt.NDArray[np.int64], counts: dict[int, int]) -> None:
 def _batches(task: _Task, images: Reader, labels: Reader) -> Iterator[Batch]:
     """Pair the two streams batch by batch; an empty pair gives one empty batch, so that its file has a schema."""
     rows, first = task.params.row_group_rows, task.first_id
-    size = max(1, min(rows, (1 << 26) // max(1, images.header.item_bytes)))
+    size = min(reader.rows_at_once(rows) for reader in (images, labels))
     streams = zip(_ahead(images.batches(size)), labels.batches(size), strict=True)
     for pixels, table in streams:
         yield _batch(pixels, table, first, task.params)
@@ -265,10 +265,24 @@ def _warnings(pairs: Sequence[Pair], converted: Sequence[_Converted], metadata: 
             listed = ", ".join(f"{label} ({count:,} times)" for label, count in list(strange.items())[:5])
             where = f"outside the {classes} classes" if classes else "far from all others"
             yield f"{pair.labels}: labels {where}: {listed}; `mnist-data clean` removes them."
+        if altered := _altered(outcome.sources, metadata):
+            yield altered
         published = CATALOG[metadata.dataset].counts.get(pair.split) if metadata.dataset in CATALOG else None
         rows = sum(part.rows for part in outcome.parts)
         if published is not None and rows != published:
             yield f"{pair.images}: holds {rows:,} images, {metadata.title} has {published:,} in its {pair.split} split."
+
+
+def _altered(sources: Sequence[Source], metadata: Metadata) -> str:
+    """Say that the labels are a known dataset's and the images are not: a corrupted or deformed edition of it."""
+    known = CATALOG.get(metadata.dataset)
+    images, labels = sources
+    published = {role: digest for digest, role in known.contents.items()} if known else {}
+    expected = published.get(f"{images.split} images")
+    same_labels = published.get(f"{labels.split} labels") == labels.sha256
+    if known is None or expected is None or not same_labels or expected == images.sha256:
+        return ""
+    return f"{images.name}: not the published images of {known.title}, though its labels are; name it with --dataset."
 
 
 def unlikely_labels(counts: Mapping[int, int], classes: int = 0) -> dict[int, int]:

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
+from threading import Lock
 from typing import Any, Protocol, TypeVar
 
 from mnist_data.errors import LostWorkers, WrongUse
@@ -78,7 +80,8 @@ class Threads:
 
         # traverse=False: a task is data to Dask, not a place to look for further graphs.
         calls = [dask.delayed(run, pure=False, traverse=False)(task) for task in tasks]
-        with dask.config.set(scheduler="threads", num_workers=self.count):
+        # A pool of our own: leaving it waits for tasks that still run beside one that has failed.
+        with ThreadPoolExecutor(self.count) as pool, dask.config.set(scheduler="threads", pool=pool):
             return list(dask.compute(*calls, traverse=False))
 
 
@@ -108,6 +111,12 @@ class Cluster:
         return results
 
 
+def cores() -> int:
+    """Count the cores that this process may use."""
+    affinity = getattr(os, "sched_getaffinity", None)  # Linux only
+    return len(affinity(0)) if affinity else os.cpu_count() or 1
+
+
 @contextmanager
 def open_engine(workers: int | None = None, scheduler: str | None = None) -> Iterator[Engine]:
     """Open the engine that was asked for, and close it after.
@@ -124,7 +133,7 @@ def open_engine(workers: int | None = None, scheduler: str | None = None) -> Ite
         with _local_cluster(workers) as client:
             yield Cluster(client)
     else:
-        yield Serial() if workers == 0 else Threads(os.cpu_count() or 1)
+        yield Serial() if workers == 0 else Threads(cores())
 
 
 @contextmanager
@@ -162,10 +171,13 @@ def run_tasks(
     """Run the tasks of one stage and report progress in rows."""
     total, finished = sum(map(rows, tasks)), 0
 
+    counting = Lock()  # several threads end tasks at once
+
     def done(task: Task) -> None:
         nonlocal finished
-        finished += rows(task)
-        report(Progress(stage, finished, total))
+        with counting:
+            finished += rows(task)
+            report(Progress(stage, finished, total))
 
     report(Progress(stage, 0, total))
     return engine.map(function, tasks, done)

@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from mnist_data import storage
 from mnist_data.batch import Batch
-from mnist_data.errors import OutputExists
+from mnist_data.errors import OutputExists, WrongUse
 from mnist_data.idx import Header, Writer
 from mnist_data.schema import Metadata, Source
 from mnist_data.store import Dataset, read_batches
@@ -37,12 +37,18 @@ def export(source: Dataset, folder: str | Path, *, as_stored: bool = False, over
     (EMNIST's transposed images and labels from 1) is put back, so that the source files come out again.
     Raises OutputExists, or WrongUse for a pixel type that IDX does not have (float16).
     """
+    if storage.is_remote(folder):
+        raise WrongUse(f"IDX files are written to a local folder, not to {folder}.")
     target = Path(folder)
     prefixes = {"test": "t10k"}
     planned = []
     for split in source.splits:
         form = _form(source, split, as_stored)
-        names = [_name(prefixes.get(split, split), role, header) for role, header in _roles(form)]
+        prefix = split if prefixes.get(split) in source.splits else prefixes.get(split, split)
+        if form.transpose or form.first_label:
+            # The name is what tells a reader that these files are turned and counted so.
+            prefix = f"{source.metadata.dataset}-{split}"
+        names = [_name(prefix, role, header) for role, header in _roles(form)]
         planned.append((split, form, [target / name for name in names]))
     for _, _, paths in planned:
         for path in paths:

@@ -6,7 +6,6 @@ PyTorch is the optional extra `train`, so it is imported where it is used; this 
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -19,6 +18,7 @@ import pandas as pd
 
 from mnist_data.batch import Images, Integers
 from mnist_data.errors import CheckFailed, MissingExtra, WrongUse
+from pipelines.engine import cores
 from pipelines.parameters import Train
 
 if TYPE_CHECKING:
@@ -252,8 +252,7 @@ def _every_core() -> Iterator[None]:
     import torch
 
     before = torch.get_num_threads()
-    affinity = getattr(os, "sched_getaffinity", None)  # Linux only
-    torch.set_num_threads(len(affinity(0)) if affinity else os.cpu_count() or 1)
+    torch.set_num_threads(cores())
     try:
         yield
     finally:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -11,8 +11,7 @@ import pandas as pd
 
 from mnist_data.batch import Batch, Images
 from mnist_data.schema import Metadata
-from mnist_data.store import Dataset, read_partition
-from pipelines.stage import PARTITION_ROWS
+from mnist_data.store import Dataset, read_batches
 
 
 def picture_table(columns: Mapping[str, Any], images: Images, metadata: Metadata) -> pd.DataFrame:
@@ -24,18 +23,13 @@ def picture_table(columns: Mapping[str, Any], images: Images, metadata: Metadata
     return frame
 
 
-def _walk(dataset: Dataset, split: str) -> Iterator[Batch]:
-    for partition in dataset.partitions(PARTITION_ROWS, [split]):
-        yield read_partition(partition)
-
-
 def wall(dataset: Dataset, per_class: int) -> pd.DataFrame:
-    """Take the first `per_class` training samples of each class: id, split, label, name, image."""
-    split = dataset.training_split
+    """Take the first `per_class` samples of each class, training ones if there are: id, split, label, name, image."""
+    split = dataset.main_split
     taken: dict[int, int] = {}
     chosen: list[Batch] = []
     expected = len(dataset.metadata.classes)
-    for batch in _walk(dataset, split):
+    for batch in read_batches(dataset, split):
         rows: list[int] = []
         for label in np.unique(batch.labels).tolist():
             found = np.flatnonzero(batch.labels == label)[: max(0, per_class - taken.get(label, 0))]
@@ -65,7 +59,7 @@ def before_after(dataset: Dataset, samples: int = 10) -> pd.DataFrame:
     """Take the copies of the first sample of each class of an augmented dataset, the original first."""
     sources: dict[int, int] = {}
     chosen: list[Batch] = []
-    for batch in _walk(dataset, dataset.training_split):
+    for batch in read_batches(dataset, dataset.training_split):
         originals = batch.columns["copy"] == 0
         for label in np.unique(batch.labels).tolist():
             first = np.flatnonzero((batch.labels == label) & originals)
@@ -83,12 +77,3 @@ def before_after(dataset: Dataset, samples: int = 10) -> pd.DataFrame:
     frame = frame.sort_values(["label", "source_id", "copy"], kind="stable", ignore_index=True)
     frame.attrs = attrs
     return frame
-
-
-def pictures_of(dataset: Dataset, split: str, ids: npt.NDArray[np.int64]) -> Images:
-    """Read the images of some samples, in the order of `ids`."""
-    found: dict[int, Any] = {}
-    for batch in _walk(dataset, split):
-        for row in np.flatnonzero(np.isin(batch.ids, ids)):
-            found[int(batch.ids[row])] = batch.images[row]
-    return np.stack([found[int(sample)] for sample in ids]) if len(ids) else np.empty((0, *dataset.metadata.shape))

@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mnist_data.batch import Batch, Images
+from mnist_data.errors import CheckFailed
 from mnist_data.store import Dataset, Partition, read_partition
 from pipelines.engine import Engine, Report, Serial, run_tasks, silent
 from pipelines.parameters import Normalize
@@ -59,6 +60,8 @@ def measure(images: Images) -> Scaling:
     """Measure images of any shape."""
     if not images.size:
         return Scaling(0, 0, 0, np.inf, -np.inf)
+    if not np.isfinite(images).all():
+        raise CheckFailed("Some training pixels are not finite (NaN or infinite); clean the dataset first.")
     # Python's whole numbers do not overflow; sums of one batch of 8- or 16-bit values fit 64 bits.
     exact = images.dtype.kind in "ui" and images.dtype.itemsize <= 2
     wide = images.astype(np.int64 if exact else np.float64)
@@ -77,10 +80,11 @@ def normalize(
 ) -> Dataset:
     """Normalize a dataset into a new one."""
     params, engine = params or Normalize(), engine or Serial()
-    scaling = Scaling(0, 0, 0, 0.0, 1.0)
-    if params.scale == "standardize" or np.dtype(source.metadata.dtype).kind == "f":
+    scaling = None
+    if params.scale == "standardize" or (params.scale == "unit" and source.metadata.dtype != "uint8"):
         partitions = source.partitions(PARTITION_ROWS, [source.training_split])
-        parts = run_tasks(engine, _measure, partitions, "normalize: look", lambda task: task.rows, report)
+        look = partial(_measure, params=params)
+        parts = run_tasks(engine, look, partitions, "normalize: look", lambda task: task.rows, report)
         scaling = reduce(Scaling.merge, parts)
     dataset, _ = apply_stage(
         source,
@@ -92,39 +96,41 @@ def normalize(
         report=report,
         compression=compression,
         changes={"dtype": params.dtype},
-        learnt=asdict(scaling),
+        learnt=asdict(scaling) if scaling else None,
     )
     return dataset
 
 
-def _measure(partition: Partition) -> Scaling:
-    return measure(read_partition(partition).images)
+def _measure(partition: Partition, params: Normalize) -> Scaling:
+    return measure(_placed(read_partition(partition).images, params))
 
 
 def _normalize_partition(
-    batch: Batch, _partition: Partition, params: Normalize, scaling: Scaling
+    batch: Batch, _partition: Partition, params: Normalize, scaling: Scaling | None
 ) -> tuple[Batch, None]:
     return normalize_batch(batch, params, scaling), None
 
 
-def normalize_batch(batch: Batch, params: Normalize, scaling: Scaling) -> Batch:
+def normalize_batch(batch: Batch, params: Normalize, scaling: Scaling | None) -> Batch:
     """Normalize one batch: deskew, then centre, then scale. Blank images keep their place and shape.
 
     The ground is taken to be 0, as in MNIST: what a shear or a shift brings in from outside is 0 in pixel units.
     """
-    images = batch.images
+    images = rescale(_placed(batch.images, params), params, scaling or Scaling(0, 0, 0, 0.0, 1.0))
+    return Batch(batch.ids, batch.labels, images, batch.columns)
+
+
+def _placed(images: Images, params: Normalize) -> Images:
     if params.deskew:
         images = deskew(images)
-    if params.center:
-        images = center(images)
-    return Batch(batch.ids, batch.labels, rescale(images, params, scaling), batch.columns)
+    return center(images) if params.center else images
 
 
 def rescale(images: Images, params: Normalize, scaling: Scaling) -> Images:
     """Bring pixel values to the scale and type asked for.
 
-    unit: whole numbers are divided by the largest value of their type (signed ones are moved to 0 first), floats
-    go from the training split's minimum … maximum to 0 … 1. standardize: from the training mean and deviation to 0
+    unit: uint8 is divided by 255; other types go from the training split's minimum (for whole numbers 0, if that is
+    less) … maximum to 0 … 1. standardize: from the training mean and deviation to 0
     and 1. As uint8 the unit scale is 0 … 255, rounded half to even and clipped.
     """
     if params.scale == "none":
@@ -139,10 +145,10 @@ def rescale(images: Images, params: Normalize, scaling: Scaling) -> Images:
 
 
 def _unit_range(dtype: np.dtype[Any], scaling: Scaling) -> tuple[float, float]:
-    if dtype.kind in "ui":
-        info = np.iinfo(dtype)
-        return float(info.min), float(info.max) - float(info.min)
-    return scaling.minimum, (scaling.maximum - scaling.minimum) or 1.0
+    if dtype == np.uint8:
+        return 0.0, 255.0
+    low = scaling.minimum if dtype.kind == "f" else min(0.0, scaling.minimum)
+    return low, (scaling.maximum - low) or 1.0
 
 
 def _as_type(values: npt.NDArray[Any], dtype: str) -> Images:
@@ -169,7 +175,7 @@ def deskew(images: Images) -> Images:
     matrices[:, 0, 0] = matrices[:, 1, 1] = 1
     matrices[:, 1, 0] = slant
     matrices[:, 1, 2] = -slant * np.nan_to_num(moments.row)
-    return warp(images if images.dtype.kind == "f" or images.dtype == np.uint8 else images.astype(np.float64), matrices)
+    return warp(images, matrices)
 
 
 def center(images: Images) -> Images:

@@ -35,6 +35,11 @@ class Parameters:
         choices = get_args(hint)
         if choices and all(isinstance(choice, str) for choice in choices) and value not in choices:
             raise WrongUse(f"{self.stage}.{name} is {value!r}; it can be {', '.join(choices)}.")
+        kinds = get_args(hint) or (hint,)
+        if bool in kinds and not isinstance(value, kinds):
+            raise WrongUse(f"{self.stage}.{name} is {value!r}; it can be true or false.")
+        if int in kinds and (isinstance(value, bool) or not isinstance(value, kinds)):
+            raise WrongUse(f"{self.stage}.{name} is {value!r}; it must be a whole number.")
         if name in self.ranges and value is not None:
             low, high = self.ranges[name]
             if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
@@ -64,6 +69,7 @@ class Clean(Parameters):
 
     stage: ClassVar[str] = "clean"
 
+    not_finite: Action = "remove"
     blank: Action = "remove"
     constant: Action = "remove"
     inverted: Action = "repair"
@@ -74,7 +80,7 @@ class Clean(Parameters):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        for name in ("blank", "constant", "label", "duplicate"):
+        for name in ("not_finite", "blank", "constant", "label", "duplicate"):
             if getattr(self, name) == "repair":
                 raise WrongUse(
                     f"clean.{name} is 'repair', but there is nothing to repair it from; choose keep or remove."

@@ -10,25 +10,26 @@ import pandas as pd
 from mnist_data import __version__, storage
 from mnist_data.store import Dataset
 from pipelines.gallery import before_after, is_augmented
-from pipelines.tables import read_tables
+from pipelines.tables import read_table, read_tables, table_provenance
 
 BESIDE = {"cleaning-totals": "cleaning_totals", "cleaning": "cleaning", "quarantine": "quarantine"}
 """The tables that cleaning leaves beside a dataset: ending -> name."""
 
 
 def collect_tables(
-    folder: str | Path, cleaned: str, augmented: Dataset | None = None, models: Iterable[str | Path] = ()
+    folder: str | Path, source: Dataset, augmented: Dataset | None = None, models: Iterable[str | Path] = ()
 ) -> dict[str, pd.DataFrame]:
     """Gather what a dashboard can show.
 
-    folder: of the statistics. cleaned: the dataset beside which cleaning has left its tables, if it has.
-    augmented: a dataset with copies. models: folders of trained models, the most important first.
+    folder: of the statistics of `source`, beside which cleaning may have left its tables. augmented: a dataset
+    with copies. models: folders of trained models, the most important first.
     """
     tables = read_tables(folder)
     for ending, name in BESIDE.items():
-        path = Path(storage.beside(cleaned, f".{ending}.parquet"))
-        if path.is_file():
-            tables[name] = pd.read_parquet(path)
+        path = storage.beside(source.location, f".{ending}.parquet")
+        # Tables of an earlier dataset may still stand beside one that was converted in its place.
+        if storage.exists(path) and _is_of(path, source):
+            tables[name] = read_table(path)
     if augmented is not None and is_augmented(augmented):
         tables["augmentation"] = before_after(augmented)
     evaluations = []
@@ -40,6 +41,11 @@ def collect_tables(
     if evaluations:
         tables["evaluation"] = pd.concat(evaluations, ignore_index=True)
     return tables
+
+
+def _is_of(path: str, dataset: Dataset) -> bool:
+    made_from = list(table_provenance(path)["inputs"].values())
+    return any(stage.stage == "clean" and [stage.input] == made_from for stage in dataset.metadata.stages)
 
 
 def write_report(tables: Mapping[str, pd.DataFrame], source: Dataset, target: str | Path) -> str:

@@ -14,7 +14,7 @@ from mnist_data.pairing import find_pairs
 from mnist_data.sample import write_sample
 from mnist_data.store import Dataset, fingerprint, is_current, open_dataset
 from pipelines.augment import augment
-from pipelines.clean import clean
+from pipelines.clean import clean, has_quarantine
 from pipelines.config import Config
 from pipelines.convert import conversion_plan, convert
 from pipelines.engine import Engine, Report, silent
@@ -36,13 +36,17 @@ StepDone = Callable[[str, bool], None]
 
 @dataclass(frozen=True)
 class Outcome:
-    """Where the results of a run lie, and which of its steps found nothing to do."""
+    """Where the results of a run lie.
+
+    kept: the steps that found nothing to do. tables: the folders of tables that this run gave or kept.
+    """
 
     workspace: Path
     dataset: Dataset
     kept: tuple[str, ...]
     dashboard: Path | None
-    warnings: tuple[str, ...] = ()
+    tables: tuple[Path, ...]
+    warnings: tuple[str, ...]
 
 
 def run(
@@ -56,6 +60,8 @@ def run(
     """Run the pipeline up to and including the step `until`."""
     if until not in STEPS:
         raise WrongUse(f"There is no step {until!r}; it can be {', '.join(STEPS)}.")
+    if storage.is_remote(config.workspace):
+        raise WrongUse(f"The workspace {config.workspace} must be a local folder; convert and the stages take URLs.")
     return _Run(config, engine, STEPS[: STEPS.index(until) + 1], report, done).all()
 
 
@@ -67,41 +73,46 @@ class _Run:
         self.report, self.done = report, done
         self.workspace = Path(config.workspace)
         self.kept: list[str] = []
+        self.tables: tuple[Path, ...] = ()
         self.warnings: tuple[str, ...] = ()
 
     def all(self) -> Outcome:
         """Do the steps in their order; what comes after `until` is left as it is."""
         shared: dict[str, Any] = {"engine": self.engine, "overwrite": True, "report": self.report}
         between = {**shared, "compression": BETWEEN}
-        dataset = converted = self._convert()
-        cleaned = self._dataset(
-            "clean", converted, self.config.clean, lambda *args: clean(*args, **shared).dataset, "zstd"
-        )
-        dataset = cleaned or converted
-        normal = self._dataset(
-            "normalize", dataset, self.config.normalize, lambda *args: normalize(*args, **between), BETWEEN
-        )
-        more = self._dataset(
-            "augment",
-            normal or dataset,
-            self.config.augment,
-            lambda *args: augment(*args, **between),
-            BETWEEN,
-        )
+        settings = self.config
+        dataset = self._convert()
+        # An empty dataset is false, so "or" would pass over one from which cleaning has removed everything.
+        if "clean" in self.steps:
+            dataset = self._dataset(dataset, settings.clean, lambda *args: clean(*args, **shared).dataset, "zstd")
+        latest, augmented = dataset, None
+        if "normalize" in self.steps:
+            latest = self._dataset(latest, settings.normalize, lambda *args: normalize(*args, **between), BETWEEN)
+        if "augment" in self.steps:
+            latest = self._dataset(latest, settings.augment, lambda *args: augment(*args, **between), BETWEEN)
+            augmented = latest
         self._stats(dataset)
-        models = self._train(more or dataset)
-        dashboard = self._dashboard(dataset, more, models)
-        return Outcome(self.workspace, dataset, tuple(self.kept), dashboard, self.warnings)
+        models = self._train(latest)
+        dashboard = self._dashboard(dataset, augmented, models)
+        return Outcome(self.workspace, dataset, tuple(self.kept), dashboard, self.tables, self.warnings)
 
     def _convert(self) -> Dataset:
         source = self.config.source
-        pairs = find_pairs(self._sample()) if source in (None, "sample") else resolve(str(source))
+        pairs = find_pairs(self._sample()) if source in (None, "sample") else resolve(str(source), self.config.dataset)
         target = self.workspace / "convert"
-        plan = conversion_plan(pairs, self.config.convert, None)
+        plan = conversion_plan(pairs, self.config.convert, self.config.dataset)
         if is_current(target, plan):
             self._keep("convert")
             return open_dataset(target)
-        outcome = convert(pairs, target, self.config.convert, engine=self.engine, overwrite=True, report=self.report)
+        outcome = convert(
+            pairs,
+            target,
+            self.config.convert,
+            dataset=self.config.dataset,
+            engine=self.engine,
+            overwrite=True,
+            report=self.report,
+        )
         self.warnings = outcome.warnings
         self.done("convert", False)
         return outcome.dataset
@@ -114,17 +125,15 @@ class _Run:
         self.kept.append(step)
         self.done(step, True)
 
-    def _dataset(
-        self, step: str, source: Dataset, params: Parameters, make: Callable[..., Dataset], compression: str
-    ) -> Dataset | None:
-        if step not in self.steps:
-            return None
-        target = self.workspace / step
-        if is_current(target, plan_of(source, params, compression=compression)):
-            self._keep(step)
+    def _dataset(self, source: Dataset, params: Parameters, make: Callable[..., Dataset], compression: str) -> Dataset:
+        """Give the stage's dataset in the workspace, made anew unless it was made by just this plan."""
+        target = self.workspace / params.stage
+        plan = plan_of(source, params, compression=compression)
+        if is_current(target, plan) and (params.stage != "clean" or has_quarantine(target)):
+            self._keep(params.stage)
             return open_dataset(target)
         made = make(source, target, params)
-        self.done(step, False)
+        self.done(params.stage, False)
         return made
 
     def _files(self, step: str, folder: Path, plan: Mapping[str, Any], make: Callable[[], object]) -> None:
@@ -141,6 +150,7 @@ class _Run:
     def _stats(self, source: Dataset) -> None:
         if "stats" in self.steps:
             folder = self.workspace / "stats"
+            self.tables += (folder,)
             plan = plan_of(source, self.config.stats)
             self._files(
                 "stats",
@@ -163,6 +173,7 @@ class _Run:
                 lambda folder=folder, params=params: train(source, folder, params, report=self.report),  # type: ignore[misc]
             )
             folders.append(folder)
+            self.tables += (folder,)
         return folders
 
     def _models(self) -> list[Train]:
@@ -176,10 +187,9 @@ class _Run:
         stamps = [storage.read_text(storage.beside(folder, ".plan")) for folder in (self.workspace / "stats", *models)]
         content = augmented.content if augmented else ""
         plan = {"input": source.content, "augmented": content, "tables": stamps, "version": __version__}
-        cleaned = str(self.workspace / "clean")
 
         def make() -> None:
-            tables = collect_tables(self.workspace / "stats", cleaned, augmented, models)
+            tables = collect_tables(self.workspace / "stats", source, augmented, models)
             write_report(tables, source, target)
 
         self._files("dashboard", target, plan, make)

@@ -11,6 +11,7 @@ from mnist_data import __version__
 from mnist_data.batch import Batch
 from mnist_data.errors import WrongUse
 from mnist_data.schema import Metadata, Stage
+from mnist_data.storage import is_remote
 from mnist_data.store import Dataset, Draft, Part, Partition, read_partition, write_part
 from pipelines.engine import Engine, Report, Serial, run_tasks, silent
 from pipelines.parameters import Parameters
@@ -57,18 +58,19 @@ def apply_stage(
     report: Report = silent,
     compression: str = "zstd",
     changes: Mapping[str, Any] | None = None,
-    resume: bool = True,
+    before_commit: Callable[[list[Any]], None] | None = None,
     learnt: Mapping[str, Any] | None = None,
 ) -> tuple[Dataset, list[Any]]:
     """Map a function over the partitions of a dataset, and write what it gives as a new dataset.
 
     function_for: gives each partition its function, so that only what it needs travels with it.
-    changes: fields of the metadata that the stage changes (dtype, shape). resume: keep the parts that an
-    interrupted attempt at the same plan has finished, without their records. learnt: what the stage has learnt from
-    the training split, recorded beside its parameters.
-    Gives the dataset, and the partitions' records in order.
+    changes: fields of the metadata that the stage changes (dtype, shape). learnt: what the stage has learnt from the
+    training split, recorded beside its parameters. before_commit: is given the partitions' records before the dataset
+    takes its place. It needs all of them, so without it only, parts that an interrupted attempt at the same plan has
+    finished are kept. Gives the dataset and the records, in order, of the partitions that were worked on.
     """
     require_pictures(source)
+    require_other_place(source, target)
     parameters = asdict(params) | ({"learnt": dict(learnt)} if learnt else {})  # type: ignore[call-overload]
     metadata = source.metadata.after(
         Stage(params.stage, parameters, input=source.content), layout="binary", **(changes or {})
@@ -78,11 +80,14 @@ def apply_stage(
             _Task(partition, index, draft.location, metadata, compression, function_for(partition))
             for index, partition in _numbered(source.partitions(PARTITION_ROWS))
         ]
-        kept = [draft.finished(task.source.split, task.index) if resume else None for task in tasks]
+        kept = [draft.finished(task.source.split, task.index) if before_commit is None else None for task in tasks]
         missing = [task for task, part in zip(tasks, kept, strict=True) if part is None]
         written = run_tasks(engine or Serial(), _run, missing, params.stage, lambda task: task.source.rows, report)
+        records = [record for _, record in written]
+        if before_commit is not None:
+            before_commit(records)
         parts = [*(part for part in kept if part is not None), *(part for part, _ in written)]
-        return draft.commit(parts, metadata), [record for _, record in written]
+        return draft.commit(parts, metadata), records
 
 
 def _numbered(partitions: Sequence[Partition]) -> list[tuple[int, Partition]]:
@@ -99,6 +104,13 @@ def _run(task: _Task) -> tuple[Part, Any]:
     batch, record = task.function(read_partition(task.source), task.source)
     part = write_part(task.location, task.source.split, task.index, batch, task.metadata, task.compression)
     return part, record
+
+
+def require_other_place(source: Dataset, target: str | Path) -> None:
+    """Refuse to write a dataset over the one that is being read."""
+    places = [str(place) if is_remote(place) else str(Path(place).resolve()) for place in (source.location, target)]
+    if places[0].rstrip("/") == places[1].rstrip("/"):
+        raise WrongUse(f"{target} is read and written at once; name another output.")
 
 
 def require_pictures(source: Dataset) -> None:

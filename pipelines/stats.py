@@ -1,6 +1,7 @@
 """Statistics: tables that say what is in a dataset. Each is a sum over partitions, and sums merge in any order.
 
-Values are on the scale 0 … 1: integers are divided by the largest value of their type, floats are as they stand.
+Values are on the scale 0 … 1: uint8 is divided by 255, wider integers by the largest value found, floats are as they
+stand.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ import pyarrow.parquet as pq
 from mnist_data import storage
 from mnist_data.batch import Batch
 from mnist_data.schema import Metadata
-from mnist_data.store import Dataset, Partition, read_partition
+from mnist_data.store import Dataset, Partition, open_parquet, read_partition
 from pipelines.engine import Engine, Report, Serial, run_tasks, silent
 from pipelines.gallery import wall
 from pipelines.parameters import Stats
@@ -199,7 +200,7 @@ def stats(
     params, engine = params or Stats(), engine or Serial()
     require_pictures(source)
     limits = find_range(source, engine, report)
-    draft = storage.beside(f"{folder}/samples", ".draft", hidden=True)
+    draft = storage.beside(folder, ".draft", hidden=True)
     tasks = list(_tasks(source, draft, limits, params.bins))
     results = run_tasks(engine, _summarize, tasks, "stats", lambda task: task.rows, report)
     by_split = {
@@ -208,7 +209,7 @@ def stats(
     }
     tables = tabulate(by_split, source.metadata, limits)
     tables["wall"] = wall(source, params.wall)
-    made = provenance(params.stage, {source.location: source.content}, asdict(params))
+    made = provenance(params.stage, {source.metadata.dataset: source.content}, asdict(params))
     for name, table in tables.items():
         write_table(table, f"{folder}/{name}", made)
     merge_tables((_read_piece(task.samples) for task in tasks), f"{folder}/samples", made)
@@ -226,28 +227,26 @@ def _tasks(source: Dataset, draft: str, limits: Range, bins: int) -> Iterator[_T
 
 
 def _read_piece(location: str) -> pa.Table:
-    if storage.is_remote(location):
-        fs, path = storage.filesystem(location)
-        with fs.open(path, "rb") as file:
-            return pq.read_table(file)
-    return pq.ParquetFile(location).read()
+    with open_parquet(location) as file:
+        return file.read()
 
 
 def find_range(source: Dataset, engine: Engine, report: Report = silent) -> Range:
-    """Give the range of the histogram: the type's for integers; for floats the pixels', which needs a look first."""
-    dtype = np.dtype(source.metadata.dtype)
-    if dtype.kind in "ui":
-        info = np.iinfo(dtype)
-        return Range(float(info.min), float(info.max) + 1, float(info.max))
+    """Give the range of the histogram: that of uint8, or that of the pixels, which needs a look at them first."""
+    if source.metadata.dtype == "uint8":
+        return Range(0.0, 256.0, 255.0)
     partitions = source.partitions(PARTITION_ROWS)
     ends = run_tasks(engine, _ends, partitions, "stats: range", lambda task: task.rows, report)
-    low, high = min(0.0, *(low for low, _ in ends)), max(1.0, *(high for _, high in ends))
-    return Range(low, high, 1.0)
+    low, high = min(0.0, *(low for low, _ in ends)), max(high for _, high in ends)
+    if np.dtype(source.metadata.dtype).kind == "f":
+        return Range(low, max(1.0, high), 1.0)
+    return Range(low, high + 1, max(1.0, high))
 
 
 def _ends(partition: Partition) -> tuple[float, float]:
     images = read_partition(partition).images
-    return (float(images.min()), float(images.max())) if images.size else (0.0, 1.0)
+    values = images[np.isfinite(images)]
+    return (float(values.min()), float(values.max())) if values.size else (0.0, 0.0)
 
 
 def tabulate(by_split: Mapping[str, Sums], metadata: Metadata, limits: Range) -> dict[str, pd.DataFrame]:

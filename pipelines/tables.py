@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,11 @@ import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
 
 from mnist_data import __version__, storage
-from mnist_data.schema import ATTRS_KEY, KEY
+from mnist_data.schema import ATTRS_KEY
+from mnist_data.store import open_parquet
+
+KEY = b"mnist_data_table"
+"""The schema key under which a table says how it was made; a dataset's is another."""
 
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 """A spreadsheet runs a text cell that begins with one of these; a quote before it makes it text (OWASP)."""
@@ -24,43 +29,35 @@ def provenance(stage: str, inputs: Mapping[str, str], parameters: Mapping[str, A
     return {"stage": stage, "inputs": dict(inputs), "parameters": dict(parameters), "version": __version__}
 
 
-def write_table(frame: pd.DataFrame, target: str, made: Mapping[str, Any], csv: bool = True) -> None:
-    """Write `target`.parquet and, with `csv`, `target`.csv; `frame.attrs` are kept in the Parquet file.
+def write_table(frame: pd.DataFrame, target: str, made: Mapping[str, Any]) -> None:
+    """Write `target`.parquet and `target`.csv; `frame.attrs` are kept in the Parquet file.
 
     target: path or URL without an ending. Columns of bytes (images) are left out of the CSV.
     """
-    table = pa.Table.from_pandas(frame, preserve_index=False)
-    merge_tables([table], target, made, {str(name): value for name, value in frame.attrs.items()}, csv=csv)
+    attrs = {str(name): value for name, value in frame.attrs.items()}
+    merge_tables([pa.Table.from_pandas(frame, preserve_index=False)], target, made, attrs)
 
 
 def merge_tables(
-    pieces: Iterable[pa.Table],
-    target: str,
-    made: Mapping[str, Any],
-    attrs: Mapping[str, Any] | None = None,
-    csv: bool = True,
-) -> int:
-    """Write tables of one schema, one after another, as one; memory is bounded by one of them. Gives the rows."""
+    pieces: Iterable[pa.Table], target: str, made: Mapping[str, Any], attrs: Mapping[str, Any] | None = None
+) -> None:
+    """Write tables of one schema, at least one, one after another as one; memory is bounded by one of them."""
     metadata = {KEY: json.dumps(made, sort_keys=True), ATTRS_KEY: json.dumps(dict(attrs or {}))}
-    rows = 0
-    with storage.new_file(f"{target}.parquet") as parquet, storage.new_file(f"{target}.csv") as text:
+    with (
+        storage.new_file(f"{target}.parquet") as parquet,
+        storage.new_file(f"{target}.csv") as text,
+        ExitStack() as stack,
+    ):
         writer: pq.ParquetWriter | None = None
         lines: pa_csv.CSVWriter | None = None
-        try:
-            for piece in pieces:
-                plain = _for_csv(piece)
-                writer = writer or pq.ParquetWriter(parquet, piece.schema.with_metadata(metadata), compression="zstd")
-                lines = lines or pa_csv.CSVWriter(text, plain.schema)
-                writer.write_table(piece.replace_schema_metadata(metadata))
-                lines.write_table(plain)
-                rows += len(piece)
-        finally:
-            for open_writer in (writer, lines):
-                if open_writer is not None:
-                    open_writer.close()
-    if not csv:
-        storage.remove(f"{target}.csv")
-    return rows
+        for piece in pieces:
+            plain = _for_csv(piece)
+            if writer is None or lines is None:
+                schema = piece.schema.with_metadata(metadata)
+                writer = stack.enter_context(pq.ParquetWriter(parquet, schema, compression="zstd"))
+                lines = stack.enter_context(pa_csv.CSVWriter(text, plain.schema))
+            writer.write_table(piece.replace_schema_metadata(metadata))
+            lines.write_table(plain)
 
 
 def _for_csv(table: pa.Table) -> pa.Table:
@@ -79,12 +76,20 @@ def _for_csv(table: pa.Table) -> pa.Table:
 
 
 def read_tables(folder: str | Path) -> dict[str, pd.DataFrame]:
-    """Read every Parquet table of a local folder, by its file's name."""
-    return {path.stem: read_table(path) for path in sorted(Path(folder).glob("*.parquet"))}
+    """Read every Parquet table of a folder or fsspec URL, by its file's name."""
+    return {Path(path).stem: read_table(path) for path in storage.files_in(folder, ".parquet")}
 
 
-def read_table(path: str | Path) -> pd.DataFrame:
+def read_table(path: str) -> pd.DataFrame:
     """Read one table; whole numbers stay whole where some are missing, which plain pandas makes floats of."""
     frame = pd.read_parquet(path)
-    whole = [field.name for field in pq.read_schema(path) if pa.types.is_integer(field.type)]
+    with open_parquet(path) as file:
+        whole = [field.name for field in file.schema_arrow if pa.types.is_integer(field.type)]
     return frame.astype({name: "Int64" for name in whole if frame[name].dtype.kind == "f"})
+
+
+def table_provenance(path: str) -> dict[str, Any]:
+    """Read how a table was made, as `provenance` described it; nothing is known of a table of another make."""
+    with open_parquet(path) as file:
+        made = (file.schema_arrow.metadata or {}).get(KEY)
+    return dict(json.loads(made)) if made else {"stage": "", "inputs": {}, "parameters": {}, "version": ""}

@@ -72,12 +72,12 @@ def train(
         report(Progress(f"train {params.model}", event.epoch * len(learn.ids), event.epochs * len(learn.ids)))
 
     outcome = fit(learn.images, learn.labels, hold.images, hold.labels, classes, params, epoch_done)
+    _save(outcome.model, str(folder), source.metadata, params, classes)  # first: whatever follows, the work is kept
     tables = {"history": history_table(outcome.history)}
     tables |= _score(source, outcome, params, classes, hold)
-    made = provenance(params.stage, {source.location: source.content}, asdict(params))
+    made = provenance(params.stage, {source.metadata.dataset: source.content}, asdict(params))
     for name, table in tables.items():
         write_table(table, f"{folder}/{name}", made)
-    _save(outcome.model, Path(folder), source.metadata, params, classes)
     return tables
 
 
@@ -120,6 +120,7 @@ def _score(source: Dataset, outcome: Fit, params: Train, classes: int, validatio
         test = read_samples(source, "test")
         detailed = test.take(test.copies == 0)
         parts.append(("test", detailed))
+    probabilities = predict(outcome.model, detailed.images)
     for split, samples in parts:
         if not len(samples.ids):
             continue
@@ -135,7 +136,6 @@ def _score(source: Dataset, outcome: Fit, params: Train, classes: int, validatio
                 "seconds": sum(done.seconds for done in outcome.history),
             }
         )
-    probabilities = predict(outcome.model, detailed.images)
     predicted = probabilities.argmax(axis=1)
     return {
         "evaluation": pd.DataFrame(rows),
@@ -160,7 +160,7 @@ def _misclassified(samples: Samples, probabilities: npt.NDArray[np.float32], met
     return picture_table(columns, samples.images[wrong], metadata)
 
 
-def _save(model: nn.Module, folder: Path, metadata: Metadata, params: Train, classes: int) -> None:
+def _save(model: nn.Module, folder: str, metadata: Metadata, params: Train, classes: int) -> None:
     configuration = {
         "name": params.model,
         "shape": list(metadata.shape),
@@ -171,4 +171,4 @@ def _save(model: nn.Module, folder: Path, metadata: Metadata, params: Train, cla
         "stages": [asdict(stage) for stage in metadata.stages],
         "parameters": asdict(params),
     }
-    save_model(model, folder / f"{params.model}.safetensors", configuration)
+    save_model(model, f"{folder}/{params.model}.safetensors", configuration)

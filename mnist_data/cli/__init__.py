@@ -6,6 +6,7 @@ inside the commands: `mnist-data --help` must answer at once.
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 
@@ -37,6 +38,9 @@ app.command("train")(stages.train)
 
 def main() -> None:
     """Run the command line; turn our errors into one line on stderr and an exit code."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a terminal without × or → gets a question mark
     try:
         app()
     except MnistDataError as error:

@@ -90,7 +90,7 @@ def _pairs(paths: list[str], images: list[str], labels: list[str], splits: list[
         raise WrongUse(f"{len(paths)} paths were given; convert takes SOURCE and OUT.")
     if splits:
         raise WrongUse("--split names the split of --images and --labels; give these, too.")
-    return resolve(paths[0], dataset=dataset), paths[1]
+    return resolve(paths[0], dataset), paths[1]
 
 
 def export(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -15,13 +16,20 @@ if TYPE_CHECKING:
 
 
 def print_json(values: Mapping[str, Any]) -> None:
-    """Print one JSON object."""
-    print(json.dumps(values, ensure_ascii=False, indent=1, default=_plain))  # noqa: T201
+    """Print one JSON object; what is not a number there (NaN) is null."""
+    print(json.dumps(_plain(values), ensure_ascii=False, indent=1, allow_nan=False))  # noqa: T201
 
 
 def _plain(value: Any) -> Any:
-    """Turn NumPy's numbers into Python's; anything else into text."""
-    return value.item() if hasattr(value, "item") else str(value)
+    """Bring values to what JSON has."""
+    if isinstance(value, Mapping):
+        return {str(name): _plain(inner) for name, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(inner) for inner in value]
+    value = value.item() if hasattr(value, "item") else value
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value if value is None or isinstance(value, str | int | float) else str(value)
 
 
 def say(text: str) -> None:
@@ -38,16 +46,16 @@ def warn(messages: Iterable[str]) -> None:
 def print_table(title: str, header: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
     """Print a table, numbers to the right."""
     from rich.console import Console
-    from rich.markup import escape
     from rich.table import Table
+    from rich.text import Text
 
     lines = [list(row) for row in rows]
-    table = Table(title=title or None, title_justify="left", title_style="bold")
+    table = Table(title=Text(title) if title else None, title_justify="left", title_style="bold")
     for position, name in enumerate(header):
         numeric = bool(lines) and all(_is_number(row[position]) for row in lines)
-        table.add_column(name, justify="right" if numeric else "left", overflow="fold")
+        table.add_column(Text(name), justify="right" if numeric else "left", overflow="fold")
     for row in lines:
-        table.add_row(*(escape(_cell(value)) for value in row))
+        table.add_row(*(Text(_cell(value)) for value in row))
     Console().print(table)
 
 

@@ -20,6 +20,9 @@ def run(
             help="A folder of IDX files or a known dataset's name. [default: the embedded sample]",
         ),
     ] = None,
+    dataset: Annotated[
+        str | None, typer.Option("--dataset", help="The dataset's name; chooses one where SOURCE holds several.")
+    ] = None,
     workspace: Annotated[str | None, typer.Option(help="The folder for all results. [default: workspace]")] = None,
     config: Annotated[
         str | None, typer.Option("--config", help="A TOML file of settings; flags stand over it.")
@@ -47,7 +50,12 @@ def run(
     from pipelines.run import run as run_pipeline
 
     settings = read_config(config) if config else Config()
-    settings = replace(settings, source=source or settings.source, workspace=workspace or settings.workspace)
+    settings = replace(
+        settings,
+        source=source or settings.source,
+        dataset=dataset or settings.dataset,
+        workspace=workspace or settings.workspace,
+    )
     settings = with_flags(
         settings,
         {
@@ -79,8 +87,6 @@ def run(
 
 
 def _print_outcome(outcome: object) -> None:
-    from pathlib import Path
-
     import pandas as pd
 
     from mnist_data.cli.output import say
@@ -88,13 +94,13 @@ def _print_outcome(outcome: object) -> None:
     from pipelines.run import Outcome
 
     assert isinstance(outcome, Outcome)
-    folder = outcome.workspace / "stats"
-    if (folder / "summary.parquet").is_file():
-        tables = {name: pd.read_parquet(folder / f"{name}.parquet") for name in ("summary", "classes")}
-        print_statistics(outcome.dataset, tables)
-    evaluations = sorted(Path(outcome.workspace).glob("train/*/evaluation.parquet"))
-    if outcome.dashboard and evaluations:
-        print_evaluation(pd.concat([pd.read_parquet(path) for path in evaluations]))
+    for folder in outcome.tables:
+        if folder.name == "stats":
+            tables = {name: pd.read_parquet(folder / f"{name}.parquet") for name in ("summary", "classes")}
+            print_statistics(outcome.dataset, tables)
+    models = [folder for folder in outcome.tables if folder.name != "stats"]
+    if models:
+        print_evaluation(pd.concat([pd.read_parquet(folder / "evaluation.parquet") for folder in models]))
     if outcome.dashboard:
         say(f"Dashboard: {outcome.dashboard.resolve()}")
     else:

@@ -21,6 +21,7 @@ _CLEAN, _NORMALIZE, _AUGMENT, _STATS, _TRAIN = Clean(), Normalize(), Augment(), 
 def clean(
     dataset: DatasetArgument,
     out: OutArgument,
+    not_finite: Annotated[Action, typer.Option(help="Samples with pixels that are no numbers.")] = _CLEAN.not_finite,
     blank: Annotated[Action, typer.Option(help="Samples without any ink.")] = _CLEAN.blank,
     constant: Annotated[Action, typer.Option(help="Samples of one value that is not 0.")] = _CLEAN.constant,
     inverted: Annotated[Action, typer.Option(help="Dark ink on a bright ground.")] = _CLEAN.inverted,
@@ -44,7 +45,7 @@ def clean(
     from pipelines.clean import clean as run
     from pipelines.engine import open_engine
 
-    params = Clean(blank, constant, inverted, transposed, label, duplicate, outlier_pixels)
+    params = Clean(not_finite, blank, constant, inverted, transposed, label, duplicate, outlier_pixels)
     source = open_dataset(dataset)
     with open_engine(workers, scheduler) as engine, progress() as report:
         outcome = run(source, out, params, engine=engine, overwrite=overwrite, report=report)
@@ -158,7 +159,7 @@ def stats(
     Example: mnist-data stats data/mnist --plot
     """
     from mnist_data.cli.output import print_json, progress, say
-    from mnist_data.errors import OutputExists
+    from mnist_data.errors import OutputExists, WrongUse
     from mnist_data.storage import exists
     from mnist_data.store import open_dataset
     from pipelines.engine import open_engine
@@ -167,14 +168,16 @@ def stats(
 
     params = Stats(bins, wall)
     source = open_dataset(dataset)
-    folder = out or f"{dataset.rstrip('/')}-stats"
+    folder = out or f"{source.location}-stats"
+    if "/split=" in folder:
+        raise WrongUse(f"{folder} lies within a dataset, which would no longer be one; choose another place by --out.")
     if not overwrite and exists(folder):
         raise OutputExists(folder)
     with open_engine(workers, scheduler) as engine, progress() as report:
         tables = run(source, folder, params, engine=engine, report=report)
     page = None
     if plot:
-        page = write_report(collect_tables(folder, dataset, source), source, f"{folder}/dashboard.html")
+        page = write_report(collect_tables(folder, source, source), source, f"{folder}/dashboard.html")
     summary, classes = tables["summary"], tables["classes"]
     if json:
         records = {"summary": summary.to_dict("records"), "classes": classes.to_dict("records")}

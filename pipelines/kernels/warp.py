@@ -96,7 +96,7 @@ def _locate(
 ) -> None:
     """Find for each output pixel the upper left of its four neighbours, and how far it is beyond that.
 
-    The inner loop has no branch, so that it is vectorised. The sums are in scipy.ndimage's order: rounded
+    The inner loop has no branch, so that it is vectorised. The sums are in affine_transform's order: rounded
     differently, a coordinate would now and then fall on the other side of the edge, where the value jumps to 0.
     """
     height, width = starts.shape
@@ -107,8 +107,8 @@ def _locate(
     across = np.arange(width).astype(np.float64)
     for row in range(height):
         for column in range(width):
-            y = row * matrix[0, 0] + across[column] * matrix[0, 1] + matrix[0, 2] + field[0, row, column]
-            x = row * matrix[1, 0] + across[column] * matrix[1, 1] + matrix[1, 2] + field[1, row, column]
+            y = matrix[0, 2] + row * matrix[0, 0] + across[column] * matrix[0, 1] + field[0, row, column]
+            x = matrix[1, 2] + row * matrix[1, 0] + across[column] * matrix[1, 1] + field[1, row, column]
             inside = (y >= 0.0) & (y <= bottom) & (x >= 0.0) & (x <= edge)
             top = min(np.floor(y), last_row)
             left = min(np.floor(x), last_column)

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -157,7 +160,9 @@ def wrong_uses(tmp: Path, dataset: str) -> list[tuple[list[object], str]]:
         (["convert", "sample", out, "--layout", "jpeg"], "jpeg"),
         (["convert", "sample", out, "--row-group-rows", "0"], "convert.row_group_rows is 0"),
         (["clean", tmp / "empty", out], "no Parquet files lie in it"),
-        (["clean", dataset, dataset], "exists already"),
+        (["clean", dataset, dataset, "--overwrite"], "is read and written at once"),
+        (["export", dataset, "s3://x/y"], "written to a local folder"),
+        (["run", "--workspace", "s3://x/y"], "must be a local folder"),
         (["clean", dataset, out, "--blank", "repair"], "nothing to repair it from"),
         (["normalize", dataset, out, "--scale", "standardize", "--dtype", "uint8"], "cannot hold standardized values"),
         (["augment", dataset, out, "--rotation", "300"], "must be a number from 0 to 180"),
@@ -203,3 +208,29 @@ def test_an_interruption_ends_with_130(run: Cli, monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr("mnist_data.info.describe", interrupted)
 
     assert run("info", ".")[:2] == (130, "")
+
+
+def test_marks_in_a_path_are_printed_as_they_are(run: Cli, tmp_path: Path) -> None:
+    """Square brackets are no markup here."""
+    code, out, _ = run("convert", "sample", tmp_path / "a[b]c [/v1]")
+
+    assert code == 0
+    assert "a[b]c [/v1]" in out
+
+
+def test_a_terminal_without_our_signs_gets_question_marks(tmp_path: Path) -> None:
+    """Not a traceback after the work is done."""
+    command = [sys.executable, "-m", "mnist_data", "convert", "sample", str(tmp_path / "out")]
+
+    ended = subprocess.run(command, capture_output=True, check=False, env={**os.environ, "PYTHONIOENCODING": "ascii"})
+
+    assert (ended.returncode, ended.stderr) == (0, b"")
+
+
+def test_statistics_do_not_settle_inside_a_dataset(run: Cli, digits: Dataset) -> None:
+    """A folder of tables there would break every reader of the dataset."""
+    code, _, err = run("stats", digits.files[0][1])
+
+    assert code == 2
+    assert "lies within a dataset" in err
+    assert not Path(f"{digits.files[0][1]}-stats").exists()

@@ -79,6 +79,8 @@ def test_what_cannot_be_fetched_or_is_not_known_is_said_so() -> None:
         resolve("kmnits")
 
 
-def test_the_sample_needs_no_network(tmp_path: Path) -> None:
+def test_the_sample_needs_no_network(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """It comes with scikit-learn."""
-    assert [pair.split for pair in resolve("sample", tmp_path)] == ["train", "test"]
+    monkeypatch.setenv("MNIST_DATA_CACHE", str(tmp_path))
+
+    assert [pair.split for pair in resolve("sample")] == ["train", "test"]

@@ -74,7 +74,7 @@ def test_several_datasets_in_one_folder_need_a_choice(tmp_path: Path) -> None:
     for part in ("letters", "digits"):
         fill(tmp_path, f"emnist-{part}-train-images-idx3-ubyte", f"emnist-{part}-train-labels-idx1-ubyte")
 
-    with pytest.raises(WrongUse, match="emnist-digits, emnist-letters. Choose one with --dataset"):
+    with pytest.raises(WrongUse, match="emnist-digits, emnist-letters; choose one with --dataset"):
         find_pairs(tmp_path)
 
     assert find_pairs(tmp_path, "emnist-letters")[0].dataset == "emnist-letters"

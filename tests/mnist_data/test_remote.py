@@ -17,6 +17,8 @@ from mnist_data.store import Dataset, open_dataset
 from pipelines.clean import clean
 from pipelines.convert import convert
 from pipelines.engine import Cluster
+from pipelines.report import collect_tables, write_report
+from pipelines.stats import stats
 
 
 @pytest.fixture(scope="module")
@@ -83,6 +85,32 @@ def test_bad_input_leaves_no_objects(bucket: str, sample_idx: Path, tmp_path: Pa
 
     assert not storage.exists(f"{bucket}/bad")
     assert not storage.exists(f"{bucket}/bad.manifest.json")
+
+
+def test_the_old_dataset_on_s3_stays_when_its_replacement_fails(bucket: str, sample_idx: Path, tmp_path: Path) -> None:
+    """Parts are written beside it, and take its place only when all are there."""
+    pairs = find_pairs(sample_idx)
+    before = convert(pairs, f"{bucket}/kept").dataset.content
+    cut = tmp_path / "cut-images-idx3-ubyte"
+    cut.write_bytes(Path(pairs[0].images).read_bytes()[:-1])
+
+    with pytest.raises(TruncatedIdx):
+        convert([Pair("train", str(cut), pairs[0].labels)], f"{bucket}/kept", overwrite=True)
+
+    assert open_dataset(f"{bucket}/kept").content == before
+    assert not storage.exists(f"{bucket}/.kept.draft")
+
+
+def test_a_dashboard_is_made_of_tables_on_s3(bucket: str, sample_idx: Path) -> None:
+    """Statistics and page, from URL to URL."""
+    source = convert(find_pairs(sample_idx), f"{bucket}/shown").dataset
+    stats(source, f"{bucket}/shown-stats")
+
+    write_report(collect_tables(f"{bucket}/shown-stats", source), source, f"{bucket}/shown-stats/page.html")
+
+    page = storage.read_text(f"{bucket}/shown-stats/page.html")
+    assert page is not None
+    assert "What the samples look like" in page
 
 
 def test_an_existing_dataset_on_s3_stays(bucket: str, sample_idx: Path) -> None:

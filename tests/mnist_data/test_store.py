@@ -141,17 +141,25 @@ def test_conversion_does_not_depend_on_how_files_are_packed(sample_idx: Path, di
 
 
 def test_an_existing_output_stays_unless_it_is_to_be_replaced(sample_idx: Path, tmp_path: Path) -> None:
-    """A forgotten folder is not overwritten; with leave, it is replaced whole."""
-    target = tmp_path / "data"
-    target.mkdir()
-    (target / "thesis.txt").write_text("months of work")
+    """A dataset is replaced with leave; an empty folder is no output yet."""
+    (tmp_path / "data").mkdir()
+    convert(find_pairs(sample_idx), tmp_path / "data")
 
     with pytest.raises(OutputExists, match="pass --overwrite"):
-        convert(find_pairs(sample_idx), target)
+        convert(find_pairs(sample_idx), tmp_path / "data")
+    assert len(convert(find_pairs(sample_idx), tmp_path / "data", overwrite=True).dataset) == 1797
 
-    assert (target / "thesis.txt").read_text() == "months of work"
-    assert len(convert(find_pairs(sample_idx), target, overwrite=True).dataset) == 1797
-    assert not (target / "thesis.txt").exists()
+
+def test_a_folder_that_is_no_dataset_is_never_replaced(sample_idx: Path, tmp_path: Path) -> None:
+    """Nor is the folder of the source files, nor a plain file, with leave or without."""
+    (tmp_path / "home").mkdir()
+    (tmp_path / "home/thesis.txt").write_text("months of work")
+
+    for target in (tmp_path / "home", sample_idx, tmp_path / "home/thesis.txt"):
+        with pytest.raises(WrongUse, match="holds more than a dataset, so it is not replaced"):
+            convert(find_pairs(sample_idx), target, overwrite=True)
+    assert (tmp_path / "home/thesis.txt").read_text() == "months of work"
+    assert len(find_pairs(sample_idx)) == 2
 
 
 def test_bad_input_leaves_nothing_behind(sample_idx: Path, tmp_path: Path) -> None:
@@ -180,29 +188,36 @@ def test_the_old_dataset_stays_when_its_replacement_fails(sample_idx: Path, tmp_
 
 
 KILLED = """
-import os, sys
+import os, pathlib, sys
 from mnist_data import storage
 from mnist_data.pairing import find_pairs
 from pipelines.convert import convert
-real, calls = storage.sync, []
-def sync(path):
-    calls.append(path)
-    if len(calls) == int(sys.argv[3]):
-        os._exit(9)
-    real(path)
-storage.sync = sync
+calls = []
+def deadly(real):
+    def call(*args):
+        calls.append(args)
+        if len(calls) == int(sys.argv[3]):
+            os._exit(9)
+        return real(*args)
+    return call
+storage.sync = deadly(storage.sync)
+pathlib.Path.rename = deadly(pathlib.Path.rename)
 convert(find_pairs(sys.argv[1]), sys.argv[2], overwrite=True)
 print(len(calls))
 """
 
 
 def test_a_killed_writer_leaves_the_old_or_the_new(sample_idx: Path, tmp_path: Path) -> None:
-    """The process is ended without warning at each of its flushes in turn; the dataset opens whole every time."""
+    """It is ended without warning at each flush and each rename in turn; whoever writes next finds the dataset whole.
+
+    Only between the two renames there is none, and the old one is put back from beside it.
+    """
     target = tmp_path / "data"
     convert(find_pairs(sample_idx), target)
-    for death in range(1, 20):
+    for death in range(1, 30):
         command = [sys.executable, "-c", KILLED, str(sample_idx), str(target), str(death)]
         ended = subprocess.run(command, capture_output=True, text=True, check=False)
+        storage.recover_folder(target)
         assert open_dataset(target).splits == {"train": 1437, "test": 360}
         if ended.returncode == 0:
             break
@@ -282,7 +297,26 @@ def test_chosen_rows_of_a_frame_give_their_own_images(digits: Dataset, sample_id
 
 def test_images_are_not_copied_one_by_one(digits: Dataset) -> None:
     """The array is a view of the memory that Parquet was read into."""
-    assert not mnist_data.images(mnist_data.load(digits.location, "train")).flags.owndata
+    frame = mnist_data.load(digits.location, "train")
+    chunk = frame["image"].array.__arrow_array__().chunk(0)
+
+    assert np.shares_memory(mnist_data.images(frame), np.frombuffer(chunk.buffers()[1], np.uint8))
+
+
+def test_a_newer_format_is_refused_by_its_number(digits: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And not by a traceback about a field."""
+    monkeypatch.setattr("mnist_data.schema.FORMAT", 0)
+
+    with pytest.raises(NoDataset, match="a dataset of format 1; expected format 0"):
+        open_dataset(digits.location)
+
+
+def test_a_dataset_goes_to_any_fsspec_store(sample_idx: Path, digits: Dataset) -> None:
+    """Here the one in memory."""
+    dataset = convert(find_pairs(sample_idx), "memory://anywhere/digits").dataset
+
+    assert dataset.content == digits.content
+    assert len(mnist_data.load("memory://anywhere/digits", "test")) == 360
 
 
 def test_a_split_that_is_not_there_is_named(digits: Dataset) -> None:

@@ -13,9 +13,11 @@ from hypothesis import strategies as st
 
 import mnist_data
 from mnist_data.batch import Batch
+from mnist_data.errors import WrongUse
 from mnist_data.pairing import find_pairs
 from mnist_data.store import Dataset
 from pipelines.augment import augment, augment_batch, matrices_of, remake
+from pipelines.clean import clean
 from pipelines.convert import convert
 from pipelines.engine import Cluster, Serial, Threads
 from pipelines.kernels.warp import warp
@@ -195,3 +197,20 @@ def test_other_columns_come_along_and_nothing_is_changed_in_place() -> None:
     assert len(augment_batch(batch_of(0), Augment())) == 0
     blank = Batch(np.array([1]), np.array([0]), np.zeros((1, 6, 6), np.uint8))
     assert augment_batch(blank, Augment(copies=4)).images.max() == 0
+
+
+def test_an_augmented_dataset_is_not_augmented_again(digits: Dataset, tmp_path: Path) -> None:
+    """Copies of copies would no longer know their originals, and leak from validation into training."""
+    once = augment(digits, tmp_path / "once")
+
+    with pytest.raises(WrongUse, match="is augmented already"):
+        augment(once, tmp_path / "twice")
+
+
+def test_nothing_is_learnt_from_a_test_split(sample_idx: Path, tmp_path: Path) -> None:
+    """A dataset that holds only held-out samples can be cleaned and counted, not augmented or trained on."""
+    source = convert(find_pairs(sample_idx)[1:], tmp_path / "test-only").dataset
+
+    assert clean(source, tmp_path / "clean").dataset.splits == {"test": 360}
+    with pytest.raises(WrongUse, match="no split 'train' to learn from, only test"):
+        augment(source, tmp_path / "more")

@@ -11,12 +11,13 @@ import pytest
 import mnist_data
 from mnist_data import idx
 from mnist_data.batch import Batch
-from mnist_data.errors import WrongUse
+from mnist_data.errors import CheckFailed, WrongUse
 from mnist_data.pairing import find_pairs
 from mnist_data.store import Dataset
 from pipelines.clean import Knowledge, Survey, clean, clean_batch, find_duplicates, is_inverted
 from pipelines.convert import convert
 from pipelines.engine import Cluster, Serial, Threads
+from pipelines.normalize import normalize
 from pipelines.parameters import Clean, Convert
 from pipelines.transposition import fit_orientations, transposed
 
@@ -243,3 +244,51 @@ def test_an_empty_split_and_a_one_pixel_image_are_cleaned(tmp_path: Path) -> Non
 
     assert outcome.dataset.splits == {"train": 0, "test": 0}
     assert outcome.reasons.set_index("reason")["samples"].to_dict() == {"blank": 1, "constant": 2}
+
+
+def test_the_copy_with_the_good_label_stays() -> None:
+    """Of two with the same pixels, the one whose label is no class goes, wherever it stands."""
+    digests = np.array([[1, 1], [1, 1]], np.uint64)
+    survey = Survey(np.array([3, 7]), np.array([200, 4]), np.ones(2, bool), digests, {}, 0, 255)
+
+    assert find_duplicates(survey, frozenset({200})) == {3: "same pixels as 7, whose label is 4"}
+
+
+def test_signed_images_on_a_ground_of_0_are_not_inverted(sample_idx: Path, tmp_path: Path) -> None:
+    """The middle of a signed type's range lies below 0, where no ground is."""
+    idx.write(
+        tmp_path / "train-images", idx.read(sample_idx / "sklearn-digits-test-images-idx3-ubyte").astype(np.int16)
+    )
+    idx.write(tmp_path / "train-labels", idx.read(sample_idx / "sklearn-digits-test-labels-idx1-ubyte"))
+
+    outcome = clean(convert(find_pairs(tmp_path), tmp_path / "data").dataset, tmp_path / "clean")
+
+    assert outcome.totals["changed"].sum() == 0
+
+
+def test_tables_of_an_earlier_cleaning_are_not_shown_for_another_dataset(faulty: Dataset, tmp_path: Path) -> None:
+    """They still stand beside a dataset that was converted in the place of the cleaned one."""
+    from pipelines.report import collect_tables
+
+    cleaned = clean(faulty, tmp_path / "clean").dataset
+    assert "quarantine" in collect_tables(tmp_path, cleaned)
+
+    other = convert(find_pairs(Path(faulty.location).parent), tmp_path / "clean", overwrite=True).dataset
+
+    assert "quarantine" not in collect_tables(tmp_path, other)
+
+
+def test_pixels_that_are_no_numbers_are_found(tmp_path: Path) -> None:
+    """One NaN would turn every mean, and every normalized pixel, into NaN."""
+    images = np.random.default_rng(0).random((40, 6, 6)).astype(np.float32)
+    images[3, 2, 2], images[5, 0, 0] = np.nan, np.inf
+    idx.write(tmp_path / "train-images", images)
+    idx.write(tmp_path / "train-labels", np.zeros(40, np.uint8))
+    source = convert(find_pairs(tmp_path), tmp_path / "data").dataset
+
+    outcome = clean(source, tmp_path / "clean")
+
+    assert findings(outcome.quarantine) == {3: ("not_finite", "remove"), 5: ("not_finite", "remove")}
+    with pytest.raises(CheckFailed, match="not finite"):
+        normalize(source, tmp_path / "normal")
+    assert np.isfinite(mnist_data.to_numpy(normalize(outcome.dataset, tmp_path / "n").location)[0]).all()

@@ -99,6 +99,7 @@ def test_emnist_letters_are_put_right_recorded_and_given_back(tmp_path: Path) ->
     assert (parameters["transpose"], parameters["first_label"]) == (True, 1)
     assert "holds 5 images, EMNIST letters has 20,800" in conversion.warnings[0]
     back = export(conversion.dataset, tmp_path / "back")
+    assert back[0].name == "emnist-letters-test-images-idx3-ubyte"  # the name says that it is turned
     np.testing.assert_array_equal(letters, idx.read(back[0]))
     np.testing.assert_array_equal(labels, idx.read(back[1]))
     stored = export(conversion.dataset, tmp_path / "stored", as_stored=True)
@@ -212,14 +213,36 @@ def test_images_without_pixels_are_refused(tmp_path: Path) -> None:
         convert(pair_of(tmp_path / "in", np.zeros((2, 0, 3), np.uint8), np.zeros(2, np.uint8)), tmp_path / "out")
 
 
-def test_large_files_are_cut_into_parts_of_many_row_groups(tmp_path: Path) -> None:
-    """A part holds a hundred row groups, and ids run on from part to part."""
+def test_large_files_are_cut_into_parts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A part holds whole row groups, and ids run on from part to part."""
+    monkeypatch.setattr("pipelines.convert.ROWS_IN_A_PART", 100)
     pairs = pair_of(tmp_path / "in", np.zeros((250, 2, 2), np.uint8), np.zeros(250, np.uint8))
 
-    dataset = convert(pairs, tmp_path / "out", Convert(row_group_rows=1)).dataset
+    dataset = convert(pairs, tmp_path / "out", Convert(row_group_rows=10)).dataset
 
     assert [Path(path).stem for _, path in dataset.files] == ["part-00000", "part-00001", "part-00002"]
     np.testing.assert_array_equal(np.arange(250), mnist_data.load(dataset.location)["id"])
+
+
+def test_other_images_under_mnists_labels_are_told(real_mnist: Path, tmp_path: Path) -> None:
+    """A corrupted or deformed edition keeps the labels; it is not MNIST."""
+    images = 255 - idx.read(real_mnist / "t10k-images-idx3-ubyte.gz")
+    idx.write(tmp_path / "t10k-images-idx3-ubyte", images)
+    (tmp_path / "t10k-labels-idx1-ubyte.gz").write_bytes((real_mnist / "t10k-labels-idx1-ubyte.gz").read_bytes())
+
+    warnings = convert(find_pairs(tmp_path), tmp_path / "out").warnings
+
+    assert "not the published images of MNIST, though its labels are" in warnings[0]
+
+
+def test_a_name_that_begins_like_a_known_one_is_another_dataset(tmp_path: Path) -> None:
+    """Kuzushiji-49 has 49 classes; taken for KMNIST it would lose most of its samples to cleaning."""
+    pairs = pair_of(tmp_path / "in", np.zeros((49, 2, 2), np.uint8), np.arange(49, dtype=np.uint8))
+
+    conversion = convert(pairs, tmp_path / "out", dataset="kmnist-49")
+
+    assert (conversion.dataset.metadata.dataset, conversion.dataset.metadata.classes) == ("kmnist-49", ())
+    assert conversion.warnings == ()
 
 
 MEASURED = """
@@ -252,3 +275,15 @@ def test_two_million_images_take_less_than_a_gibibyte(tmp_path: Path) -> None:
 
     assert int(measured.stdout) < 1024
     assert len(open_dataset(tmp_path / "out")) == 2_000_000
+
+
+def test_no_split_is_lost_where_two_would_get_one_name(sample_idx: Path, tmp_path: Path) -> None:
+    """The split "test" is exported as t10k, unless there is a split of that name."""
+    pairs = [
+        Pair(name, pair.images, pair.labels)
+        for name, pair in zip(("t10k", "test"), find_pairs(sample_idx), strict=True)
+    ]
+
+    paths = export(convert(pairs, tmp_path / "data").dataset, tmp_path / "idx")
+
+    assert len({path.name for path in paths}) == 4

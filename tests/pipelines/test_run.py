@@ -65,7 +65,7 @@ def test_a_second_run_does_nothing(finished: tuple[Config, Outcome]) -> None:
 
 
 def test_a_changed_setting_redoes_its_step_and_what_follows(finished: tuple[Config, Outcome], tmp_path: Path) -> None:
-    """More copies leave the conversion, the cleaning and the statistics alone."""
+    """More copies leave the cleaning and the statistics alone; another place of the source is read again."""
     import shutil
 
     config, outcome = finished
@@ -74,7 +74,7 @@ def test_a_changed_setting_redoes_its_step_and_what_follows(finished: tuple[Conf
 
     again = run(changed, Threads(2), until="stats")
 
-    assert {"convert", "clean", "normalize", "stats"} == set(again.kept)
+    assert {"clean", "normalize", "stats"} == set(again.kept)
     assert open_dataset(tmp_path / "workspace/augment").splits["train"] == 1437 * 3
 
 
@@ -152,3 +152,35 @@ def test_a_copy_of_a_held_out_sample_is_not_learnt_from(digits: Dataset, tmp_pat
     assert not set(learn.ids) & set(hold.ids)
     assert hold.copies.max() == 0
     assert 3 * (1437 - len(hold.ids)) == len(learn.ids)
+
+
+def test_what_cleaning_has_emptied_stays_empty(tmp_path: Path) -> None:
+    """Thirty blanks leave nothing; the statistics are of that, not of the blanks."""
+    config = small(tmp_path / "blank", 30, [1] * 30)
+    idx.write(tmp_path / "blank/train-images", np.zeros((30, 9, 7), np.uint8))
+
+    outcome = run(config, Threads(2), until="stats")
+
+    assert len(outcome.dataset) == 0
+    assert pd.read_parquet(tmp_path / "blank/w/stats/summary.parquet")["samples"].tolist() == [0]
+
+
+def test_a_lost_quarantine_is_made_again(tmp_path: Path) -> None:
+    """Cleaning is done only where its tables stand, too."""
+    config = small(tmp_path / "d", 30, [1] * 30)
+    run(config, Threads(2), until="clean")
+    (tmp_path / "d/w/clean.quarantine.parquet").unlink()
+
+    again = run(config, Threads(2), until="clean")
+
+    assert again.kept == ("convert",)
+    assert (tmp_path / "d/w/clean.quarantine.parquet").is_file()
+
+
+@pytest.mark.parametrize(
+    "values", [{"normalize": {"deskew": "no"}}, {"augment": {"copies": 2.5}}, {"train": {"seed": True}}]
+)
+def test_a_setting_of_another_kind_is_refused(values: dict[str, dict[str, object]]) -> None:
+    """A text is not false, and half a copy is none."""
+    with pytest.raises(WrongUse, match="it (can be true or false|must be a whole number)"):
+        configure(values, "x.toml")
