@@ -233,7 +233,7 @@ def is_inverted(images: Images, low: float, high: float) -> npt.NDArray[np.bool_
 
 def find_faults(batch: Batch, knowledge: Knowledge) -> dict[str, npt.NDArray[np.bool_]]:
     """Give a (n,) mask for each reason except outlier pixels, which only the repair finds."""
-    finite = np.isfinite(batch.flat).all(axis=1)
+    finite = np.asarray(np.isfinite(batch.flat).all(axis=1))
     # Nothing else can be said of a sample with pixels that are no numbers; blank ones stand in for them.
     sound = batch if finite.all() else replace(batch, images=np.where(_each(finite, batch), batch.images, 0))
     flat = sound.flat

@@ -280,7 +280,7 @@ def test_tables_of_an_earlier_cleaning_are_not_shown_for_another_dataset(faulty:
 
 def test_pixels_that_are_no_numbers_are_found(tmp_path: Path) -> None:
     """One NaN would turn every mean, and every normalized pixel, into NaN."""
-    images = np.random.default_rng(0).random((40, 6, 6)).astype(np.float32)
+    images = np.pad(np.random.default_rng(0).random((40, 4, 4)).astype(np.float32), ((0, 0), (1, 1), (1, 1)))
     images[3, 2, 2], images[5, 0, 0] = np.nan, np.inf
     idx.write(tmp_path / "train-images", images)
     idx.write(tmp_path / "train-labels", np.zeros(40, np.uint8))
