@@ -10,7 +10,7 @@ import base64
 import hashlib
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -311,11 +311,14 @@ class PartWriter:
             self._file.__exit__(type(error), error, error.__traceback__)
 
 
-def write_part(location: str, split: str, index: int, batch: Batch, metadata: Metadata, compression: str) -> Part:
-    """Write one batch as one file of a dataset."""
+def write_part(
+    location: str, split: str, index: int, batches: Iterable[Batch], metadata: Metadata, compression: str
+) -> Part:
+    """Write batches, at least one, as the row groups of one file of a dataset."""
     writer = PartWriter(location, split, index, metadata, compression)
     try:
-        writer.write(batch)
+        for batch in batches:
+            writer.write(batch)
         return writer.close(metadata)
     except BaseException as error:
         writer.abandon(error)

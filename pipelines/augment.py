@@ -6,7 +6,7 @@ dataset as columns, so any copy can be made again from its row.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -60,8 +60,17 @@ def augment(
     return dataset
 
 
-def _augment_partition(batch: Batch, _partition: Partition, params: Augment, deform: bool) -> tuple[Batch, None]:
-    return augment_batch(batch, params, deform), None
+def _augment_partition(
+    batch: Batch, _partition: Partition, params: Augment, deform: bool
+) -> tuple[Iterator[Batch], None]:
+    return _in_slices(batch, params, deform), None
+
+
+def _in_slices(batch: Batch, params: Augment, deform: bool) -> Iterator[Batch]:
+    """Augment so few samples at a time that memory does not grow with the number of copies."""
+    rows = max(1, len(batch) // (params.copies + 1)) if deform else max(1, len(batch))
+    for first in range(0, max(1, len(batch)), rows):
+        yield augment_batch(batch.take(slice(first, first + rows)), params, deform)
 
 
 def augment_batch(batch: Batch, params: Augment, deform: bool = True) -> Batch:

@@ -312,9 +312,9 @@ def _findings(
 
 def _clean_partition(
     batch: Batch, partition: Partition, knowledge: Knowledge, params: Clean
-) -> tuple[Batch, pd.DataFrame]:
+) -> tuple[tuple[Batch], pd.DataFrame]:
     cleaned, findings = clean_batch(batch, knowledge, params)
-    return cleaned, findings.assign(split=partition.split, id=batch.ids[findings["row"].to_numpy(np.int64)])
+    return (cleaned,), findings.assign(split=partition.split, id=batch.ids[findings["row"].to_numpy(np.int64)])
 
 
 def _tabulate(

@@ -107,8 +107,8 @@ def _measure(partition: Partition, params: Normalize) -> Scaling:
 
 def _normalize_partition(
     batch: Batch, _partition: Partition, params: Normalize, scaling: Scaling | None
-) -> tuple[Batch, None]:
-    return normalize_batch(batch, params, scaling), None
+) -> tuple[tuple[Batch], None]:
+    return (normalize_batch(batch, params, scaling),), None
 
 
 def normalize_batch(batch: Batch, params: Normalize, scaling: Scaling | None) -> Batch:

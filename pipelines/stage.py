@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -19,8 +19,8 @@ from pipelines.parameters import Parameters
 PARTITION_ROWS = 10_000
 """Samples in one task: 8 MB of MNIST, small beside memory and large beside a task's cost of about a millisecond."""
 
-BatchFunction = Callable[[Batch, Partition], tuple[Batch, Any]]
-"""A stage's work on one partition: what it becomes, and a small record of what was found (None for nothing).
+BatchFunction = Callable[[Batch, Partition], tuple[Iterable[Batch], Any]]
+"""A stage's work on one partition: the batches it becomes, and a small record of what was found (None for nothing).
 
 It must pickle, as it travels to workers."""
 
@@ -101,8 +101,8 @@ def _numbered(partitions: Sequence[Partition]) -> list[tuple[int, Partition]]:
 
 
 def _run(task: _Task) -> tuple[Part, Any]:
-    batch, record = task.function(read_partition(task.source), task.source)
-    part = write_part(task.location, task.source.split, task.index, batch, task.metadata, task.compression)
+    batches, record = task.function(read_partition(task.source), task.source)
+    part = write_part(task.location, task.source.split, task.index, batches, task.metadata, task.compression)
     return part, record
 
 

@@ -232,7 +232,7 @@ def test_finished_parts_of_an_interrupted_draft_are_kept(tmp_path: Path) -> None
     metadata = Metadata("x", (2, 2), "uint8")
     batch = Batch(np.arange(3), np.zeros(3, np.int64), np.zeros((3, 2, 2), np.uint8))
     with pytest.raises(KeyboardInterrupt), Draft(tmp_path / "data", {"plan": 1}) as draft:
-        write_part(draft.location, "train", 0, batch, metadata, "zstd")
+        write_part(draft.location, "train", 0, [batch], metadata, "zstd")
         raise KeyboardInterrupt
 
     with Draft(tmp_path / "data", {"plan": 1}) as draft:

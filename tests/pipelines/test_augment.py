@@ -169,24 +169,44 @@ def test_an_interrupted_run_goes_on_where_it_stopped(
     """Ended in the middle, it ends with the same bytes, and does not make the finished parts again."""
     source = convert(find_pairs(sample_idx), tmp_path / "source", Convert(row_group_rows=200)).dataset
     monkeypatch.setattr("pipelines.stage.PARTITION_ROWS", 200)
-    expected = augment(source, tmp_path / "expected").content
-    real, calls = augment_batch, []
+    real, calls, deadly = augment_batch, [], 0
 
     def counted(batch: Batch, params: Augment, deform: bool = True) -> Batch:
         calls.append(len(batch))
-        if len(calls) == 5:
+        if len(calls) == deadly:
             raise KeyboardInterrupt
         return real(batch, params, deform)
 
     monkeypatch.setattr("pipelines.augment.augment_batch", counted)
+    expected = augment(source, tmp_path / "expected").content
+    whole, deadly = len(calls), len(calls) + 5  # two calls a part: the third part is interrupted
     with pytest.raises(KeyboardInterrupt):
         augment(source, tmp_path / "out")
     assert not (tmp_path / "out").exists()
+    calls.clear()
+    deadly = 0
 
     resumed = augment(source, tmp_path / "out")
 
     assert expected == resumed.content
-    assert len(calls) == 5 + 10 - 4
+    assert len(calls) == whole - 4
+
+
+def test_memory_does_not_grow_with_the_number_of_copies(digits: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A task makes its copies a few samples at a time, never all of them at once."""
+    largest = 0
+    real = augment_batch
+
+    def measured(batch: Batch, params: Augment, deform: bool = True) -> Batch:
+        nonlocal largest
+        made = real(batch, params, deform)
+        largest = max(largest, len(made))
+        return made
+
+    monkeypatch.setattr("pipelines.augment.augment_batch", measured)
+    augment(digits, f"{digits.location}-many", Augment(copies=50))
+
+    assert largest <= 1437
 
 
 def test_other_columns_come_along_and_nothing_is_changed_in_place() -> None:
