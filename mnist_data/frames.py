@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from mnist_data.errors import WrongUse
 from mnist_data.schema import Metadata, decode_images
-from mnist_data.store import Dataset, open_dataset, open_parquet
+from mnist_data.store import Dataset, open_dataset, read_whole
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -28,13 +28,12 @@ def load(location: str | Path, split: str | None = None) -> pd.DataFrame:
     """
     dataset = open_dataset(location)
     table, splits = _read(dataset, split)
-    arrow_columns = {"image"} if "image" in table.column_names else set()
-    frame: pd.DataFrame = table.drop_columns(list(arrow_columns)).to_pandas()
-    for name in arrow_columns:
-        frame[name] = pd.Series(pd.array(table[name], dtype=pd.ArrowDtype(table[name].type)), index=frame.index)
-    frame.insert(1, "split", pd.Series(splits, index=frame.index))
-    first = ["id", "split", "label", *arrow_columns]
-    frame = frame[[*first, *(name for name in frame.columns if name not in first)]]
+    # Built column by column: the numbers are shared with Arrow, and the pictures stay in its memory.
+    columns: dict[str, Any] = {"id": table["id"].to_numpy(), "split": splits, "label": table["label"].to_numpy()}
+    if "image" in table.column_names:  # the layout "pixels" has none
+        columns["image"] = pd.arrays.ArrowExtensionArray(table["image"])
+    columns |= {name: table[name].to_numpy() for name in table.column_names if name not in columns}
+    frame = pd.DataFrame(columns, copy=False)
     frame.attrs.update(_attrs(dataset.metadata))
     return frame
 
@@ -75,14 +74,10 @@ def to_numpy(location: str | Path, split: str | None = None) -> tuple[npt.NDArra
 def _read(dataset: Dataset, split: str | None) -> tuple[pa.Table, pd.Categorical[Any]]:
     if split is not None and split not in dataset.splits:
         raise WrongUse(f"{dataset.location} has no split {split!r}; it has {', '.join(dataset.splits)}.")
-    chosen = [file for file in dataset.files if split in (None, file[0])]
-    tables = []
-    for _, path in chosen:
-        with open_parquet(path) as parquet:
-            tables.append(parquet.read())
-    numbers = [list(dataset.splits).index(name) for name, _ in chosen]
-    codes = np.repeat(np.array(numbers, np.int64), [table.num_rows for table in tables])
-    return pa.concat_tables(tables), pd.Categorical.from_codes(codes, dtype=pd.CategoricalDtype(list(dataset.splits)))
+    table = read_whole([file for file in dataset.files if split in (None, file[0])])
+    rows = [count if split in (None, name) else 0 for name, count in dataset.splits.items()]
+    codes = np.repeat(np.arange(len(rows)), rows)
+    return table, pd.Categorical.from_codes(codes, dtype=pd.CategoricalDtype(list(dataset.splits)))
 
 
 def _attrs(metadata: Metadata) -> dict[str, Any]:

@@ -120,7 +120,7 @@ def _runs(sizes: Sequence[int], rows: int) -> Iterator[tuple[tuple[int, ...], in
 @contextmanager
 def open_parquet(location: str | Path) -> Iterator[pq.ParquetFile]:
     """Open one Parquet file with its page checksums verified. Raises DamagedArchive where it is broken."""
-    try:
+    with _damage_named(location):
         if storage.is_remote(location):
             fs, path = storage.filesystem(location)
             with fs.open(path, "rb") as stream, pq.ParquetFile(stream, page_checksum_verification=True) as file:
@@ -128,6 +128,12 @@ def open_parquet(location: str | Path) -> Iterator[pq.ParquetFile]:
         else:
             with pq.ParquetFile(str(location), page_checksum_verification=True) as file:
                 yield file
+
+
+@contextmanager
+def _damage_named(location: str | Path) -> Iterator[None]:
+    try:
+        yield
     except (MemoryError, PermissionError, FileNotFoundError):
         raise  # nothing is wrong with the file
     except (pa.ArrowException, OSError) as cause:
@@ -244,6 +250,24 @@ def read_batches(dataset: Dataset, split: str, rows: int = 10_000) -> Iterator[B
     """Read a split in order, batch by batch."""
     for partition in dataset.partitions(rows, [split]):
         yield read_partition(partition)
+
+
+def read_whole(files: Sequence[tuple[str, str]]) -> pa.Table:
+    """Read whole files of a dataset, (split, path) each, into one table in the order of their samples.
+
+    The row groups are unpacked side by side on all cores; each column then lies in one piece, so that the images can
+    be viewed as an array.
+    """
+    tables = []
+    for _, path in files:
+        remote = storage.is_remote(path)
+        fs, inner = storage.filesystem(path) if remote else (None, path)
+        with _damage_named(path):
+            table = pq.read_table(
+                inner, filesystem=fs, partitioning=None, page_checksum_verification=True, memory_map=not remote
+            )
+        tables.append(table)
+    return pa.concat_tables(tables).combine_chunks()
 
 
 def holds_only_a_dataset(folder: Path) -> bool:
