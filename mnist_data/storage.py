@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from mnist_data.errors import WrongUse
+from mnist_data.errors import OutputExists, WrongUse
 
 DRAFT = ".tmp"
 
@@ -57,6 +57,12 @@ def exists(location: str | Path) -> bool:
         return bool(fs.exists(path))
     folder = Path(location)
     return any(folder.iterdir()) if folder.is_dir() else folder.exists()
+
+
+def require_free(location: str | Path, overwrite: bool) -> None:
+    """Raise OutputExists where something is there that was not to be replaced."""
+    if not overwrite and exists(location):
+        raise OutputExists(str(location))
 
 
 def remove(location: str | Path) -> None:

@@ -52,7 +52,6 @@ class Partition:
     split: str
     groups: tuple[int, ...]
     rows: int
-    first_row: int  # counted over the whole split
 
 
 @dataclass(frozen=True)
@@ -89,14 +88,12 @@ class Dataset:
     def partitions(self, rows: int, splits: Sequence[str] | None = None) -> list[Partition]:
         """Cut the dataset into tasks of about `rows` rows, along its row groups, in the order of its samples."""
         chosen = tuple(self.splits) if splits is None else splits
-        partitions: list[Partition] = []
-        for split in chosen:
-            first = 0
-            for path in (path for name, path in self.files if name == split):
-                for groups, count in _runs(_row_groups(path), rows):
-                    partitions.append(Partition(path, split, groups, count, first))
-                    first += count
-        return partitions
+        return [
+            Partition(path, split, groups, count)
+            for split in chosen
+            for path in (path for name, path in self.files if name == split)
+            for groups, count in _runs(_row_groups(path), rows)
+        ]
 
 
 def _row_groups(path: str) -> list[int]:
@@ -380,11 +377,9 @@ class Draft:
     def _refuse_to_replace(self) -> None:
         if not self._remote:
             storage.recover_folder(Path(self.target))
-        if storage.exists(self.target):
-            if not self._overwrite:
-                raise OutputExists(self.target)
-            if not self._remote and not holds_only_a_dataset(Path(self.target)):
-                raise WrongUse(f"{self.target} holds more than a dataset, so it is not replaced; remove it yourself.")
+        storage.require_free(self.target, self._overwrite)
+        if not self._remote and storage.exists(self.target) and not holds_only_a_dataset(Path(self.target)):
+            raise WrongUse(f"{self.target} holds more than a dataset, so it is not replaced; remove it yourself.")
 
     def __enter__(self) -> Draft:
         if self._remote:

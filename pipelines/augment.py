@@ -47,7 +47,7 @@ def augment(
     training = source.training_split
     if is_augmented(source):
         raise WrongUse(f"{source.location} is augmented already; augment the dataset that it was made from.")
-    dataset, _ = apply_stage(
+    return apply_stage(
         source,
         target,
         params,
@@ -57,7 +57,6 @@ def augment(
         report=report,
         compression=compression,
     )
-    return dataset
 
 
 def _augment_partition(

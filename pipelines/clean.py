@@ -21,7 +21,6 @@ import pyarrow as pa
 
 from mnist_data import storage
 from mnist_data.batch import Batch, Images, Integers
-from mnist_data.errors import OutputExists
 from mnist_data.store import Dataset, Partition, read_partition
 from pipelines.convert import unlikely_labels
 from pipelines.engine import Engine, Report, Serial, run_tasks, silent
@@ -33,7 +32,8 @@ from pipelines.transposition import Orientation, fit_orientations, judgeable, tr
 FIT_SAMPLES = 20_000
 """Training samples from which each class's orientation is learnt."""
 
-REASONS = ("blank", "constant", "inverted", "transposed", "label", "duplicate", "outlier_pixels")
+TABLES = {"quarantine": "quarantine", "cleaning": "cleaning", "cleaning-totals": "cleaning_totals"}
+"""The tables beside a cleaned dataset: the ending of the file -> what the dashboard calls it."""
 
 
 @dataclass(frozen=True)
@@ -104,8 +104,7 @@ def clean(
     params, engine = params or Clean(), engine or Serial()
     require_pictures(source)
     require_other_place(source, target)
-    if not overwrite and storage.exists(target):
-        raise OutputExists(str(target))
+    storage.require_free(target, overwrite)  # before the survey, not after it
     partitions = source.partitions(PARTITION_ROWS)
     look = partial(survey_partition, training_split=source.main_split)
     surveys = run_tasks(engine, look, partitions, "clean: look", lambda task: task.rows, report)
@@ -122,7 +121,7 @@ def clean(
         # Before the dataset stands in its place, so that it never stands there without its quarantine.
         counted.append(_tabulate(source, str(target), params, list(zip(partitions, findings, strict=True))))
 
-    dataset, _ = apply_stage(
+    dataset = apply_stage(
         source,
         target,
         params,
@@ -137,8 +136,7 @@ def clean(
 
 def has_quarantine(location: str | Path) -> bool:
     """Say whether the tables that `clean` writes stand beside a dataset."""
-    endings = ("quarantine", "cleaning", "cleaning-totals")
-    return all(storage.exists(storage.beside(location, f".{ending}.parquet")) for ending in endings)
+    return all(storage.exists(storage.beside(location, f".{ending}.parquet")) for ending in TABLES)
 
 
 def survey_partition(partition: Partition, training_split: str) -> Survey:

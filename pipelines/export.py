@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from mnist_data import storage
 from mnist_data.batch import Batch
-from mnist_data.errors import OutputExists, WrongUse
+from mnist_data.errors import WrongUse
 from mnist_data.idx import Header, Writer
 from mnist_data.schema import Metadata, Source
 from mnist_data.store import Dataset, read_batches
@@ -52,8 +52,7 @@ def export(source: Dataset, folder: str | Path, *, as_stored: bool = False, over
         planned.append((split, form, [target / name for name in names]))
     for _, _, paths in planned:
         for path in paths:
-            if path.exists() and not overwrite:
-                raise OutputExists(str(path))
+            storage.require_free(path, overwrite)
     return [path for split, form, paths in planned for path in _export_split(source, split, form, paths)]
 
 

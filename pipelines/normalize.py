@@ -86,7 +86,7 @@ def normalize(
         look = partial(_measure, params=params)
         parts = run_tasks(engine, look, partitions, "normalize: look", lambda task: task.rows, report)
         scaling = reduce(Scaling.merge, parts)
-    dataset, _ = apply_stage(
+    return apply_stage(
         source,
         target,
         params,
@@ -98,7 +98,6 @@ def normalize(
         changes={"dtype": params.dtype},
         learnt=asdict(scaling) if scaling else None,
     )
-    return dataset
 
 
 def _measure(partition: Partition, params: Normalize) -> Scaling:
@@ -130,8 +129,8 @@ def rescale(images: Images, params: Normalize, scaling: Scaling) -> Images:
     """Bring pixel values to the scale and type asked for.
 
     unit: uint8 is divided by 255; other types go from the training split's minimum (for whole numbers 0, if that is
-    less) … maximum to 0 … 1. standardize: from the training mean and deviation to 0
-    and 1. As uint8 the unit scale is 0 … 255, rounded half to even and clipped.
+    less) … maximum to 0 … 1. standardize: from the training mean and deviation to 0 and 1. As uint8 the unit scale is
+    0 … 255, rounded half to even and clipped.
     """
     if params.scale == "none":
         return _as_type(images, params.dtype)

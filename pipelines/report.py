@@ -9,11 +9,9 @@ import pandas as pd
 
 from mnist_data import __version__, storage
 from mnist_data.store import Dataset
+from pipelines.clean import TABLES
 from pipelines.gallery import before_after, is_augmented
 from pipelines.tables import read_table, read_tables, table_provenance
-
-BESIDE = {"cleaning-totals": "cleaning_totals", "cleaning": "cleaning", "quarantine": "quarantine"}
-"""The tables that cleaning leaves beside a dataset: ending -> name."""
 
 
 def collect_tables(
@@ -25,7 +23,7 @@ def collect_tables(
     with copies. models: folders of trained models, the most important first.
     """
     tables = read_tables(folder)
-    for ending, name in BESIDE.items():
+    for ending, name in TABLES.items():
         path = storage.beside(source.location, f".{ending}.parquet")
         # Tables of an earlier dataset may still stand beside one that was converted in its place.
         if storage.exists(path) and _is_of(path, source):

@@ -60,14 +60,14 @@ def apply_stage(
     changes: Mapping[str, Any] | None = None,
     before_commit: Callable[[list[Any]], None] | None = None,
     learnt: Mapping[str, Any] | None = None,
-) -> tuple[Dataset, list[Any]]:
+) -> Dataset:
     """Map a function over the partitions of a dataset, and write what it gives as a new dataset.
 
     function_for: gives each partition its function, so that only what it needs travels with it.
     changes: fields of the metadata that the stage changes (dtype, shape). learnt: what the stage has learnt from the
     training split, recorded beside its parameters. before_commit: is given the partitions' records before the dataset
     takes its place. It needs all of them, so without it only, parts that an interrupted attempt at the same plan has
-    finished are kept. Gives the dataset and the records, in order, of the partitions that were worked on.
+    finished are kept.
     """
     require_pictures(source)
     require_other_place(source, target)
@@ -83,11 +83,10 @@ def apply_stage(
         kept = [draft.finished(task.source.split, task.index) if before_commit is None else None for task in tasks]
         missing = [task for task, part in zip(tasks, kept, strict=True) if part is None]
         written = run_tasks(engine or Serial(), _run, missing, params.stage, lambda task: task.source.rows, report)
-        records = [record for _, record in written]
         if before_commit is not None:
-            before_commit(records)
+            before_commit([record for _, record in written])
         parts = [*(part for part in kept if part is not None), *(part for part, _ in written)]
-        return draft.commit(parts, metadata), records
+        return draft.commit(parts, metadata)
 
 
 def _numbered(partitions: Sequence[Partition]) -> list[tuple[int, Partition]]:

@@ -112,36 +112,32 @@ def _placed(source: Dataset, split: str) -> Iterator[tuple[slice, Batch]]:
 
 def _score(source: Dataset, outcome: Fit, params: Train, classes: int, validation: Samples) -> dict[str, pd.DataFrame]:
     """Evaluate on the validation samples and, now that all is fixed, on the test split; detail the latter."""
-    rows: list[dict[str, Any]] = []
     names = [source.metadata.class_name(label) for label in range(classes)]
-    detailed = validation
     parts = [("validation", validation)]
     if "test" in source.splits:
         test = read_samples(source, "test")
-        detailed = test.take(test.copies == 0)
-        parts.append(("test", detailed))
-    probabilities = predict(outcome.model, detailed.images)
+        parts.append(("test", test.take(test.copies == 0)))
+    rows: list[dict[str, Any]] = []
     for split, samples in parts:
-        if not len(samples.ids):
-            continue
         probabilities = predict(outcome.model, samples.images)
-        scored = evaluate(probabilities, samples.labels)
-        rows.append(
-            {
-                "model": params.model,
-                "split": split,
-                **asdict(scored),
-                "parameters": outcome.parameters,
-                "epochs": len(outcome.history),
-                "seconds": sum(done.seconds for done in outcome.history),
-            }
-        )
+        if len(samples.ids):
+            rows.append(
+                {
+                    "model": params.model,
+                    "split": split,
+                    **asdict(evaluate(probabilities, samples.labels)),
+                    "parameters": outcome.parameters,
+                    "epochs": len(outcome.history),
+                    "seconds": sum(done.seconds for done in outcome.history),
+                }
+            )
+    # In detail the last of them: the test split, where there is one.
     predicted = probabilities.argmax(axis=1)
     return {
         "evaluation": pd.DataFrame(rows),
-        "predictions": prediction_table(detailed.ids, detailed.labels, probabilities),
-        "confusion": confusion_table(detailed.labels, predicted, names),
-        "misclassified": _misclassified(detailed, probabilities, source.metadata),
+        "predictions": prediction_table(samples.ids, samples.labels, probabilities),
+        "confusion": confusion_table(samples.labels, predicted, names),
+        "misclassified": _misclassified(samples, probabilities, source.metadata),
     }
 
 

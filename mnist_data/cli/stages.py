@@ -159,8 +159,8 @@ def stats(
     Example: mnist-data stats data/mnist --plot
     """
     from mnist_data.cli.output import print_json, progress, say
-    from mnist_data.errors import OutputExists, WrongUse
-    from mnist_data.storage import exists
+    from mnist_data.errors import WrongUse
+    from mnist_data.storage import require_free
     from mnist_data.store import open_dataset
     from pipelines.engine import open_engine
     from pipelines.report import collect_tables, write_report
@@ -171,8 +171,7 @@ def stats(
     folder = out or f"{source.location}-stats"
     if "/split=" in folder:
         raise WrongUse(f"{folder} lies within a dataset, which would no longer be one; choose another place by --out.")
-    if not overwrite and exists(folder):
-        raise OutputExists(folder)
+    require_free(folder, overwrite)
     with open_engine(workers, scheduler) as engine, progress() as report:
         tables = run(source, folder, params, engine=engine, report=report)
     page = None
@@ -248,14 +247,12 @@ def train(
     Example: mnist-data train data/mnist models/mnist
     """
     from mnist_data.cli.output import print_frame, print_json, progress, say
-    from mnist_data.errors import OutputExists
-    from mnist_data.storage import exists
+    from mnist_data.storage import require_free
     from mnist_data.store import open_dataset
     from pipelines.train import train as run
 
     params = Train(model, epochs, batch_size, learning_rate, weight_decay, label_smoothing, validation_share, seed)
-    if not overwrite and exists(out):
-        raise OutputExists(out)
+    require_free(out, overwrite)
     with progress() as report:
         tables = run(open_dataset(dataset), out, params, report=report)
     if json:

@@ -11,13 +11,15 @@ import pytest
 
 from mnist_data import idx
 from mnist_data.errors import WrongUse
+from mnist_data.pairing import find_pairs
 from mnist_data.store import Dataset, open_dataset
 from pipelines.augment import augment
 from pipelines.config import Config, configure, read_config
+from pipelines.convert import convert
 from pipelines.engine import Threads
 from pipelines.parameters import Augment, Clean, Convert, Normalize, Stats, Train
 from pipelines.run import Outcome, run
-from pipelines.train import training_samples
+from pipelines.train import train, training_samples
 
 
 @pytest.fixture(scope="module")
@@ -184,3 +186,18 @@ def test_a_setting_of_another_kind_is_refused(values: dict[str, dict[str, object
     """A text is not false, and half a copy is none."""
     with pytest.raises(WrongUse, match="it (can be true or false|must be a whole number)"):
         configure(values, "x.toml")
+
+
+def test_an_empty_test_split_is_no_error(sample_idx: Path, tmp_path: Path) -> None:
+    """Of no test samples there is no score and no prediction; the validation is scored all the same."""
+    pytest.importorskip("torch")
+    for role, kind in (("images", "idx3-ubyte"), ("labels", "idx1-ubyte")):
+        array = idx.read(sample_idx / f"sklearn-digits-train-{role}-{kind}")
+        idx.write(tmp_path / f"train-{role}", array[:300])
+        idx.write(tmp_path / f"test-{role}", array[:0])
+    source = convert(find_pairs(tmp_path), tmp_path / "data").dataset
+
+    tables = train(source, tmp_path / "model", Train(model="mlp", epochs=1))
+
+    assert tables["evaluation"]["split"].tolist() == ["validation"]
+    assert len(tables["predictions"]) == 0
