@@ -22,7 +22,7 @@ def claim() -> bool:
         return True
     images = idx.read(folder / "t10k-images-idx3-ubyte.gz")[:IMAGES]
     ids, copies = np.arange(IMAGES), np.ones(IMAGES, np.int32)
-    matrices = matrices_of(draw(ids, copies, Augment(), (28, 28)), 28, 28)
+    matrices = matrices_of(draw(ids, copies, Augment(), (28, 28)), IMAGES, 28, 28)
 
     def by_scipy() -> list[object]:
         return [

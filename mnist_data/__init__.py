@@ -1,7 +1,8 @@
 """IDX image datasets (MNIST and its family) as Parquet, pandas frames and NumPy arrays.
 
 The stages that clean, count and train live in the package `pipelines`, the pages in `dashboards`; this package
-imports neither. Its own names load on first use, so that importing it costs nothing.
+imports neither. Its names load on first use, so that importing it costs nothing; one of them, `remake`, lives with the
+stage that makes copies.
 """
 
 from __future__ import annotations
@@ -12,10 +13,16 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from mnist_data.batch import Images
     from mnist_data.frames import images, load, to_numpy
     from mnist_data.store import Dataset, open_dataset
 
-__all__ = ["Dataset", "__version__", "images", "load", "open_dataset", "to_numpy"]
+    remake: Callable[[str | Path, int], Images]
+
+__all__ = ["Dataset", "__version__", "images", "load", "open_dataset", "remake", "to_numpy"]
 
 _HOMES = {
     "images": "mnist_data.frames",
@@ -23,6 +30,7 @@ _HOMES = {
     "to_numpy": "mnist_data.frames",
     "Dataset": "mnist_data.store",
     "open_dataset": "mnist_data.store",
+    "remake": "pipelines.remake",
 }
 
 

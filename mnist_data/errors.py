@@ -6,6 +6,9 @@ from a Dask worker in another process.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from difflib import get_close_matches
+
 
 class MnistDataError(Exception):
     """The base of all our errors; `exit_code` is what the command line ends with."""
@@ -18,6 +21,19 @@ class WrongUse(MnistDataError):  # noqa: N818  (named for what the user did)
 
     def __init__(self, message: str) -> None:
         super().__init__(message)
+
+
+def unknown_name(kind: str, name: str, known: Iterable[str], origin: str = "") -> WrongUse:
+    """Describe a name that is none of those known, with the nearest of them.
+
+    >>> str(unknown_name("setting", "shere", ["shear", "scale"], "my.toml"))
+    "my.toml: there is no setting 'shere'. Did you mean 'shear'? It can be shear, scale."
+    """
+    names = list(known)
+    near = get_close_matches(name, names, 1)
+    hint = f"Did you mean {near[0]!r}? " if near else ""
+    there = f"{origin}: there" if origin else "There"
+    return WrongUse(f"{there} is no {kind} {name!r}. {hint}It can be {', '.join(names)}.")
 
 
 class CheckFailed(MnistDataError):  # noqa: N818

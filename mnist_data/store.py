@@ -46,12 +46,16 @@ class Part:
 
 @dataclass(frozen=True)
 class Partition:
-    """Some row groups of one file: what one task reads."""
+    """Some row groups of one file, or of one large row group some rows: what one task works on.
+
+    start: rows to skip in the first group.
+    """
 
     path: str
     split: str
     groups: tuple[int, ...]
     rows: int
+    start: int = 0
 
 
 @dataclass(frozen=True)
@@ -85,14 +89,21 @@ class Dataset:
         """The split to look at first: "train" where there is one."""
         return "train" if "train" in self.splits else next(iter(self.splits))
 
-    def partitions(self, rows: int, splits: Sequence[str] | None = None) -> list[Partition]:
-        """Cut the dataset into tasks of about `rows` rows, along its row groups, in the order of its samples."""
+    def partitions(
+        self, rows: int, splits: Sequence[str] | None = None, *, within_groups: bool = False
+    ) -> list[Partition]:
+        """Cut the dataset into tasks of about `rows` rows, along its row groups, in the order of its samples.
+
+        within_groups: cut row groups that are larger, too, although each task then reads the whole group.
+        """
         chosen = tuple(self.splits) if splits is None else splits
         return [
-            Partition(path, split, groups, count)
+            Partition(path, split, groups, min(size, count - start), start)
             for split in chosen
             for path in (path for name, path in self.files if name == split)
             for groups, count in _runs(_row_groups(path), rows)
+            for size in [rows if within_groups and len(groups) == 1 else max(1, count)]
+            for start in range(0, max(1, count), size)
         ]
 
 
@@ -240,13 +251,33 @@ def read_partition(partition: Partition) -> Batch:
     """Read one partition into a batch."""
     with open_parquet(partition.path) as file:
         metadata = metadata_of(file.schema_arrow, partition.path)
-        return decode(file.read_row_groups(list(partition.groups), use_threads=False), metadata)
+        table = file.read_row_groups(list(partition.groups), use_threads=False)
+        return decode(table.slice(partition.start, partition.rows), metadata)
 
 
 def read_batches(dataset: Dataset, split: str, rows: int = 10_000) -> Iterator[Batch]:
     """Read a split in order, batch by batch."""
     for partition in dataset.partitions(rows, [split]):
         yield read_partition(partition)
+
+
+def read_sample(dataset: Dataset, sample: int) -> Batch:
+    """Read one sample by its id, from the row groups whose ids can hold it.
+
+    Raises WrongUse where there is none.
+    """
+    for split, path in dataset.files:
+        with open_parquet(path) as file:
+            place = file.schema_arrow.get_field_index("id")
+            for group in range(file.metadata.num_row_groups):
+                bounds = file.metadata.row_group(group).column(place).statistics
+                if bounds is not None and bounds.has_min_max and not bounds.min <= sample <= bounds.max:
+                    continue
+                rows = file.metadata.row_group(group).num_rows
+                batch = read_partition(Partition(path, split, (group,), rows))
+                if (batch.ids == sample).any():
+                    return batch.take(batch.ids == sample)
+    raise WrongUse(f"{dataset.location} has no sample with the id {sample}.")
 
 
 def read_whole(files: Sequence[tuple[str, str]]) -> pa.Table:

@@ -1,7 +1,8 @@
 """Augmentation: deformed copies, each a pure function of the seed, the sample's id and the copy's number.
 
-Rotation, scale, shear, shift and an elastic field are composed into one resampling. The parameters drawn stand in the
-dataset as columns, so any copy can be made again from its row.
+A recipe says what a copy may go through. Its rotation, scale, shear, shift, perspective and elastic field are composed
+into one resampling; what changes the ink and the exposure follows. The amounts drawn stand in the dataset as columns,
+so any copy can be made again from its row.
 """
 
 from __future__ import annotations
@@ -19,17 +20,27 @@ from mnist_data.errors import WrongUse
 from mnist_data.store import Dataset, Partition
 from pipelines.engine import Engine, Report, silent
 from pipelines.gallery import is_augmented
+from pipelines.levels import BYTES, Levels, levels_of
 from pipelines.parameters import Augment
-from pipelines.stage import apply_stage
+from pipelines.recipe import TRANSFORMS, Recipe
+from pipelines.stage import PARTITION_ROWS, apply_stage
 
-AFFINE, ELASTIC = 0, 1
-"""Streams of random numbers: the parameters, and the noise of the elastic field."""
+ELASTIC_NOISE, EXPOSURE_NOISE = 100, 101
+"""Streams of random numbers beside those of the transforms' amounts."""
 
-DRAWN = ("rotation", "scale", "shear", "shift_x", "shift_y")
-"""The parameters in the order of their random numbers; new ones go to the end, so that old copies stay as they are."""
+NEUTRAL = {name: transform.neutral for transform in TRANSFORMS.values() for name in transform.amounts}
+"""The amount of each column that changes nothing."""
 
-BLOCK = 1024
-"""Copies made at once, so that the fields and temporaries stay small beside the images."""
+GEOMETRY = ("rotation", "scale", "scale_x", "scale_y", "shear", "shift_x", "shift_y")
+"""What one matrix does."""
+
+EXPOSURE = ("contrast", "brightness", "noise", "impulse")
+
+BLOCK = 512
+"""Copies made at once: so few that the fields and temporaries stay in the processor's cache."""
+
+Amounts = Mapping[str, npt.NDArray[np.float32]]
+"""Column → the amount of each copy, (n,); a column that is missing changes nothing."""
 
 
 def augment(
@@ -42,42 +53,58 @@ def augment(
     report: Report = silent,
     compression: str = "zstd",
 ) -> Dataset:
-    """Write a dataset whose training split holds each sample and its copies; other splits hold originals only."""
+    """Write a dataset whose training split holds each sample and its copies; other splits hold originals only.
+
+    Raises WrongUse for a dataset that is augmented already, and where the recipe changes the exposure but nothing
+    tells which value is full ink.
+    """
     params = params or Augment()
     training = source.training_split
     if is_augmented(source):
         raise WrongUse(f"{source.location} is augmented already; augment the dataset that it was made from.")
+    levels = levels_of(source.metadata)
+    require_levels(params.recipe, levels)
     return apply_stage(
         source,
         target,
         params,
-        lambda partition: partial(_augment_partition, params=params, deform=partition.split == training),
+        lambda partition: partial(_augment_partition, params=params, levels=levels, deform=partition.split == training),
         engine=engine,
         overwrite=overwrite,
         report=report,
         compression=compression,
+        outputs=lambda split: params.copies + 1 if split == training else 1,
     )
 
 
+def require_levels(recipe: Recipe, levels: Levels) -> None:
+    """Raise WrongUse where a transform of the recipe needs to know full ink, and nobody does."""
+    exposing = [name for name in recipe.amounts if TRANSFORMS[name].exposes]
+    if exposing and levels.full is None:
+        raise WrongUse(
+            f"{', '.join(exposing)}: these are shares of full ink, and nothing tells which pixel value of this dataset "
+            "is that; normalize it first (mnist-data normalize DATASET OUT), or take them out of the recipe."
+        )
+
+
 def _augment_partition(
-    batch: Batch, _partition: Partition, params: Augment, deform: bool
+    batch: Batch, _partition: Partition, params: Augment, levels: Levels, deform: bool
 ) -> tuple[Iterator[Batch], None]:
-    return _in_slices(batch, params, deform), None
+    return _in_slices(batch, params, levels, deform), None
 
 
-def _in_slices(batch: Batch, params: Augment, deform: bool) -> Iterator[Batch]:
+def _in_slices(batch: Batch, params: Augment, levels: Levels, deform: bool) -> Iterator[Batch]:
     """Augment so few samples at a time that memory does not grow with the number of copies."""
-    rows = max(1, len(batch) // (params.copies + 1)) if deform else max(1, len(batch))
+    rows = max(1, PARTITION_ROWS // (params.copies + 1)) if deform else PARTITION_ROWS
     for first in range(0, max(1, len(batch)), rows):
-        yield augment_batch(batch.take(slice(first, first + rows)), params, deform)
+        yield augment_batch(batch.take(slice(first, first + rows)), params, levels, deform)
 
 
-def augment_batch(batch: Batch, params: Augment, deform: bool = True) -> Batch:
+def augment_batch(batch: Batch, params: Augment, levels: Levels = BYTES, deform: bool = True) -> Batch:
     """Give each sample, copy 0, followed by its copies 1 … params.copies; without `deform` copy 0 only.
 
-    The new id is source_id · (copies + 1) + copy. Columns added: source_id int64, copy int32, and float64 rotation
-    (degrees, counter-clockwise), scale, shear (pixels to the right for each pixel up), shift_x, shift_y (pixels, right
-    and down) and elastic (alpha).
+    The new id is source_id · (copies + 1) + copy. Columns added: source_id int64, copy int32, and float32 for each
+    amount that the recipe draws, named as in TRANSFORMS; of these shift_x and shift_y are in pixels, right and down.
     """
     each = params.copies + 1 if deform else 1
     rows = np.repeat(np.arange(len(batch)), each)
@@ -88,8 +115,8 @@ def augment_batch(batch: Batch, params: Augment, deform: bool = True) -> Batch:
     changed = np.flatnonzero(copies > 0)
     for first in range(0, len(changed), BLOCK):
         chosen = changed[first : first + BLOCK]
-        part = {name: values[chosen] for name, values in drawn.items()}
-        images[chosen] = deform_images(images[chosen], sources[chosen], copies[chosen], part, params)
+        amounts = {name: values[chosen] for name, values in drawn.items()}
+        images[chosen] = deform_images(images[chosen], sources[chosen], copies[chosen], amounts, params, levels)
     columns = {name: values[rows] for name, values in batch.columns.items()}
     columns |= {"source_id": sources, "copy": copies, **drawn}
     return Batch(sources * (params.copies + 1) + copies, batch.labels[rows], images, columns)
@@ -97,66 +124,158 @@ def augment_batch(batch: Batch, params: Augment, deform: bool = True) -> Batch:
 
 def draw(
     sources: Integers, copies: npt.NDArray[np.int32], params: Augment, size: tuple[int, ...]
-) -> dict[str, npt.NDArray[np.float64]]:
-    """Draw the parameters of each copy, (n,) float64 each; copy 0 gets those that change nothing.
+) -> dict[str, npt.NDArray[np.float32]]:
+    """Draw the amounts of each copy, (n,) float32 a column; copy 0 gets those that change nothing.
 
-    sources: (n,) ids. size: height and width, of which a shift is a share.
+    sources: (n,) ids. size: height and width, of which a shift is a share. Each transform has random numbers of its
+    own, so what it draws does not depend on the rest of the recipe.
     """
     from pipelines.kernels.philox import uniforms
 
-    height, width = size
-    numbers = 2 * uniforms(params.seed, AFFINE, sources, copies.astype(np.int64), len(DRAWN)) - 1
-    reach = (params.rotation, params.scale, params.shear, params.shift * width, params.shift * height)
-    amounts = numbers * np.array(reach) * (copies > 0)[:, None]
-    columns = {name: np.ascontiguousarray(amounts[:, place]) for place, name in enumerate(DRAWN)}
-    columns["scale"] += 1
-    columns["elastic"] = np.where(copies > 0, params.elastic, 0.0)
-    return columns
+    drawn = {}
+    for name, amount in params.recipe.amounts.items():
+        transform = TRANSFORMS[name]
+        columns = (*transform.amounts, *transform.places)
+        numbers = uniforms(params.seed, transform.stream, sources, copies.astype(np.int64), 1 + len(columns))
+        happens = (numbers[:, 0] < amount.probability) & (copies > 0)
+        for column, number in zip(columns, numbers.T[1:], strict=True):
+            placed = column in transform.places
+            values = number if placed else amount.low + (amount.high - amount.low) * number
+            drawn[column] = np.where(happens, values, NEUTRAL.get(column, 0.0)).astype(np.float32)
+    for column, length in (("shift_x", size[1]), ("shift_y", size[0])):
+        if column in drawn:
+            drawn[column] *= np.float32(length)
+    return drawn
 
 
 def deform_images(
     images: Images,
     sources: Integers,
     copies: npt.NDArray[np.int32],
-    drawn: Mapping[str, npt.NDArray[np.float64]],
+    amounts: Amounts,
     params: Augment,
+    levels: Levels = BYTES,
 ) -> Images:
-    """Deform each image, (n, h, w[, c]), by its own parameters: new images of the same type."""
+    """Deform each image, (n, h, w[, c]), by its own amounts: new images of the same type.
+
+    First the one resampling, then thickness, cutout, blur, and exposure.
+    """
+    images = _resample(images, sources, copies, amounts, params, levels)
+    if _happens(amounts, "thickness"):
+        from pipelines.kernels.morphology import thicken
+
+        images = thicken(images, amounts["thickness"], levels.ground)
+    if _happens(amounts, "cutout"):
+        images = cut_out(images, amounts["cutout"], amounts["cutout_x"], amounts["cutout_y"], levels.ground)
+    if _happens(amounts, "blur"):
+        from pipelines.kernels.blur import blur
+
+        images = blur(images, amounts["blur"], levels.ground)
+    if any(_happens(amounts, name) for name in EXPOSURE):
+        images = _expose(images, sources, copies, amounts, params, levels)
+    return images
+
+
+def _happens(amounts: Amounts, name: str) -> bool:
+    return name in amounts and bool((amounts[name] != np.float32(NEUTRAL[name])).any())
+
+
+def _resample(
+    images: Images,
+    sources: Integers,
+    copies: npt.NDArray[np.int32],
+    amounts: Amounts,
+    params: Augment,
+    levels: Levels,
+) -> Images:
     from pipelines.kernels.elastic import elastic_fields
+    from pipelines.kernels.perspective import add_perspective
     from pipelines.kernels.warp import warp
 
     height, width = images.shape[1:3]
+    matrices = matrices_of(amounts, len(images), height, width)
     fields = None
-    if drawn["elastic"].any():
-        numbers = copies.astype(np.int64)
+    if _happens(amounts, "elastic"):
+        numbers, sigma = copies.astype(np.int64), params.recipe.elastic_sigma
         fields = elastic_fields(
-            params.seed, ELASTIC, sources, numbers, drawn["elastic"], params.elastic_sigma, (height, width)
+            params.seed, ELASTIC_NOISE, sources, numbers, amounts["elastic"], sigma, (height, width)
         )
-    return warp(images, matrices_of(drawn, height, width), fields)
+    if _happens(amounts, "perspective_x") or _happens(amounts, "perspective_y"):
+        fields = np.zeros((len(images), 2, height, width), np.float32) if fields is None else fields
+        add_perspective(fields, matrices, amounts["perspective_x"], amounts["perspective_y"])
+    if fields is None and not any(_happens(amounts, name) for name in GEOMETRY):
+        return images
+    return warp(images, matrices, fields, levels.ground)
 
 
-def matrices_of(drawn: Mapping[str, Any], height: int, width: int) -> npt.NDArray[np.float64]:
-    """Give the maps from the output's (row, column, 1) to the input's (row, column), (n, 2, 3).
+def matrices_of(amounts: Amounts, count: int, height: int, width: int) -> npt.NDArray[np.float64]:
+    """Give the maps from the output's (row, column, 1) to the input's (row, column), (count, 2, 3).
 
     Forward, a point relative to the image's middle is sheared, scaled, rotated and then shifted; the map is that
     one's inverse. y points down in the image, so counter-clockwise is negative there.
     """
-    angle, scale, shear = np.radians(drawn["rotation"]), np.asarray(drawn["scale"]), np.asarray(drawn["shear"])
-    cosine, sine = np.cos(angle) / scale, np.sin(angle) / scale
+    angle, scale, scale_x, scale_y, shear, shift_x, shift_y = (
+        np.asarray(amounts.get(name, np.full(count, NEUTRAL[name])), np.float64) for name in GEOMETRY
+    )
+    cosine, sine = np.cos(np.radians(angle)), np.sin(np.radians(angle))
+    down, across = 1 / (scale * scale_y), 1 / (scale * scale_x)
     # Rows and columns of (rotation · scale)⁻¹, then the inverse shear: column += shear · row.
-    linear = np.empty((len(scale), 2, 2))
-    linear[:, 0, 0], linear[:, 0, 1] = cosine, sine
-    linear[:, 1, 0], linear[:, 1, 1] = -sine + shear * cosine, cosine + shear * sine
+    linear = np.empty((count, 2, 2))
+    linear[:, 0, 0], linear[:, 0, 1] = cosine * down, sine * down
+    linear[:, 1, 0], linear[:, 1, 1] = -sine * across, cosine * across
+    linear[:, 1] += shear[:, None] * linear[:, 0]
     middle = np.array([(height - 1) / 2, (width - 1) / 2])
-    shift = np.stack([drawn["shift_y"], drawn["shift_x"]], axis=1)
-    offset = middle - np.einsum("nij,nj->ni", linear, middle + shift)
+    offset = middle - np.einsum("nij,nj->ni", linear, middle + np.stack([shift_y, shift_x], axis=1))
     return np.concatenate([linear, offset[:, :, None]], axis=2)
 
 
-def remake(image: Images, row: Mapping[str, Any], params: Augment) -> Images:
+def cut_out(images: Images, sides: Any, across: Any, down: Any, ground: float = 0.0) -> Images:
+    """Set a rectangle of each image to the ground: new images.
+
+    sides: (n,), its share of the width and of the height. across, down: (n,), where its middle lies, 0 at the left
+    or upper edge and 1 at the other; what reaches over the edge is lost (DeVries and Taylor, arXiv:1708.04552).
+    """
+    height, width = images.shape[1:3]
+    rows, columns = (np.arange(length) + 0.5 for length in (height, width))
+    in_rows = np.abs(rows - down[:, None] * height) < sides[:, None] * height / 2
+    in_columns = np.abs(columns - across[:, None] * width) < sides[:, None] * width / 2
+    hidden = in_rows[:, :, None] & in_columns[:, None, :]
+    hidden = hidden.reshape(*hidden.shape, *(1 for _ in images.shape[3:]))
+    return np.asarray(np.where(hidden, images.dtype.type(ground), images))
+
+
+def _expose(
+    images: Images,
+    sources: Integers,
+    copies: npt.NDArray[np.int32],
+    amounts: Amounts,
+    params: Augment,
+    levels: Levels,
+) -> Images:
+    """Change the exposure of those images where any of it happens; the others stay to the last bit."""
+    from pipelines.kernels.exposure import expose
+
+    every = [amounts.get(name, np.full(len(images), NEUTRAL[name], np.float32)) for name in EXPOSURE]
+    chosen = np.flatnonzero(
+        np.any([values != NEUTRAL[name] for values, name in zip(every, EXPOSURE, strict=True)], axis=0)
+    )
+    counters = sources[chosen], copies[chosen].astype(np.int64)
+    shares = levels.share(images[chosen])
+    exposed = images.copy()
+    shares = expose(shares, params.seed, EXPOSURE_NOISE, *counters, *(values[chosen] for values in every))
+    exposed[chosen] = levels.pixels(shares, images.dtype)
+    return exposed
+
+
+def remake_copy(image: Images, row: Mapping[str, Any], params: Augment, levels: Levels = BYTES) -> Images:
     """Make one copy again from its source image, (h, w[, c]), and its row of the dataset; equal byte for byte."""
     if row["copy"] == 0:
         return image.copy()
-    drawn = {name: np.array([float(row[name])]) for name in (*DRAWN, "elastic")}
+    amounts = {
+        name: np.array([row[name]], np.float32)
+        for transform in TRANSFORMS.values()
+        for name in (*transform.amounts, *transform.places)
+        if name in row
+    }
     sources, copies = np.array([row["source_id"]], np.int64), np.array([row["copy"]], np.int32)
-    return np.asarray(deform_images(image[None], sources, copies, drawn, params)[0])
+    return np.asarray(deform_images(image[None], sources, copies, amounts, params, levels)[0])

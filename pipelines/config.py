@@ -5,12 +5,12 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
-from mnist_data.errors import UnreadableInput, WrongUse
+from mnist_data.errors import UnreadableInput, WrongUse, unknown_name
 from pipelines.parameters import Augment, Clean, Convert, Normalize, Parameters, Stats, Train
+from pipelines.recipe import load_recipe, recipe_of
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,8 @@ def configure(values: Mapping[str, Any], origin: str) -> Config:
     known = {one.name for one in fields(Config)}
     settings: dict[str, Any] = {}
     for key, value in values.items():
-        _require_known(key, known, origin)
+        if key not in known:
+            raise unknown_name("setting", key, sorted(known), origin)
         if key in STAGES:
             settings[key] = _stage(key, value, origin)
         elif isinstance(value, str):
@@ -65,18 +66,22 @@ def _stage(name: str, values: Any, origin: str) -> Parameters:
         raise WrongUse(f"{origin}: {name} is {values!r}; it must be a table, [{name}].")
     known = {one.name for one in fields(kind)}  # type: ignore[arg-type]
     for key in values:
-        _require_known(key, known, f"{origin}, [{name}]")
+        if key not in known:
+            raise unknown_name("setting", key, sorted(known), f"{origin}, [{name}]")
     try:
-        return kind(**values)
+        return kind(**_with_recipe(values, f"{origin}, [{name}]"))
     except WrongUse as error:
         raise WrongUse(f"{origin}: {error}") from None
 
 
-def _require_known(key: str, known: set[str], origin: str) -> None:
-    if key not in known:
-        near = get_close_matches(key, known, 1)
-        hint = f"Did you mean {near[0]!r}? " if near else ""
-        raise WrongUse(f"{origin}: there is no setting {key!r}. {hint}It can be {', '.join(sorted(known))}.")
+def _with_recipe(values: Mapping[str, Any], origin: str) -> dict[str, Any]:
+    """Read the recipe of a table that has one: a preset's name, a file's path, or the recipe itself."""
+    given = dict(values)
+    if isinstance(given.get("recipe"), str):
+        given["recipe"] = load_recipe(given["recipe"])
+    elif isinstance(given.get("recipe"), dict):
+        given["recipe"] = recipe_of(given["recipe"], f"{origin} recipe")
+    return given
 
 
 def with_flags(config: Config, flags: Mapping[str, Mapping[str, Any]]) -> Config:

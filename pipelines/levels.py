@@ -45,6 +45,10 @@ class Levels:
         return self.full - self.ground
 
 
+BYTES = Levels()
+"""Those of 8-bit images."""
+
+
 def levels_of(metadata: Metadata) -> Levels:
     """Give the levels of a dataset, from its source files' type and the normalization it went through.
 

@@ -7,10 +7,12 @@ library is imported here: `mnist-data --help` reads the defaults and must answer
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
 from typing import Any, ClassVar, Literal, get_args, get_type_hints
 
 from mnist_data.errors import WrongUse
+from pipelines.recipe import Recipe, in_words, load_recipe, recipe_of
 
 Layout = Literal["binary", "list", "pixels", "png"]
 Compression = Literal["zstd", "lz4", "snappy", "gzip", "none"]
@@ -28,14 +30,20 @@ class Parameters:
 
     def __post_init__(self) -> None:
         hints = get_type_hints(type(self))
-        for name in (field.name for field in fields(self)):  # type: ignore[arg-type]
+        for name in (one.name for one in fields(self)):  # type: ignore[arg-type]
             self._check(name, getattr(self, name), hints[name])
+
+    def recorded(self) -> dict[str, Any]:
+        """Give the parameters as they stand in the metadata."""
+        return {one.name: getattr(self, one.name) for one in fields(self)}  # type: ignore[arg-type]
 
     def _check(self, name: str, value: Any, hint: Any) -> None:
         choices = get_args(hint)
         if choices and all(isinstance(choice, str) for choice in choices) and value not in choices:
             raise WrongUse(f"{self.stage}.{name} is {value!r}; it can be {', '.join(choices)}.")
         kinds = get_args(hint) or (hint,)
+        if Recipe in kinds and not isinstance(value, Recipe):
+            raise WrongUse(f"{self.stage}.{name} is {value!r}; it must be a preset's name, a file, or a table.")
         if bool in kinds and not isinstance(value, kinds):
             raise WrongUse(f"{self.stage}.{name} is {value!r}; it can be true or false.")
         if int in kinds and (isinstance(value, bool) or not isinstance(value, kinds)):
@@ -44,6 +52,13 @@ class Parameters:
             low, high = self.ranges[name]
             if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
                 raise WrongUse(f"{self.stage}.{name} is {value!r}; it must be a number from {low:g} to {high:g}.")
+
+
+def settings_in_words(recorded: Mapping[str, Any]) -> str:
+    """Write the parameters of a stage, as its metadata record them, in one line."""
+    return ", ".join(
+        f"{name} ({in_words(value)})" if name == "recipe" else f"{name} {value}" for name, value in recorded.items()
+    )
 
 
 @dataclass(frozen=True)
@@ -108,31 +123,24 @@ class Normalize(Parameters):
 
 @dataclass(frozen=True)
 class Augment(Parameters):
-    """How many copies of each sample are made, and how far they may stray from it.
-
-    Each amount is the largest: a copy draws uniformly from -amount to +amount.
-    """
+    """How many copies of each sample are made, and what each may go through."""
 
     stage: ClassVar[str] = "augment"
-    ranges: ClassVar[dict[str, tuple[float, float]]] = {
-        "copies": (1, 10_000),
-        "seed": (0, 2**63 - 1),
-        "rotation": (0, 180),
-        "shift": (0, 1),
-        "scale": (0, 0.9),
-        "shear": (0, 1),
-        "elastic": (0, 1000),
-        "elastic_sigma": (0.5, 32),
-    }
+    ranges: ClassVar[dict[str, tuple[float, float]]] = {"copies": (1, 10_000), "seed": (0, 2**63 - 1)}
 
     copies: int = 1
     seed: int = 0
-    rotation: float = 10.0  # degrees
-    shift: float = 0.1  # share of the image's width and height
-    scale: float = 0.1  # 0.1: from 0.9 to 1.1 times the size
-    shear: float = 0.1  # pixels to the side for each pixel of height
-    elastic: float = 20.0  # Simard's alpha; 0 leaves the field out
-    elastic_sigma: float = 4.0  # Simard's sigma, pixels
+    recipe: Recipe = field(default_factory=lambda: load_recipe("handwriting"))
+
+    def recorded(self) -> dict[str, Any]:
+        """Give the parameters as they stand in the metadata, the recipe as its table."""
+        return {"copies": self.copies, "seed": self.seed, "recipe": self.recipe.table()}
+
+    @staticmethod
+    def of(recorded: Mapping[str, Any]) -> Augment:
+        """Read back what `recorded` gave."""
+        recipe = recipe_of(recorded["recipe"], "recipe")
+        return Augment(int(recorded["copies"]), int(recorded["seed"]), recipe)
 
 
 @dataclass(frozen=True)

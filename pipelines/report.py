@@ -11,6 +11,7 @@ from mnist_data import __version__, storage
 from mnist_data.store import Dataset
 from pipelines.clean import TABLES
 from pipelines.gallery import before_after, is_augmented
+from pipelines.parameters import settings_in_words
 from pipelines.tables import read_table, read_tables, table_provenance
 
 
@@ -74,7 +75,7 @@ def _reproduction(source: Dataset) -> dict[str, str]:
     values = {"mnist-data": __version__, "Dataset content": source.content}
     values |= {f"Source {file.name} ({file.split})": f"SHA-256 {file.sha256}" for file in metadata.sources}
     for stage in metadata.stages:
-        values[f"Stage {stage.stage}"] = ", ".join(f"{name} = {value}" for name, value in stage.parameters.items())
+        values[f"Stage {stage.stage}"] = settings_in_words(stage.parameters)
     if metadata.licence:
         values["Licence of the data"] = metadata.licence
     if metadata.citation:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,9 @@ from pipelines.parameters import Parameters
 
 PARTITION_ROWS = 10_000
 """Samples in one task: 8 MB of MNIST, small beside memory and large beside a task's cost of about a millisecond."""
+
+TASK_OUTPUTS = 100_000
+"""Samples that one task writes at most, so that an interrupted run loses seconds and not minutes."""
 
 BatchFunction = Callable[[Batch, Partition], tuple[Iterable[Batch], Any]]
 """A stage's work on one partition: the batches it becomes, and a small record of what was found (None for nothing).
@@ -40,7 +43,7 @@ def plan_of(source: Dataset, params: Parameters, **more: Any) -> dict[str, Any]:
     return {
         "stage": params.stage,
         "input": source.content,
-        "parameters": asdict(params),  # type: ignore[call-overload]
+        "parameters": params.recorded(),
         "partition_rows": PARTITION_ROWS,
         "version": __version__,
         **more,
@@ -60,6 +63,7 @@ def apply_stage(
     changes: Mapping[str, Any] | None = None,
     before_commit: Callable[[list[Any]], None] | None = None,
     learnt: Mapping[str, Any] | None = None,
+    outputs: Callable[[str], int] = lambda _split: 1,
 ) -> Dataset:
     """Map a function over the partitions of a dataset, and write what it gives as a new dataset.
 
@@ -67,26 +71,45 @@ def apply_stage(
     changes: fields of the metadata that the stage changes (dtype, shape). learnt: what the stage has learnt from the
     training split, recorded beside its parameters. before_commit: is given the partitions' records before the dataset
     takes its place. It needs all of them, so without it only, parts that an interrupted attempt at the same plan has
-    finished are kept.
+    finished are kept. outputs: gives for a split how many samples each of its samples becomes; tasks are cut, and
+    progress is counted, by these.
     """
     require_pictures(source)
     require_other_place(source, target)
-    parameters = asdict(params) | ({"learnt": dict(learnt)} if learnt else {})  # type: ignore[call-overload]
+    parameters = params.recorded() | ({"learnt": dict(learnt)} if learnt else {})
     metadata = source.metadata.after(
         Stage(params.stage, parameters, input=source.content), layout="binary", **(changes or {})
     )
     with Draft(target, plan_of(source, params, compression=compression), overwrite) as draft:
         tasks = [
             _Task(partition, index, draft.location, metadata, compression, function_for(partition))
-            for index, partition in _numbered(source.partitions(PARTITION_ROWS))
+            for index, partition in _numbered(_partitions(source, outputs))
         ]
         kept = [draft.finished(task.source.split, task.index) if before_commit is None else None for task in tasks]
         missing = [task for task, part in zip(tasks, kept, strict=True) if part is None]
-        written = run_tasks(engine or Serial(), _run, missing, params.stage, lambda task: task.source.rows, report)
+        written = run_tasks(
+            engine or Serial(),
+            _run,
+            missing,
+            params.stage,
+            lambda task: task.source.rows * outputs(task.source.split),
+            report,
+        )
         if before_commit is not None:
             before_commit([record for _, record in written])
         parts = [*(part for part in kept if part is not None), *(part for part, _ in written)]
         return draft.commit(parts, metadata)
+
+
+def _partitions(source: Dataset, outputs: Callable[[str], int]) -> list[Partition]:
+    """Cut a dataset into tasks, of fewer samples where each becomes many."""
+    return [
+        partition
+        for split in source.splits
+        for partition in source.partitions(
+            max(1, min(PARTITION_ROWS, TASK_OUTPUTS // outputs(split))), [split], within_groups=outputs(split) > 1
+        )
+    ]
 
 
 def _numbered(partitions: Sequence[Partition]) -> list[tuple[int, Partition]]:

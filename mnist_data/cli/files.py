@@ -8,7 +8,7 @@ import typer
 
 from mnist_data.cli.options import DatasetArgument, Json, Overwrite, Scheduler, Workers
 from mnist_data.errors import WrongUse
-from pipelines.parameters import Compression, Convert, Layout
+from pipelines.parameters import Compression, Convert, Layout, settings_in_words
 
 _DEFAULT = Convert()
 
@@ -152,7 +152,7 @@ def _words(name: str, value: Any) -> str:
     if value is None or value == []:
         return "–"
     if name == "stages":
-        return "\n".join(f"{stage['stage']}: {_settings(stage['parameters'])}" for stage in value)
+        return "\n".join(f"{stage['stage']}: {settings_in_words(stage['parameters'])}" for stage in value)
     if name == "sources":
         return "\n".join(
             f"{source['split']} {source['role']}: {source['name']}\n  SHA-256 {source['sha256']}" for source in value
@@ -164,7 +164,3 @@ def _words(name: str, value: Any) -> str:
     if isinstance(value, list):
         return ", ".join(map(str, value))
     return f"{value:,}" if isinstance(value, int) else str(value)
-
-
-def _settings(parameters: dict[str, Any]) -> str:
-    return ", ".join(f"{name} {value}" for name, value in parameters.items())

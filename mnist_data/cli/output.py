@@ -111,6 +111,6 @@ def progress() -> Iterator[Report]:
                 known[event.stage] = bars.add_task(event.stage, total=event.total_rows, speed="")
             bars.update(known[event.stage], completed=event.rows)
             speed = bars.tasks[known[event.stage]].speed
-            bars.update(known[event.stage], speed=f"{speed:,.0f} samples/s" if speed else "")
+            bars.update(known[event.stage], speed=f"{speed:,.0f} images/s" if speed else "")
 
         yield report

@@ -29,6 +29,9 @@ def run(
     ] = None,
     until: Annotated[Step, typer.Option(help="The last step to do.")] = "dashboard",
     copies: Annotated[int | None, typer.Option(help="Augmented copies of each training sample.")] = None,
+    recipe: Annotated[
+        str | None, typer.Option(help="How copies are made: light, handwriting, heavy, or a TOML file.")
+    ] = None,
     epochs: Annotated[int | None, typer.Option(help="Rounds of training.")] = None,
     model: Annotated[Model | None, typer.Option(help="The network to train.")] = None,
     seed: Annotated[int | None, typer.Option(help="Of the augmentation and the training.")] = None,
@@ -47,6 +50,7 @@ def run(
     from mnist_data.cli.output import print_json, progress, warn
     from pipelines.config import Config, read_config, with_flags
     from pipelines.engine import open_engine
+    from pipelines.recipe import load_recipe
     from pipelines.run import run as run_pipeline
 
     settings = read_config(config) if config else Config()
@@ -59,7 +63,7 @@ def run(
     settings = with_flags(
         settings,
         {
-            "augment": {"copies": copies, "seed": seed},
+            "augment": {"copies": copies, "seed": seed, "recipe": load_recipe(recipe) if recipe else None},
             "train": {"epochs": epochs, "model": model, "seed": seed},
         },
     )

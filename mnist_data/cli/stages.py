@@ -102,12 +102,9 @@ def augment(
     out: OutArgument,
     copies: Annotated[int, typer.Option(help="Of each training sample, besides the original.")] = _AUGMENT.copies,
     seed: Annotated[int, typer.Option(help="Copy c of sample s depends on this, s and c only.")] = _AUGMENT.seed,
-    rotation: Annotated[float, typer.Option(help="Degrees, at most, either way.")] = _AUGMENT.rotation,
-    shift: Annotated[float, typer.Option(help="Share of the width and height, at most.")] = _AUGMENT.shift,
-    scale: Annotated[float, typer.Option(help="0.1: from 0.9 to 1.1 times the size.")] = _AUGMENT.scale,
-    shear: Annotated[float, typer.Option(help="Pixels aside for each pixel of height, at most.")] = _AUGMENT.shear,
-    elastic: Annotated[float, typer.Option(help="Simard's alpha; 0: no elastic deformation.")] = _AUGMENT.elastic,
-    elastic_sigma: Annotated[float, typer.Option(help="Simard's sigma, pixels.")] = _AUGMENT.elastic_sigma,
+    recipe: Annotated[
+        str, typer.Option(help="light, handwriting, heavy, or a TOML file; see docs/augmentation.md.")
+    ] = "handwriting",
     overwrite: Overwrite = False,
     workers: Workers = None,
     scheduler: Scheduler = None,
@@ -121,8 +118,9 @@ def augment(
     from mnist_data.store import open_dataset
     from pipelines.augment import augment as run
     from pipelines.engine import open_engine
+    from pipelines.recipe import load_recipe
 
-    params = Augment(copies, seed, rotation, shift, scale, shear, elastic, elastic_sigma)
+    params = Augment(copies, seed, load_recipe(recipe))
     with open_engine(workers, scheduler) as engine, progress() as report:
         written = run(open_dataset(dataset), out, params, engine=engine, overwrite=overwrite, report=report)
     _print_dataset(f"{dataset} → {out}", written, json)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import numpy as np
 
 if TYPE_CHECKING:
     from mnist_data.batch import Images
@@ -24,6 +26,11 @@ def compiled(function: Function) -> Function:
     except RuntimeError:  # no folder can be written: compile anew in each process rather than fail
         kernel = numba.njit(nogil=True)(function)
     return kernel
+
+
+def exact_type(images: Images) -> np.dtype[Any]:
+    """Give the type to calculate in: float32 where that holds every pixel exactly, else float64."""
+    return np.result_type(images.dtype, np.float32)
 
 
 def as_planes(images: Images) -> Images:

@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from mnist_data.batch import Images
 from mnist_data.errors import WrongUse
-from pipelines.kernels import compiled
+from pipelines.kernels import compiled, exact_type
 
 Matrices = npt.NDArray[np.float64]
 """(n, 2, 3): output (row, column, 1) → input (row, column), both counted from the first pixel's middle."""
@@ -18,14 +18,14 @@ Fields = npt.NDArray[np.float32]
 """(n, 2, height, width): what is added to each output pixel's input row and column, in pixels."""
 
 
-def warp(images: Images, matrices: Matrices, fields: Fields | None = None) -> Images:
+def warp(images: Images, matrices: Matrices, fields: Fields | None = None, ground: float = 0.0) -> Images:
     """Resample images once, with bilinear interpolation.
 
     images: (n, h, w) or (n, h, w, c), any real dtype. Output pixel (i, j) is the input at
-    ``matrix @ (i, j, 1) + field[:, i, j]``; what lies outside the input, by however little, is 0, as in
-    ``scipy.ndimage`` with ``order=1, mode="constant"``. Returns new images of the same shape and dtype; integers
-    are rounded, half upwards. Calculated in float32 where that holds every pixel exactly, else in float64; the
-    coordinates always in float64.
+    ``matrix @ (i, j, 1) + field[:, i, j]``; what lies outside the input, by however little, is `ground`, as in
+    ``scipy.ndimage`` with ``order=1, mode="constant", cval=ground``. Returns new images of the same shape and dtype;
+    integers are rounded, half upwards. Calculated in float32 where that holds every pixel exactly, else in float64;
+    the coordinates always in float64.
 
     >>> picture = np.array([[[0, 8], [0, 0]]], np.uint8)
     >>> warp(picture, np.array([[[1, 0, 0], [0, 1, 0.25]]]))  # each pixel takes what is a quarter to its right
@@ -39,9 +39,8 @@ def warp(images: Images, matrices: Matrices, fields: Fields | None = None) -> Im
     planes = np.ascontiguousarray(source).reshape(size, height, width, -1) if images.size else source
     warped = np.zeros_like(planes)
     if images.size:
-        exact = np.result_type(images.dtype, np.float32)
-        # Behind the pixels some zeros, for neighbours of the last one and for all that is outside.
-        pixels = np.zeros(height * width + width + 2, exact)
+        # Behind the pixels some ground, for neighbours of the last one and for all that is outside.
+        pixels = np.full(height * width + width + 2, ground, exact_type(images))
         bends = np.zeros((0, 2, 1, 1), np.float32) if fields is None else np.ascontiguousarray(fields, np.float32)
         _warp(planes, np.ascontiguousarray(matrices, np.float64), bends, pixels, warped, images.dtype.kind in "biu")
     return warped.reshape(images.shape).astype(images.dtype, copy=False)

@@ -147,7 +147,7 @@ def wrong_uses(tmp: Path, dataset: str) -> list[tuple[list[object], str]]:
     (tmp / "cut-images-idx3-ubyte").write_bytes(idx.Header(np.dtype("u1"), (5, 2, 2)).encode() + bytes(7))
     idx.write(tmp / "cut-labels-idx1-ubyte", np.zeros(5, np.uint8))
     (tmp / "bad.toml").write_text("[augment]\ncopy = 3\n")
-    (tmp / "range.toml").write_text("[augment]\nrotation = 300\n")
+    (tmp / "range.toml").write_text("[augment.recipe]\nrotation = [0, 300]\n")
     (tmp / "broken.toml").write_text("[augment\n")
     out = tmp / "out"
     return [
@@ -165,11 +165,11 @@ def wrong_uses(tmp: Path, dataset: str) -> list[tuple[list[object], str]]:
         (["run", "--workspace", "s3://x/y"], "must be a local folder"),
         (["clean", dataset, out, "--blank", "repair"], "nothing to repair it from"),
         (["normalize", dataset, out, "--scale", "standardize", "--dtype", "uint8"], "cannot hold standardized values"),
-        (["augment", dataset, out, "--rotation", "300"], "must be a number from 0 to 180"),
+        (["augment", dataset, out, "--recipe", "heavey"], "Did you mean 'heavy'?"),
         (["augment", dataset, out, "--copies", "0"], "augment.copies is 0"),
         (["train", dataset, out, "--epochs", "0"], "train.epochs is 0"),
         (["run", "--config", tmp / "bad.toml"], "no setting 'copy'. Did you mean 'copies'?"),
-        (["run", "--config", tmp / "range.toml"], "augment.rotation is 300"),
+        (["run", "--config", tmp / "range.toml"], "rotation.range is 300; it must be a number from -180 to 180"),
         (["run", "--config", tmp / "broken.toml"], "expected a TOML file"),
         (["run", "--config", tmp / "none.toml"], "none.toml: No such file"),
         (["run", "--until", "dance"], "dance"),

@@ -12,18 +12,23 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import mnist_data
+from mnist_data import idx
 from mnist_data.batch import Batch
 from mnist_data.errors import WrongUse
 from mnist_data.pairing import find_pairs
 from mnist_data.store import Dataset
-from pipelines.augment import augment, augment_batch, matrices_of, remake
+from pipelines.augment import augment, augment_batch, cut_out, matrices_of, remake_copy
 from pipelines.clean import clean
 from pipelines.convert import convert
 from pipelines.engine import Cluster, Serial, Threads
 from pipelines.kernels.warp import warp
-from pipelines.parameters import Augment, Convert
+from pipelines.levels import BYTES, Levels
+from pipelines.normalize import normalize
+from pipelines.parameters import Augment, Convert, Normalize
+from pipelines.recipe import TRANSFORMS, Amount, Recipe, load_recipe, recipe_of
 
-COLUMNS = ("rotation", "scale", "shear", "shift_x", "shift_y", "elastic")
+COLUMNS = ("rotation", "scale", "scale_x", "shear", "shift_x", "shift_y", "elastic", "thickness")
+HEAVY = load_recipe("heavy")
 
 
 def batch_of(count: int, shape: tuple[int, ...] = (12, 10), kind: str = "uint8", first: int = 0) -> Batch:
@@ -38,7 +43,7 @@ def batch_of(count: int, shape: tuple[int, ...] = (12, 10), kind: str = "uint8",
 @given(cuts=st.lists(st.integers(1, 29), max_size=4), seed=st.integers(0, 2**63 - 1))
 def test_however_a_batch_is_cut_each_copy_is_the_same(cuts: list[int], seed: int) -> None:
     """Byte for byte, for any cut and any subset of rows in any order."""
-    params = Augment(copies=2, seed=seed)
+    params = Augment(copies=2, seed=seed, recipe=HEAVY)
     batch = batch_of(30)
     whole = augment_batch(batch, params)
     ends = [0, *sorted(set(cuts)), 30]
@@ -70,39 +75,145 @@ def test_another_seed_gives_other_copies_and_the_same_originals() -> None:
     np.testing.assert_array_equal(batch.images, one.images[original])
     np.testing.assert_array_equal(batch.images, other.images[original])
     assert (one.images[~original] != other.images[~original]).any(axis=(1, 2)).all()
-    assert [one.columns[name][original].max() for name in COLUMNS] == [0, 1, 0, 0, 0, 0]
+    assert [one.columns[name][original].max() for name in COLUMNS] == [0, 1, 1, 0, 0, 0, 0, 0]
 
 
-@pytest.mark.parametrize("kind", ["uint8", "float32", "float16", "int16"])
+LEVELS = {"uint8": BYTES, "int16": Levels(0, 255), "float16": Levels(0, 1), "float32": Levels(-0.42, 2.82)}
+
+
+@pytest.mark.parametrize("kind", LEVELS)
 @pytest.mark.parametrize("shape", [(28, 28), (1, 1), (5, 12), (8, 8, 3)])
 def test_any_copy_is_made_again_from_its_row(shape: tuple[int, ...], kind: str) -> None:
-    """From the source image and the recorded parameters, byte for byte."""
-    params = Augment(copies=3, seed=5)
+    """From the source image and the recorded amounts, byte for byte, whatever the recipe does."""
+    params = Augment(copies=3, seed=5, recipe=HEAVY)
     batch = batch_of(4, shape, kind)
-    copies = augment_batch(batch, params)
+    copies = augment_batch(batch, params, LEVELS[kind])
 
     for row in range(len(copies)):
         recorded = {name: values[row] for name, values in copies.columns.items()}
         source = batch.images[batch.ids == recorded["source_id"]][0]
-        np.testing.assert_array_equal(copies.images[row], remake(source, recorded, params), strict=True)
+        made = remake_copy(source, recorded, params, LEVELS[kind])
+        np.testing.assert_array_equal(copies.images[row], made, strict=True)
 
 
-def test_parameters_stay_within_their_ranges_and_fill_them() -> None:
-    """Uniform from -amount to +amount; a shift is a share of its own side."""
-    columns = augment_batch(batch_of(2000), Augment(rotation=10, shift=0.1, scale=0.2, shear=0.3)).columns
+def test_a_dataset_gives_back_any_of_its_copies(digits: Dataset, tmp_path: Path) -> None:
+    """By the id alone, from files: the original lies beside its copies, and the metadata hold the rest."""
+    scaled = normalize(digits, tmp_path / "scaled", Normalize(scale="standardize"))
+    more = augment(scaled, tmp_path / "more", Augment(copies=2, seed=9, recipe=HEAVY))
+    frame = mnist_data.load(more.location)
+    stored = mnist_data.images(frame)
+
+    for row in (0, 1, 700, 4310, 4400):
+        made = mnist_data.remake(more.location, int(frame["id"][row]))
+        np.testing.assert_array_equal(stored[row], made, strict=True)
+
+
+def test_only_what_augment_has_made_can_be_made_again(digits: Dataset, tmp_path: Path) -> None:
+    """Each refusal says what is missing."""
+    more = augment(digits, tmp_path / "more")
+
+    with pytest.raises(WrongUse, match="holds no copies"):
+        mnist_data.remake(digits.location, 3)
+    with pytest.raises(WrongUse, match="no sample with the id 99999"):
+        mnist_data.remake(more.location, 99_999)
+
+
+def test_amounts_stay_within_their_ranges_and_fill_them() -> None:
+    """Uniform from low to high; a shift is a share of its own side."""
+    recipe = recipe_of({"rotation": [-10, 30], "shift": [-0.1, 0.1], "scale": [0.8, 1.2], "shear": [0.3, 0.3]}, "test")
+    columns = augment_batch(batch_of(2000), Augment(recipe=recipe)).columns
     copy = columns["copy"] == 1
-    limits = {"rotation": 10, "shear": 0.3, "shift_x": 1.0, "shift_y": 1.2}
+    limits = {
+        "rotation": (-10, 30),
+        "shear": (0.3, 0.3),
+        "shift_x": (-1, 1),
+        "shift_y": (-1.2, 1.2),
+        "scale": (0.8, 1.2),
+    }
 
-    for name, limit in limits.items():
-        assert limit * 0.95 < np.abs(columns[name][copy]).max() <= limit
-        assert abs(columns[name][copy].mean()) < 0.1 * limit
-    assert 0.8 <= columns["scale"][copy].min() < 0.82 < 1.18 < columns["scale"].max() <= 1.2
+    for name, (low, high) in limits.items():
+        margin = 0.01 * (high - low)
+        assert low - 1e-6 <= columns[name][copy].min() <= low + margin
+        assert high - margin <= columns[name][copy].max() <= high + 1e-6
+        assert columns[name][copy].mean() == pytest.approx((low + high) / 2, abs=0.03 * (high - low) + 1e-6)
+
+
+def test_a_transform_happens_as_often_as_its_probability_says() -> None:
+    """And is recorded as the amount that changes nothing where it does not."""
+    recipe = recipe_of({"rotation": {"range": [20, 30], "probability": 0.25}}, "test")
+    batch = batch_of(4000)
+    copies = augment_batch(batch, Augment(recipe=recipe))
+    turned = copies.columns["rotation"] != 0
+
+    assert turned[copies.columns["copy"] == 1].mean() == pytest.approx(0.25, abs=0.02)
+    np.testing.assert_array_equal(copies.images[~turned], batch.images[copies.columns["source_id"][~turned]])
+
+
+def test_what_a_transform_draws_does_not_depend_on_the_others() -> None:
+    """Adding one to a recipe leaves the rest of it as it was."""
+    alone, among = (
+        augment_batch(batch_of(9), Augment(recipe=recipe)).columns
+        for recipe in (recipe_of({"rotation": [-20, 20]}, "test"), HEAVY)
+    )
+
+    np.testing.assert_array_equal(alone["rotation"], among["rotation"])
+    assert "elastic" not in alone
+
+
+@pytest.mark.parametrize("name", [name for name in TRANSFORMS if name != "cutout"])
+def test_each_transform_alone_changes_an_image_and_at_its_neutral_amount_does_not(name: str) -> None:
+    """Byte for byte: the ends of its range change it, the neutral amount leaves it."""
+    transform, batch = TRANSFORMS[name], batch_of(3)
+    strong = transform.high if name in ("contrast", "thickness", "noise", "impulse") else transform.neutral + 0.2
+    for amount, changed in ((max(strong, 0.3), True), (transform.neutral, False)):
+        recipe = Recipe({name: Amount(amount, amount)}, elastic_sigma=1)
+        copies = augment_batch(batch, Augment(recipe=recipe)).images[1::2]
+        assert (copies != batch.images).any() == changed
+
+
+def test_a_cutout_hides_its_share_where_it_says() -> None:
+    """A quarter of the side, in pixels whose middles lie within."""
+    images = np.full((1, 20, 40), 9, np.uint8)
+
+    hidden = cut_out(images, *(np.array([value]) for value in (0.25, 0.5, 0.275)))[0] == 0
+
+    assert hidden.sum() == 5 * 10
+    assert hidden[3:8, 15:25].all()
+
+
+def test_a_recipe_of_nothing_makes_copies_that_are_the_original() -> None:
+    """With no columns but those that say so."""
+    batch = batch_of(3)
+    copies = augment_batch(batch, Augment(copies=2, recipe=Recipe()))
+
+    np.testing.assert_array_equal(np.repeat(batch.images, 3, axis=0), copies.images)
+    assert list(copies.columns) == ["writer", "source_id", "copy"]
+
+
+def test_blank_images_stay_blank_where_nothing_is_drawn_on_them() -> None:
+    """The geometry and the ink of nothing are nothing, on any ground."""
+    blank = Batch(np.array([1]), np.array([0]), np.full((1, 6, 6), -0.42, np.float32))
+    recipe = Recipe({name: amount for name, amount in HEAVY.amounts.items() if not TRANSFORMS[name].exposes})
+
+    copies = augment_batch(blank, Augment(copies=9, recipe=recipe), Levels(-0.42, 2.82))
+
+    np.testing.assert_allclose(copies.images, -0.42, atol=1e-6)
+
+
+def test_exposure_of_pixels_without_a_known_range_is_refused_by_name(tmp_path: Path) -> None:
+    """16-bit pixels may end anywhere; the geometry can be changed all the same."""
+    idx.write(tmp_path / "train-images-idx3-short", np.arange(96, dtype=">i2").reshape(6, 4, 4))
+    idx.write(tmp_path / "train-labels-idx1-ubyte", np.arange(6, dtype=np.uint8))
+    source = convert(find_pairs(tmp_path), tmp_path / "out").dataset
+
+    with pytest.raises(WrongUse, match="contrast, brightness, noise, impulse: these are shares of full ink"):
+        augment(source, tmp_path / "heavy", Augment(recipe=HEAVY))
+    assert len(augment(source, tmp_path / "light", Augment(recipe=load_recipe("handwriting")))) == 12
 
 
 def drawn(**amounts: float) -> dict[str, np.ndarray]:
-    """Give one copy's parameters, those not named changing nothing."""
-    neutral = {"rotation": 0.0, "scale": 1.0, "shear": 0.0, "shift_x": 0.0, "shift_y": 0.0}
-    return {name: np.array([value]) for name, value in (neutral | amounts).items()}
+    """Give one copy's amounts."""
+    return {name: np.array([value], np.float32) for name, value in amounts.items()}
 
 
 def test_directions_are_as_documented() -> None:
@@ -111,13 +222,16 @@ def test_directions_are_as_documented() -> None:
     image[0, 2, 5] = 255  # above the middle
 
     def place(**amounts: float) -> tuple[int, int]:
-        warped = warp(image, matrices_of(drawn(**amounts), 11, 11))[0]
+        warped = warp(image, matrices_of(drawn(**amounts), 1, 11, 11))[0]
         return tuple(int(axis) for axis in np.unravel_index(warped.argmax(), warped.shape))  # type: ignore[return-value]
 
     assert place(shift_x=2) == (2, 7)
     assert place(shift_y=1) == (3, 5)
     assert place(rotation=90) == (5, 2)
     assert place(shear=1) == (2, 8)
+    assert place(scale=5 / 3) == (0, 5)
+    assert place(scale_y=5 / 3) == (0, 5)
+    assert place(scale_x=5 / 3) == (2, 5)
 
 
 def test_rotation_and_scale_agree_with_scipy() -> None:
@@ -125,7 +239,7 @@ def test_rotation_and_scale_agree_with_scipy() -> None:
     picture = ndimage.gaussian_filter(np.random.default_rng(0).normal(size=(41, 41)), 4)
     picture = (255 * (picture - picture.min()) / np.ptp(picture)).astype(np.float32)
 
-    turned = warp(picture[None], matrices_of(drawn(rotation=20), 41, 41))[0]
+    turned = warp(picture[None], matrices_of(drawn(rotation=20), 1, 41, 41))[0]
 
     expected = ndimage.rotate(picture, 20, reshape=False, order=1)
     assert np.abs(expected - turned)[10:-10, 10:-10].max() < 0.01
@@ -171,11 +285,11 @@ def test_an_interrupted_run_goes_on_where_it_stopped(
     monkeypatch.setattr("pipelines.stage.PARTITION_ROWS", 200)
     real, calls, deadly = augment_batch, [], 0
 
-    def counted(batch: Batch, params: Augment, deform: bool = True) -> Batch:
+    def counted(batch: Batch, params: Augment, levels: Levels, deform: bool = True) -> Batch:
         calls.append(len(batch))
         if len(calls) == deadly:
             raise KeyboardInterrupt
-        return real(batch, params, deform)
+        return real(batch, params, levels, deform)
 
     monkeypatch.setattr("pipelines.augment.augment_batch", counted)
     expected = augment(source, tmp_path / "expected").content
@@ -197,16 +311,16 @@ def test_memory_does_not_grow_with_the_number_of_copies(digits: Dataset, monkeyp
     largest = 0
     real = augment_batch
 
-    def measured(batch: Batch, params: Augment, deform: bool = True) -> Batch:
+    def measured(batch: Batch, params: Augment, levels: Levels, deform: bool = True) -> Batch:
         nonlocal largest
-        made = real(batch, params, deform)
+        made = real(batch, params, levels, deform)
         largest = max(largest, len(made))
         return made
 
     monkeypatch.setattr("pipelines.augment.augment_batch", measured)
     augment(digits, f"{digits.location}-many", Augment(copies=50))
 
-    assert largest <= 1437
+    assert largest <= 10_000
 
 
 def test_other_columns_come_along_and_nothing_is_changed_in_place() -> None:

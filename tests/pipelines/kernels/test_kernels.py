@@ -10,7 +10,6 @@ import scipy.ndimage as ndimage
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipelines.kernels.elastic import TRUNCATE, elastic_fields
 from pipelines.kernels.moments import measure_moments
 from pipelines.kernels.outliers import repair_outliers
 from pipelines.kernels.philox import fill, uniforms
@@ -64,14 +63,17 @@ def test_uniform_numbers_are_uniform() -> None:
     assert abs(np.corrcoef(numbers[:-1, 0], numbers[1:, 0])[0, 1]) < 0.01
 
 
-def by_scipy(image: np.ndarray, matrix: np.ndarray, field: np.ndarray | None) -> np.ndarray:
+def by_scipy(image: np.ndarray, matrix: np.ndarray, field: np.ndarray | None, ground: float = 0) -> np.ndarray:
     """Resample one image by SciPy at the same places, channel by channel."""
     height, width = image.shape[:2]
     grid = np.indices((height, width)).reshape(2, -1)
     places = (matrix[:, :2] @ grid + matrix[:, 2:]).reshape(2, height, width)
     places = places if field is None else places + field
     planes = image.reshape(height, width, -1).astype(float)
-    warped = [ndimage.map_coordinates(planes[..., channel], places, order=1) for channel in range(planes.shape[2])]
+    warped = [
+        ndimage.map_coordinates(planes[..., channel], places, order=1, cval=ground)
+        for channel in range(planes.shape[2])
+    ]
     return np.stack(warped, axis=-1).reshape(image.shape)
 
 
@@ -96,41 +98,23 @@ def test_a_warp_is_scipys_at_the_same_places(shape: tuple[int, ...], kind: str, 
     assert np.abs(expected - warped.astype(float)).max() <= tolerance
 
 
+def test_what_comes_in_from_outside_is_the_ground() -> None:
+    """Of a standardized image that is not 0."""
+    images = pictures((9, 9), "float32")
+    matrices = np.tile(np.array([[1, 0.1, 2.2], [0, 1, -3.4]]), (6, 1, 1))
+
+    warped = warp(images, matrices, ground=-0.42)
+
+    expected = np.stack([by_scipy(image, matrices[0], None, -0.42) for image in images])
+    np.testing.assert_allclose(expected, warped, atol=1e-6)
+
+
 def test_the_identity_changes_nothing() -> None:
     """Not even at the border."""
     images = pictures((28, 28), "uint8")
     identity = np.tile(np.eye(2, 3), (6, 1, 1))
 
     np.testing.assert_array_equal(images, warp(images, identity))
-
-
-@pytest.mark.parametrize("shape", [(28, 28), (1, 1), (5, 12), (40, 3)])
-@pytest.mark.parametrize("sigma", [0.7, 4.0])
-def test_a_field_is_scipys_gaussian_of_the_same_noise(shape: tuple[int, int], sigma: float) -> None:
-    """Smoothed twice over: by our kernel from the seed, and by SciPy from the noise that the seed gives."""
-    ids, copies = np.array([4, 9]), np.array([1, 2])
-    fields = elastic_fields(3, 1, ids, copies, np.array([8.0, 2.0]), sigma, shape)
-    count = 2 * shape[0] * shape[1]
-    words = np.empty((2, (count + 7) // 8, 4), np.uint64)
-    fill(np.uint64(3), np.uint64(1), ids.astype(np.uint64), copies.astype(np.uint64), words)
-    halves = np.stack([words >> np.uint64(40), (words >> np.uint64(8)) & np.uint64(0xFFFFFF)], axis=-1)
-    noise = halves.reshape(2, -1)[:, :count].astype(float) * 2.0**-23 - 1
-
-    for row, alpha in enumerate((8.0, 2.0)):
-        for axis, plane in enumerate(noise[row].reshape(2, *shape)):
-            smooth = ndimage.gaussian_filter(plane, sigma, mode="constant", truncate=TRUNCATE)
-            np.testing.assert_allclose(alpha * smooth, fields[row, axis], atol=1e-4)
-
-
-def test_a_field_of_strength_0_is_none_at_all() -> None:
-    """And the field of one sample does not depend on its neighbours."""
-    ids, copies = np.arange(5), np.ones(5, np.int64)
-    fields = elastic_fields(0, 1, ids, copies, np.array([0, 8, 8, 8, 8.0]), 4.0, (9, 9))
-
-    assert np.abs(fields[0]).max() == 0
-    np.testing.assert_array_equal(
-        fields[3:4], elastic_fields(0, 1, ids[3:4], copies[3:4], np.array([8.0]), 4.0, (9, 9))
-    )
 
 
 @pytest.mark.parametrize("kind", ["uint8", "int16", "float32", "float16"])
