@@ -80,19 +80,21 @@ def _draw(
 ) -> None:
     size, _, height, width = fields.shape
     rows, columns = first_rows[-1] + TAPS, first_columns[-1] + TAPS
-    noise = np.zeros((rows, columns, 2, SIDE), np.float32)
-    tall = np.empty((columns, 2, SIDE), np.float32)
-    bends = np.empty((width, 2, SIDE), np.float32)
+    # Innermost lie the fields of one direction, then those of the other.
+    noise = np.zeros(rows * columns * 2 * SIDE, np.float32)
+    tall = np.empty(columns * 2 * SIDE, np.float32)
+    bends = np.empty((width, 2 * SIDE), np.float32)
+    noise_lines, tall_lines = noise.reshape(rows, -1), tall.reshape(columns, -1)
     for start in range(0, size, SIDE):
         count = min(SIDE, size - start)
         for place in range(count):
             sample = start + place
             if alphas[sample] != 0:
-                _fill(seed, stream, ids[sample], copies[sample], noise.reshape(-1)[place:], alphas[sample])
+                _fill(seed, stream, ids[sample], copies[sample], noise[place:], alphas[sample])
         for row in range(height):
-            _blend(noise.reshape(rows, -1), first_rows[row], down[row], tall.reshape(-1))
+            _blend(noise_lines, first_rows[row], down, row, tall)
             for column in range(width):
-                _blend(tall.reshape(columns, -1), first_columns[column], across[column], bends[column].reshape(-1))
+                _blend(tall_lines, first_columns[column], across, column, bends[column])
             _collect(bends, alphas[start : start + count], row, fields[start : start + count])
 
 
@@ -112,10 +114,10 @@ def _fill(seed: Any, stream: Any, first: Any, second: Any, noise: npt.NDArray[np
 
 
 @compiled
-def _blend(lines: Any, first: Any, weights: Any, blend: Any) -> None:
-    """Add up eight lines, from the first on, by their weights."""
-    a, b, c, d = weights[0], weights[1], weights[2], weights[3]
-    e, f, g, h = weights[4], weights[5], weights[6], weights[7]
+def _blend(lines: Any, first: Any, weights: Any, pixel: int, blend: Any) -> None:
+    """Add up eight lines, from the first on, by the weights of a pixel."""
+    a, b, c, d = weights[pixel, 0], weights[pixel, 1], weights[pixel, 2], weights[pixel, 3]
+    e, f, g, h = weights[pixel, 4], weights[pixel, 5], weights[pixel, 6], weights[pixel, 7]
     for place in range(len(blend)):
         before = (a * lines[first, place] + b * lines[first + 1, place]) + (
             c * lines[first + 2, place] + d * lines[first + 3, place]
@@ -128,9 +130,9 @@ def _blend(lines: Any, first: Any, weights: Any, blend: Any) -> None:
 
 @compiled
 def _collect(bends: Any, alphas: Any, row: int, fields: Any) -> None:
-    """Write one row of each field; bends: (width, 2, SIDE)."""
+    """Write one row of each field; bends: (width, 2 · SIDE)."""
     for sample in range(len(alphas)):
         if alphas[sample] != 0:
             for axis in range(2):
                 for column in range(len(bends)):
-                    fields[sample, axis, row, column] = bends[column, axis, sample]
+                    fields[sample, axis, row, column] = bends[column, axis * SIDE + sample]

@@ -22,68 +22,64 @@ def thicken(images: Images, amounts: npt.NDArray[Any], ground: float = 0.0) -> I
     the distance d. So grey edges stay grey, and the result changes with r without jumps. Thinning is the same done to
     the ground: to how far each pixel is below the image's brightest.
     """
-    planes = as_planes(images)
-    planes = planes.astype(np.float32) if planes.dtype == np.float16 else planes  # numba has no half floats
-    changed = planes.copy()
+    height, width, channels = as_planes(images).shape[1:]
+    source = images.astype(np.float32) if images.dtype == np.float16 else images  # numba has no half floats
+    flat = np.ascontiguousarray(as_planes(source).transpose(0, 3, 1, 2)).reshape(-1, height * width)
+    changed = flat.copy()
     if images.size:
-        kind = np.empty(0, exact_type(images))
-        _thicken(planes, np.asarray(amounts, np.float64), float(ground), kind, images.dtype.kind in "biu", changed)
-    return changed.reshape(images.shape).astype(images.dtype, copy=False)
+        each = np.repeat(np.asarray(amounts, np.float64), channels)
+        inside = rows_end(height, width, int(np.ceil(np.abs(each).max()))).astype(exact_type(images))
+        _thicken(flat, width, each, float(ground), inside, images.dtype.kind in "biu", changed)
+    restored = changed.reshape(-1, channels, height, width).transpose(0, 2, 3, 1).reshape(images.shape)
+    return np.ascontiguousarray(restored.astype(images.dtype, copy=False))
+
+
+def rows_end(height: int, width: int, reach: int) -> npt.NDArray[np.bool_]:
+    """Say for each offset from -reach to reach columns which pixels have a neighbour there, (offsets, pixels)."""
+    columns = np.arange(width) + np.arange(-reach, reach + 1)[:, None]
+    return np.tile((columns >= 0) & (columns < width), (1, height))
 
 
 @compiled
-def _thicken(planes: Any, amounts: Any, ground: float, kind: Any, whole: bool, changed: Any) -> None:
-    """kind: an array of the type that is calculated in."""
-    size, height, width, channels = planes.shape
-    for image in range(size):
-        amount = amounts[image]
-        if amount == 0:
+def _thicken(flat: Any, width: int, amounts: Any, ground: float, inside: Any, whole: bool, changed: Any) -> None:
+    """Change (planes, pixels). The loops go over a whole image: its rows follow one another in memory.
+
+    inside: of `rows_end`; its type is the one calculated in.
+    """
+    count = flat.shape[1]
+    reach = len(inside) // 2
+    middle = reach * width + reach
+    before = np.zeros(count + 2 * middle, inside.dtype)
+    after = np.zeros(count, inside.dtype)
+    low = inside.dtype.type(ground)
+    for plane in range(len(flat)):
+        if amounts[plane] == 0:
             continue
-        reach = int(np.ceil(abs(amount)))
-        # Rows follow one another with a margin between, so that one loop goes over the whole image.
-        stride = width + reach
-        before = np.zeros((height + 2 * reach) * stride + reach, kind.dtype)
-        after = np.zeros(height * stride, kind.dtype)
-        for channel in range(channels):
-            top = _load(planes, image, channel, ground, amount < 0, reach, stride, before)
-            _dilate(before, abs(amount), reach, stride, after)
-            for row in range(height):
-                for column in range(width):
-                    value = after[row * stride + column]
-                    value = ground + (top - value if amount < 0 else value)
-                    changed[image, row, column, channel] = np.floor(value + 0.5) if whole else value
+        for pixel in range(count):
+            after[pixel] = flat[plane, pixel] - low
+        top = after.max() if amounts[plane] < 0 else inside.dtype.type(0)
+        for pixel in range(count):
+            before[middle + pixel] = top - after[pixel] if amounts[plane] < 0 else after[pixel]
+        _dilate(before, width, abs(amounts[plane]), inside, after)
+        for pixel in range(count):
+            value = low + (top - after[pixel] if amounts[plane] < 0 else after[pixel])
+            changed[plane, pixel] = np.floor(value + inside.dtype.type(0.5)) if whole else value
 
 
 @compiled
-def _load(
-    planes: Any, image: int, channel: int, ground: float, turned: bool, reach: int, stride: int, before: Any
-) -> Any:
-    """Copy a plane into `before`, counted from the ground or, if turned, down from its brightest pixel; give that."""
-    _, height, width, _ = planes.shape
-    top = before.dtype.type(0)
-    for row in range(height):
-        for column in range(width):
-            value = before.dtype.type(planes[image, row, column, channel] - ground)
-            before[(row + reach) * stride + column + reach] = value
-            top = max(top, value)
-    if turned:
-        for row in range(height):
-            for column in range(width):
-                place = (row + reach) * stride + column + reach
-                before[place] = top - before[place]
-    return top
-
-
-@compiled
-def _dilate(before: Any, radius: float, reach: int, stride: int, after: Any) -> None:
+def _dilate(before: Any, width: int, radius: float, inside: Any, after: Any) -> None:
     """Take the greatest of the neighbours; an offset is a distance in memory, the same for every pixel."""
-    middle = reach * stride + reach
-    for place in range(len(after)):
-        after[place] = before[middle + place] if middle + place < len(before) else 0
+    reach, most = int(np.ceil(radius)), len(inside) // 2
+    after[:] = before[most * width + most : len(before) - most * width - most]
     for down in range(-reach, reach + 1):
         for across in range(-reach, reach + 1):
             cover = before.dtype.type(min(1.0, radius + 1 - np.sqrt(down * down + across * across)))
             if cover > 0 and (down != 0 or across != 0):
-                source = before[(reach + down) * stride + reach + across :]
-                for place in range(min(len(after), len(source))):
-                    after[place] = max(after[place], source[place] * cover)
+                start = (most + down) * width + most + across
+                _raise(before[start : start + len(after)], inside[most + across], cover, after)
+
+
+@compiled
+def _raise(source: Any, inside: Any, cover: Any, after: Any) -> None:
+    for pixel in range(len(after)):
+        after[pixel] = max(after[pixel], source[pixel] * (cover * inside[pixel]))

@@ -36,14 +36,21 @@ def warp(images: Images, matrices: Matrices, fields: Fields | None = None, groun
     # numba has no arithmetic on half floats, and float32 holds each of them exactly.
     source = images.astype(np.float32) if images.dtype == np.float16 else images
     size, height, width = images.shape[:3]
-    planes = np.ascontiguousarray(source).reshape(size, height, width, -1) if images.size else source
-    warped = np.zeros_like(planes)
+    warped = np.zeros_like(source, order="C")
     if images.size:
         # Behind the pixels some ground, for neighbours of the last one and for all that is outside.
         pixels = np.full(height * width + width + 2, ground, exact_type(images))
-        bends = np.zeros((0, 2, 1, 1), np.float32) if fields is None else np.ascontiguousarray(fields, np.float32)
-        _warp(planes, np.ascontiguousarray(matrices, np.float64), bends, pixels, warped, images.dtype.kind in "biu")
-    return warped.reshape(images.shape).astype(images.dtype, copy=False)
+        bends = np.zeros((0, 2, height, width), np.float32) if fields is None else fields
+        _warp(
+            np.ascontiguousarray(source).reshape(size, height * width, -1),
+            width,
+            np.ascontiguousarray(matrices, np.float64),
+            np.ascontiguousarray(bends, np.float32).reshape(len(bends), 2, height * width),
+            pixels,
+            images.dtype.kind in "biu",
+            warped.reshape(size, height * width, -1),
+        )
+    return warped.astype(images.dtype, copy=False)
 
 
 def _check(images: Images, matrices: Matrices, fields: Fields | None) -> None:
@@ -58,71 +65,67 @@ def _check(images: Images, matrices: Matrices, fields: Fields | None) -> None:
 
 @compiled
 def _warp(
-    planes: npt.NDArray[Any],
+    flat: npt.NDArray[Any],
+    width: int,
     matrices: Matrices,
-    fields: Fields,
+    fields: npt.NDArray[np.float32],
     pixels: npt.NDArray[Any],
-    warped: npt.NDArray[Any],
     whole: bool,
+    warped: npt.NDArray[Any],
 ) -> None:
-    """Warp (n, h, w, c) planes, with `fields` unless that is empty. whole: round to integers.
+    """Warp images, (n, pixels, channels), with fields, (n, 2, pixels), unless there are none. whole: round.
 
     pixels: scratch for one plane; its type is the one calculated in. The loops run over a whole image each and
-    are given whole arrays: a view for each row would cost more in reference counts than its pixels.
+    are given whole arrays: beginning a loop anew for each row would cost as much as its pixels.
     """
-    size, height, width, channels = planes.shape
-    still = np.zeros((2, height, width), np.float32)
-    starts = np.empty((height, width), np.int32)
-    down = np.empty((height, width), pixels.dtype)
-    right = np.empty((height, width), pixels.dtype)
-    values = np.empty((height, width), pixels.dtype)
+    size, count, channels = flat.shape
+    still = np.zeros((2, count), np.float32)
+    # Counted in floating point, because AVX2 has no conversion from int64.
+    rows = (np.arange(count) // width).astype(np.float64)
+    columns = (np.arange(count) % width).astype(np.float64)
+    starts = np.empty(count, np.int32)
+    down, right, values = np.empty(count, pixels.dtype), np.empty(count, pixels.dtype), np.empty(count, pixels.dtype)
     for image in range(size):
         field = fields[image] if len(fields) else still
-        _locate(matrices[image], field, starts, down, right)
+        _locate(matrices[image], field, rows, columns, starts, down, right)
         for channel in range(channels):
-            _spread(planes, image, channel, pixels)
-            _blend(pixels, width, starts.reshape(-1), down.reshape(-1), right.reshape(-1), values.reshape(-1))
-            _collect(values, image, channel, whole, warped)
+            for pixel in range(count):
+                pixels[pixel] = flat[image, pixel, channel]
+            _blend(pixels, width, starts, down, right, values)
+            for pixel in range(count):  # an average of pixels lies between them, so nothing needs clipping
+                value = values[pixel]
+                warped[image, pixel, channel] = np.int32(np.floor(value + 0.5)) if whole else value
 
 
 @compiled
 def _locate(
     matrix: Matrices,
-    field: Fields,
+    field: npt.NDArray[np.float32],
+    rows: npt.NDArray[np.float64],
+    columns: npt.NDArray[np.float64],
     starts: npt.NDArray[np.int32],
     down: npt.NDArray[Any],
     right: npt.NDArray[Any],
 ) -> None:
     """Find for each output pixel the upper left of its four neighbours, and how far it is beyond that.
 
-    The inner loop has no branch, so that it is vectorised. The sums are in affine_transform's order: rounded
-    differently, a coordinate would now and then fall on the other side of the edge, where the value jumps to 0.
+    The loop has no branch, so that it is vectorised. The sums are in affine_transform's order: rounded differently, a
+    coordinate would now and then fall on the other side of the edge, where the value jumps to 0.
     """
-    height, width = starts.shape
-    bottom, edge, outside = height - 1.0, width - 1.0, float(height * width)
+    bottom, edge, width, outside = rows[-1], columns[-1], columns[-1] + 1, float(len(rows))
     # On the last row or column the first neighbour is one step back, and the second has the whole weight.
-    last_row, last_column = max(height - 2.0, 0.0), max(width - 2.0, 0.0)
-    # Counted in floating point, because AVX2 has no conversion from int64.
-    across = np.arange(width).astype(np.float64)
-    for row in range(height):
-        for column in range(width):
-            y = matrix[0, 2] + row * matrix[0, 0] + across[column] * matrix[0, 1] + field[0, row, column]
-            x = matrix[1, 2] + row * matrix[1, 0] + across[column] * matrix[1, 1] + field[1, row, column]
-            inside = (y >= 0.0) & (y <= bottom) & (x >= 0.0) & (x <= edge)
-            top = min(np.floor(y), last_row)
-            left = min(np.floor(x), last_column)
-            starts[row, column] = np.int32(top * width + left if inside else outside)
-            down[row, column] = y - top if inside else 0.0
-            right[row, column] = x - left if inside else 0.0
-
-
-@compiled
-def _spread(planes: npt.NDArray[Any], image: int, channel: int, pixels: npt.NDArray[Any]) -> None:
-    """Copy one plane to numbers that lie together, so that the loop that looks them up need not convert."""
-    _, height, width, _ = planes.shape
-    for row in range(height):
-        for column in range(width):
-            pixels[row * width + column] = planes[image, row, column, channel]
+    last_row, last_column = max(bottom - 1.0, 0.0), max(edge - 1.0, 0.0)
+    a, b, c = matrix[0, 0], matrix[0, 1], matrix[0, 2]
+    d, e, f = matrix[1, 0], matrix[1, 1], matrix[1, 2]
+    for pixel in range(len(rows)):
+        y = c + rows[pixel] * a + columns[pixel] * b + field[0, pixel]
+        x = f + rows[pixel] * d + columns[pixel] * e + field[1, pixel]
+        inside = (y >= 0.0) & (y <= bottom) & (x >= 0.0) & (x <= edge)
+        top = min(np.floor(y), last_row)
+        left = min(np.floor(x), last_column)
+        starts[pixel] = np.int32(top * width + left if inside else outside)
+        down[pixel] = y - top if inside else 0.0
+        right[pixel] = x - left if inside else 0.0
 
 
 @compiled
@@ -142,13 +145,3 @@ def _blend(
         above = pixels[upper] + (pixels[upper + np.uint32(1)] - pixels[upper]) * right[target]
         below = pixels[lower] + (pixels[lower + np.uint32(1)] - pixels[lower]) * right[target]
         values[target] = above + (below - above) * down[target]
-
-
-@compiled
-def _collect(values: npt.NDArray[Any], image: int, channel: int, whole: bool, warped: npt.NDArray[Any]) -> None:
-    """Write one warped plane; an average of pixels lies between them, so nothing needs clipping."""
-    _, height, width, _ = warped.shape
-    for row in range(height):
-        for column in range(width):
-            value = values[row, column]
-            warped[image, row, column, channel] = np.int32(np.floor(value + 0.5)) if whole else value
