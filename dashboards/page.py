@@ -134,6 +134,15 @@ PAGE: tuple[Section, ...] = (
         changes.augmentation,
     ),
     Section(
+        "transforms",
+        "Preparation",
+        "Transforms",
+        "Each transform alone",
+        "What a copy may go through, one at a time, from its weakest to its strongest.",
+        ("transforms",),
+        changes.transforms,
+    ),
+    Section(
         "results",
         "Model",
         "Results",

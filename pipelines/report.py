@@ -47,8 +47,10 @@ def _is_of(path: str, dataset: Dataset) -> bool:
     return any(stage.stage == "clean" and [stage.input] == made_from for stage in dataset.metadata.stages)
 
 
-def write_report(tables: Mapping[str, pd.DataFrame], source: Dataset, target: str | Path) -> str:
-    """Write the dashboard of a dataset; give its path."""
+def write_report(
+    tables: Mapping[str, pd.DataFrame], source: Dataset, target: str | Path, made_by: Mapping[str, str] | None = None
+) -> str:
+    """Write the dashboard of a dataset; give its path. made_by: what else it takes to make the page again."""
     from dashboards.page import render
 
     metadata = source.metadata
@@ -57,7 +59,7 @@ def write_report(tables: Mapping[str, pd.DataFrame], source: Dataset, target: st
         title=metadata.title or metadata.dataset,
         subtitle=_subtitle(source),
         note=metadata.note or None,
-        reproduction=_reproduction(source),
+        reproduction={**_reproduction(source), **(made_by or {})},
     )
     storage.write_text(target, page)
     return str(target)

@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from dashboards.blocks import Block, Chart, Gallery, Number, Numbers, PictureRow, PictureRows, Table, Words
+from dashboards.blocks import Block, Chart, Gallery, Number, Numbers, PictureRow, PictureRows, SideBySide, Table, Words
 from dashboards.figures.cleaning import DONE, findings, reason_words
 from dashboards.formats import count, number, percent
 from dashboards.pictures import Picture, decode, picture_uris, screen_size
@@ -80,27 +80,50 @@ def augmentation(tables: Tables) -> list[Block]:
     frame = every[every["source_id"].isin(sources) & (every["copy"] <= MOST_COPIES)]
     frame = frame.sort_values(["source_id", "copy"], kind="stable")
     frame.attrs = every.attrs
-    images = decode(frame)
-    size = screen_size(images.shape[1:3])
-    parameters = [
-        str(name) for name in frame.select_dtypes("number") if str(name) not in ("source_id", "copy", "label", "id")
-    ]
-    pictures: dict[Any, list[Picture]] = {source: [] for source in sources}
-    for row, uri in zip(frame.to_dict("records"), picture_uris(images), strict=True):
-        said = "original" if row["copy"] == 0 else f"copy {row['copy']}: {_parameters(row, parameters)}"
-        pictures[row["source_id"]].append(Picture(uri, *size, alt=said, title=said))
-    names = names_of(tables)
-    labels = dict(zip(frame["source_id"], frame["label"], strict=True))
-    rows = [
-        PictureRow(names.get(int(labels[source]), str(labels[source])), found, first_apart=True)
-        for source, found in pictures.items()
-    ]
     caption = (
         "The original stands first, its copies beside it; point at a copy to see how it was turned, moved or bent."
     )
-    table = frame[["source_id", "copy", *parameters]].rename(columns={"source_id": "sample"})
-    return [PictureRows("Originals and their copies", rows, caption, table=table)]
+    table = frame[["source_id", "copy", *_amounts(frame)]].rename(columns={"source_id": "sample"})
+    return [PictureRows("Originals and their copies", _rows(frame, names_of(tables)), caption, table=table)]
 
 
-def _parameters(row: Mapping[Any, Any], parameters: list[str]) -> str:
-    return ", ".join(f"{name.replace('_', ' ')} {number(row[name])}" for name in parameters if pd.notna(row[name]))
+def transforms(tables: Tables) -> list[Block]:
+    """Give for each transform rows of originals and their copies, the weakest first."""
+    every = tables["transforms"]
+    blocks: list[Block] = []
+    for name, frame in every.groupby("transform", sort=False):
+        frame.attrs = every.attrs
+        first = frame.iloc[0]
+        share = "" if first["probability"] == 1 else f", in {percent(first['probability'], 0)} of the copies"
+        caption = f"{first['meaning']}: {number(first['low'])} to {number(first['high'])}{share}."
+        shown = frame.drop(columns=["low", "high", "probability"]).dropna(axis="columns")
+        shown.attrs = every.attrs
+        title = str(name).replace("_", " ").capitalize()
+        blocks.append(PictureRows(title, _rows(shown, names_of(tables)), caption[0].upper() + caption[1:]))
+    return [SideBySide(blocks[first : first + 2]) for first in range(0, len(blocks), 2)]
+
+
+def _rows(frame: pd.DataFrame, names: Mapping[int, str]) -> list[PictureRow]:
+    """Give a row of pictures for each source, in the order of the table, the amounts of each in its tooltip."""
+    images = decode(frame)
+    size = screen_size(images.shape[1:3])
+    amounts = _amounts(frame)
+    pictures: dict[Any, list[Picture]] = {source: [] for source in frame["source_id"].unique()}
+    for row, uri in zip(frame.to_dict("records"), picture_uris(images), strict=True):
+        said = "original" if row["copy"] == 0 else f"copy {row['copy']}: {_in_words(row, amounts)}"
+        pictures[row["source_id"]].append(Picture(uri, *size, alt=said, title=said))
+    labels = dict(zip(frame["source_id"], frame["label"], strict=True))
+    return [
+        PictureRow(names.get(int(labels[source]), str(labels[source])), found, first_apart=True)
+        for source, found in pictures.items()
+    ]
+
+
+def _amounts(frame: pd.DataFrame) -> list[str]:
+    """Name the columns of what was drawn for each copy."""
+    known = ("source_id", "copy", "label", "id")
+    return [str(name) for name in frame.select_dtypes("number") if str(name) not in known]
+
+
+def _in_words(row: Mapping[Any, Any], amounts: list[str]) -> str:
+    return ", ".join(f"{name.replace('_', ' ')} {number(row[name])}" for name in amounts if pd.notna(row[name]))

@@ -105,6 +105,10 @@ def augment(
     recipe: Annotated[
         str, typer.Option(help="light, handwriting, heavy, or a TOML file; see docs/augmentation.md.")
     ] = "handwriting",
+    preview: Annotated[
+        bool,
+        typer.Option("--preview", help="Only write a page of some originals and copies; OUT is then its file."),
+    ] = False,
     overwrite: Overwrite = False,
     workers: Workers = None,
     scheduler: Scheduler = None,
@@ -113,6 +117,8 @@ def augment(
     """Add deformed copies of each training sample, with the parameters of each copy as columns.
 
     Example: mnist-data augment data/mnist data/mnist-more --copies 4 --seed 7
+
+    Example: mnist-data augment data/mnist preview.html --recipe heavy --preview
     """
     from mnist_data.cli.output import progress
     from mnist_data.store import open_dataset
@@ -121,9 +127,26 @@ def augment(
     from pipelines.recipe import load_recipe
 
     params = Augment(copies, seed, load_recipe(recipe))
+    if preview:
+        _preview(open_dataset(dataset), out, params, overwrite, json)
+        return
     with open_engine(workers, scheduler) as engine, progress() as report:
         written = run(open_dataset(dataset), out, params, engine=engine, overwrite=overwrite, report=report)
     _print_dataset(f"{dataset} → {out}", written, json)
+
+
+def _preview(source: Dataset, out: str, params: Augment, overwrite: bool, json: bool) -> None:
+    from mnist_data.cli.output import print_json, say
+    from mnist_data.storage import require_free
+    from pipelines.preview import write_preview
+
+    page = out if out.endswith((".html", ".htm")) else f"{out}.html"
+    require_free(page, overwrite)
+    write_preview(source, page, params)
+    if json:
+        print_json({"page": page})
+    else:
+        say(f"Page: {page}")
 
 
 def _print_dataset(title: str, written: Dataset, json: bool) -> None:

@@ -1,0 +1,84 @@
+"""What a recipe does, before it is done: a page of originals and copies, by each transform alone and all together."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from mnist_data.batch import Batch
+from mnist_data.errors import WrongUse
+from mnist_data.schema import Metadata
+from mnist_data.store import Dataset, read_batches
+from pipelines.augment import augment_batch, require_levels
+from pipelines.gallery import is_augmented, picture_table
+from pipelines.levels import levels_of
+from pipelines.parameters import Augment, settings_in_words
+from pipelines.recipe import TRANSFORMS
+from pipelines.report import write_report
+
+COPIES = 8
+SAMPLES = 10
+ALONE = 3
+"""Originals that each transform is shown with alone."""
+
+
+def write_preview(source: Dataset, target: str | Path, params: Augment) -> str:
+    """Write the page for a dataset and a recipe; give its path. Raises WrongUse as `augment` does."""
+    if is_augmented(source):
+        raise WrongUse(f"{source.location} is augmented already; preview the dataset that it was made from.")
+    require_levels(params.recipe, levels_of(source.metadata))
+    return write_report(
+        preview_tables(source, params), source, target, {"Preview": settings_in_words(params.recorded())}
+    )
+
+
+def preview_tables(source: Dataset, params: Augment) -> dict[str, pd.DataFrame]:
+    """Make the copies that the page shows.
+
+    augmentation: the first sample of each class and 8 copies of it, as the recipe makes them. transforms: the same of
+    three samples for each transform alone, in every copy, the weakest first; beside it stand the transform, its
+    meaning and its range.
+    """
+    originals, levels = first_of_each_class(source), levels_of(source.metadata)
+    params = replace(params, copies=COPIES)
+    tables = {"augmentation": _pictures(augment_batch(originals, params, levels), source.metadata)}
+    few = originals.take(slice(0, ALONE))
+    alone = []
+    for name, amount in params.recipe.amounts.items():
+        made = augment_batch(few, replace(params, recipe=params.recipe.only(name)), levels)
+        # The originals first, then by the amount; the samples one after another.
+        strength = np.where(made.columns["copy"] > 0, made.columns[TRANSFORMS[name].amounts[0]], -np.inf)
+        order = np.lexsort((strength, np.repeat(np.arange(len(few)), COPIES + 1)))
+        told = {"meaning": TRANSFORMS[name].meaning, **asdict(amount)}
+        alone.append(_pictures(made.take(order), source.metadata).assign(transform=name, **told))
+    if alone:
+        tables["transforms"] = pd.concat(alone, ignore_index=True)
+        tables["transforms"].attrs = tables["augmentation"].attrs
+    return tables
+
+
+def first_of_each_class(source: Dataset) -> Batch:
+    """Take the first training sample of each class, of up to ten classes, in the order of their labels."""
+    wanted = min(SAMPLES, len(source.metadata.classes) or SAMPLES)
+    found: dict[int, Batch] = {}
+    for batch in read_batches(source, source.training_split):
+        for label in np.unique(batch.labels).tolist():
+            if label not in found and (len(found) < wanted):
+                found[label] = batch.take(np.flatnonzero(batch.labels == label)[:1])
+        if len(found) >= wanted:
+            break
+    if not found:
+        raise WrongUse(f"{source.location} has no training samples to show copies of.")
+    chosen = [found[label] for label in sorted(found)]
+    return Batch(
+        np.concatenate([one.ids for one in chosen]),
+        np.concatenate([one.labels for one in chosen]),
+        np.concatenate([one.images for one in chosen]),
+    )
+
+
+def _pictures(batch: Batch, metadata: Metadata) -> pd.DataFrame:
+    return picture_table({**batch.columns, "label": batch.labels}, batch.images, metadata)
