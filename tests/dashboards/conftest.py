@@ -155,6 +155,7 @@ def preparation(digits: tuple[Array, Array]) -> dict[str, pd.DataFrame]:
         "shift_x": [float(shifts[copy][1]) for _, copy in rows],
     }
     moved = np.stack([np.roll(images[sample], shifts[copy], axis=(0, 1)) for sample, copy in rows])
+    told = {"transform": "shift", "meaning": "share of the width", "low": -0.1, "high": 0.1, "probability": 0.5}
     totals = {"split": ["train"], "samples_in": [1405], "kept": [1401], "changed": [1], "removed": [3]}
     cleaning = pd.DataFrame(reasons, columns=["reason", "action", "samples"])
     cleaning.insert(0, "split", "train")
@@ -163,6 +164,7 @@ def preparation(digits: tuple[Array, Array]) -> dict[str, pd.DataFrame]:
         "cleaning": cleaning,
         "quarantine": picture_table(quarantine, found),
         "augmentation": picture_table(augmentation, moved),
+        "transforms": picture_table({**augmentation, **told}, moved),
     }
 
 
