@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import re
+import tomllib
 from pathlib import Path
 
 import pytest
 
+import mnist_data
 from mnist_data.store import Dataset
+from pipelines.augment import augment
+from pipelines.recipe import PRESETS, TRANSFORMS, recipe_of
 
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -55,3 +59,31 @@ def test_the_readmes_python_runs(digits: Dataset, monkeypatch: pytest.MonkeyPatc
 
     assert len(snippets) == 6
     assert len(names["data"]) == 1437  # type: ignore[arg-type]
+
+
+def test_the_page_on_augmentation_knows_every_transform_column_and_preset() -> None:
+    """In its tables; and the recipe shown is one."""
+    text = (ROOT / "docs/augmentation.md").read_text()
+    named = set(re.findall(r"`([\w.]+)`", text))
+    recipe = recipe_of(tomllib.loads(text.split("```toml")[1].split("```")[0]), "docs")
+
+    for name, transform in TRANSFORMS.items():
+        assert {name, *transform.amounts, *transform.places} <= named
+    assert all(f"| `{preset}`" in text for preset in PRESETS)
+    assert recipe.amounts["blur"].probability == 0.25
+    assert "shear" not in recipe.amounts
+
+
+def test_the_snippet_that_makes_a_copy_again_runs(
+    digits: Dataset, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """And gives the image that is stored."""
+    monkeypatch.chdir(tmp_path)
+    more = augment(digits, tmp_path / "data/mnist-more")
+    snippet = (ROOT / "docs/augmentation.md").read_text().split("```python\n")[1].split("```")[0]
+    names: dict[str, object] = {}
+
+    exec(snippet, names)
+    made = eval(snippet.splitlines()[-1].split("#")[0], names)
+
+    assert (made == mnist_data.images(mnist_data.load(more.location))[17]).all()
