@@ -7,6 +7,7 @@ so any copy can be made again from its row.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from functools import partial
 from pathlib import Path
@@ -36,8 +37,11 @@ GEOMETRY = ("rotation", "scale", "scale_x", "scale_y", "shear", "shift_x", "shif
 
 EXPOSURE = ("contrast", "brightness", "noise", "impulse")
 
-BLOCK = 512
-"""Copies made at once: so few that the fields and temporaries stay in the processor's cache."""
+BLOCK_PIXELS = 400_000
+"""Pixels of copies made at once: so few that the fields and temporaries stay in the processor's cache."""
+
+SLICE_BYTES = 1 << 26
+"""Of the copies that are in memory together and become a row group, where that is less than 10,000 of them."""
 
 Amounts = Mapping[str, npt.NDArray[np.float32]]
 """Column → the amount of each copy, (n,); a column that is missing changes nothing."""
@@ -95,7 +99,8 @@ def _augment_partition(
 
 def _in_slices(batch: Batch, params: Augment, levels: Levels, deform: bool) -> Iterator[Batch]:
     """Augment so few samples at a time that memory does not grow with the number of copies."""
-    rows = max(1, PARTITION_ROWS // (params.copies + 1)) if deform else PARTITION_ROWS
+    outputs = max(1, min(PARTITION_ROWS, SLICE_BYTES // max(1, batch.flat[:1].nbytes)))
+    rows = max(1, outputs // (params.copies + 1)) if deform else outputs
     for first in range(0, max(1, len(batch)), rows):
         yield augment_batch(batch.take(slice(first, first + rows)), params, levels, deform)
 
@@ -113,8 +118,9 @@ def augment_batch(batch: Batch, params: Augment, levels: Levels = BYTES, deform:
     drawn = draw(sources, copies, params, batch.images.shape[1:3])
     images = batch.images[rows]
     changed = np.flatnonzero(copies > 0)
-    for first in range(0, len(changed), BLOCK):
-        chosen = changed[first : first + BLOCK]
+    block = max(1, BLOCK_PIXELS // math.prod((1, *batch.images.shape[1:])))
+    for first in range(0, len(changed), block):
+        chosen = changed[first : first + block]
         amounts = {name: values[chosen] for name, values in drawn.items()}
         images[chosen] = deform_images(images[chosen], sources[chosen], copies[chosen], amounts, params, levels)
     columns = {name: values[rows] for name, values in batch.columns.items()}

@@ -17,7 +17,7 @@ from mnist_data.batch import Batch
 from mnist_data.errors import WrongUse
 from mnist_data.pairing import find_pairs
 from mnist_data.store import Dataset
-from pipelines.augment import augment, augment_batch, cut_out, matrices_of, remake_copy
+from pipelines.augment import _in_slices, augment, augment_batch, cut_out, matrices_of, remake_copy
 from pipelines.clean import clean
 from pipelines.convert import convert
 from pipelines.engine import Cluster, Serial, Threads
@@ -321,6 +321,17 @@ def test_memory_does_not_grow_with_the_number_of_copies(digits: Dataset, monkeyp
     augment(digits, f"{digits.location}-many", Augment(copies=50))
 
     assert largest <= 10_000
+
+
+def test_memory_does_not_grow_with_the_size_of_the_images() -> None:
+    """Of large ones fewer are made at once, and the same ones as by any other cut."""
+    batch, params = batch_of(6, (1200, 1500)), Augment(copies=20, recipe=load_recipe("light"))
+
+    slices = list(_in_slices(batch, params, BYTES, deform=True))
+
+    assert max(part.images.nbytes for part in slices) <= 2**26
+    assert sum(map(len, slices)) == 6 * 21
+    np.testing.assert_array_equal(slices[-1].images, augment_batch(batch.take(slice(5, 6)), params).images)
 
 
 def test_other_columns_come_along_and_nothing_is_changed_in_place() -> None:
