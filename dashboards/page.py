@@ -12,7 +12,7 @@ import pandas as pd
 from plotly.offline import get_plotlyjs
 
 from dashboards.blocks import Block, script_json
-from dashboards.sections import changes, data, training
+from dashboards.sections import changes, data, photos, training
 from dashboards.theme import asset, css, template
 
 Tables = Mapping[str, pd.DataFrame]
@@ -104,6 +104,15 @@ PAGE: tuple[Section, ...] = (
         "What was done to the pictures before they came here leaves its traces in these three charts.",
         ("samples",),
         data.ink,
+    ),
+    Section(
+        "prepared",
+        "Preparation",
+        "Pictures",
+        "From pictures to samples",
+        "Each picture, and the digits that were found in it, in reading order.",
+        ("photos", "prepared"),
+        photos.before_after,
     ),
     Section(
         "cleaning",

@@ -23,7 +23,8 @@ class Batch:
     ids: (n,) int64, each sample's identity through all stages.
     labels: (n,) int64.
     images: (n, height, width) or (n, height, width, channels).
-    columns: whatever else is known of each sample, name -> (n,) array (writer, augmentation parameters, ...).
+    columns: whatever else is known of each sample, name -> (n,) array (writer, augmentation parameters, ...),
+        of numbers, or of texts as Python objects.
     """
 
     ids: Integers

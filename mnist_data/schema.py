@@ -141,12 +141,14 @@ def arrow_schema(metadata: Metadata, columns: Mapping[str, npt.NDArray[Any]] | N
         pa.field("id", pa.int64(), nullable=png),  # Hugging Face takes a feature only where the field is nullable
         pa.field("label", pa.int64(), nullable=png),
         *_image_fields(metadata),
-        *(
-            pa.field(name, pa.from_numpy_dtype(values.dtype), nullable=False)
-            for name, values in (columns or {}).items()
-        ),
+        *(pa.field(name, _column_type(values), nullable=False) for name, values in (columns or {}).items()),
     ]
     return pa.schema(fields, key_values(metadata))
+
+
+def _column_type(values: npt.NDArray[Any]) -> pa.DataType:
+    """Give the type of a batch's own column; arrays of Python objects hold texts."""
+    return pa.string() if values.dtype.kind == "O" else pa.from_numpy_dtype(values.dtype)
 
 
 def _image_fields(metadata: Metadata) -> list[pa.Field]:

@@ -55,10 +55,14 @@ class Parameters:
 
 
 def settings_in_words(recorded: Mapping[str, Any]) -> str:
-    """Write the parameters of a stage, as its metadata record them, in one line."""
-    return ", ".join(
-        f"{name} ({in_words(value)})" if name == "recipe" else f"{name} {value}" for name, value in recorded.items()
-    )
+    """Write the parameters of a stage, as its metadata record them, in one line; of long tables how long they are."""
+
+    def word(name: str, value: Any) -> str:
+        if name == "recipe":
+            return f"recipe ({in_words(value)})"
+        return f"{name} {len(value)}" if isinstance(value, Mapping) else f"{name} {value}"
+
+    return ", ".join(word(name, value) for name, value in recorded.items())
 
 
 @dataclass(frozen=True)

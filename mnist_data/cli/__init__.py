@@ -27,6 +27,7 @@ app = typer.Typer(
 app.callback()(before_commands)
 app.command("run")(pipeline.run)
 app.command("convert")(files.convert)
+app.command("prepare")(files.prepare)
 app.command("export")(files.export)
 app.command("info")(files.info)
 app.command("clean")(stages.clean)

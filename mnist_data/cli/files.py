@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from mnist_data.cli.options import DatasetArgument, Json, Overwrite, Scheduler, Workers
+from mnist_data.cli.options import DatasetArgument, Json, OutArgument, Overwrite, Scheduler, Workers
 from mnist_data.errors import WrongUse
 from pipelines.parameters import Compression, Convert, Layout, settings_in_words
 
@@ -91,6 +91,35 @@ def _pairs(paths: list[str], images: list[str], labels: list[str], splits: list[
     if splits:
         raise WrongUse("--split names the split of --images and --labels; give these, too.")
     return resolve(paths[0], dataset), paths[1]
+
+
+def prepare(
+    photos: Annotated[str, typer.Argument(metavar="PHOTOS", help="A picture, or a folder of pictures (PNG, JPEG, …).")],
+    out: OutArgument,
+    overwrite: Overwrite = False,
+    workers: Workers = None,
+    scheduler: Scheduler = None,
+    json: Json = False,
+) -> None:
+    """Make one's own handwritten digits look like MNIST: from photos and scans, also of sheets, to a dataset.
+
+    Beside it lies a page that shows before and after.
+
+    Example: mnist-data prepare photos/ data/mine
+    """
+    from mnist_data.cli.output import print_json, progress, say, warn
+    from mnist_data.info import describe_dataset
+    from pipelines.engine import open_engine
+    from pipelines.prepare import prepare as run
+
+    with open_engine(workers, scheduler) as engine, progress() as report:
+        outcome = run(photos, out, engine=engine, overwrite=overwrite, report=report)
+    warn(f"{file}: no digit was found in it." for file in outcome.empty)
+    if json:
+        print_json({**describe_dataset(outcome.dataset), "page": outcome.page, "empty": list(outcome.empty)})
+        return
+    say(f"{len(outcome.dataset):,} digits → {out}")
+    say(f"Before and after: {outcome.page}")
 
 
 def export(

@@ -164,6 +164,10 @@ def preparation(digits: tuple[Array, Array]) -> dict[str, pd.DataFrame]:
         "cleaning": cleaning,
         "quarantine": picture_table(quarantine, found),
         "augmentation": picture_table(augmentation, moved),
+        "photos": picture_table(
+            {"photo": [0, 1], "file": ["a/one.png", "sheet.jpg"]}, np.kron(images[:2], np.ones((14, 14), np.uint8))
+        ),
+        "prepared": picture_table({"photo": [0, 1, 1]}, np.kron(images[:3], np.ones((4, 4), np.uint8))),
         "transforms": picture_table({**augmentation, **told}, moved),
     }
 

@@ -1,0 +1,186 @@
+"""People's own digits: found in any picture, and brought to the form that MNIST has."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import scipy.ndimage as ndimage
+from PIL import Image
+
+import mnist_data
+from mnist_data import sample
+from mnist_data.errors import NoDataset, UnreadableInput
+from pipelines.engine import Cluster, Serial
+from pipelines.photos import digits_of
+from pipelines.prepare import prepare
+from tests.conftest import real_folder
+
+IMAGES, LABELS = sample.digits()
+LARGE = 4
+"""How many times larger than 28×28 the digits on the made sheets are."""
+
+
+def sheet(rows: int, columns: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    """Draw digits in lines, jittered and apart: their ink, 0 … 1, and which they are, in reading order."""
+    rng = np.random.default_rng(seed)
+    pitch = 32 * LARGE
+    ink = np.zeros((rows * pitch + 80, columns * pitch + 80))
+    chosen = rng.integers(0, len(IMAGES), rows * columns)
+    for number, which in enumerate(chosen):
+        top, left = (40 + place * pitch + rng.integers(-4, 5) for place in divmod(number, columns))
+        digit = Image.fromarray(IMAGES[which]).resize((28 * LARGE,) * 2, Image.Resampling.BICUBIC)
+        part = ink[top : top + 28 * LARGE, left : left + 28 * LARGE]
+        np.maximum(part, np.asarray(digit) / 255, out=part)
+    return ink, chosen
+
+
+def photograph(ink: np.ndarray, seed: int = 0, noise: float = 4) -> Image.Image:
+    """Put dark ink on paper that is lit from one side, with the noise of a camera."""
+    rows, columns = np.indices(ink.shape)
+    light = 210 + 40 * columns / ink.shape[1] - 70 * rows / ink.shape[0]
+    values = light * (1 - 0.75 * ink) + np.random.default_rng(seed).normal(0, noise, ink.shape)
+    return Image.fromarray(np.clip(values, 0, 255).astype(np.uint8))
+
+
+def similarity(one: np.ndarray, other: np.ndarray) -> float:
+    """Correlate two images, blurred a little, as a pen's width does not matter."""
+    smooth = [ndimage.gaussian_filter(image.astype(float), 1.5).reshape(-1) for image in (one, other)]
+    return float(np.corrcoef(*smooth)[0, 1])
+
+
+@pytest.mark.parametrize(("rows", "columns"), [(1, 1), (1, 5), (4, 1), (3, 4), (5, 6)])
+def test_every_digit_of_a_photographed_sheet_is_found_in_reading_order(rows: int, columns: int) -> None:
+    """Each looks like the one that was drawn, whatever the light."""
+    ink, chosen = sheet(rows, columns)
+
+    found = digits_of(photograph(ink))
+
+    assert len(found) == rows * columns
+    likeness = [similarity(digit.image, IMAGES[which]) for digit, which in zip(found, chosen, strict=True)]
+    assert min(likeness) > 0.8
+    assert np.mean(likeness) > 0.93
+
+
+def test_polarity_colour_and_transparency_do_not_matter() -> None:
+    """Black on white, white on black, red on yellow, ink alone on nothing, sixteen bits: the same digit."""
+    ink, _ = sheet(1, 1)
+    dark, bright = (np.rint(255 * values).astype(np.uint8) for values in (1 - ink, ink))
+    red = np.stack([np.full_like(dark, 200), np.rint(200 - 180 * ink).astype(np.uint8), np.full_like(dark, 30)], axis=2)
+    opaque = np.full_like(dark, 255)
+    pictures = [
+        Image.fromarray(dark),
+        Image.fromarray(bright),
+        Image.fromarray(red),
+        Image.merge("RGBA", [Image.fromarray(plane) for plane in (0 * dark, 0 * dark, 0 * dark, bright)]),
+        Image.merge("RGBA", [Image.fromarray(plane) for plane in (opaque, opaque, opaque, bright)]),
+        Image.fromarray(dark.astype(np.uint16) * 257),
+    ]
+
+    found = [digits_of(picture) for picture in pictures]
+
+    assert [len(digits) for digits in found] == [1] * len(pictures)
+    for digits in found:
+        assert np.abs(digits[0].image.astype(int) - found[0][0].image).max() <= 12
+
+
+def test_a_digit_has_mnists_form() -> None:
+    """A longest side of 20, full ink somewhere, and its centre of mass in MNIST's window."""
+    for number in range(40):
+        picture = Image.fromarray(255 - np.kron(np.pad(IMAGES[number], 9), np.ones((5, 5), np.uint8)))
+        image = digits_of(picture)[0].image
+        rows, columns = np.nonzero(image)
+        centre = ndimage.center_of_mass(image)
+
+        assert image.max() == 255
+        assert 19 <= max(np.ptp(rows), np.ptp(columns)) + 1 <= 20
+        assert all(13.4 <= place <= 14.6 for place in centre)
+
+
+def test_a_thin_pen_is_thickened_and_a_thick_one_is_not_thinned() -> None:
+    """A hairline of one pixel in a hundred would otherwise be a shadow."""
+    thin, thick = np.full((2, 300, 300), 255, np.uint8)
+    thin[50:250, 149:151] = 0
+    thick[50:250, 130:170] = 0
+
+    widths = [(digits_of(Image.fromarray(page))[0].image[14] / 255).sum() for page in (thin, thick)]
+
+    assert 1.5 < widths[0] < 3
+    assert 3.5 < widths[1] < 4.5
+
+
+def test_a_digit_in_pieces_is_one_and_specks_are_none() -> None:
+    """The bar of a 5 that is not joined to its bow, and dust on the scanner."""
+    page = np.full((200, 160), 255, np.uint8)
+    page[40:50, 60:110] = 0  # the bar
+    page[62:150, 60:70] = 0  # what stands below it, a stroke's width away
+    page[140:150, 60:110] = 0
+    page[5:7, 5:7] = page[190:192, 150:152] = 0
+
+    found = digits_of(Image.fromarray(page))
+
+    assert [(one.left, one.top, one.right, one.bottom) for one in found] == [(60, 40, 110, 150)]
+
+
+@pytest.mark.parametrize("picture", [np.full((50, 60), 255), np.zeros((1, 1)), np.full((400, 400), 128)])
+def test_an_empty_sheet_has_no_digits(picture: np.ndarray) -> None:
+    """Of any size and colour."""
+    assert digits_of(Image.fromarray(picture.astype(np.uint8))) == []
+
+
+def test_noise_alone_is_no_digit() -> None:
+    """The grain of paper and camera stays below the threshold, which follows it."""
+    page = np.random.default_rng(0).normal(180, 8, (300, 400))
+
+    assert digits_of(Image.fromarray(page.clip(0, 255).astype(np.uint8))) == []
+
+
+def test_a_folder_becomes_a_dataset_with_a_page(tmp_path: Path, cluster: Cluster) -> None:
+    """A folder named after a digit labels its pictures; the same by any engine."""
+    ink, chosen = sheet(2, 3)
+    photograph(ink).save(tmp_path / "sheet.jpg")
+    (tmp_path / "7").mkdir()
+    seven = IMAGES[LABELS == 7][0]
+    Image.fromarray(255 - np.kron(seven, np.ones((6, 6), np.uint8))).save(tmp_path / "7/mine.PNG")
+    Image.fromarray(np.full((50, 50), 255, np.uint8)).save(tmp_path / "blank.png")
+
+    outcomes = [
+        prepare(tmp_path, tmp_path.parent / f"{tmp_path.name}-{number}", engine=engine)
+        for number, engine in enumerate((Serial(), cluster))
+    ]
+    frame = mnist_data.load(outcomes[0].dataset.location)
+
+    assert frame["label"].tolist() == [7] + [-1] * 6
+    assert frame["file"].tolist() == ["7/mine.PNG"] + ["sheet.jpg"] * 6
+    assert mnist_data.images(frame).shape == (7, 28, 28)
+    assert outcomes[0].empty == ("blank.png",)
+    assert "Before and after" in Path(outcomes[0].page).read_text()
+    assert outcomes[0].dataset.content == outcomes[1].dataset.content
+    assert len(chosen) == 6
+
+
+def test_what_holds_no_digits_is_refused_by_name(tmp_path: Path) -> None:
+    """No picture, no digit, no picture file: each says what to do."""
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "words.png").write_text("no picture")
+    Image.fromarray(np.full((50, 50), 255, np.uint8)).save(tmp_path / "blank.png")
+
+    for path, words in (
+        ("none", "there is no such file or folder"),
+        ("empty", "no picture lies in it"),
+        ("blank.png", "no digit was found in any picture"),
+    ):
+        with pytest.raises(NoDataset, match=words):
+            prepare(tmp_path / path, tmp_path / "out")
+    with pytest.raises(UnreadableInput, match=r"words.png: it cannot be read"):
+        prepare(tmp_path / "words.png", tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_real_pictures_give_one_digit_each(tmp_path: Path) -> None:
+    """Seventeen by two people: drawn on a canvas, scanned, in pieces, half transparent, on a noisy ground."""
+    outcome = prepare(real_folder("own-digits"), tmp_path / "own")
+
+    files = mnist_data.load(outcome.dataset.location)["file"]
+    assert len(files) == files.nunique() == 17
