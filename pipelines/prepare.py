@@ -53,12 +53,6 @@ class Outcome:
     empty: tuple[str, ...]
 
 
-@dataclass(frozen=True)
-class _Task:
-    path: Path
-    name: str
-
-
 def prepare(
     photos: str | Path,
     target: str | Path,
@@ -75,7 +69,7 @@ def prepare(
 
     Raises NoDataset where there is no picture or no digit in any, UnreadableInput for a file that is no picture.
     """
-    tasks = _pictures(Path(photos))
+    tasks = find_pictures(Path(photos))
     page = storage.beside(target, ".html")
     storage.require_free(target, overwrite)
     prepared = run_tasks(engine or Serial(), _prepare, tasks, "prepare", lambda _: 1, report)
@@ -91,30 +85,33 @@ def prepare(
     return Outcome(dataset, page, tuple(one.file for one in prepared if not one.digits))
 
 
-def _pictures(photos: Path) -> list[_Task]:
+def find_pictures(photos: Path) -> list[tuple[Path, str]]:
+    """Find the pictures below a folder, or take the one named: its path, and its name below the folder, sorted.
+
+    Raises NoDataset where there is none.
+    """
     if photos.is_dir():
-        found = sorted(path for path in photos.rglob("*") if path.suffix.lower() in PICTURES and path.is_file())
-        tasks = [_Task(path, path.relative_to(photos).as_posix()) for path in found]
+        files = sorted(path for path in photos.rglob("*") if path.suffix.lower() in PICTURES and path.is_file())
+        found = [(path, path.relative_to(photos).as_posix()) for path in files]
     else:
-        tasks = [_Task(photos, photos.name)] if photos.exists() else []
-    if not tasks:
+        found = [(photos, photos.name)] if photos.exists() else []
+    if not found:
         what = "no picture lies in it" if photos.is_dir() else "there is no such file or folder"
         raise NoDataset(str(photos), what, "a picture or a folder of pictures", f"Endings: {', '.join(PICTURES)}.")
-    return tasks
+    return found
 
 
-def _prepare(task: _Task) -> Prepared:
+def _prepare(task: tuple[Path, str]) -> Prepared:
     from PIL import Image, ImageOps
 
-    picture = read_picture(task.path)
-    folder = task.path.parent.name
+    path, name = task
+    picture = read_picture(path)
+    folder = path.parent.name
     label = int(folder) if len(folder) == 1 and folder in "0123456789" else UNKNOWN
     small = ImageOps.contain(picture.convert("RGBA"), (BEFORE, BEFORE))
     paper = Image.new("RGBA", (BEFORE, BEFORE), (128, 128, 128, 255))
     paper.alpha_composite(small, ((BEFORE - small.width) // 2, (BEFORE - small.height) // 2))
-    return Prepared(
-        task.name, storage.sha256_of(task.path), label, tuple(digits_of(picture)), np.asarray(paper.convert("L"))
-    )
+    return Prepared(name, storage.sha256_of(path), label, tuple(digits_of(picture)), np.asarray(paper.convert("L")))
 
 
 def _write(prepared: list[Prepared], photos: str | Path, target: str | Path, overwrite: bool) -> Dataset:

@@ -15,7 +15,7 @@ from pipelines.recipe import PRESETS, TRANSFORMS, recipe_of
 
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
-COMMANDS = ("run", "convert", "prepare", "export", "info", "clean", "normalize", "augment", "stats", "train")
+COMMANDS = ("run", "convert", "prepare", "export", "info", "clean", "normalize", "augment", "stats", "train", "predict")
 
 pytestmark = pytest.mark.skipif(not (ROOT / "README.md").is_file(), reason="the documents are not beside the tests")
 

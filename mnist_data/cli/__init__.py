@@ -35,6 +35,7 @@ app.command("normalize")(stages.normalize)
 app.command("augment")(stages.augment)
 app.command("stats")(stages.stats)
 app.command("train")(stages.train)
+app.command("predict")(stages.predict)
 
 
 def main() -> None:

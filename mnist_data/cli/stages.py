@@ -283,3 +283,42 @@ def train(
     print_frame("Epochs", tables["history"].drop(columns="learning_rate"))
     print_evaluation(tables["evaluation"])
     say(f"Model and tables: {out}")
+
+
+def predict(
+    model: Annotated[str, typer.Argument(metavar="MODEL", help="A .safetensors file that train has written.")],
+    images: Annotated[
+        str, typer.Argument(metavar="IMAGES", help="A dataset, an IDX file, or a picture or folder of pictures.")
+    ],
+    split: Annotated[
+        list[str] | None, typer.Option("--split", help="Of a dataset; may be repeated. [default: all]")
+    ] = None,
+    out: Annotated[str | None, typer.Option("--out", help="Write all predictions to OUT.parquet and OUT.csv.")] = None,
+    overwrite: Overwrite = False,
+    json: Json = False,
+) -> None:
+    """Predict the class of each image, with its probability; digits in pictures are found first.
+
+    Example: mnist-data predict models/mnist/cnn.safetensors photos/
+    """
+    from mnist_data.cli.output import print_frame, print_json, say
+    from mnist_data.storage import require_free
+    from pipelines.predict import SHOWN, save_predictions
+    from pipelines.predict import predict as run
+
+    if out:
+        require_free(f"{out}.parquet", overwrite)
+    table = run(model, images, split)
+    if out:
+        save_predictions(table, out, model, images)
+    if json:
+        print_json({"predictions": table.to_dict("records")})
+        return
+    known = table["correct"].dropna()
+    columns = ("id", "file", "split", *(("label",) if len(known) else ()), "name", "probability")
+    shown = [name for name in columns if name in table]
+    print_frame(f"{len(table):,} predictions", table[shown].head(SHOWN).rename(columns={"name": "predicted"}))
+    if len(table) > SHOWN:
+        say(f"The first {SHOWN}; all of them are written by --out.")
+    if len(known):
+        say(f"{int(known.sum()):,} of {len(known):,} with a known label are right ({known.mean():.2%}).")
