@@ -8,13 +8,21 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 import pytest
 import scipy.ndimage
 
+import mnist_data
 from mnist_data import idx
+from mnist_data.pairing import find_pairs
+from mnist_data.store import Dataset
+from pipelines.convert import convert
 from pipelines.kernels.medial_axis import REMOVABLE, RING
 from pipelines.kernels.morphometry import Morphometrics, measure_morphometrics
 from pipelines.kernels.upscale import enlarge
+from pipelines.morphometrics import MEASURES
+from pipelines.parameters import Stats
+from pipelines.stats import stats
 
 SIX = ("area", "length", "thickness", "slant", "width", "height")
 
@@ -294,3 +302,62 @@ def test_images_are_left_as_they_are(pictures: Array) -> None:
     images.flags.writeable = False
 
     assert np.isfinite(measure_morphometrics(images).length).all()
+
+
+def test_the_samples_table_holds_the_measures_of_each_sample(digits: Dataset, tmp_path: Path) -> None:
+    """Beside its older columns, whose names stay."""
+    stats(digits, tmp_path / "tables")
+    samples = pd.read_parquet(tmp_path / "tables/samples.parquet").query("split == 'test'")
+    measures = measure_morphometrics(mnist_data.to_numpy(digits.location, "test")[0])
+
+    assert samples.columns[-len(MEASURES) - 2 :].tolist() == ["centre_row", "centre_column", *MEASURES]
+    for field in fields(Morphometrics):
+        np.testing.assert_array_equal(getattr(measures, field.name), samples[field.name])
+
+
+def test_the_morphometrics_table_is_what_pandas_finds_in_the_samples(digits: Dataset, tmp_path: Path) -> None:
+    """For each split and each of its classes; a row without a label is of all classes."""
+    table = stats(digits, tmp_path / "tables")["morphometrics"].set_index(["split", "label", "measure"])
+    samples = pd.read_parquet(tmp_path / "tables/samples.parquet").astype({"border_contact": float})
+    whole, sevens = samples.query("split == 'train'"), samples.query("split == 'test' and label == 7")
+
+    assert len(table) == 2 * 11 * len(MEASURES)
+    for measure in MEASURES:
+        for key, values in ((("train", pd.NA), whole[measure]), (("test", 7), sevens[measure])):
+            expected = [len(values), values.mean(), values.std(ddof=0), *values.quantile([0.25, 0.5, 0.75])]
+            np.testing.assert_allclose(table.loc[(*key, measure)].tolist(), expected)
+
+
+def test_known_counts_of_mnist_touch_the_border(mnist: Dataset, tmp_path: Path) -> None:
+    """813 training and 107 test images have ink in the outermost row or column."""
+    table = stats(mnist, tmp_path / "tables", Stats(wall=1))["morphometrics"]
+    whole = table[table["label"].isna() & (table["measure"] == "border_contact")]
+
+    assert np.rint(whole["mean"] * whole["samples"]).tolist() == [813, 107]
+
+
+def test_measures_can_be_left_out_and_none_of_an_earlier_run_remain(digits: Dataset, tmp_path: Path) -> None:
+    """A dashboard reads what lies in the folder."""
+    folder = tmp_path / "tables"
+    stats(digits, folder)
+    tables = stats(digits, folder, Stats(morphometrics=False))
+
+    assert "morphometrics" not in tables
+    assert sorted(folder.glob("morphometrics.*")) == []
+    assert not set(MEASURES) & set(pd.read_parquet(folder / "samples.parquet").columns)
+
+
+def test_a_blank_sample_has_missing_measures_in_the_tables(tmp_path: Path) -> None:
+    """It counts as a sample, but not among those measured; an empty class or split is no error."""
+    images = np.zeros((3, 28, 28), np.uint8)
+    images[0] = ring()[0] * 255
+    idx.write(tmp_path / "train-images-idx3", images)
+    idx.write(tmp_path / "train-labels-idx1", np.array([0, 0, 1], np.uint8))
+    table = stats(convert(find_pairs(tmp_path), tmp_path / "data").dataset, tmp_path / "tables")["morphometrics"]
+    samples = pd.read_parquet(tmp_path / "tables/samples.parquet")
+    lengths = table[table["measure"] == "length"]
+
+    assert samples["length"].isna().tolist() == [False, True, True]
+    assert samples["holes"].tolist() == [1, 0, 0]
+    assert lengths["samples"].tolist() == [1, 1, 0]
+    assert np.isnan(lengths["mean"].iloc[2])
