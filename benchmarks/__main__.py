@@ -7,7 +7,7 @@ from importlib import import_module
 
 from benchmarks.measure import describe_machine
 
-CLAIMS = ("convert", "load", "memory", "layouts", "warp")
+CLAIMS = ("convert", "load", "memory", "layouts", "warp", "morphometrics")
 
 
 def main(names: list[str]) -> int:
