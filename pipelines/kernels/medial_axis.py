@@ -109,17 +109,17 @@ def _measure_along_row(near: Distances, squares: Distances, nearest: Distances) 
     width = len(near)
     furthest = np.int32(0)
     for column in range(width):
-        square = near[column] * near[column]
+        square = np.int32(near[column] * near[column])
         squares[column], nearest[column] = square, square
         furthest = max(furthest, square)
     step = 1
     while step < width and step * step < furthest:
         more = np.int32(step * step)
         for column in range(width - step):
-            nearest[column] = min(nearest[column], squares[column + step] + more)
+            nearest[column] = min(nearest[column], np.int32(squares[column + step] + more))
         furthest = np.int32(0)
         for column in range(step, width):
-            nearest[column] = min(nearest[column], squares[column - step] + more)
+            nearest[column] = min(nearest[column], np.int32(squares[column - step] + more))
         for column in range(width):
             furthest = max(furthest, nearest[column])
         step += 1
@@ -133,10 +133,11 @@ def _measure_along_columns(mask: Mask, top: int, bottom: int, left: int, right: 
     near[bottom + 1, :] = far
     for row in range(top, bottom + 1):
         for column in range(left, right + 1):
-            near[row, column] = near[row - 1, column] + np.int32(1) if mask[row, column] else np.int32(0)
+            further = np.int32(near[row - 1, column] + 1)
+            near[row, column] = further if mask[row, column] else np.int32(0)
     for row in range(bottom, top - 1, -1):
         for column in range(left, right + 1):
-            near[row, column] = min(near[row, column], near[row + 1, column] + np.int32(1))
+            near[row, column] = min(near[row, column], np.int32(near[row + 1, column] + 1))
 
 
 @compiled

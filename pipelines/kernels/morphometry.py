@@ -65,12 +65,13 @@ def measure_morphometrics(images: Images) -> Morphometrics:
 def _to_shares(planes: Images) -> tuple[Plane, npt.NDArray[np.bool_]]:
     """Bring each image to 0 for its lowest value … 1 for its highest, (n, h, w) float32, and say which have both."""
     wide = planes.astype(np.result_type(planes.dtype, np.float32))
-    grey = wide[..., 0] if wide.shape[3] == 1 else wide.mean(axis=3)
+    grey = (wide[..., 0] if wide.shape[3] == 1 else wide.mean(axis=3)).reshape(len(planes), -1)
     with np.errstate(invalid="ignore", over="ignore"):
-        low, high = grey.min(axis=(1, 2), keepdims=True), grey.max(axis=(1, 2), keepdims=True)
+        low, high = grey.min(axis=1, keepdims=True), grey.max(axis=1, keepdims=True)
         span = high - low
         measurable = np.isfinite(span) & (span > 0)
         shares = (grey - low) / np.where(measurable, span, 1)
+    shares = shares.reshape(planes.shape[:3])
     return np.ascontiguousarray(shares, np.float32), measurable.reshape(-1)
 
 
