@@ -21,7 +21,7 @@ from pipelines.recipe import load_recipe
 from pipelines.train import train
 
 SEEDS = range(5)
-COPIES, EPOCHS = 1, 3
+COPIES, EPOCHS = 2, 1
 STUDENT = 2.776
 """The 97.5 % quantile of Student's t with four degrees of freedom: of the mean of five."""
 

@@ -12,7 +12,7 @@ import pandas as pd
 from plotly.offline import get_plotlyjs
 
 from dashboards.blocks import Block, script_json
-from dashboards.sections import changes, data, photos, training
+from dashboards.sections import changes, data, photos, shapes, training
 from dashboards.theme import asset, css, template
 
 Tables = Mapping[str, pd.DataFrame]
@@ -104,6 +104,16 @@ PAGE: tuple[Section, ...] = (
         "What was done to the pictures before they came here leaves its traces in these three charts.",
         ("samples",),
         data.ink,
+    ),
+    Section(
+        "shapes",
+        "Data",
+        "Shape of the strokes",
+        "The shape of the strokes",
+        "How long, thick and slanted the strokes are, measured as Morpho-MNIST does. Each row is a class; all rows are "
+        "drawn equally high.",
+        ("morphometrics", "samples"),
+        shapes.shapes,
     ),
     Section(
         "prepared",

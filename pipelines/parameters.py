@@ -149,13 +149,14 @@ class Augment(Parameters):
 
 @dataclass(frozen=True)
 class Stats(Parameters):
-    """How finely the statistics are counted."""
+    """How finely the statistics are counted, and whether strokes are measured."""
 
     stage: ClassVar[str] = "stats"
     ranges: ClassVar[dict[str, tuple[float, float]]] = {"bins": (2, 65_536), "wall": (1, 100)}
 
     bins: int = 256
     wall: int = 12  # pictures of each class kept for the sample wall
+    morphometrics: bool = True
 
 
 @dataclass(frozen=True)

@@ -24,6 +24,7 @@ from mnist_data.schema import Metadata
 from mnist_data.store import Dataset, Partition, open_parquet, read_partition
 from pipelines.engine import Engine, Report, Serial, run_tasks, silent
 from pipelines.gallery import wall
+from pipelines.morphometrics import shape_columns, summarize_measures
 from pipelines.parameters import Stats
 from pipelines.stage import PARTITION_ROWS, require_pictures
 from pipelines.tables import merge_tables, provenance, write_table
@@ -127,11 +128,11 @@ def sum_up(batch: Batch, limits: Range, bins: int) -> Sums:
     return sums
 
 
-def describe_samples(batch: Batch, split: str, unit: float) -> pa.Table:
+def describe_samples(batch: Batch, split: str, unit: float, morphometrics: bool) -> pa.Table:
     """Give the per-sample table of one batch: mean, deviation, ink, bounding box and centre of mass of each.
 
     ink: the sum of the unit-scale values. The box is of the pixels above 0, its ends inclusive; a blank sample
-    has none, and no centre.
+    has none, and no centre. morphometrics: measure the strokes, too.
     """
     from pipelines.kernels.moments import measure_moments
 
@@ -150,6 +151,8 @@ def describe_samples(batch: Batch, split: str, unit: float) -> pa.Table:
         columns[name] = pa.array(getattr(moments, name), pa.int32(), mask=blank)
     columns["centre_row"] = pa.array(moments.row, mask=blank)
     columns["centre_column"] = pa.array(moments.column, mask=blank)
+    if morphometrics:
+        columns |= shape_columns(batch.images, moments)
     return pa.table(columns)
 
 
@@ -161,7 +164,7 @@ class _Task:
     partitions: tuple[Partition, ...]
     samples: str
     limits: Range
-    bins: int
+    params: Stats
 
     @property
     def rows(self) -> int:
@@ -175,10 +178,10 @@ def _summarize(task: _Task) -> Sums:
         writer: pq.ParquetWriter | None = None
         for partition in task.partitions:
             batch = read_partition(partition)
-            table = describe_samples(batch, task.split, task.limits.unit)
+            table = describe_samples(batch, task.split, task.limits.unit, task.params.morphometrics)
             writer = writer or pq.ParquetWriter(draft, table.schema, compression="lz4")
             writer.write_table(table)
-            sums.append(sum_up(batch, task.limits, task.bins))
+            sums.append(sum_up(batch, task.limits, task.params.bins))
         if writer is not None:
             writer.close()
     return reduce(Sums.merge, sums)
@@ -194,14 +197,14 @@ def stats(
 ) -> dict[str, pd.DataFrame]:
     """Count a dataset and write its tables, as Parquet and CSV, into a folder.
 
-    Gives the small tables by name: summary, classes, pixels, intensity, wall. The table `samples`, a row a
-    sample, is only written.
+    Gives the small tables by name: summary, classes, pixels, intensity, wall, morphometrics unless they are turned
+    off. The table `samples`, a row a sample, is only written.
     """
     params, engine = params or Stats(), engine or Serial()
     require_pictures(source)
     limits = find_range(source, engine, report)
     draft = storage.beside(folder, ".draft", hidden=True)
-    tasks = list(_tasks(source, draft, limits, params.bins))
+    tasks = list(_tasks(source, draft, limits, params))
     results = run_tasks(engine, _summarize, tasks, "stats", lambda task: task.rows, report)
     by_split = {
         split: reduce(Sums.merge, [sums for task, sums in zip(tasks, results, strict=True) if task.split == split])
@@ -210,20 +213,25 @@ def stats(
     tables = tabulate(by_split, source.metadata, limits)
     tables["wall"] = wall(source, params.wall)
     made = provenance(params.stage, {source.metadata.dataset: source.content}, asdict(params))
-    for name, table in tables.items():
-        write_table(table, f"{folder}/{name}", made)
     merge_tables((_read_piece(task.samples) for task in tasks), f"{folder}/samples", made)
     storage.remove(draft)
+    if params.morphometrics:
+        tables["morphometrics"] = summarize_measures(f"{folder}/samples.parquet")
+    else:  # what an earlier run has left there is not of these samples
+        for ending in ("parquet", "csv"):
+            storage.remove(f"{folder}/morphometrics.{ending}")
+    for name, table in tables.items():
+        write_table(table, f"{folder}/{name}", made)
     return tables
 
 
-def _tasks(source: Dataset, draft: str, limits: Range, bins: int) -> Iterator[_Task]:
+def _tasks(source: Dataset, draft: str, limits: Range, params: Stats) -> Iterator[_Task]:
     together = -(-len(source) // (PARTITION_ROWS * MAX_TASKS)) or 1
     for split in source.splits:
         partitions = source.partitions(PARTITION_ROWS, [split])
         for first in range(0, len(partitions), together):
             samples = f"{draft}/{split}-{first:06d}.parquet"
-            yield _Task(split, tuple(partitions[first : first + together]), samples, limits, bins)
+            yield _Task(split, tuple(partitions[first : first + together]), samples, limits, params)
 
 
 def _read_piece(location: str) -> pa.Table:

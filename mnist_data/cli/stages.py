@@ -170,6 +170,9 @@ def stats(
     plot: Annotated[bool, typer.Option("--plot", help="Write a dashboard, too.")] = False,
     bins: Annotated[int, typer.Option(help="Of the intensity histogram.")] = _STATS.bins,
     wall: Annotated[int, typer.Option(help="Pictures of each class on the sample wall.")] = _STATS.wall,
+    morphometrics: Annotated[
+        bool, typer.Option("--morphometrics/--no-morphometrics", help="Measure the strokes of each sample.")
+    ] = _STATS.morphometrics,
     overwrite: Overwrite = False,
     workers: Workers = None,
     scheduler: Scheduler = None,
@@ -187,7 +190,7 @@ def stats(
     from pipelines.report import collect_tables, write_report
     from pipelines.stats import stats as run
 
-    params = Stats(bins, wall)
+    params = Stats(bins, wall, morphometrics)
     source = open_dataset(dataset)
     folder = out or f"{source.location}-stats"
     if "/split=" in folder:

@@ -10,6 +10,8 @@ import pandas as pd
 import pytest
 
 from dashboards.page import render
+from pipelines.kernels.morphometry import measure_morphometrics
+from pipelines.morphometrics import MEASURES
 
 FIRST_TEST = 1400
 NAMES = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
@@ -80,8 +82,22 @@ def sample_table(images: Array, labels: Array, split: str) -> pd.DataFrame:
             "right": side[-1] - columns[:, ::-1].argmax(axis=1),
             "centre_row": (unit.sum(axis=2) * side).sum(axis=1) / ink,
             "centre_column": (unit.sum(axis=1) * side).sum(axis=1) / ink,
+            **vars(measure_morphometrics(images)),
+            "border_contact": (images > 0)[:, :, [0, -1]].any(axis=(1, 2)),
         }
     )
+
+
+def measure_table(samples: pd.DataFrame) -> pd.DataFrame:
+    """Sum up the measures of the strokes in each split and in each of its classes."""
+    parts = []
+    for split, of_split in samples.groupby("split", sort=False):
+        for label, of_class in [(pd.NA, of_split), *of_split.groupby("label")]:
+            for measure in MEASURES:
+                values = of_class[measure].astype(float)
+                found = {"samples": values.count(), "mean": values.mean(), "deviation": values.std(ddof=0)}
+                parts.append({"split": split, "label": label, "measure": measure, **found})
+    return pd.DataFrame(parts).astype({"label": "Int64"})
 
 
 def split_tables(images: Array, labels: Array, split: str) -> dict[str, pd.DataFrame]:
@@ -114,7 +130,7 @@ def split_tables(images: Array, labels: Array, split: str) -> dict[str, pd.DataF
 
 @pytest.fixture(scope="session")
 def statistics(digits: tuple[Array, Array]) -> dict[str, pd.DataFrame]:
-    """Give the tables of the stage stats: summary, classes, pixels, intensity, samples, wall."""
+    """Give the tables of the stage stats: summary, classes, pixels, intensity, samples, morphometrics, wall."""
     images, labels = digits
     splits = {"train": slice(0, FIRST_TEST), "test": slice(FIRST_TEST, None)}
     parts = [split_tables(images[rows], labels[rows], split) for split, rows in splits.items()]
@@ -122,7 +138,8 @@ def statistics(digits: tuple[Array, Array]) -> dict[str, pd.DataFrame]:
     wall = np.sort(np.concatenate([np.flatnonzero(labels == label)[:12] for label in range(10)]))
     names = [NAMES[label] for label in labels[wall]]
     columns = {"id": wall, "split": "train", "label": labels[wall], "name": names}
-    return {**tables, "wall": picture_table(columns, images[wall])}
+    measures = {"morphometrics": measure_table(tables["samples"])}
+    return {**tables, **measures, "wall": picture_table(columns, images[wall])}
 
 
 @pytest.fixture(scope="session")

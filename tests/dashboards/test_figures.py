@@ -14,6 +14,7 @@ from dashboards.figures.cleaning import findings
 from dashboards.figures.confusion import confusion_matrix, frequent_confusions
 from dashboards.figures.history import learning_curve
 from dashboards.figures.intensity import intensity_histogram, zero_share
+from dashboards.figures.morphometrics import class_counts, class_histograms
 from dashboards.figures.pixels import all_classes, grids, pixel_heatmap
 from dashboards.figures.samples import box_sizes, centre_of_mass, ink_by_class
 from dashboards.theme import ACTIONS, SPLITS
@@ -226,3 +227,71 @@ def test_figures_can_be_shown_in_a_notebook(tables: Tables) -> None:
     assert isinstance(drawn, go.Figure)
     assert drawn.layout.template.layout.paper_bgcolor == "rgba(0,0,0,0)"
     assert drawn.layout.height > 0
+
+
+def rows_of(trace: go.Scatter) -> list[np.ndarray]:
+    """Cut a trace of histograms where it is interrupted: the percents of each class."""
+    percent = np.asarray(trace.customdata)
+    return [part[~np.isnan(part)] for part in np.split(percent, np.flatnonzero(np.isnan(percent)))[:-1]]
+
+
+def test_a_row_of_histograms_holds_the_shares_of_its_class(statistics: Tables) -> None:
+    """Each class for itself; at most one sample in two hundred lies outside at each end."""
+    samples = statistics["samples"]
+    train, test = class_histograms(samples, "length", "length (pixels)", {}).data
+
+    for trace in (train, test):
+        assert len(rows_of(trace)) == 10
+        for row in rows_of(trace):
+            assert 93 <= row.sum() <= 100.001
+    low, high = train.x[0], np.nanmax(train.x)
+    sevens = samples.query("split == 'train' and label == 7")["length"]
+    counts, _ = np.histogram(sevens, np.linspace(low, high, 41))
+    assert (100 * counts / len(sevens)).tolist() == pytest.approx(rows_of(train)[7][1:-1].tolist(), abs=0.5)
+
+
+def test_rows_stay_below_each_other(statistics: Tables) -> None:
+    """A histogram is less than a row high, and stands on the line of its class."""
+    trace = class_histograms(statistics["samples"], "slant", "slant", {}).data[0]
+    y = np.asarray(trace.y)
+
+    for place, row in enumerate(np.split(y, np.flatnonzero(np.isnan(y)))[:-1]):
+        row = row[~np.isnan(row)]
+        assert (place, place) == (row[0], row[-1])
+        assert place - 1 < row.min() < place
+
+
+def test_many_classes_show_one_split_of_histograms_and_no_numbers(statistics: Tables) -> None:
+    """Sixty-two rows leave no room for more."""
+    samples = statistics["samples"].assign(label=statistics["samples"].index % 62)
+
+    assert len(class_histograms(samples, "area", "area", {}).data) == 1
+    assert class_counts(samples, "holes", "holes", {}).data[0].text is None
+
+
+def test_counts_are_shares_of_a_class_and_the_last_column_takes_the_rest(statistics: Tables) -> None:
+    """A class's row adds up to 100 %, however many pieces a noisy sample has."""
+    samples = statistics["samples"].query("split == 'train'").assign(components=lambda table: table["label"])
+    trace = class_counts(samples, "components", "pieces", {}).data[0]
+
+    assert np.asarray(trace.z).sum(axis=1).tolist() == pytest.approx([100] * 10)
+    assert np.asarray(trace.z).argmax(axis=1).tolist() == [0, 1, 2, 3, 4, 4, 4, 4, 4, 4]
+    assert trace.x[-1] == "4+"
+
+
+@pytest.mark.parametrize("value", [np.nan, 3.0])
+def test_measures_that_are_missing_or_all_the_same_give_a_chart(statistics: Tables, value: float) -> None:
+    """Blank samples have no length, and a drawn set may have one thickness."""
+    samples = statistics["samples"].assign(length=value)
+    train = class_histograms(samples, "length", "length", {}).data[0]
+
+    assert [row.sum() for row in rows_of(train)] == pytest.approx([0 if np.isnan(value) else 100] * 10)
+
+
+def test_the_size_of_histograms_does_not_grow_with_the_samples(statistics: Tables) -> None:
+    """They are counted before they are drawn."""
+    samples = statistics["samples"]
+    many = pd.concat([samples] * 40, ignore_index=True)
+    few, more = (len(class_histograms(table, "area", "area", {}).to_json()) for table in (samples, many))
+
+    assert more < 1.1 * few + 100

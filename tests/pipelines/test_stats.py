@@ -85,7 +85,7 @@ def test_the_tables_do_not_depend_on_engine_or_partitions(
     monkeypatch.setattr("pipelines.stats.PARTITION_ROWS", rows)
     for name, engine in (("threads", Threads(2)), ("processes", cluster)):
         tables = stats(cut, tmp_path / name, engine=engine)
-        for table in ("summary", "classes", "pixels", "intensity", "wall"):
+        for table in ("summary", "classes", "pixels", "intensity", "wall", "morphometrics"):
             pd.testing.assert_frame_equal(whole[table], tables[table], check_exact=True)
         first, second = (pd.read_parquet(tmp_path / part / "samples.parquet") for part in ("whole", name))
         pd.testing.assert_frame_equal(first, second, check_exact=True)
@@ -100,12 +100,12 @@ def test_tables_are_saved_as_parquet_and_csv_with_their_origin(digits: Dataset, 
     tables = stats(digits, tmp_path / "tables")
     made = json.loads(pq.read_schema(tmp_path / "tables/summary.parquet").metadata[b"mnist_data_table"])
 
-    names = {"summary", "classes", "pixels", "intensity", "samples", "wall"}
+    names = {"summary", "classes", "pixels", "intensity", "samples", "wall", "morphometrics"}
     assert names == {path.stem for path in (tmp_path / "tables").glob("*.parquet")}
     assert names == {path.stem for path in (tmp_path / "tables").glob("*.csv")}
     pd.testing.assert_frame_equal(tables["summary"], pd.read_csv(tmp_path / "tables/summary.csv"), check_dtype=False)
     assert [digits.content] == list(made["inputs"].values())
-    assert made["parameters"] == {"bins": 256, "wall": 12}
+    assert made["parameters"] == {"bins": 256, "wall": 12, "morphometrics": True}
 
 
 def test_text_that_looks_like_a_formula_stays_text_in_a_spreadsheet(tmp_path: Path) -> None:

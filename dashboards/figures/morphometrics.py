@@ -1,0 +1,125 @@
+"""What shape the strokes of each class have. All are counted first: a page never holds a row a sample."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import plotly.graph_objects as go
+
+from dashboards.formats import axis_names, plain
+from dashboards.theme import figure, split_colour
+
+MANY_CLASSES = 20
+"""Above this, two splits in a row are too small to tell apart, and only the first split is drawn."""
+
+BINS, ENDS = 40, (0.005, 0.995)
+"""Steps of a histogram, and the shares of the samples between which it lies: one odd sample must not squeeze all."""
+
+MOST_COUNT = 4
+"""The last column of a chart of counts stands for this many or more."""
+
+
+def class_histograms(samples: pd.DataFrame, measure: str, title: str, names: Mapping[int, str]) -> go.Figure:
+    """Histograms of one measure, a row a class, the splits of a class on one base line.
+
+    samples: split, label and the measure, missing where a sample has none. title: of the axis, with the unit. names:
+    of the classes, by label. Each row is as high as its own highest bin; the hover tells the share.
+    """
+    labels = sorted(int(label) for label in samples["label"].unique())
+    splits = list(samples["split"].unique())[: 1 if len(labels) > MANY_CLASSES else None]
+    edges = _edges(samples[measure].dropna().to_numpy(np.float64))
+    shares = np.stack([_shares(samples[samples["split"] == split], measure, labels, edges) for split in splits])
+    scale = 0.86 / np.maximum(shares.max(axis=(0, 2), keepdims=True), 1e-9)
+    traces = [
+        _rows(str(split), share, share * scale[0], edges, filled=not place)
+        for place, (split, share) in enumerate(zip(splits, shares, strict=True))
+    ]
+    drawn = figure(*traces, height=96 + max(240, (30 if len(labels) <= MANY_CLASSES else 18) * len(labels)))
+    drawn.update_layout(showlegend=len(splits) > 1, margin={"l": 8, "t": 36, "r": 8, "b": 44})
+    drawn.update_xaxes(title=title, range=[edges[0], edges[-1]], nticks=6)
+    ticks = {"tickvals": list(range(len(labels))), "ticktext": axis_names(labels, names)}
+    return drawn.update_yaxes(range=[len(labels) - 0.9, -1.05], **ticks)
+
+
+def _edges(values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Give the edges of the bins: from the lowest to the highest value, but for one in two hundred at each end."""
+    low, high = np.quantile(values, ENDS) if len(values) else (0.0, 1.0)
+    if high <= low:
+        low, high = low - 0.5, low + 0.5
+    return np.linspace(low, high, BINS + 1)
+
+
+def _shares(
+    samples: pd.DataFrame, measure: str, labels: Sequence[int], edges: npt.NDArray[np.float64]
+) -> npt.NDArray[np.float64]:
+    """Give what share of each class lies in each bin: (classes, bins)."""
+    values, of = samples[measure].to_numpy(float, na_value=np.nan), samples["label"].to_numpy()
+    counts = np.stack([np.histogram(values[of == label], edges)[0] for label in labels])
+    measured = np.array([[np.isfinite(values[of == label]).sum()] for label in labels])
+    return np.asarray(counts / np.maximum(measured, 1))
+
+
+def _rows(
+    split: str,
+    shares: npt.NDArray[np.float64],
+    heights: npt.NDArray[np.float64],
+    edges: npt.NDArray[np.float64],
+    filled: bool,
+) -> go.Scatter:
+    """Draw all classes of a split as one line that is interrupted between them; row 0 is above."""
+    row, gap = np.arange(len(heights))[:, None], np.full((len(heights), 1), np.nan)
+    nothing = np.zeros((len(heights), 1))
+    x = np.hstack([np.tile(np.concatenate([edges[:1], edges]), (len(heights), 1)), gap])
+    y = row - np.hstack([nothing, heights, nothing, gap])
+    percent = 100 * np.hstack([nothing, shares, nothing, gap])
+    colour = split_colour(split)
+    return go.Scatter(
+        name=plain(split),
+        x=x.reshape(-1).astype(np.float32),
+        y=y.reshape(-1).astype(np.float32),
+        customdata=percent.reshape(-1).astype(np.float32),
+        mode="lines",
+        line={"shape": "hv", "width": 1.5, "color": colour},
+        fill="toself" if filled else "none",
+        fillcolor=_pale(colour),
+        hoveron="points",
+        hovertemplate="from %{x:.3g}: %{customdata:.1f} % of the class<extra>%{fullData.name}</extra>",
+    )
+
+
+def _pale(colour: str) -> str:
+    """Let a third of a colour, #rrggbb, through: on a light and on a dark surface."""
+    red, green, blue = bytes.fromhex(colour[1:])
+    return f"rgba({red},{green},{blue},0.33)"
+
+
+def class_counts(samples: pd.DataFrame, measure: str, title: str, names: Mapping[int, str]) -> go.Figure:
+    """Heatmap of what share of each class (rows) has 0, 1, 2 … of something (columns), in percent.
+
+    samples: of one split, with label and the measure, a whole number. title: of the columns.
+    """
+    labels = sorted(int(label) for label in samples["label"].unique())
+    values, of = np.minimum(samples[measure].to_numpy(int), MOST_COUNT), samples["label"].to_numpy()
+    counts = np.array([np.bincount(values[of == label], minlength=MOST_COUNT + 1) for label in labels])
+    percent = 100 * counts.reshape(-1, MOST_COUNT + 1) / np.maximum(1, counts.sum(axis=1, keepdims=True))
+    few = len(labels) <= MANY_CLASSES
+    trace = go.Heatmap(
+        z=percent.astype(np.float32),
+        x=[*map(str, range(MOST_COUNT)), f"{MOST_COUNT}+"],
+        y=axis_names(labels, names),
+        coloraxis="coloraxis",
+        text=[[f"{value:.0f}" if value >= 0.5 else "" for value in row] for row in percent] if few else None,
+        texttemplate="%{text}" if few else None,
+        textfont_size=12,
+        xgap=2 if few else 0,
+        ygap=2 if few else 0,
+        hovertemplate="%{y}: %{x}<br>%{z:.1f} % of the class<extra></extra>",
+    )
+    drawn = figure(trace, height=96 + max(240, (30 if few else 18) * len(labels)))
+    drawn.update_layout(margin={"l": 8, "t": 8, "r": 8, "b": 44}, coloraxis_showscale=not few)
+    drawn.update_coloraxes(cmin=0, cmax=100, colorbar_title_text="%")
+    drawn.update_xaxes(type="category", title=title, showgrid=False)
+    return drawn.update_yaxes(type="category", showgrid=False, autorange="reversed")

@@ -1,0 +1,73 @@
+"""Morphometrics of a dataset: columns of the per-sample table, and a table of what is usual in each class."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import pyarrow as pa
+
+from mnist_data.batch import Images
+from mnist_data.store import open_parquet
+from pipelines.kernels.moments import Moments
+
+LENGTHS = ("area", "length", "thickness", "slant", "width", "height")
+COUNTS = ("components", "holes", "end_points")
+MEASURES = (*LENGTHS, *COUNTS, "border_contact")
+"""In the order of the columns. The units are pixels, of the area pixels², of the slant radians."""
+
+STATISTICS = ("samples", "mean", "deviation", "lower_quartile", "median", "upper_quartile")
+"""Of one measure; samples counts those that have it."""
+
+
+def shape_columns(images: Images, moments: Moments) -> dict[str, pa.Array]:
+    """Give the columns MEASURES of images, (n, h, w) or (n, h, w, c), whose moments are known.
+
+    border_contact: whether a pixel above 0 lies in the outermost row or column. A sample of one value, or with pixels
+    that are no numbers, has no lengths, and counts of 0.
+    """
+    from pipelines.kernels.morphometry import measure_morphometrics
+
+    measures = measure_morphometrics(images)
+    unmeasured = np.isnan(measures.area)
+    columns = {name: pa.array(getattr(measures, name), mask=unmeasured) for name in LENGTHS}
+    columns |= {name: pa.array(getattr(measures, name), pa.int32()) for name in COUNTS}
+    height, width = images.shape[1:3]
+    at_edge = (moments.top == 0) | (moments.left == 0) | (moments.bottom == height - 1) | (moments.right == width - 1)
+    return {**columns, "border_contact": pa.array(at_edge)}
+
+
+def summarize_measures(samples: str) -> pd.DataFrame:
+    """Give the mean, deviation and quartiles of each measure, in each split and in each class of it.
+
+    samples: where the per-sample table lies, of which one measure at a time is read. The values are taken in the
+    table's order, so nothing depends on how the work was cut. A row whose label is missing is of the whole split.
+    """
+    with open_parquet(samples) as file:
+        keys = file.read(columns=["split", "label"]).to_pandas()
+        rows: list[dict[str, Any]] = []
+        for measure in MEASURES:
+            values = file.read(columns=[measure])[measure].to_pandas().to_numpy(np.float64)
+            rows.extend({**of, "measure": measure, **_describe(values[places])} for of, places in _groups(keys))
+    return pd.DataFrame(rows, columns=["split", "label", "measure", *STATISTICS]).astype({"label": "Int64"})
+
+
+def _groups(keys: pd.DataFrame) -> Iterator[tuple[dict[str, Any], npt.NDArray[np.int64]]]:
+    """Give the splits in their order, and after each its classes; with the places of their samples."""
+    for split in keys["split"].unique():
+        places = np.flatnonzero(keys["split"] == split)
+        labels = keys["label"].to_numpy()[places]
+        yield {"split": split, "label": pd.NA}, places
+        for label in np.unique(labels):
+            yield {"split": split, "label": label}, places[labels == label]
+
+
+def _describe(values: npt.NDArray[np.float64]) -> dict[str, float]:
+    measured = values[~np.isnan(values)]
+    if not len(measured):
+        return {**dict.fromkeys(STATISTICS, np.nan), "samples": 0}
+    found = (len(measured), measured.mean(), measured.std(), *np.quantile(measured, (0.25, 0.5, 0.75)))
+    return dict(zip(STATISTICS, found, strict=True))
