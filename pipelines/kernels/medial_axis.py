@@ -108,6 +108,7 @@ def _measure_along_row(near: Distances, squares: Distances, nearest: Distances) 
     """
     width = len(near)
     furthest = np.int32(0)
+    # numba adds 32-bit numbers in 64 bits; cut at once, they are compared twice as many at a time.
     for column in range(width):
         square = np.int32(near[column] * near[column])
         squares[column], nearest[column] = square, square
