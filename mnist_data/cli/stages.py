@@ -94,7 +94,7 @@ def normalize(
     params = Normalize(scale, deskew, center, dtype)
     with open_engine(workers, scheduler) as engine, progress() as report:
         written = run(open_dataset(dataset), out, params, engine=engine, overwrite=overwrite, report=report)
-    _print_dataset(f"{dataset} → {out}", written, json)
+    print_dataset(f"{dataset} → {out}", written, json)
 
 
 def augment(
@@ -132,7 +132,7 @@ def augment(
         return
     with open_engine(workers, scheduler) as engine, progress() as report:
         written = run(open_dataset(dataset), out, params, engine=engine, overwrite=overwrite, report=report)
-    _print_dataset(f"{dataset} → {out}", written, json)
+    print_dataset(f"{dataset} → {out}", written, json)
 
 
 def _preview(source: Dataset, out: str, params: Augment, overwrite: bool, json: bool) -> None:
@@ -149,7 +149,8 @@ def _preview(source: Dataset, out: str, params: Augment, overwrite: bool, json: 
         say(f"Page: {page}")
 
 
-def _print_dataset(title: str, written: Dataset, json: bool) -> None:
+def print_dataset(title: str, written: Dataset, json: bool) -> None:
+    """Print the splits of a dataset that was written, or all that it says of itself as JSON."""
     from mnist_data.cli.output import print_json, print_table
     from mnist_data.info import describe_dataset
 

@@ -38,7 +38,7 @@ def run(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> C
     return call
 
 
-COMMANDS = ("run", "convert", "export", "info", "clean", "normalize", "augment", "stats", "train")
+COMMANDS = ("run", "convert", "export", "info", "clean", "normalize", "augment", "corrupt", "stats", "train")
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -167,6 +167,9 @@ def wrong_uses(tmp: Path, dataset: str) -> list[tuple[list[object], str]]:
         (["normalize", dataset, out, "--scale", "standardize", "--dtype", "uint8"], "cannot hold standardized values"),
         (["augment", dataset, out, "--recipe", "heavey"], "Did you mean 'heavy'?"),
         (["augment", dataset, out, "--copies", "0"], "augment.copies is 0"),
+        (["corrupt", dataset, out, "--corruption", "fogg"], "no corruption 'fogg'. Did you mean 'fog'?"),
+        (["corrupt", dataset, out, "--severity", "6"], "no severity 6; it can be 1, 2, 3, 4, 5"),
+        (["corrupt", dataset, out, "--split", "tets"], "Did you mean 'test'?"),
         (["train", dataset, out, "--epochs", "0"], "train.epochs is 0"),
         (["run", "--config", tmp / "bad.toml"], "no setting 'copy'. Did you mean 'copies'?"),
         (["run", "--config", tmp / "range.toml"], "rotation.range is 300; it must be a number from -180 to 180"),
