@@ -241,3 +241,4 @@ class Train(Parameters):
     label_smoothing: float = 0.05
     validation_share: float = 0.1
     seed: int = 0
+    corruptions: bool = False  # score the finished model under each corruption and severity, too

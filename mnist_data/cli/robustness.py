@@ -1,13 +1,16 @@
-"""corrupt: the samples to test by, under the corruptions of MNIST-C."""
+"""The robustness suite: corrupt, and what train prints of a model under the corruptions of MNIST-C."""
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from mnist_data.cli.options import DatasetArgument, Json, OutArgument, Overwrite, Scheduler, Workers
 from pipelines.parameters import CORRUPTIONS, SEVERITIES, Corrupt
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 _CORRUPT = Corrupt()
 
@@ -52,3 +55,16 @@ def corrupt(
     with open_engine(workers, scheduler) as engine, progress() as report:
         written = run(open_dataset(dataset), out, params, engine=engine, overwrite=overwrite, report=report)
     print_dataset(f"{dataset} → {out}", written, json)
+
+
+def print_robustness(robustness: pd.DataFrame) -> None:
+    """Print a model's accuracy, a row a corruption and a column a severity, the mean of each at the end."""
+    from mnist_data.cli.output import print_table
+
+    grid = robustness[robustness["severity"] > 0].pivot_table(
+        index="corruption", columns="severity", values="accuracy", sort=False
+    )
+    rows = [(name, *values, sum(values) / len(values)) for name, *values in grid.itertuples()]
+    rows.append(("all", *grid.mean(), float(grid.to_numpy().mean())))
+    written = [[name, *(f"{value:.2%}" for value in values)] for name, *values in rows]
+    print_table("Accuracy under corruption", ["corruption", *map(str, grid.columns), "mean"], written)

@@ -15,6 +15,7 @@ import pytest
 
 from mnist_data import cli, idx
 from mnist_data.store import Dataset
+from pipelines.parameters import CORRUPTIONS
 
 Outcome = tuple[int, str, str]
 Cli = Callable[..., Outcome]
@@ -237,3 +238,16 @@ def test_statistics_do_not_settle_inside_a_dataset(run: Cli, digits: Dataset) ->
     assert code == 2
     assert "lies within a dataset" in err
     assert not Path(f"{digits.files[0][1]}-stats").exists()
+
+
+def test_train_prints_its_accuracy_under_corruption(run: Cli, digits: Dataset, tmp_path: Path) -> None:
+    """A line for each corruption and one for all; as JSON a record for each severity, too."""
+    pytest.importorskip("torch")
+    options = ["--model", "mlp", "--epochs", "1", "--corruptions"]
+    code, out, _ = run("train", digits.location, tmp_path / "m", *options)
+    json_code, printed, _ = run("train", digits.location, tmp_path / "j", *options, "--json")
+    table = out.split("Accuracy under corruption")[1]
+
+    assert (code, json_code) == (0, 0)
+    assert [name for name in (*CORRUPTIONS, "all") if f"│ {name} " not in table] == []
+    assert len(json.loads(printed)["robustness"]) == 76
