@@ -12,7 +12,7 @@ import pandas as pd
 from plotly.offline import get_plotlyjs
 
 from dashboards.blocks import Block, script_json
-from dashboards.sections import changes, data, photos, shapes, training
+from dashboards.sections import changes, data, photos, robustness, shapes, training
 from dashboards.theme import asset, css, template
 
 Tables = Mapping[str, pd.DataFrame]
@@ -197,6 +197,15 @@ PAGE: tuple[Section, ...] = (
         ("misclassified",),
         training.mistakes,
         "The model made no mistake.",
+    ),
+    Section(
+        "robustness",
+        "Model",
+        "Robustness",
+        "What the model can bear",
+        "The test samples once more, under fifteen corruptions at five severities; it was trained on none of them.",
+        ("robustness",),
+        robustness.robustness,
     ),
 )
 """The sections in the order of the page."""

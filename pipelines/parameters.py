@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any, ClassVar, Literal, get_args, get_type_hints
 
-from mnist_data.errors import WrongUse
+from mnist_data.errors import WrongUse, unknown_name
 from pipelines.recipe import Recipe, in_words, load_recipe, recipe_of
 
 Layout = Literal["binary", "list", "pixels", "png"]
@@ -20,6 +20,27 @@ Action = Literal["keep", "repair", "remove"]
 Scale = Literal["unit", "standardize", "none"]
 DType = Literal["uint8", "float16", "float32"]
 Model = Literal["cnn", "mlp"]
+
+CORRUPTIONS = (
+    "shot_noise",
+    "impulse_noise",
+    "glass_blur",
+    "motion_blur",
+    "shear",
+    "scale",
+    "rotate",
+    "brightness",
+    "translate",
+    "stripe",
+    "fog",
+    "spatter",
+    "dotted_line",
+    "zigzag",
+    "canny_edges",
+)
+"""The corruptions of MNIST-C, by its names. Their order numbers their random numbers: new ones go to the end."""
+
+SEVERITIES = (1, 2, 3, 4, 5)
 
 
 class Parameters:
@@ -148,6 +169,45 @@ class Augment(Parameters):
 
 
 @dataclass(frozen=True)
+class Corrupt(Parameters):
+    """Which corruptions each sample of one split is shown under."""
+
+    stage: ClassVar[str] = "corrupt"
+    ranges: ClassVar[dict[str, tuple[float, float]]] = {"seed": (0, 2**63 - 1)}
+
+    corruptions: tuple[str, ...] = CORRUPTIONS
+    severities: tuple[int, ...] = SEVERITIES
+    split: str | None = None  # None: "test" where there is one, else the only one
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        for name, require in (("corruptions", require_corruption), ("severities", require_severity)):
+            values = tuple(getattr(self, name))
+            object.__setattr__(self, name, values)  # JSON, in which parameters are recorded, has lists only
+            for value in values:
+                require(value)
+            if not values or len(set(values)) < len(values):
+                raise WrongUse(f"corrupt.{name} is {list(values)}; it must name at least one, and each of them once.")
+        super().__post_init__()
+
+    def _check(self, name: str, value: Any, hint: Any) -> None:
+        if name not in ("corruptions", "severities"):
+            super()._check(name, value, hint)
+
+
+def require_corruption(name: Any) -> None:
+    """Raise WrongUse for a name that is no corruption's."""
+    if name not in CORRUPTIONS:
+        raise unknown_name("corruption", str(name), CORRUPTIONS)
+
+
+def require_severity(number: Any) -> None:
+    """Raise WrongUse for a number that is no severity."""
+    if isinstance(number, bool) or number not in SEVERITIES:
+        raise WrongUse(f"There is no severity {number!r}; it can be {', '.join(map(str, SEVERITIES))}.")
+
+
+@dataclass(frozen=True)
 class Stats(Parameters):
     """How finely the statistics are counted, and whether strokes are measured."""
 
@@ -182,3 +242,4 @@ class Train(Parameters):
     label_smoothing: float = 0.05
     validation_share: float = 0.1
     seed: int = 0
+    corruptions: bool = False  # score the finished model under each corruption and severity, too

@@ -14,6 +14,9 @@ from pipelines.gallery import before_after, is_augmented
 from pipelines.parameters import settings_in_words
 from pipelines.tables import read_table, read_tables, table_provenance
 
+COMPARED = ("evaluation", "robustness")
+"""Tables of which a page shows those of all models together; of the others, the first model's."""
+
 
 def collect_tables(
     folder: str | Path, source: Dataset, augmented: Dataset | None = None, models: Iterable[str | Path] = ()
@@ -31,15 +34,15 @@ def collect_tables(
             tables[name] = read_table(path)
     if augmented is not None and is_augmented(augmented):
         tables["augmentation"] = before_after(augmented)
-    evaluations = []
+    compared: dict[str, list[pd.DataFrame]] = {}
     for model in models:
         found = read_tables(model)
-        evaluations.append(found.pop("evaluation"))
         found.pop("predictions")
+        for name in COMPARED:
+            if name in found:
+                compared.setdefault(name, []).append(found.pop(name))
         tables = {**found, **tables}
-    if evaluations:
-        tables["evaluation"] = pd.concat(evaluations, ignore_index=True)
-    return tables
+    return {**tables, **{name: pd.concat(parts, ignore_index=True) for name, parts in compared.items()}}
 
 
 def _is_of(path: str, dataset: Dataset) -> bool:

@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from mnist_data import storage
 from mnist_data.batch import Batch, Images, Integers
 from mnist_data.errors import WrongUse
 from mnist_data.schema import Metadata
@@ -23,6 +24,8 @@ from pipelines.fit import EpochDone, Fit, fit, history_table, predict, require_t
 from pipelines.gallery import picture_table
 from pipelines.model_file import save_model
 from pipelines.parameters import Train
+from pipelines.robustness import TABLES as ROBUSTNESS
+from pipelines.robustness import require_levels, robustness_tables
 from pipelines.scores import confusion_table, evaluate, prediction_table
 from pipelines.stage import require_pictures
 from pipelines.tables import provenance, write_table
@@ -57,11 +60,14 @@ def train(
     dataset only originals are validated and tested with, and copies of validation samples are not learnt from.
 
     Writes MODEL.safetensors and the tables history, evaluation, predictions, confusion and misclassified into the
-    folder, and gives the tables. Raises MissingExtra without PyTorch, WrongUse for a dataset of one class.
+    folder, with `params.corruptions` also robustness and corrupted, and gives the tables. Raises MissingExtra without
+    PyTorch, WrongUse for a dataset of one class and for corruptions of one whose full ink is not known.
     """
     require_torch()
     require_pictures(source)
     params = params or Train()
+    if params.corruptions:
+        require_levels(source.metadata)  # now, and not after an hour of training
     learn, hold = training_samples(source, params)
     classes = max(len(source.metadata.classes), int(learn.labels.max(initial=-1)) + 1)
     if len(np.unique(learn.labels)) < 2:
@@ -74,8 +80,11 @@ def train(
     outcome = fit(learn.images, learn.labels, hold.images, hold.labels, classes, params, epoch_done)
     _save(outcome.model, str(folder), source.metadata, params, classes)  # first: whatever follows, the work is kept
     tables = {"history": history_table(outcome.history)}
-    tables |= _score(source, outcome, params, classes, hold)
+    tables |= _score(source, outcome, params, classes, hold, report)
     made = provenance(params.stage, {source.metadata.dataset: source.content}, asdict(params))
+    for name in set(ROBUSTNESS) - set(tables):  # of an earlier training into this folder
+        for ending in ("parquet", "csv"):
+            storage.remove(f"{folder}/{name}.{ending}")
     for name, table in tables.items():
         write_table(table, f"{folder}/{name}", made)
     return tables
@@ -110,7 +119,9 @@ def _placed(source: Dataset, split: str) -> Iterator[tuple[slice, Batch]]:
         first += len(batch)
 
 
-def _score(source: Dataset, outcome: Fit, params: Train, classes: int, validation: Samples) -> dict[str, pd.DataFrame]:
+def _score(
+    source: Dataset, outcome: Fit, params: Train, classes: int, validation: Samples, report: Report
+) -> dict[str, pd.DataFrame]:
     """Evaluate on the validation samples and, now that all is fixed, on the test split; detail the latter."""
     names = [source.metadata.class_name(label) for label in range(classes)]
     parts = [("validation", validation)]
@@ -133,12 +144,16 @@ def _score(source: Dataset, outcome: Fit, params: Train, classes: int, validatio
             )
     # In detail the last of them: the test split, where there is one.
     predicted = probabilities.argmax(axis=1)
-    return {
+    tables = {
         "evaluation": pd.DataFrame(rows),
         "predictions": prediction_table(samples.ids, samples.labels, probabilities),
         "confusion": confusion_table(samples.labels, predicted, names),
         "misclassified": _misclassified(samples, probabilities, source.metadata),
     }
+    if params.corruptions and len(samples.ids):
+        arrays = samples.images, samples.ids, samples.labels
+        tables |= robustness_tables(outcome.model, params.model, *arrays, source.metadata, report)
+    return tables
 
 
 def _misclassified(samples: Samples, probabilities: npt.NDArray[np.float32], metadata: Metadata) -> pd.DataFrame:

@@ -11,11 +11,25 @@ import pytest
 import mnist_data
 from mnist_data.store import Dataset
 from pipelines.augment import augment
+from pipelines.corruptions import TABLE
 from pipelines.recipe import PRESETS, TRANSFORMS, recipe_of
 
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
-COMMANDS = ("run", "convert", "prepare", "export", "info", "clean", "normalize", "augment", "stats", "train", "predict")
+COMMANDS = (
+    "run",
+    "convert",
+    "prepare",
+    "export",
+    "info",
+    "clean",
+    "normalize",
+    "augment",
+    "corrupt",
+    "stats",
+    "train",
+    "predict",
+)
 
 pytestmark = pytest.mark.skipif(not (ROOT / "README.md").is_file(), reason="the documents are not beside the tests")
 
@@ -72,6 +86,17 @@ def test_the_page_on_augmentation_knows_every_transform_column_and_preset() -> N
     assert all(f"| `{preset}`" in text for preset in PRESETS)
     assert recipe.amounts["blur"].probability == 0.25
     assert "shear" not in recipe.amounts
+
+
+def test_the_page_on_corruptions_has_every_parameter() -> None:
+    """Its table is that of the code, number for number."""
+    lines = (ROOT / "docs/corruptions.md").read_text().split("| --- |", 1)[1].splitlines()[1:]
+    found: dict[str, list[tuple[float, ...]]] = {}
+    for line in lines[: lines.index("")]:
+        name, _, _, *values = (cell.strip(" `") for cell in line.strip("|").split("|"))
+        found.setdefault(name or list(found)[-1], []).append(tuple(map(float, values)))
+
+    assert {name: list(zip(*one.severities, strict=True)) for name, one in TABLE.items()} == found
 
 
 def test_the_snippet_that_makes_a_copy_again_runs(

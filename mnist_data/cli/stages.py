@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mnist_data.cli.options import DatasetArgument, Json, OutArgument, Overwrite, Scheduler, Workers
+from mnist_data.cli.robustness import print_robustness
 from pipelines.parameters import Action, Augment, Clean, DType, Model, Normalize, Scale, Stats, Train
 
 if TYPE_CHECKING:
@@ -94,7 +95,7 @@ def normalize(
     params = Normalize(scale, deskew, center, dtype)
     with open_engine(workers, scheduler) as engine, progress() as report:
         written = run(open_dataset(dataset), out, params, engine=engine, overwrite=overwrite, report=report)
-    _print_dataset(f"{dataset} → {out}", written, json)
+    print_dataset(f"{dataset} → {out}", written, json)
 
 
 def augment(
@@ -132,7 +133,7 @@ def augment(
         return
     with open_engine(workers, scheduler) as engine, progress() as report:
         written = run(open_dataset(dataset), out, params, engine=engine, overwrite=overwrite, report=report)
-    _print_dataset(f"{dataset} → {out}", written, json)
+    print_dataset(f"{dataset} → {out}", written, json)
 
 
 def _preview(source: Dataset, out: str, params: Augment, overwrite: bool, json: bool) -> None:
@@ -149,7 +150,8 @@ def _preview(source: Dataset, out: str, params: Augment, overwrite: bool, json: 
         say(f"Page: {page}")
 
 
-def _print_dataset(title: str, written: Dataset, json: bool) -> None:
+def print_dataset(title: str, written: Dataset, json: bool) -> None:
+    """Print the splits of a dataset that was written, or all that it says of itself as JSON."""
     from mnist_data.cli.output import print_json, print_table
     from mnist_data.info import describe_dataset
 
@@ -263,6 +265,9 @@ def train(
         float, typer.Option(help="Of the training samples, held out.")
     ] = _TRAIN.validation_share,
     seed: Annotated[int, typer.Option(help="Of the weights, the order and the held-out samples.")] = _TRAIN.seed,
+    corruptions: Annotated[
+        bool, typer.Option("--corruptions", help="Also score it under fifteen corruptions, at five severities.")
+    ] = _TRAIN.corruptions,
     overwrite: Overwrite = False,
     json: Json = False,
 ) -> None:
@@ -275,16 +280,23 @@ def train(
     from mnist_data.store import open_dataset
     from pipelines.train import train as run
 
-    params = Train(model, epochs, batch_size, learning_rate, weight_decay, label_smoothing, validation_share, seed)
+    params = Train(
+        model, epochs, batch_size, learning_rate, weight_decay, label_smoothing, validation_share, seed, corruptions
+    )
     require_free(out, overwrite)
     with progress() as report:
         tables = run(open_dataset(dataset), out, params, report=report)
     if json:
         history, evaluation = tables["history"].to_dict("records"), tables["evaluation"].to_dict("records")
-        print_json({"model": f"{out}/{params.model}.safetensors", "history": history, "evaluation": evaluation})
+        found = {"model": f"{out}/{params.model}.safetensors", "history": history, "evaluation": evaluation}
+        if "robustness" in tables:
+            found["robustness"] = tables["robustness"].to_dict("records")
+        print_json(found)
         return
     print_frame("Epochs", tables["history"].drop(columns="learning_rate"))
     print_evaluation(tables["evaluation"])
+    if "robustness" in tables:
+        print_robustness(tables["robustness"])
     say(f"Model and tables: {out}")
 
 

@@ -220,11 +220,33 @@ def model(digits: tuple[Array, Array]) -> dict[str, pd.DataFrame]:
 
 
 @pytest.fixture(scope="session")
+def robustness(digits: tuple[Array, Array]) -> dict[str, pd.DataFrame]:
+    """Give the tables of two models' robustness: two corruptions at five severities, with invented accuracies."""
+    pairs = [("identity", 0), *((name, severity) for name in ("shot_noise", "fog") for severity in range(1, 6))]
+    frame = pd.DataFrame(pairs, columns=["corruption", "severity"])
+    models = []
+    for model, best in (("means", 0.9), ("other", 0.8)):
+        accuracy = best - 0.1 * frame["severity"] - 0.05 * (frame["corruption"] == "fog")
+        models.append(frame.assign(model=model, samples=100, correct=(100 * accuracy).astype(int), accuracy=accuracy))
+    table = pd.concat(models, ignore_index=True)
+    table = table.assign(low=table["accuracy"] - 0.05, high=table["accuracy"] + 0.05)
+    images, labels = digits
+    paler = [images[3] // (1 + severity) for _, severity in pairs]
+    pictures = {"id": 3, "label": labels[3], "name": NAMES[labels[3]], **frame.to_dict("list")}
+    pictures |= {"predicted": [labels[3] if severity < 3 else 8 for _, severity in pairs], "probability": 0.7}
+    pictures["predicted_name"] = [NAMES[label] for label in pictures["predicted"]]
+    return {"robustness": table, "corrupted": picture_table(pictures, np.stack(paler))}
+
+
+@pytest.fixture(scope="session")
 def tables(
-    statistics: dict[str, pd.DataFrame], preparation: dict[str, pd.DataFrame], model: dict[str, pd.DataFrame]
+    statistics: dict[str, pd.DataFrame],
+    preparation: dict[str, pd.DataFrame],
+    model: dict[str, pd.DataFrame],
+    robustness: dict[str, pd.DataFrame],
 ) -> dict[str, pd.DataFrame]:
     """Give every table that a page can show."""
-    return {**statistics, **preparation, **model}
+    return {**statistics, **preparation, **model, **robustness}
 
 
 @pytest.fixture(scope="session")

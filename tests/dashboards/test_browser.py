@@ -80,7 +80,7 @@ def test_every_chart_is_drawn(visit: Visit) -> None:
     drawings = visit.page.locator(".chart.js-plotly-plot .main-svg:first-child")
     boxes = [drawings.nth(place).bounding_box() for place in range(drawings.count())]
 
-    assert charts.count() == drawings.count() == 21
+    assert charts.count() == drawings.count() == 23
     assert all(drawings.nth(place).is_visible() for place in range(drawings.count()))
     assert min(box["width"] for box in boxes) > 150
     assert visit.page.locator(".modebar-btn:not([aria-label])").count() == 0
@@ -142,7 +142,11 @@ def test_hostile_names_open_no_dialog(browser: Any, tables: dict[str, pd.DataFra
     """Class names that are scripts are drawn as texts, in tables and in charts."""
     hostile = {
         name: table.assign(
-            **{column: HOSTILE for column in ("name", "predicted_name", "reason", "detail", "model") if column in table}
+            **{
+                column: HOSTILE
+                for column in ("name", "predicted_name", "reason", "detail", "model", "corruption")
+                if column in table
+            }
         )
         for name, table in tables.items()
     }

@@ -16,6 +16,7 @@ from dashboards.figures.history import learning_curve
 from dashboards.figures.intensity import intensity_histogram, zero_share
 from dashboards.figures.morphometrics import class_counts, class_histograms
 from dashboards.figures.pixels import all_classes, grids, pixel_heatmap
+from dashboards.figures.robustness import accuracy_map, mean_accuracy
 from dashboards.figures.samples import box_sizes, centre_of_mass, ink_by_class
 from dashboards.theme import ACTIONS, SPLITS
 
@@ -295,3 +296,23 @@ def test_the_size_of_histograms_does_not_grow_with_the_samples(statistics: Table
     few, more = (len(class_histograms(table, "area", "area", {}).to_json()) for table in (samples, many))
 
     assert more < 1.1 * few + 100
+
+
+def test_the_accuracy_map_is_coloured_by_the_errors(robustness: Tables) -> None:
+    """Its numbers are the accuracies in percent; the corruption that is borne best comes first."""
+    frame = robustness["robustness"]
+    trace = accuracy_map(frame[frame["model"] == "means"]).data[0]
+
+    assert list(trace.y) == ["shot noise", "fog"]
+    assert list(trace.x) == ["1", "2", "3", "4", "5"]
+    assert trace.text[0][0] == "80.0"
+    np.testing.assert_allclose(100, np.asarray(trace.z) + np.asarray(trace.customdata), rtol=1e-5)
+
+
+def test_the_mean_accuracy_begins_with_the_samples_as_they_are(robustness: Tables) -> None:
+    """A line for each model, from severity 0."""
+    first, second = mean_accuracy(robustness["robustness"]).data
+
+    assert [first.name, second.name] == ["means", "other"]
+    assert list(first.x) == [0, 1, 2, 3, 4, 5]
+    assert list(first.y) == pytest.approx([90, 77.5, 67.5, 57.5, 47.5, 37.5])

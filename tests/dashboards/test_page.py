@@ -166,6 +166,8 @@ def test_hostile_texts_stay_texts(tables: Tables) -> None:
         "confusion": ("name", "predicted_name"),
         "wall": ("name", "split"),
         "cleaning": ("reason", "action", "split"),
+        "robustness": ("model", "corruption"),
+        "corrupted": ("name", "predicted_name", "corruption"),
     }.items():
         table = tables[name].copy()
         table[list(columns)] = HOSTILE[1]
@@ -273,3 +275,32 @@ def test_the_large_number_is_of_the_test_split(model: Tables) -> None:
 
     assert "accuracy of means on test" in cards
     assert "validation" not in cards
+
+
+def test_the_mean_under_corruption_leaves_out_the_samples_as_they_are(robustness: Tables) -> None:
+    """Else a suite of few corruptions would flatter; the clean accuracy stands beside it."""
+    page = made_of(robustness)
+    cards = page.split('<ul class="cards')[1].split("</ul>")[0]
+    bad = robustness["robustness"].query("model == 'means' and severity > 0")["accuracy"].mean()
+
+    assert f"{100 * bad:.1f}\N{NO-BREAK SPACE}%" in cards
+    assert "worst under fog" in cards
+
+
+def test_each_corruption_has_its_row_of_pictures_with_what_the_model_says(robustness: Tables) -> None:
+    """The original first, then five severities; a wrong answer is marked."""
+    page = made_of(robustness)
+    rows = page.split('<div class="row apart">')[1:]
+
+    assert len(rows) == 2
+    assert ["shot noise" in rows[0], "fog" in rows[1]] == [True, True]
+    assert [row.count("<img") for row in rows] == [6, 6]
+    assert [row.count("✗ eight") for row in rows] == [3, 3]
+
+
+def test_robustness_without_pictures_is_shown_all_the_same(robustness: Tables) -> None:
+    """The table alone is enough for the section."""
+    page = made_of({"robustness": robustness["robustness"]})
+
+    assert sections_of(page) == ["robustness"]
+    assert "One sample under every corruption" not in page

@@ -15,6 +15,7 @@ import pytest
 
 from mnist_data import cli, idx
 from mnist_data.store import Dataset
+from pipelines.parameters import CORRUPTIONS
 
 Outcome = tuple[int, str, str]
 Cli = Callable[..., Outcome]
@@ -38,7 +39,7 @@ def run(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> C
     return call
 
 
-COMMANDS = ("run", "convert", "export", "info", "clean", "normalize", "augment", "stats", "train")
+COMMANDS = ("run", "convert", "export", "info", "clean", "normalize", "augment", "corrupt", "stats", "train")
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -167,6 +168,9 @@ def wrong_uses(tmp: Path, dataset: str) -> list[tuple[list[object], str]]:
         (["normalize", dataset, out, "--scale", "standardize", "--dtype", "uint8"], "cannot hold standardized values"),
         (["augment", dataset, out, "--recipe", "heavey"], "Did you mean 'heavy'?"),
         (["augment", dataset, out, "--copies", "0"], "augment.copies is 0"),
+        (["corrupt", dataset, out, "--corruption", "fogg"], "no corruption 'fogg'. Did you mean 'fog'?"),
+        (["corrupt", dataset, out, "--severity", "6"], "no severity 6; it can be 1, 2, 3, 4, 5"),
+        (["corrupt", dataset, out, "--split", "tets"], "Did you mean 'test'?"),
         (["train", dataset, out, "--epochs", "0"], "train.epochs is 0"),
         (["run", "--config", tmp / "bad.toml"], "no setting 'copy'. Did you mean 'copies'?"),
         (["run", "--config", tmp / "range.toml"], "rotation.range is 300; it must be a number from -180 to 180"),
@@ -234,3 +238,16 @@ def test_statistics_do_not_settle_inside_a_dataset(run: Cli, digits: Dataset) ->
     assert code == 2
     assert "lies within a dataset" in err
     assert not Path(f"{digits.files[0][1]}-stats").exists()
+
+
+def test_train_prints_its_accuracy_under_corruption(run: Cli, digits: Dataset, tmp_path: Path) -> None:
+    """A line for each corruption and one for all; as JSON a record for each severity, too."""
+    pytest.importorskip("torch")
+    options = ["--model", "mlp", "--epochs", "1", "--corruptions"]
+    code, out, _ = run("train", digits.location, tmp_path / "m", *options)
+    json_code, printed, _ = run("train", digits.location, tmp_path / "j", *options, "--json")
+    table = out.split("Accuracy under corruption")[1]
+
+    assert (code, json_code) == (0, 0)
+    assert [name for name in (*CORRUPTIONS, "all") if f"│ {name} " not in table] == []
+    assert len(json.loads(printed)["robustness"]) == 76

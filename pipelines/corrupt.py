@@ -1,0 +1,117 @@
+"""The robustness suite as a dataset: one split's samples under each corruption at each severity.
+
+A sample is corrupted as a pure function of the seed, its id, the corruption and the severity, so neither the others
+nor the order, the partitioning or the engine matter.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+
+from mnist_data.batch import Batch
+from mnist_data.errors import WrongUse, unknown_name
+from mnist_data.store import Dataset, Partition
+from pipelines.engine import Engine, Report, silent
+from pipelines.levels import BYTES, Levels, levels_of
+from pipelines.parameters import Corrupt
+from pipelines.stage import PARTITION_ROWS, apply_stage
+
+COPYING = ("augment", "corrupt")
+"""Stages after which a dataset holds copies, whose ids are no longer those of the samples."""
+
+
+def corrupt(
+    source: Dataset,
+    target: str | Path,
+    params: Corrupt | None = None,
+    *,
+    engine: Engine | None = None,
+    overwrite: bool = False,
+    report: Report = silent,
+    compression: str = "zstd",
+) -> Dataset:
+    """Write a dataset of one split, each sample once for every corruption and severity.
+
+    Raises WrongUse for a split that does not exist, for a dataset of copies, and where nothing tells which pixel
+    value is full ink.
+    """
+    params = params or Corrupt()
+    split = split_to_test(source, params.split)
+    params = replace(params, split=split)
+    require_originals(source)
+    levels = levels_of(source.metadata)
+    levels.share(np.zeros(0, np.float32))  # refused before anything is written, not in a worker
+    return apply_stage(
+        replace(source, splits={split: source.splits[split]}),
+        target,
+        params,
+        lambda _partition: partial(_corrupt_partition, params=params, levels=levels),
+        engine=engine,
+        overwrite=overwrite,
+        report=report,
+        compression=compression,
+        outputs=lambda _split: variants(params),
+    )
+
+
+def variants(params: Corrupt) -> int:
+    """Give how often each sample appears."""
+    return len(params.corruptions) * len(params.severities)
+
+
+def split_to_test(source: Dataset, asked: str | None = None) -> str:
+    """Give the split to test by: the one asked for, else "test" where there is one, else the only one."""
+    split = asked or ("test" if "test" in source.splits or len(source.splits) > 1 else source.main_split)
+    if split not in source.splits:
+        raise unknown_name("split", split, source.splits, source.location)
+    return split
+
+
+def require_originals(source: Dataset) -> None:
+    """Refuse a dataset of copies: their ids are not the samples', and what is done to them would add up."""
+    for stage in source.metadata.stages:
+        if stage.stage in COPYING:
+            done = {"augment": "augmented", "corrupt": "corrupted"}[stage.stage]
+            raise WrongUse(f"{source.location} is {done} already; corrupt the dataset that it was made from.")
+
+
+def _corrupt_partition(
+    batch: Batch, _partition: Partition, params: Corrupt, levels: Levels
+) -> tuple[Iterator[Batch], None]:
+    return _in_slices(batch, params, levels), None
+
+
+def _in_slices(batch: Batch, params: Corrupt, levels: Levels) -> Iterator[Batch]:
+    """Corrupt so few samples at a time that memory does not grow with the number of variants."""
+    rows = max(1, PARTITION_ROWS // variants(params))
+    for first in range(0, max(1, len(batch)), rows):
+        yield corrupt_batch(batch.take(slice(first, first + rows)), params, levels)
+
+
+def corrupt_batch(batch: Batch, params: Corrupt, levels: Levels = BYTES) -> Batch:
+    """Give each sample under each of the corruptions, at each of the severities.
+
+    The new id is source_id · variants + number of the variant, severities counted first. Columns added: source_id
+    int64, corruption (text), severity int32.
+    """
+    from pipelines.corruptions import corrupt_images
+
+    pairs = [(name, severity) for name in params.corruptions for severity in params.severities]
+    samples, each = len(batch), len(pairs)
+    images = np.empty((samples, each, *batch.images.shape[1:]), batch.images.dtype)
+    for number, (name, severity) in enumerate(pairs):
+        images[:, number] = corrupt_images(batch.images, batch.ids, name, severity, params.seed, levels)
+    rows, numbers = np.repeat(np.arange(samples), each), np.tile(np.arange(each), samples)
+    columns = {name: values[rows] for name, values in batch.columns.items()}
+    columns |= {
+        "source_id": batch.ids[rows],
+        "corruption": np.tile(np.array([name for name, _ in pairs], object), samples),
+        "severity": np.tile(np.array([severity for _, severity in pairs], np.int32), samples),
+    }
+    flat = images.reshape(samples * each, *batch.images.shape[1:])
+    return Batch(batch.ids[rows] * each + numbers, batch.labels[rows], flat, columns)
