@@ -20,11 +20,10 @@ from mnist_data.batch import Batch, Images, Integers
 from mnist_data.errors import WrongUse
 from mnist_data.store import Dataset, Partition
 from pipelines.engine import Engine, Report, silent
-from pipelines.gallery import is_augmented
 from pipelines.levels import BYTES, Levels, levels_of
 from pipelines.parameters import Augment
 from pipelines.recipe import TRANSFORMS, Recipe
-from pipelines.stage import PARTITION_ROWS, apply_stage
+from pipelines.stage import PARTITION_ROWS, apply_stage, require_originals
 
 ELASTIC_NOISE, EXPOSURE_NOISE = 100, 101
 """Streams of random numbers beside those of the transforms' amounts."""
@@ -59,13 +58,12 @@ def augment(
 ) -> Dataset:
     """Write a dataset whose training split holds each sample and its copies; other splits hold originals only.
 
-    Raises WrongUse for a dataset that is augmented already, and where the recipe changes the exposure but nothing
+    Raises WrongUse for a dataset of copies, and where the recipe changes the exposure but nothing
     tells which value is full ink.
     """
     params = params or Augment()
     training = source.training_split
-    if is_augmented(source):
-        raise WrongUse(f"{source.location} is augmented already; augment the dataset that it was made from.")
+    require_originals(source, "augment")
     levels = levels_of(source.metadata)
     require_levels(params.recipe, levels)
     return apply_stage(

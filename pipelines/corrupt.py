@@ -14,15 +14,12 @@ from pathlib import Path
 import numpy as np
 
 from mnist_data.batch import Batch
-from mnist_data.errors import WrongUse, unknown_name
+from mnist_data.errors import unknown_name
 from mnist_data.store import Dataset, Partition
 from pipelines.engine import Engine, Report, silent
 from pipelines.levels import BYTES, Levels, levels_of
 from pipelines.parameters import Corrupt
-from pipelines.stage import PARTITION_ROWS, apply_stage
-
-COPYING = ("augment", "corrupt")
-"""Stages after which a dataset holds copies, whose ids are no longer those of the samples."""
+from pipelines.stage import PARTITION_ROWS, apply_stage, require_originals
 
 
 def corrupt(
@@ -43,7 +40,7 @@ def corrupt(
     params = params or Corrupt()
     split = split_to_test(source, params.split)
     params = replace(params, split=split)
-    require_originals(source)
+    require_originals(source, "corrupt")
     levels = levels_of(source.metadata)
     levels.share(np.zeros(0, np.float32))  # refused before anything is written, not in a worker
     return apply_stage(
@@ -70,14 +67,6 @@ def split_to_test(source: Dataset, asked: str | None = None) -> str:
     if split not in source.splits:
         raise unknown_name("split", split, source.splits, source.location)
     return split
-
-
-def require_originals(source: Dataset) -> None:
-    """Refuse a dataset of copies: their ids are not the samples', and what is done to them would add up."""
-    for stage in source.metadata.stages:
-        if stage.stage in COPYING:
-            done = {"augment": "augmented", "corrupt": "corrupted"}[stage.stage]
-            raise WrongUse(f"{source.location} is {done} already; corrupt the dataset that it was made from.")
 
 
 def _corrupt_partition(

@@ -13,11 +13,12 @@ from mnist_data.errors import WrongUse
 from mnist_data.schema import Metadata
 from mnist_data.store import Dataset, read_batches
 from pipelines.augment import augment_batch, require_levels
-from pipelines.gallery import is_augmented, picture_table
+from pipelines.gallery import picture_table
 from pipelines.levels import levels_of
 from pipelines.parameters import Augment, settings_in_words
 from pipelines.recipe import TRANSFORMS
 from pipelines.report import write_report
+from pipelines.stage import require_originals
 
 COPIES = 8
 SAMPLES = 10
@@ -27,8 +28,7 @@ ALONE = 3
 
 def write_preview(source: Dataset, target: str | Path, params: Augment) -> str:
     """Write the page for a dataset and a recipe; give its path. Raises WrongUse as `augment` does."""
-    if is_augmented(source):
-        raise WrongUse(f"{source.location} is augmented already; preview the dataset that it was made from.")
+    require_originals(source, "preview")
     require_levels(params.recipe, levels_of(source.metadata))
     return write_report(
         preview_tables(source, params), source, target, {"Preview": settings_in_words(params.recorded())}

@@ -22,6 +22,9 @@ PARTITION_ROWS = 10_000
 TASK_OUTPUTS = 100_000
 """Samples that one task writes at most, so that an interrupted run loses seconds and not minutes."""
 
+COPYING = {"augment": "augmented", "corrupt": "corrupted"}
+"""Stages after which a dataset holds copies, whose ids are no longer those of the samples."""
+
 BatchFunction = Callable[[Batch, Partition], tuple[Iterable[Batch], Any]]
 """A stage's work on one partition: the batches it becomes, and a small record of what was found (None for nothing).
 
@@ -142,3 +145,15 @@ def require_pictures(source: Dataset) -> None:
         raise WrongUse(
             f"{source.location}: its items have the shape {shape}; the stages work on height×width[×channels]."
         )
+
+
+def require_originals(source: Dataset, verb: str) -> None:
+    """Refuse a dataset of copies: their ids are not the samples', and what is done to them would add up.
+
+    verb: what was to be done, for the message.
+    """
+    for stage in source.metadata.stages:
+        if stage.stage in COPYING:
+            raise WrongUse(
+                f"{source.location} is {COPYING[stage.stage]} already; {verb} the dataset that it was made from."
+            )

@@ -20,11 +20,12 @@ from mnist_data.store import Dataset
 from pipelines.augment import _in_slices, augment, augment_batch, cut_out, matrices_of, remake_copy
 from pipelines.clean import clean
 from pipelines.convert import convert
+from pipelines.corrupt import corrupt
 from pipelines.engine import Cluster, Serial, Threads
 from pipelines.kernels.warp import warp
 from pipelines.levels import BYTES, Levels
 from pipelines.normalize import normalize
-from pipelines.parameters import Augment, Convert, Normalize
+from pipelines.parameters import Augment, Convert, Corrupt, Normalize
 from pipelines.recipe import TRANSFORMS, Amount, Recipe, load_recipe, recipe_of
 
 COLUMNS = ("rotation", "scale", "scale_x", "shear", "shift_x", "shift_y", "elastic", "thickness")
@@ -348,8 +349,12 @@ def test_an_augmented_dataset_is_not_augmented_again(digits: Dataset, tmp_path: 
     """Copies of copies would no longer know their originals, and leak from validation into training."""
     once = augment(digits, tmp_path / "once")
 
-    with pytest.raises(WrongUse, match="is augmented already"):
+    corrupted = corrupt(digits, tmp_path / "corrupted", Corrupt(corruptions=("fog",), severities=(1,), split="train"))
+
+    with pytest.raises(WrongUse, match="is augmented already; augment the dataset that it was made from"):
         augment(once, tmp_path / "twice")
+    with pytest.raises(WrongUse, match="is corrupted already"):
+        augment(corrupted, tmp_path / "twice")
 
 
 def test_nothing_is_learnt_from_a_test_split(sample_idx: Path, tmp_path: Path) -> None:
