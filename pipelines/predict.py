@@ -11,7 +11,7 @@ import pandas as pd
 
 from mnist_data import storage
 from mnist_data.batch import Batch
-from mnist_data.errors import WrongUse
+from mnist_data.errors import NoDataset, WrongUse
 from mnist_data.idx import open_idx
 from mnist_data.schema import Stage
 from mnist_data.store import open_dataset, read_batches
@@ -63,7 +63,8 @@ def _predict_batch(
     network: nn.Module, configuration: Mapping[str, Any], batch: Batch, learnt: Sequence[Stage], done: Sequence[Stage]
 ) -> pd.DataFrame:
     if list(batch.images.shape[1:]) != list(configuration["shape"]):
-        found, expected = ("×".join(map(str, shape)) for shape in (batch.images.shape[1:], configuration["shape"]))
+        shapes = (batch.images.shape[1:], configuration["shape"])
+        found, expected = ("×".join(map(str, shape)) or "single numbers" for shape in shapes)
         raise WrongUse(
             f"The images are {found}, and {configuration['name']} has learnt from {expected}; bring pictures of digits "
             "to MNIST's form by mnist-data prepare."
@@ -104,6 +105,13 @@ def as_learnt(batch: Batch, learnt: Sequence[Stage], done: Sequence[Stage]) -> B
 
 def _batches(images: str, splits: Sequence[str] | None) -> Iterator[tuple[Batch, Sequence[Stage]]]:
     """Read images of any kind, each batch with the stages that it has gone through."""
+    if not storage.exists(images):
+        raise NoDataset(
+            images,
+            "there is no such file or folder",
+            "a dataset, an IDX file, a picture or a folder of pictures",
+            "Check the path.",
+        )
     if _is_dataset(images):
         dataset = open_dataset(images)
         for split in splits or tuple(dataset.splits):

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from mnist_data import idx, sample
-from mnist_data.errors import UnreadableInput, WrongUse
+from mnist_data.errors import NoDataset, UnreadableInput, WrongUse
 from mnist_data.store import Dataset, open_dataset
 from pipelines.normalize import normalize
 from pipelines.parameters import Normalize, Train
@@ -77,7 +77,7 @@ def test_pictures_give_what_their_prepared_dataset_gives(model: Path, tmp_path: 
 
 
 def test_what_the_network_has_not_learnt_from_is_refused(
-    model: Path, digits: Dataset, standardized: Dataset, tmp_path: Path
+    model: Path, digits: Dataset, standardized: Dataset, sample_idx: Path, tmp_path: Path
 ) -> None:
     """Another size, another normalization, another type of pixels, no model."""
     idx.write(tmp_path / "small-idx3-ubyte", np.zeros((3, 8, 8), np.uint8))
@@ -86,6 +86,10 @@ def test_what_the_network_has_not_learnt_from_is_refused(
 
     with pytest.raises(WrongUse, match="The images are 8×8, and cnn has learnt from 28×28"):
         predict(model, tmp_path / "small-idx3-ubyte")
+    with pytest.raises(WrongUse, match="The images are single numbers"):
+        predict(model, next(sample_idx.glob("*test-labels*")))
+    with pytest.raises(NoDataset, match="nowhere: there is no such file or folder"):
+        predict(model, "nowhere")
     with pytest.raises(WrongUse, match="normalized otherwise"):
         predict(model, other.location)
     with pytest.raises(WrongUse, match="has no split 'tset'"):
