@@ -114,13 +114,15 @@ def augment_batch(batch: Batch, params: Augment, levels: Levels = BYTES, deform:
     copies = np.tile(np.arange(each, dtype=np.int32), len(batch))
     sources = batch.ids[rows]
     drawn = draw(sources, copies, params, batch.images.shape[1:3])
-    images = batch.images[rows]
+    images = np.empty((len(rows), *batch.images.shape[1:]), batch.images.dtype)
+    images[::each] = batch.images
     changed = np.flatnonzero(copies > 0)
     block = max(1, BLOCK_PIXELS // math.prod((1, *batch.images.shape[1:])))
     for first in range(0, len(changed), block):
         chosen = changed[first : first + block]
         amounts = {name: values[chosen] for name, values in drawn.items()}
-        images[chosen] = deform_images(images[chosen], sources[chosen], copies[chosen], amounts, params, levels)
+        originals = batch.images[rows[chosen]]
+        images[chosen] = deform_images(originals, sources[chosen], copies[chosen], amounts, params, levels)
     columns = {name: values[rows] for name, values in batch.columns.items()}
     columns |= {"source_id": sources, "copy": copies, **drawn}
     return Batch(sources * (params.copies + 1) + copies, batch.labels[rows], images, columns)

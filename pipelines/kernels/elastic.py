@@ -13,6 +13,7 @@ Unlike there, the field is as strong at the edge as in the middle.
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -51,6 +52,7 @@ def elastic_fields(
     return fields
 
 
+@lru_cache(16)
 def node_weights(length: int, sigma: float) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float32]]:
     """Give for each pixel of a line its first node, (length,), and the weights of that and the next ones, (length, 8).
 
