@@ -23,7 +23,7 @@ from pipelines.engine import Engine, Report, silent
 from pipelines.levels import BYTES, Levels, levels_of
 from pipelines.parameters import Augment
 from pipelines.recipe import TRANSFORMS, Recipe
-from pipelines.stage import PARTITION_ROWS, apply_stage, require_originals
+from pipelines.stage import apply_stage, in_slices, require_originals
 
 ELASTIC_NOISE, EXPOSURE_NOISE = 100, 101
 """Streams of random numbers beside those of the transforms' amounts."""
@@ -38,9 +38,6 @@ EXPOSURE = ("contrast", "brightness", "noise", "impulse")
 
 BLOCK_PIXELS = 400_000
 """Pixels of copies made at once: so few that the fields and temporaries stay in the processor's cache."""
-
-SLICE_BYTES = 1 << 26
-"""Of the copies that are in memory together and become a row group, where that is less than 10,000 of them."""
 
 Amounts = Mapping[str, npt.NDArray[np.float32]]
 """Column → the amount of each copy, (n,); a column that is missing changes nothing."""
@@ -92,15 +89,8 @@ def require_levels(recipe: Recipe, levels: Levels) -> None:
 def _augment_partition(
     batch: Batch, _partition: Partition, params: Augment, levels: Levels, deform: bool
 ) -> tuple[Iterator[Batch], None]:
-    return _in_slices(batch, params, levels, deform), None
-
-
-def _in_slices(batch: Batch, params: Augment, levels: Levels, deform: bool) -> Iterator[Batch]:
-    """Augment so few samples at a time that memory does not grow with the number of copies."""
-    outputs = max(1, min(PARTITION_ROWS, SLICE_BYTES // max(1, batch.flat[:1].nbytes)))
-    rows = max(1, outputs // (params.copies + 1)) if deform else outputs
-    for first in range(0, max(1, len(batch)), rows):
-        yield augment_batch(batch.take(slice(first, first + rows)), params, levels, deform)
+    slices = in_slices(batch, params.copies + 1 if deform else 1)
+    return (augment_batch(part, params, levels, deform) for part in slices), None
 
 
 def augment_batch(batch: Batch, params: Augment, levels: Levels = BYTES, deform: bool = True) -> Batch:
@@ -220,6 +210,8 @@ def matrices_of(amounts: Amounts, count: int, height: int, width: int) -> npt.ND
     Forward, a point relative to the image's middle is sheared, scaled, rotated and then shifted; the map is that
     one's inverse. y points down in the image, so counter-clockwise is negative there.
     """
+    from pipelines.kernels.warp import about_middle
+
     angle, scale, scale_x, scale_y, shear, shift_x, shift_y = (
         np.asarray(amounts.get(name, np.full(count, NEUTRAL[name])), np.float64) for name in GEOMETRY
     )
@@ -230,9 +222,7 @@ def matrices_of(amounts: Amounts, count: int, height: int, width: int) -> npt.ND
     linear[:, 0, 0], linear[:, 0, 1] = cosine * down, sine * down
     linear[:, 1, 0], linear[:, 1, 1] = -sine * across, cosine * across
     linear[:, 1] += shear[:, None] * linear[:, 0]
-    middle = np.array([(height - 1) / 2, (width - 1) / 2])
-    offset = middle - np.einsum("nij,nj->ni", linear, middle + np.stack([shift_y, shift_x], axis=1))
-    return np.concatenate([linear, offset[:, :, None]], axis=2)
+    return about_middle(linear, np.stack([shift_y, shift_x], axis=1), height, width)
 
 
 def cut_out(images: Images, sides: Any, across: Any, down: Any, ground: float = 0.0) -> Images:

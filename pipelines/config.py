@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
-from mnist_data.errors import UnreadableInput, WrongUse, unknown_name
+from mnist_data.errors import WrongUse, unknown_name
 from pipelines.parameters import Augment, Clean, Convert, Normalize, Parameters, Stats, Train
-from pipelines.recipe import load_recipe, recipe_of
+from pipelines.recipe import load_recipe, read_toml, recipe_of
 
 
 @dataclass(frozen=True)
@@ -37,11 +36,7 @@ def read_config(path: str | Path) -> Config:
     Raises UnreadableInput for a file that is no TOML, WrongUse for a key that does not exist or a value out of
     range, each naming the key and what it can be.
     """
-    try:
-        values = tomllib.loads(Path(path).read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as cause:
-        raise UnreadableInput(str(path), str(cause), "a TOML file", "See docs/settings.md for an example.") from cause
-    return configure(values, str(path))
+    return configure(read_toml(path, "See docs/settings.md for an example."), str(path))
 
 
 def configure(values: Mapping[str, Any], origin: str) -> Config:

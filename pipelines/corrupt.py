@@ -19,7 +19,7 @@ from mnist_data.store import Dataset, Partition
 from pipelines.engine import Engine, Report, silent
 from pipelines.levels import BYTES, Levels, levels_of
 from pipelines.parameters import Corrupt
-from pipelines.stage import PARTITION_ROWS, apply_stage, require_originals
+from pipelines.stage import apply_stage, in_slices, require_originals
 
 
 def corrupt(
@@ -42,7 +42,7 @@ def corrupt(
     params = replace(params, split=split)
     require_originals(source, "corrupt")
     levels = levels_of(source.metadata)
-    levels.share(np.zeros(0, np.float32))  # refused before anything is written, not in a worker
+    levels.width()  # refused before anything is written, not in a worker
     return apply_stage(
         replace(source, splits={split: source.splits[split]}),
         target,
@@ -72,14 +72,7 @@ def split_to_test(source: Dataset, asked: str | None = None) -> str:
 def _corrupt_partition(
     batch: Batch, _partition: Partition, params: Corrupt, levels: Levels
 ) -> tuple[Iterator[Batch], None]:
-    return _in_slices(batch, params, levels), None
-
-
-def _in_slices(batch: Batch, params: Corrupt, levels: Levels) -> Iterator[Batch]:
-    """Corrupt so few samples at a time that memory does not grow with the number of variants."""
-    rows = max(1, PARTITION_ROWS // variants(params))
-    for first in range(0, max(1, len(batch)), rows):
-        yield corrupt_batch(batch.take(slice(first, first + rows)), params, levels)
+    return (corrupt_batch(part, params, levels) for part in in_slices(batch, variants(params))), None
 
 
 def corrupt_batch(batch: Batch, params: Corrupt, levels: Levels = BYTES) -> Batch:

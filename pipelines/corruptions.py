@@ -24,7 +24,7 @@ from pipelines.kernels.edges import find_edges
 from pipelines.kernels.noise import Draws, Planes, count_photons, salt_and_pepper
 from pipelines.kernels.optics import look_through_glass, move_camera
 from pipelines.kernels.overlay import blots, draw_strokes, plasma
-from pipelines.kernels.warp import warp
+from pipelines.kernels.warp import about_middle, warp
 from pipelines.levels import Levels
 from pipelines.parameters import CORRUPTIONS, require_corruption, require_severity
 
@@ -47,6 +47,9 @@ DOT_SPACING, ZIGZAG_STEP, ZIGZAG_REACH = 4.0, 3.0, 2.0
 """Pixels from dot to dot, from corner to corner along a zigzag, and from its middle line to a corner."""
 
 Floats = npt.NDArray[np.float64]
+
+STILL = np.zeros(2)
+"""No shift, in pixels down and right."""
 
 
 @dataclass(frozen=True)
@@ -239,20 +242,11 @@ def _lines(planes: Planes, draws: Draws, lines: int, spacing: float) -> tuple[Fl
     return middles, along, aside, places
 
 
-def _resample(planes: Planes, linear: Floats, shift: Floats | None = None) -> Planes:
+def _resample(planes: Planes, linear: Floats, shift: Floats = STILL) -> Planes:
     """Resample planes once. linear: (n, 2, 2), from output to input, about the middle. shift: (n, 2) down and right."""
     _, channels, height, width = planes.shape
-    matrices = np.repeat(_matrices(linear, shift, height, width), channels, axis=0)
+    matrices = np.repeat(about_middle(linear, shift, height, width), channels, axis=0)
     return warp(planes.reshape(-1, height, width), matrices).reshape(planes.shape)
-
-
-def _matrices(linear: Floats, shift: Floats | None, height: int, width: int) -> Floats:
-    """Give the maps from the output's (row, column, 1) to the input's (row, column), as `warp` takes them."""
-    middle = np.array([(height - 1) / 2, (width - 1) / 2])
-    target = middle if shift is None else middle + shift
-    # Written out, because a matrix product may add up in another order in a larger block.
-    offset = middle - (linear[:, :, 0] * target[..., :1] + linear[:, :, 1] * target[..., 1:])
-    return np.concatenate([linear, offset[:, :, None]], axis=2)
 
 
 TABLE: Mapping[str, Corruption] = {

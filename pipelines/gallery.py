@@ -23,9 +23,8 @@ def picture_table(columns: Mapping[str, Any], images: Images, metadata: Metadata
     return frame
 
 
-def wall(dataset: Dataset, per_class: int) -> pd.DataFrame:
-    """Take the first `per_class` samples of each class, training ones if there are: id, split, label, name, image."""
-    split = dataset.main_split
+def first_samples(dataset: Dataset, split: str, per_class: int) -> Batch | None:
+    """Take the first `per_class` samples of each class of a split, in their order; None where it holds none."""
     taken: dict[int, int] = {}
     chosen: list[Batch] = []
     expected = len(dataset.metadata.classes)
@@ -38,16 +37,24 @@ def wall(dataset: Dataset, per_class: int) -> pd.DataFrame:
         chosen.append(batch.take(np.array(sorted(rows), np.int64)))
         if expected and len(taken) >= expected and min(taken.values()) >= per_class:
             break
-    if not chosen:
+    if not taken:
+        return None
+    return Batch(
+        np.concatenate([batch.ids for batch in chosen]),
+        np.concatenate([batch.labels for batch in chosen]),
+        np.concatenate([batch.images for batch in chosen]),
+    )
+
+
+def wall(dataset: Dataset, per_class: int) -> pd.DataFrame:
+    """Take the first `per_class` samples of each class, training ones if there are: id, split, label, name, image."""
+    split = dataset.main_split
+    first = first_samples(dataset, split, per_class)
+    if first is None:
         return picture_table({"id": [], "split": [], "label": [], "name": []}, np.empty((0, 1)), dataset.metadata)
-    labels = np.concatenate([batch.labels for batch in chosen])
-    columns = {
-        "id": np.concatenate([batch.ids for batch in chosen]),
-        "split": split,
-        "label": labels,
-        "name": [dataset.metadata.class_name(int(label)) for label in labels],
-    }
-    return picture_table(columns, np.concatenate([batch.images for batch in chosen]), dataset.metadata)
+    names = [dataset.metadata.class_name(int(label)) for label in first.labels]
+    columns = {"id": first.ids, "split": split, "label": first.labels, "name": names}
+    return picture_table(columns, first.images, dataset.metadata)
 
 
 def is_augmented(dataset: Dataset) -> bool:

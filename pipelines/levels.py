@@ -28,15 +28,16 @@ class Levels:
         Raises WrongUse where full ink is not known.
         """
         wide = images.astype(np.result_type(images.dtype, np.float32))
-        return np.asarray((wide - wide.dtype.type(self.ground)) / wide.dtype.type(self._width()))
+        return np.asarray((wide - wide.dtype.type(self.ground)) / wide.dtype.type(self.width()))
 
     def pixels(self, shares: Images, dtype: np.dtype[np.generic]) -> Images:
         """Bring shares back to pixel values; those outside 0 … 1 are clipped, whole numbers rounded half upwards."""
         kind = shares.dtype.type
-        values = np.clip(shares, kind(0), kind(1)) * kind(self._width()) + kind(self.ground)
+        values = np.clip(shares, kind(0), kind(1)) * kind(self.width()) + kind(self.ground)
         return np.asarray((np.floor(values + kind(0.5)) if dtype.kind in "biu" else values).astype(dtype))
 
-    def _width(self) -> float:
+    def width(self) -> float:
+        """Give the distance from the ground to full ink. Raises WrongUse where that is not known."""
         if self.full is None:
             raise WrongUse(
                 "Nothing tells which pixel value of this dataset is full ink, and noise, thickness, brightness and "

@@ -7,6 +7,7 @@ NeurIPS 2019). Before that a picture needs what a scanner did for theirs: the in
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -61,13 +62,13 @@ def digits_of(picture: Image.Image) -> list[Digit]:
     import scipy.ndimage as ndimage
 
     ink, factor = ink_of(picture)
-    labels, _ = grouped(ink_mask(ink))
+    labels = grouped(ink_mask(ink))
     found = []
     for number, box in enumerate(ndimage.find_objects(labels), start=1):
         pieces = labels[box] == number
         image = as_mnist(np.where(pieces, ink[box], 0), stroke_width(pieces))
         rows, columns = box
-        ends = (round(end * factor) for end in (columns.start, rows.start, columns.stop, rows.stop))
+        ends = (end * factor for end in (columns.start, rows.start, columns.stop, rows.stop))
         found.append(Digit(image, *ends))
     return in_reading_order(found)
 
@@ -85,18 +86,15 @@ def read_picture(path: str | Path) -> Image.Image:
         ) from cause
 
 
-def ink_of(picture: Image.Image) -> tuple[Grey, float]:
+def ink_of(picture: Image.Image) -> tuple[Grey, int]:
     """Give how much ink each pixel has, from 0 for the paper to 1, and how many pixels of the picture one stands for.
 
     The paper is what most pixels around show, so uneven light does no harm; ink is what differs from it, on that side,
     darker or brighter, that differs more.
     """
     grey = _grey(picture)
-    factor = max(1.0, max(grey.size) / LARGEST_SIDE)
-    if factor > 1:
-        grey = grey.reduce(int(np.ceil(factor)))
-        factor = float(np.ceil(factor))
-    values = np.asarray(grey, np.float32)
+    factor = max(1, math.ceil(max(grey.size) / LARGEST_SIDE))
+    values = np.asarray(grey.reduce(factor), np.float32)
     difference = values - _paper(values)
     noise = 1.4826 * float(np.median(np.abs(difference - np.median(difference))))  # of a normal distribution
     least = max(NOISE_DEVIATIONS * noise, LEAST_CONTRAST)
@@ -188,8 +186,8 @@ def stroke_width(mask: Mask) -> float:
     return float(2 * ridge.mean() - 1) if ridge.size else 0.0
 
 
-def grouped(mask: Mask) -> tuple[npt.NDArray[np.int64], int]:
-    """Part the ink into digits: (height, width), 0 for paper and from 1 for each digit; and how many there are.
+def grouped(mask: Mask) -> npt.NDArray[np.int64]:
+    """Part the ink into digits: (height, width), 0 for paper and from 1 for each digit.
 
     Pieces that lie within a stroke's width of each other are one. A piece less than half as high as most is a fragment:
     it belongs to the nearest digit, where that is near, and else is none.
@@ -200,7 +198,7 @@ def grouped(mask: Mask) -> tuple[npt.NDArray[np.int64], int]:
     labels, count = ndimage.label(near, np.ones((3, 3)))
     labels = np.asarray(np.where(mask, labels, 0), np.int64)
     if not count:
-        return labels, 0
+        return labels
     heights = np.array([0, *(rows.stop - rows.start for rows, _ in ndimage.find_objects(labels))])
     areas = np.bincount(labels.reshape(-1), minlength=count + 1)
     areas[0] = 0
@@ -212,7 +210,7 @@ def grouped(mask: Mask) -> tuple[npt.NDArray[np.int64], int]:
         place = ndimage.minimum_position(distances, labels, number)
         if distances[place] <= 0.35 * usual:
             numbers[number] = numbers[labels[rows[place], columns[place]]]
-    return numbers[labels], int(whole.sum())
+    return np.asarray(numbers[labels])
 
 
 def as_mnist(ink: Grey, stroke: float) -> npt.NDArray[np.uint8]:

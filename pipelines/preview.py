@@ -11,9 +11,9 @@ import pandas as pd
 from mnist_data.batch import Batch
 from mnist_data.errors import WrongUse
 from mnist_data.schema import Metadata
-from mnist_data.store import Dataset, read_batches
+from mnist_data.store import Dataset
 from pipelines.augment import augment_batch, require_levels
-from pipelines.gallery import picture_table
+from pipelines.gallery import first_samples, picture_table
 from pipelines.levels import levels_of
 from pipelines.parameters import Augment, settings_in_words
 from pipelines.recipe import TRANSFORMS
@@ -62,22 +62,10 @@ def preview_tables(source: Dataset, params: Augment) -> dict[str, pd.DataFrame]:
 
 def first_of_each_class(source: Dataset) -> Batch:
     """Take the first training sample of each class, of up to ten classes, in the order of their labels."""
-    wanted = min(SAMPLES, len(source.metadata.classes) or SAMPLES)
-    found: dict[int, Batch] = {}
-    for batch in read_batches(source, source.training_split):
-        for label in np.unique(batch.labels).tolist():
-            if label not in found and (len(found) < wanted):
-                found[label] = batch.take(np.flatnonzero(batch.labels == label)[:1])
-        if len(found) >= wanted:
-            break
-    if not found:
+    first = first_samples(source, source.training_split, 1)
+    if first is None:
         raise WrongUse(f"{source.location} has no training samples to show copies of.")
-    chosen = [found[label] for label in sorted(found)]
-    return Batch(
-        np.concatenate([one.ids for one in chosen]),
-        np.concatenate([one.labels for one in chosen]),
-        np.concatenate([one.images for one in chosen]),
-    )
+    return first.take(np.argsort(first.labels, kind="stable")[:SAMPLES])
 
 
 def _pictures(batch: Batch, metadata: Metadata) -> pd.DataFrame:

@@ -155,11 +155,15 @@ def load_recipe(name: str | Path) -> Recipe:
     path = Path(name)
     if not path.is_file():
         raise unknown_name("recipe", str(name), [*PRESETS, "a TOML file"])
+    return recipe_of(read_toml(path, "See docs/augmentation.md for examples."), str(path))
+
+
+def read_toml(path: str | Path, advice: str) -> dict[str, Any]:
+    """Read a TOML file. Raises UnreadableInput, with the advice, for a file that is none."""
     try:
-        values = tomllib.loads(path.read_text(encoding="utf-8"))
+        return tomllib.loads(Path(path).read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as cause:
-        raise UnreadableInput(str(path), str(cause), "a TOML file", "See docs/augmentation.md for examples.") from cause
-    return recipe_of(values, str(path))
+        raise UnreadableInput(str(path), str(cause), "a TOML file", advice) from cause
 
 
 def recipe_of(values: Mapping[str, Any], origin: str) -> Recipe:

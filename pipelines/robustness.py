@@ -34,11 +34,6 @@ ROWS = 2_000
 """Images corrupted and predicted at once."""
 
 
-def require_levels(metadata: Metadata) -> None:
-    """Raise WrongUse where nothing tells which pixel value is full ink; corruptions are measured by it."""
-    levels_of(metadata).share(np.zeros(0, np.float32))
-
-
 def robustness_tables(
     model: nn.Module,
     name: str,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,9 @@ PARTITION_ROWS = 10_000
 
 TASK_OUTPUTS = 100_000
 """Samples that one task writes at most, so that an interrupted run loses seconds and not minutes."""
+
+SLICE_ROWS, SLICE_BYTES = 10_000, 1 << 26
+"""Most of the samples in memory together, where a task writes more than it reads."""
 
 COPYING = {"augment": "augmented", "corrupt": "corrupted"}
 """Stages after which a dataset holds copies, whose ids are no longer those of the samples."""
@@ -113,6 +116,18 @@ def _partitions(source: Dataset, outputs: Callable[[str], int]) -> list[Partitio
             max(1, min(PARTITION_ROWS, TASK_OUTPUTS // outputs(split))), [split], within_groups=outputs(split) > 1
         )
     ]
+
+
+def in_slices(batch: Batch, outputs: int) -> Iterator[Batch]:
+    """Cut a batch whose samples become `outputs` each, so that what they become stays small beside memory.
+
+    Each slice's outputs make a row group: at most 10,000 of them and 64 MB, or what one sample becomes. An empty batch
+    gives one empty slice.
+    """
+    most = max(1, min(SLICE_ROWS, SLICE_BYTES // max(1, batch.flat[:1].nbytes)))
+    rows = max(1, most // outputs)
+    for first in range(0, max(1, len(batch)), rows):
+        yield batch.take(slice(first, first + rows))
 
 
 def _numbered(partitions: Sequence[Partition]) -> list[tuple[int, Partition]]:

@@ -27,7 +27,7 @@ from pipelines.gallery import wall
 from pipelines.morphometrics import shape_columns, summarize_measures
 from pipelines.parameters import Stats
 from pipelines.stage import PARTITION_ROWS, require_pictures
-from pipelines.tables import merge_tables, provenance, write_table
+from pipelines.tables import merge_tables, provenance, remove_table, write_table
 
 MAX_TASKS = 64
 """A task gives back its sums, 2 MB for 62 classes of 28×28: a larger dataset makes longer tasks, not more."""
@@ -218,8 +218,7 @@ def stats(
     if params.morphometrics:
         tables["morphometrics"] = summarize_measures(f"{folder}/samples.parquet")
     else:  # what an earlier run has left there is not of these samples
-        for ending in ("parquet", "csv"):
-            storage.remove(f"{folder}/morphometrics.{ending}")
+        remove_table(f"{folder}/morphometrics")
     for name, table in tables.items():
         write_table(table, f"{folder}/{name}", made)
     return tables

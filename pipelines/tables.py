@@ -38,6 +38,12 @@ def write_table(frame: pd.DataFrame, target: str, made: Mapping[str, Any]) -> No
     merge_tables([pa.Table.from_pandas(frame, preserve_index=False)], target, made, attrs)
 
 
+def remove_table(target: str) -> None:
+    """Remove what `write_table` has written to `target`, if it is there."""
+    for ending in ("parquet", "csv"):
+        storage.remove(f"{target}.{ending}")
+
+
 def merge_tables(
     pieces: Iterable[pa.Table], target: str, made: Mapping[str, Any], attrs: Mapping[str, Any] | None = None
 ) -> None:

@@ -14,7 +14,6 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from mnist_data import storage
 from mnist_data.batch import Batch, Images, Integers
 from mnist_data.errors import WrongUse
 from mnist_data.schema import Metadata
@@ -22,13 +21,14 @@ from mnist_data.store import Dataset, read_batches
 from pipelines.engine import Progress, Report, silent
 from pipelines.fit import EpochDone, Fit, fit, history_table, predict, require_torch, split_validation
 from pipelines.gallery import picture_table
+from pipelines.levels import levels_of
 from pipelines.model_file import save_model
 from pipelines.parameters import Train
 from pipelines.robustness import TABLES as ROBUSTNESS
-from pipelines.robustness import require_levels, robustness_tables
+from pipelines.robustness import robustness_tables
 from pipelines.scores import confusion_table, evaluate, prediction_table
 from pipelines.stage import require_pictures
-from pipelines.tables import provenance, write_table
+from pipelines.tables import provenance, remove_table, write_table
 
 if TYPE_CHECKING:
     from torch import nn
@@ -67,7 +67,7 @@ def train(
     require_pictures(source)
     params = params or Train()
     if params.corruptions:
-        require_levels(source.metadata)  # now, and not after an hour of training
+        levels_of(source.metadata).width()  # refused now, and not after an hour of training
     learn, hold = training_samples(source, params)
     classes = max(len(source.metadata.classes), int(learn.labels.max(initial=-1)) + 1)
     if len(np.unique(learn.labels)) < 2:
@@ -83,8 +83,7 @@ def train(
     tables |= _score(source, outcome, params, classes, hold, report)
     made = provenance(params.stage, {source.metadata.dataset: source.content}, asdict(params))
     for name in set(ROBUSTNESS) - set(tables):  # of an earlier training into this folder
-        for ending in ("parquet", "csv"):
-            storage.remove(f"{folder}/{name}.{ending}")
+        remove_table(f"{folder}/{name}")
     for name, table in tables.items():
         write_table(table, f"{folder}/{name}", made)
     return tables

@@ -28,6 +28,11 @@ def compiled(function: Function) -> Function:
     return kernel
 
 
+def without_halves(images: Images) -> Images:
+    """Give half floats as float32, which holds each of them exactly: numba has no arithmetic on them."""
+    return images.astype(np.float32) if images.dtype == np.float16 else images
+
+
 def exact_type(images: Images) -> np.dtype[Any]:
     """Give the type to calculate in: float32 where that holds every pixel exactly, else float64."""
     return np.result_type(images.dtype, np.float32)

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mnist_data.batch import Images
-from pipelines.kernels import as_planes, compiled, exact_type
+from pipelines.kernels import as_planes, compiled, exact_type, without_halves
 
 TRUNCATE = 3.0
 """How many sigmas the Gaussian reaches."""
@@ -21,8 +21,7 @@ def blur(images: Images, sigmas: npt.NDArray[Any], ground: float = 0.0) -> Image
     ``scipy.ndimage.gaussian_filter`` gives them with ``mode="constant", cval=ground, truncate=3``; whole numbers are
     rounded, half upwards.
     """
-    planes = as_planes(images)
-    planes = planes.astype(np.float32) if planes.dtype == np.float16 else planes  # numba has no half floats
+    planes = as_planes(without_halves(images))
     blurred = planes.copy()
     if images.size:
         kind = np.empty(0, exact_type(images))

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mnist_data.batch import Images
-from pipelines.kernels import as_planes, compiled
+from pipelines.kernels import as_planes, compiled, without_halves
 
 Floats = npt.NDArray[np.float64]
 
@@ -37,8 +37,7 @@ class Moments:
 
 def measure_moments(images: Images) -> Moments:
     """Measure each image, (n, h, w) or (n, h, w, c), of any type."""
-    planes = as_planes(images)
-    planes = planes.astype(np.float32) if planes.dtype == np.float16 else planes  # numba has no half floats
+    planes = as_planes(without_halves(images))
     floats, boxes = np.zeros((6, len(images))), np.full((4, len(images)), -1, np.int64)
     if images.size:
         _measure(planes, floats, boxes)

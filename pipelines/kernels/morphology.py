@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mnist_data.batch import Images
-from pipelines.kernels import as_planes, compiled, exact_type
+from pipelines.kernels import as_planes, compiled, exact_type, without_halves
 
 
 def thicken(images: Images, amounts: npt.NDArray[Any], ground: float = 0.0) -> Images:
@@ -22,9 +22,9 @@ def thicken(images: Images, amounts: npt.NDArray[Any], ground: float = 0.0) -> I
     the distance d. So grey edges stay grey, and the result changes with r without jumps. Thinning is the same done to
     the ground: to how far each pixel is below the image's brightest.
     """
-    height, width, channels = as_planes(images).shape[1:]
-    source = images.astype(np.float32) if images.dtype == np.float16 else images  # numba has no half floats
-    flat = np.ascontiguousarray(as_planes(source).transpose(0, 3, 1, 2)).reshape(-1, height * width)
+    planes = as_planes(without_halves(images))
+    height, width, channels = planes.shape[1:]
+    flat = np.ascontiguousarray(planes.transpose(0, 3, 1, 2)).reshape(-1, height * width)
     changed = flat.copy()
     if images.size:
         each = np.repeat(np.asarray(amounts, np.float64), channels)

@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from mnist_data.batch import Images
 from mnist_data.errors import WrongUse
-from pipelines.kernels import compiled, exact_type
+from pipelines.kernels import compiled, exact_type, without_halves
 
 Matrices = npt.NDArray[np.float64]
 """(n, 2, 3): output (row, column, 1) → input (row, column), both counted from the first pixel's middle."""
@@ -33,8 +33,7 @@ def warp(images: Images, matrices: Matrices, fields: Fields | None = None, groun
             [0, 0]]], dtype=uint8)
     """
     _check(images, matrices, fields)
-    # numba has no arithmetic on half floats, and float32 holds each of them exactly.
-    source = images.astype(np.float32) if images.dtype == np.float16 else images
+    source = without_halves(images)
     size, height, width = images.shape[:3]
     warped = np.zeros_like(source, order="C")
     if images.size:
@@ -51,6 +50,19 @@ def warp(images: Images, matrices: Matrices, fields: Fields | None = None, groun
             warped.reshape(size, height * width, -1),
         )
     return warped.astype(images.dtype, copy=False)
+
+
+def about_middle(linear: npt.NDArray[np.float64], shift: npt.NDArray[np.float64], height: int, width: int) -> Matrices:
+    """Give the maps that turn, scale and shear about the image's middle, and then shift.
+
+    linear: (n, 2, 2), from the output's (row, column) to the input's. shift: (n, 2) or (2,), of the output, pixels down
+    and to the right.
+    """
+    middle = np.array([(height - 1) / 2, (width - 1) / 2])
+    target = middle + shift
+    # Written out, because a matrix product may add up in another order in a larger block.
+    offset = middle - (linear[:, :, 0] * target[..., :1] + linear[:, :, 1] * target[..., 1:])
+    return np.concatenate([linear, offset[:, :, None]], axis=2)
 
 
 def _check(images: Images, matrices: Matrices, fields: Fields | None) -> None:

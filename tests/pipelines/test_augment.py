@@ -16,8 +16,8 @@ from mnist_data import idx
 from mnist_data.batch import Batch
 from mnist_data.errors import WrongUse
 from mnist_data.pairing import find_pairs
-from mnist_data.store import Dataset
-from pipelines.augment import _in_slices, augment, augment_batch, cut_out, matrices_of, remake_copy
+from mnist_data.store import Dataset, Partition
+from pipelines.augment import _augment_partition, augment, augment_batch, cut_out, matrices_of, remake_copy
 from pipelines.clean import clean
 from pipelines.convert import convert
 from pipelines.corrupt import corrupt
@@ -328,7 +328,8 @@ def test_memory_does_not_grow_with_the_size_of_the_images() -> None:
     """Of large ones fewer are made at once, and the same ones as by any other cut."""
     batch, params = batch_of(6, (1200, 1500)), Augment(copies=20, recipe=load_recipe("light"))
 
-    slices = list(_in_slices(batch, params, BYTES, deform=True))
+    made, _ = _augment_partition(batch, Partition("", "train", (), 6), params, BYTES, deform=True)
+    slices = list(made)
 
     assert max(part.images.nbytes for part in slices) <= 2**26
     assert sum(map(len, slices)) == 6 * 21

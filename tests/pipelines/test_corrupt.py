@@ -84,7 +84,7 @@ def test_memory_does_not_grow_with_the_number_of_variants(digits: Dataset, monke
         return made
 
     monkeypatch.setattr("pipelines.corrupt.corrupt_batch", measured)
-    monkeypatch.setattr("pipelines.corrupt.PARTITION_ROWS", 500)
+    monkeypatch.setattr("pipelines.stage.SLICE_ROWS", 500)
     corrupt(digits, f"{digits.location}-measured")
 
     assert 0 < largest <= 500
