@@ -27,9 +27,9 @@ from pipelines.engine import Engine, Report, Serial, run_tasks, silent
 from pipelines.parameters import Clean
 from pipelines.stage import PARTITION_ROWS, apply_stage, require_other_place, require_pictures
 from pipelines.tables import merge_tables, provenance, write_table
-from pipelines.transposition import Orientation, fit_orientations, judgeable, transposed
+from pipelines.transposition import NOT_JUDGED, Orientations, fit_orientations, judgeable
 
-FIT_SAMPLES = 20_000
+FIT_SAMPLES = 60_000
 """Training samples from which each class's orientation is learnt."""
 
 TABLES = {"quarantine": "quarantine", "cleaning": "cleaning", "cleaning-totals": "cleaning_totals"}
@@ -87,7 +87,7 @@ class Knowledge:
     bad_labels: frozenset[int]
     low: float
     high: float
-    orientations: Mapping[int, Orientation]
+    orientations: Orientations = NOT_JUDGED
     duplicates: Mapping[int, str] = field(default_factory=dict)
 
 
@@ -191,26 +191,27 @@ def _know(source: Dataset, survey: Survey) -> Knowledge:
     low, high = min(0.0, survey.low), survey.high
     if dtype.kind == "u":
         high = float(np.iinfo(dtype).max)
-    orientations: dict[int, Orientation] = {}
+    orientations = NOT_JUDGED
     if judgeable(source.metadata.shape, dtype):
         orientations = fit_orientations(*_fit_samples(source))
     bad = unlikely_labels(survey.counts, len(source.metadata.classes))
     return Knowledge(frozenset(bad), low, high, orientations)
 
 
-def _fit_samples(source: Dataset) -> tuple[Images, Integers]:
+def _fit_samples(source: Dataset) -> tuple[Images, Integers, Integers]:
     """Take training samples by a hash of their ids, so that the choice does not depend on how the files are cut."""
     split = source.main_split
     share = min(1.0, FIT_SAMPLES / max(1, source.splits[split]))
-    images, labels = [], []
+    chosen = []
     for partition in source.partitions(PARTITION_ROWS, [split]):
         batch = read_partition(partition)
         # Fibonacci hashing: the ids' multiples of the golden ratio fall evenly into 0 … 2**64.
         hashed = batch.ids.astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15)
         rows = (hashed.astype(np.float64) < share * 2.0**64) & np.isfinite(batch.flat).all(axis=1)
-        images.append(batch.images[rows])
-        labels.append(batch.labels[rows])
-    return np.concatenate(images), np.concatenate(labels)
+        chosen.append(batch.take(rows))
+    columns = ([getattr(batch, name) for batch in chosen] for name in ("images", "labels", "ids"))
+    images, labels, ids = map(np.concatenate, columns)
+    return images, labels, ids
 
 
 def is_inverted(images: Images, low: float, high: float) -> npt.NDArray[np.bool_]:
@@ -244,7 +245,7 @@ def find_faults(batch: Batch, knowledge: Knowledge) -> dict[str, npt.NDArray[np.
         "blank": one_value & (lowest == 0),
         "constant": one_value & (lowest != 0),
         "inverted": inverted,
-        "transposed": transposed(upright, batch.labels, knowledge.orientations) & ~one_value & finite,
+        "transposed": knowledge.orientations.transposed(upright, batch.labels, batch.ids) & ~one_value & finite,
         "label": np.isin(batch.labels, list(knowledge.bad_labels)),
         "duplicate": np.isin(batch.ids, list(knowledge.duplicates)),
     }

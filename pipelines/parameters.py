@@ -113,7 +113,7 @@ class Clean(Parameters):
     blank: Action = "remove"
     constant: Action = "remove"
     inverted: Action = "repair"
-    transposed: Action = "keep"  # the rule finds about seven in ten, and is wrong for one sample in two thousand
+    transposed: Action = "keep"  # a judgement: it finds nine in ten, and one flag in twenty is wrong
     label: Action = "remove"
     duplicate: Action = "remove"
     outlier_pixels: Action = "keep"

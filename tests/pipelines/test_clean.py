@@ -19,7 +19,6 @@ from pipelines.convert import convert
 from pipelines.engine import Cluster, Serial, Threads
 from pipelines.normalize import normalize
 from pipelines.parameters import Clean, Convert
-from pipelines.transposition import fit_orientations, transposed
 
 
 @pytest.fixture
@@ -195,19 +194,6 @@ def test_polarity_is_told_for_every_image_of_mnist_and_fashion(mnist: Dataset, f
         assert is_inverted(255 - images, 0, 255).all()
 
 
-def test_planted_transposed_samples_are_mostly_found_and_hardly_any_other(mnist: Dataset) -> None:
-    """One in a hundred is transposed: seven in ten of them are flagged, and one in a thousand of the others."""
-    images, labels = mnist_data.to_numpy(mnist.location, "train")
-    images, planted = images.copy(), np.zeros(len(images), bool)
-    planted[::100] = True
-    images[planted] = images[planted].swapaxes(1, 2)
-
-    flags = transposed(images, labels, fit_orientations(images[::3], labels[::3]))
-
-    assert flags[planted].mean() > 0.6
-    assert flags[~planted].mean() < 0.001
-
-
 def test_a_batch_is_not_changed_by_cleaning_it() -> None:
     """Stages are pure: the arrays they are given are read-only here."""
     images = np.full((3, 5, 5), 255, np.uint8)
@@ -216,7 +202,7 @@ def test_a_batch_is_not_changed_by_cleaning_it() -> None:
     images.flags.writeable = False
     batch = Batch(np.arange(3), np.zeros(3, np.int64), images)
 
-    cleaned, found = clean_batch(batch, Knowledge(frozenset(), 0, 255, {}), Clean(outlier_pixels="repair"))
+    cleaned, found = clean_batch(batch, Knowledge(frozenset(), 0, 255), Clean(outlier_pixels="repair"))
 
     assert list(found.query("row == 0")[["row", "reason"]].itertuples(index=False)) == [
         (0, "inverted"),
