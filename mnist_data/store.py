@@ -1,20 +1,17 @@
 """A dataset: a folder of Parquet files, one subfolder a split, and a manifest beside it.
 
-The one place that reads datasets and the one that writes them. A dataset is written as a draft in a hidden
-folder beside its place; finished parts of an interrupted draft are kept by the next attempt at the same plan.
+The one place that reads datasets; `draft` is the one that writes them.
 """
 
 from __future__ import annotations
 
-import base64
 import hashlib
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 import pyarrow as pa
@@ -22,26 +19,16 @@ import pyarrow.parquet as pq
 
 from mnist_data import storage
 from mnist_data.batch import Batch
-from mnist_data.errors import DamagedArchive, MnistDataError, NoDataset, OutputExists, WrongUse
-from mnist_data.schema import Metadata, arrow_schema, decode, encode, key_values, metadata_of
+from mnist_data.errors import DamagedArchive, NoDataset, WrongUse
+from mnist_data.schema import Metadata, decode, metadata_of
 
 MANIFEST = ".manifest.json"
 
 HELD_OUT = ("test", "validation")
 """Splits that nothing is learnt from."""
 
-_IN_SPLIT = re.compile(r"(split=[^/]+/[^/]+\.parquet)$")
-
-
-@dataclass(frozen=True)
-class Part:
-    """One Parquet file of a dataset. path: below the dataset's folder, as in split=train/part-00000.parquet."""
-
-    path: str
-    split: str
-    rows: int
-    bytes: int
-    sha256: str
+IN_SPLIT = re.compile(r"(split=[^/]+/[^/]+\.parquet)$")
+"""A file's path below its dataset's folder."""
 
 
 @dataclass(frozen=True)
@@ -189,7 +176,7 @@ def _files(name: str) -> list[tuple[str, str]]:
     """List (split, path), splits in the order train, test, others."""
     if storage.is_remote(name):
         fs, path = storage.filesystem(name)
-        found = [str(fs.unstrip_protocol(file)) for file in fs.find(path) if _IN_SPLIT.search(file)]
+        found = [str(fs.unstrip_protocol(file)) for file in fs.find(path) if IN_SPLIT.search(file)]
     elif Path(name).is_file():
         found = [name]
     else:
@@ -218,7 +205,7 @@ def _content(name: str, files: Sequence[tuple[str, str]]) -> str:
 
 def _below(path: str) -> str:
     """Give a file's path below its dataset's folder."""
-    found = _IN_SPLIT.search(path)
+    found = IN_SPLIT.search(path)
     return found.group(1) if found else path.rsplit("/", 1)[-1]
 
 
@@ -296,188 +283,3 @@ def read_whole(files: Sequence[tuple[str, str]]) -> pa.Table:
             )
         tables.append(table)
     return pa.concat_tables(tables).combine_chunks()
-
-
-def holds_only_a_dataset(folder: Path) -> bool:
-    """Say whether a folder holds Parquet files of splits and nothing else, so that it can be replaced."""
-    return folder.is_dir() and all(_IN_SPLIT.search(str(path)) for path in folder.rglob("*") if not path.is_dir())
-
-
-class PartWriter:
-    """Writes one Parquet file of a dataset, a row group a batch.
-
-    `close` takes the metadata, because what stands in it (the hash of a stream) may be known only at the end.
-    """
-
-    def __init__(self, location: str, split: str, index: int, metadata: Metadata, compression: str = "zstd") -> None:
-        self._path = f"split={split}/part-{index:05d}.parquet"
-        self._split, self._layout, self._compression = split, metadata.layout, compression
-        self._metadata = metadata
-        # No parents: a task that outlives its draft's end must not bring the folder back.
-        self._file = storage.new_file(f"{location}/{self._path}", parents=False)
-        self._draft = self._file.__enter__()
-        self._writer: pq.ParquetWriter | None = None
-        self.rows = 0
-
-    def write(self, batch: Batch) -> None:
-        """Append a batch as one row group."""
-        if self._writer is None:
-            self._schema = arrow_schema(self._metadata, batch.columns)
-            self._writer = self._open(self._schema)
-        self._writer.write_table(encode(batch, self._schema, self._layout), row_group_size=max(1, len(batch)))
-        self.rows += len(batch)
-
-    def _open(self, schema: pa.Schema) -> pq.ParquetWriter:
-        small = [name for name in schema.names if name != "image" and not name.startswith("pixel")]
-        return pq.ParquetWriter(
-            self._draft,
-            schema.remove_metadata(),
-            compression=self._compression,
-            compression_level=1 if self._compression == "zstd" else None,
-            # A dictionary is what makes list and pixel columns small; on whole images it finds nothing.
-            use_dictionary=small if self._layout in ("binary", "png") else True,
-            write_statistics=small,
-            write_page_checksum=True,
-            store_schema=False,
-        )
-
-    def close(self, metadata: Metadata) -> Part:
-        """Finish the file and move it to its place. Gives what the manifest records of it."""
-        if self._writer is None:
-            raise AssertionError("a part holds at least one batch, if an empty one")
-        values = key_values(metadata)
-        # The footer takes the Arrow schema here and not when the writer opens: only now is its metadata complete.
-        schema = base64.b64encode(self._schema.with_metadata(values).serialize().to_pybytes())
-        self._writer.add_key_value_metadata({**values, b"ARROW:schema": schema})
-        self._writer.close()
-        digest, size = storage.sha256_of(self._draft), self._draft.stat().st_size
-        self._file.__exit__(None, None, None)
-        return Part(self._path, self._split, self.rows, size, digest)
-
-    def abandon(self, error: BaseException) -> None:
-        """Throw away what was written because of an error, which may be a full disk: closing may then fail, too."""
-        if self._writer is not None:
-            with suppress(OSError):
-                self._writer.close()
-        with suppress(type(error)):
-            self._file.__exit__(type(error), error, error.__traceback__)
-
-
-def write_part(
-    location: str, split: str, index: int, batches: Iterable[Batch], metadata: Metadata, compression: str
-) -> Part:
-    """Write batches, at least one, as the row groups of one file of a dataset."""
-    writer = PartWriter(location, split, index, metadata, compression)
-    try:
-        for batch in batches:
-            writer.write(batch)
-        return writer.close(metadata)
-    except BaseException as error:
-        writer.abandon(error)
-        raise
-
-
-def fingerprint(plan: Mapping[str, Any]) -> str:
-    """Hash what determines an output: its input, its parameters, the version, how it is cut into parts."""
-    return hashlib.sha256(json.dumps(plan, sort_keys=True, default=str).encode()).hexdigest()
-
-
-def is_current(location: str | Path, plan: Mapping[str, Any]) -> bool:
-    """Say whether a dataset is there, whole, and made by just this plan."""
-    manifest = read_manifest(location)
-    return manifest is not None and manifest["plan"] == fingerprint(plan) and manifest_holds(location, manifest)
-
-
-class Draft:
-    """A dataset being written. Parts go to `location`, beside the target; `commit` puts them in its place.
-
-    Left by an error of ours, the draft is removed; left by an interruption, it stays for the next attempt.
-    """
-
-    def __init__(self, target: str | Path, plan: Mapping[str, Any], overwrite: bool = False) -> None:
-        if not str(target).strip():
-            raise WrongUse("The output has no name.")
-        self.target = storage.absolute(target)
-        self._plan, self._overwrite = fingerprint(plan), overwrite
-        self._remote = storage.is_remote(self.target)
-        self._folder = storage.beside(self.target, ".draft", hidden=True)
-        self.location = f"{self._folder}/data"
-        self._lock: Any = None
-        self._refuse_to_replace()
-
-    def _refuse_to_replace(self) -> None:
-        if not self._remote:
-            storage.recover_folder(Path(self.target))
-        storage.require_free(self.target, self._overwrite)
-        if not self._remote and storage.exists(self.target) and not holds_only_a_dataset(Path(self.target)):
-            raise WrongUse(f"{self.target} holds more than a dataset, so it is not replaced; remove it yourself.")
-
-    def __enter__(self) -> Draft:
-        if self._remote:
-            storage.remove(self._folder)  # what an interrupted attempt has left; stores have no locks
-            return self
-        from filelock import FileLock, Timeout
-
-        folder = Path(self._folder)
-        folder.mkdir(parents=True, exist_ok=True)
-        self._lock = FileLock(folder / "lock")
-        try:
-            self._lock.acquire(timeout=0)
-        except Timeout:
-            raise WrongUse(f"{self.target}: another process is writing it; wait for that one to end.") from None
-        try:
-            self._refuse_to_replace()  # again: another may have finished it before the lock was ours
-        except OutputExists as error:
-            self.__exit__(type(error), error, None)
-            raise
-        if storage.read_text(folder / "plan") != self._plan:
-            storage.remove(self.location)
-            storage.write_text(folder / "plan", self._plan)
-        Path(self.location).mkdir(exist_ok=True)
-        storage.sweep(Path(self.location))
-        storage.sweep(Path(self.target).parent, Path(self.target).name + MANIFEST)
-        return self
-
-    def finished(self, split: str, index: int) -> Part | None:
-        """Give a part that an interrupted attempt at the same plan has left whole; None where there is none."""
-        path = f"split={split}/part-{index:05d}.parquet"
-        file = Path(self.location) / path
-        if self._remote or not file.exists():
-            return None
-        with open_parquet(file) as parquet:
-            rows = parquet.metadata.num_rows
-        return Part(path, split, rows, file.stat().st_size, storage.sha256_of(file))
-
-    def commit(self, parts: Sequence[Part], metadata: Metadata) -> Dataset:
-        """Put the draft in the dataset's place and write the manifest beside it."""
-        manifest = {
-            "format": metadata.format,
-            "plan": self._plan,
-            "content": content_hash([(part.path, part.sha256) for part in parts]),
-            "rows": sum(part.rows for part in parts),
-            "parts": [asdict(part) for part in parts],
-            "metadata": json.loads(metadata.to_json()),
-        }
-        storage.remove(storage.beside(self.target, MANIFEST))
-        if self._remote:
-            self._copy(parts)
-        else:
-            storage.replace_folder(Path(self.location), Path(self.target))
-        storage.write_text(storage.beside(self.target, MANIFEST), json.dumps(manifest, indent=1))
-        return open_dataset(self.target)
-
-    def _copy(self, parts: Sequence[Part]) -> None:
-        """Replace the dataset on an object store, which has no rename: the manifest that follows makes it count."""
-        storage.remove(self.target)
-        fs, target = storage.filesystem(self.target)
-        _, draft = storage.filesystem(self.location)
-        for part in parts:
-            fs.copy(f"{draft}/{part.path}", f"{target}/{part.path}")
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if error is None or isinstance(error, MnistDataError):
-            storage.remove(self._folder)
-        if self._lock is not None:
-            self._lock.release()

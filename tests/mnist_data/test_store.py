@@ -15,10 +15,11 @@ import pytest
 import mnist_data
 from mnist_data import idx, storage
 from mnist_data.batch import Batch
+from mnist_data.draft import Draft, write_part
 from mnist_data.errors import DamagedArchive, NoDataset, OutputExists, TruncatedIdx, WrongUse
 from mnist_data.pairing import Pair, find_pairs
 from mnist_data.schema import Metadata
-from mnist_data.store import Dataset, Draft, open_dataset, read_batches, write_part
+from mnist_data.store import Dataset, open_dataset, read_batches
 from pipelines.convert import convert
 from pipelines.parameters import Convert
 
