@@ -19,7 +19,7 @@ from mnist_data.batch import Batch, Integers
 from mnist_data.errors import MismatchedPair, NoDataset, WrongUse
 from mnist_data.idx import open_idx
 from mnist_data.pairing import find_label_tables
-from mnist_data.schema import Metadata, Stage
+from mnist_data.schema import Metadata
 
 WRITER, SERIES = "writer_id", "hsf_series"
 """The columns that tell who wrote a sample, and in which of NIST's collections (handwriting sample forms)."""
@@ -36,7 +36,7 @@ Columns = Mapping[str, npt.NDArray[Any]]
 
 
 def table_columns(table: npt.NDArray[Any]) -> Columns:
-    """Name what a label table, (n, columns), tells besides the label: as QMNIST does, or label_1, label_2, …"""
+    """Name what a label table, (n, columns), tells besides the label: as QMNIST does, or label_1, label_2 and so on."""
     known = QMNIST_COLUMNS if table.shape[1] == 1 + len(QMNIST_COLUMNS) else ()
     names = known or tuple(f"label_{number}" for number in range(1, table.shape[1]))
     return {name: np.ascontiguousarray(table[:, number]) for number, name in enumerate(names, start=1)}
@@ -89,9 +89,14 @@ class Provenance:
     tables: tuple[LabelTable, ...]
 
     @property
-    def stage(self) -> Stage:
-        """What the dataset's metadata record of the join: the tables with the SHA-256 of their decoded bytes."""
-        return Stage("provenance", {"tables": {Path(table.path).name: table.sha256 for table in self.tables}})
+    def columns(self) -> tuple[str, ...]:
+        """The names of what the tables tell besides the label."""
+        return tuple(self.tables[0].columns)
+
+    @property
+    def hashes(self) -> dict[str, str]:
+        """The tables by their files' names, with the SHA-256 of their decoded bytes."""
+        return {Path(table.path).name: table.sha256 for table in self.tables}
 
     def columns_of(self, ids: Integers, labels: Integers) -> Columns:
         """Give the columns of some samples, (n,) each, by their ids as first converted.
@@ -171,12 +176,10 @@ def _read_table(path: str, split: str, rows: int, first_id: int, first_label: in
         table = np.concatenate([np.empty((0, *reader.header.item_shape), "i4"), *reader.batches(1 << 16)])[:rows]
         digest = reader.sha256
     return LabelTable(
-        storage.absolute(path), digest, split, first_id, table[:, 0].astype(np.int64) - first_label, table_columns(table)
+        storage.absolute(path),
+        digest,
+        split,
+        first_id,
+        table[:, 0].astype(np.int64) - first_label,
+        table_columns(table),
     )
-
-
-def require_unjoined(names: Sequence[str], provenance: Provenance, location: str) -> None:
-    """Refuse to join columns to a dataset that has such columns already."""
-    there = [name for name in provenance.tables[0].columns if name in names]
-    if there:
-        raise WrongUse(f"{location} has the columns {', '.join(there)} already; leave out --provenance.")

@@ -26,8 +26,11 @@ from pipelines.engine import Engine, Report, Serial, run_tasks, silent
 from pipelines.gallery import wall
 from pipelines.morphometrics import shape_columns, summarize_measures
 from pipelines.parameters import Stats
+from pipelines.provenance import group_columns
 from pipelines.stage import PARTITION_ROWS, require_pictures
 from pipelines.tables import merge_tables, provenance, remove_table, write_table
+from pipelines.writers import TABLES as WRITERS
+from pipelines.writers import writer_tables
 
 MAX_TASKS = 64
 """A task gives back its sums, 2 MB for 62 classes of 28×28: a larger dataset makes longer tasks, not more."""
@@ -131,6 +134,8 @@ def sum_up(batch: Batch, limits: Range, bins: int) -> Sums:
 def describe_samples(batch: Batch, split: str, unit: float, morphometrics: bool) -> pa.Table:
     """Give the per-sample table of one batch: mean, deviation, ink, bounding box and centre of mass of each.
 
+    After the label stand series and writer, where the dataset tells them.
+
     ink: the sum of the unit-scale values. The box is of the pixels above 0, its ends inclusive; a blank sample
     has none, and no centre. morphometrics: measure the strokes, too.
     """
@@ -143,6 +148,7 @@ def describe_samples(batch: Batch, split: str, unit: float, morphometrics: bool)
         "id": batch.ids,
         "split": pa.array([split] * len(batch), pa.string()),
         "label": batch.labels,
+        **group_columns(batch),
         "mean": flat.mean(axis=1),
         "deviation": flat.std(axis=1),
         "ink": flat.sum(axis=1),
@@ -198,7 +204,7 @@ def stats(
     """Count a dataset and write its tables, as Parquet and CSV, into a folder.
 
     Gives the small tables by name: summary, classes, pixels, intensity, wall, morphometrics unless they are turned
-    off. The table `samples`, a row a sample, is only written.
+    off, and where writers are known, what `writer_tables` gives. The table `samples`, a row a sample, is only written.
     """
     params, engine = params or Stats(), engine or Serial()
     require_pictures(source)
@@ -217,8 +223,9 @@ def stats(
     storage.remove(draft)
     if params.morphometrics:
         tables["morphometrics"] = summarize_measures(f"{folder}/samples.parquet")
-    else:  # what an earlier run has left there is not of these samples
-        remove_table(f"{folder}/morphometrics")
+    tables |= writer_tables(f"{folder}/samples.parquet", params.morphometrics)
+    for name in {"morphometrics", *WRITERS} - set(tables):  # what an earlier run has left there is not of these samples
+        remove_table(f"{folder}/{name}")
     for name, table in tables.items():
         write_table(table, f"{folder}/{name}", made)
     return tables
