@@ -41,7 +41,7 @@ def split(
     overwrite: bool = False,
     report: Report = silent,
 ) -> Divided:
-    """Write a dataset of the same samples, some of the training split under "validation"; other splits stay as they are.
+    """Write a dataset of the same samples, some of the training split under "validation"; others stay as they are.
 
     provenance: a folder of label tables whose columns are joined on the way (see `pipelines.provenance`).
     Raises WrongUse where writers are to be kept apart and none or one is known, where there is a validation split

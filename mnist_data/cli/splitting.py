@@ -76,3 +76,29 @@ def print_writers(writers: pd.DataFrame | None) -> None:
         for row in writers.to_dict("records")
     ]
     print_table("Writers", ["split", "samples", "writers", "shared writers", "samples by them"], rows)
+
+
+def print_groups(groups: pd.DataFrame) -> None:
+    """Print a model's accuracy in each series, and how it is spread over the writers."""
+    from mnist_data.cli.output import print_table, say
+
+    series, writers = (groups[groups["group"] == name] for name in ("hsf_series", "writer_id"))
+    if len(series):
+        rows = [
+            (
+                row["split"],
+                row["value"],
+                row["samples"],
+                f"{row['accuracy']:.2%}",
+                f"{row['low']:.2%} – {row['high']:.2%}",
+            )
+            for row in series.to_dict("records")
+        ]
+        print_table("Accuracy in each series", ["split", "series", "samples", "right", "95 % interval"], rows)
+    if len(writers):
+        worst = writers.sort_values(["accuracy", "samples"], ascending=[True, False], kind="stable").iloc[0]
+        say(
+            f"{len(writers):,} writers: no mistake with {(writers['accuracy'] == 1).sum():,} of them; a tenth have "
+            f"{writers['accuracy'].quantile(0.1):.1%} right or less; worst is writer {worst['value']} with "
+            f"{worst['correct']:,} of {worst['samples']:,}."
+        )
