@@ -115,9 +115,8 @@ class Provenance:
         return found
 
     def join(self, batch: Batch) -> Batch:
-        """Add the columns to a batch; a copy gets those of its original."""
-        columns = self.columns_of(batch.columns.get("source_id", batch.ids), batch.labels)
-        return Batch(batch.ids, batch.labels, batch.images, {**batch.columns, **columns})
+        """Add the columns to a batch."""
+        return batch.with_columns(self.columns_of(batch.ids, batch.labels))
 
 
 def provenance_of(metadata: Metadata, folder: str | Path) -> Provenance:

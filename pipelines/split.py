@@ -157,5 +157,4 @@ def _parts(view: Dataset, held: Mask, joined: Mapping[str, Columns]) -> dict[Par
 
 
 def _take_part(batch: Batch, _partition: Partition, part: _Part) -> tuple[list[Batch], None]:
-    whole = Batch(batch.ids, batch.labels, batch.images, {**batch.columns, **part.columns})
-    return [whole.take(part.rows)], None
+    return [batch.with_columns(part.columns).take(part.rows)], None

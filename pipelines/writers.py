@@ -67,10 +67,10 @@ def writer_tables(samples: str, morphometrics: bool) -> dict[str, pd.DataFrame]:
 
 
 def _by_writer(samples: str, keys: pd.DataFrame, morphometrics: bool) -> pd.DataFrame:
-    groups = keys.groupby(["split", WRITER], sort=True)
+    groups = keys.groupby(["split", WRITER], sort=False)
     means = {"samples": groups.size()}
     with open_parquet(samples) as file:
         for measure in MEASURES if morphometrics else ():
             values = file.read(columns=[measure])[measure].to_pandas().astype(float)
-            means[measure] = values.groupby([keys["split"], keys[WRITER]]).mean()
+            means[measure] = values.groupby([keys["split"], keys[WRITER]], sort=False).mean()
     return pd.DataFrame(means).reset_index()
