@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from mnist_data.batch import Batch, Integers
@@ -99,8 +100,9 @@ def choose_writers(writers: Integers, labels: Integers, share: float, seed: int 
     """Choose whole writers whose samples make up about `share` of all, and of each class; give them, ascending.
 
     writers, labels: (n,) of each sample. In the order of their hashes, each is taken that brings the counts of the
-    classes and of all nearer to what is wanted, so neither the samples' order nor the writers' numbers matter. At least
-    one writer is chosen and one left. Raises WrongUse where there are fewer than two.
+    classes and of all nearer to what is wanted; then chosen writers are given up or exchanged as long as that does. So
+    neither the samples' order nor the writers' numbers matter. At least one writer is chosen and one left. Raises
+    WrongUse where there are fewer than two.
     """
     names, rows = np.unique(writers, return_inverse=True)
     if len(names) < 2:
@@ -109,16 +111,38 @@ def choose_writers(writers: Integers, labels: Integers, share: float, seed: int 
     counts = np.zeros((len(names), len(classes) + 1))
     np.add.at(counts, (rows, columns), 1)
     counts[:, -1] = counts.sum(axis=1)
-    missing = share * counts.sum(axis=0)
-    chosen: list[int] = []
-    for place in np.argsort(hash_ids(names, seed)).tolist():
-        left = missing - counts[place]
-        if left @ left < missing @ missing:
-            chosen.append(place)
-            missing = left
-    if not chosen:  # each has more samples than are wanted twice over
-        chosen = [int(((counts - missing) ** 2).sum(axis=1).argmin())]
-    return np.sort(names[chosen])
+    order = np.argsort(hash_ids(names, seed))
+    return np.sort(names[order[_near(counts[order], share * counts.sum(axis=0))]])
+
+
+def _near(counts: npt.NDArray[np.float64], wanted: npt.NDArray[np.float64]) -> Mask:
+    """Choose rows of (n, k) counts, (n,) bool, whose sum is near to what is wanted, (k,); at least one."""
+    chosen = np.zeros(len(counts), np.bool_)
+    missing = wanted
+    for place, row in enumerate(counts):
+        if _far(missing - row) < _far(missing):
+            chosen[place] = True
+            missing = missing - row
+    if not chosen.any():  # each has more samples than are wanted twice over
+        chosen[_far(counts - wanted).argmin()] = True
+        return chosen
+    nothing = np.zeros((1, counts.shape[1]))
+    changed = True
+    while changed:
+        changed = False
+        for place in np.flatnonzero(chosen).tolist():
+            others = np.flatnonzero(~chosen)
+            left = missing + counts[place] - np.concatenate([counts[others], nothing])
+            best = int(_far(left).argmin())
+            if _far(left[best]) < _far(missing):
+                chosen[place], changed, missing = False, True, left[best]
+                chosen[others[best : best + 1]] = True  # none where giving it up alone is best
+    return chosen
+
+
+def _far(missing: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Give the squared length of vectors along the last axis."""
+    return np.asarray((missing**2).sum(axis=-1))
 
 
 @dataclass(frozen=True)
