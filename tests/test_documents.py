@@ -26,6 +26,7 @@ COMMANDS = (
     "normalize",
     "augment",
     "corrupt",
+    "split",
     "stats",
     "train",
     "predict",
