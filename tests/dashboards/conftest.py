@@ -123,7 +123,7 @@ def split_tables(images: Array, labels: Array, split: str) -> dict[str, pd.DataF
         "summary": pd.DataFrame([summary]),
         "classes": pd.DataFrame({"split": split, **classes}),
         "pixels": pixel_tables(images, labels, split),
-        "intensity": pd.DataFrame({"split": split, **intensity}),
+        "intensity": pd.DataFrame({"split": split, "label": pd.array([pd.NA] * 256, dtype="Int64"), **intensity}),
         "samples": sample_table(images, labels, split),
     }
 
