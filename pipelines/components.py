@@ -68,7 +68,7 @@ def look(images: Images, view: View) -> npt.NDArray[Any]:
     planes = images.reshape(*images.shape[:3], -1).sum(axis=3, dtype=np.float64)
     for axis in (1, 2):
         planes = np.add.reduceat(planes, np.arange(0, planes.shape[axis], view.block), axis=axis)
-    return planes.reshape(len(images), view.pixels)
+    return np.asarray(planes.reshape(len(images), view.pixels))
 
 
 def finite_rows(flat: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
@@ -108,7 +108,7 @@ def multiply(flat: npt.NDArray[Any]) -> Products:
     rows, dtype = (EXACT_ROWS, np.float32) if narrow else (WIDE_ROWS, np.float64)
     sums, products = np.zeros(pixels), np.zeros((pixels, pixels))
     for first in range(0, len(flat), rows):
-        block = flat[first : first + rows].astype(dtype)
+        block: npt.NDArray[Any] = flat[first : first + rows].astype(dtype)
         sums += block.sum(axis=0, dtype=np.float64)
         products += block.T @ block
     return Products(len(flat), sums, products)

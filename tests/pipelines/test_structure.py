@@ -1,4 +1,4 @@
-"""Components, distances of classes, intrinsic dimension and correlations, beside other implementations and known truth."""
+"""Components, distances of classes, dimension and correlations, beside other implementations and known truth."""
 
 from __future__ import annotations
 
@@ -43,9 +43,14 @@ def test_correlations_are_those_of_numpy(digits: Dataset, tmp_path: Path) -> Non
     table = stats(digits, tmp_path / "tables")["correlations"].query("split == 'train'")
     samples = pd.read_parquet(tmp_path / "tables/samples.parquet").query("split == 'train'")
 
-    for row in table.itertuples():
-        pair = samples[[row.feature, row.other]].astype(float).to_numpy()
-        assert pytest.approx(np.corrcoef(pair, rowvar=False)[0, 1], abs=1e-9, nan_ok=True) == row.pearson
+    known = table.dropna()
+    truth = [
+        np.corrcoef(samples[one].astype(float), samples[other].astype(float))[0, 1]
+        for one, other in zip(known["feature"], known["other"], strict=True)
+    ]
+
+    assert len(known) > 100
+    np.testing.assert_allclose(truth, known["pearson"], atol=1e-9)
 
 
 @settings(max_examples=30, deadline=None)
