@@ -21,7 +21,9 @@ _SHORT = {"jensen_shannon": "JS", "l_infinity": "L∞", "kolmogorov_smirnov": "K
 
 def drift(
     a: Annotated[str, typer.Argument(metavar="A", help="A dataset.")],
-    b: Annotated[str | None, typer.Argument(metavar="[B]", help="Another; left out with --between or --classes.")] = None,
+    b: Annotated[
+        str | None, typer.Argument(metavar="[B]", help="Another; left out with --between or --classes.")
+    ] = None,
     split: Annotated[str | None, typer.Option(help="Of each dataset. [default: all]", show_default=False)] = None,
     between: Annotated[
         tuple[str, str] | None, typer.Option(help="Two splits of A.", metavar="SPLIT SPLIT", show_default=False)
@@ -94,7 +96,9 @@ def _sides(
         raise WrongUse("Name what is compared by one of these: B, --between SPLIT SPLIT, --classes LABEL LABEL.")
     if between and split:
         raise WrongUse("--between names the splits already; leave --split out.")
-    for dataset, name in [(dataset, name) for dataset in (a, b) if dataset for name in (split, *(between or ())) if name]:
+    for dataset, name in [
+        (dataset, name) for dataset in (a, b) if dataset for name in (split, *(between or ())) if name
+    ]:
         if name not in dataset.splits:
             raise unknown_name("split", name, dataset.splits, dataset.location)
     chosen = [(split,) if split else tuple(dataset.splits) for dataset in (a, b or a)]

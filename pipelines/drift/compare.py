@@ -40,8 +40,8 @@ def drift(
 
 
 def _rows(first: Side, second: Side, params: Drift) -> Iterable[tuple[Any, ...]]:
+    yield from _compare("all", first, second, params)
     if not params.by_class:
-        yield from _compare("all", first, second, params)
         return
     labels = [
         label
@@ -51,7 +51,7 @@ def _rows(first: Side, second: Side, params: Drift) -> Iterable[tuple[Any, ...]]
     if not labels:
         raise WrongUse(f"No class has {LEAST} samples on both sides, {first.name} and {second.name}.")
     for label in labels:
-        yield from _compare(str(label), first.of_class(label), second.of_class(label), params)
+        yield from _compare(str(label), first.take(first.labels == label), second.take(second.labels == label), params)
 
 
 def _compare(group: str, first: Side, second: Side, params: Drift) -> Iterable[tuple[Any, ...]]:
@@ -70,7 +70,7 @@ def _features(first: Side, second: Side) -> dict[str, tuple[d.Floats, tuple[Any,
     """Give each feature's points, and of each side what each sample adds to them: sparse (samples, points)."""
     found: dict[str, tuple[d.Floats, tuple[Any, Any]]] = {}
     for name, mine, theirs in [
-        *((name, first.values[name], second.values[name]) for name in first.values),
+        *((name, first.features[name], second.features[name]) for name in first.features),
         ("label", first.labels.astype(np.float64), second.labels.astype(np.float64)),
     ]:
         points = np.unique(np.concatenate([mine[np.isfinite(mine)], theirs[np.isfinite(theirs)]]))
@@ -134,8 +134,8 @@ def beside_yardstick(table: pd.DataFrame) -> pd.DataFrame:
 def _histograms(first: Side, second: Side) -> pd.DataFrame:
     """Give what share of each side lies in each of 40 equal bins of each feature, but for 1 in 200 at each end."""
     rows = []
-    for name in first.values:
-        both = [side.values[name][np.isfinite(side.values[name])] for side in (first, second)]
+    for name in first.features:
+        both = [side.features[name][np.isfinite(side.features[name])] for side in (first, second)]
         if min(map(len, both)) == 0:
             continue
         low, high = np.quantile(np.concatenate(both), (0.005, 0.995))

@@ -29,7 +29,9 @@ def domain_auc(first: Side, second: Side, seed: int) -> dict[str, tuple[float, f
 
     truth = np.repeat([0, 1], [len(first), len(second)])
     folds = (hash_ids(np.concatenate([first.ids, second.ids])) >> np.uint64(32)) % np.uint64(FOLDS)
-    features = np.column_stack([np.concatenate([first.values[name], second.values[name]]) for name in first.values])
+    features = np.column_stack(
+        [np.concatenate([first.features[name], second.features[name]]) for name in first.features]
+    )
     features = features[:, np.isfinite(features).any(axis=0)]
     trees = HistGradientBoostingClassifier(max_iter=60, random_state=seed, early_stopping=False)
     found = {"features": delong(truth, _held_out(trees, features, truth, folds))}

@@ -28,24 +28,23 @@ Hashes = npt.NDArray[np.uint64]
 class Side:
     """The samples of one side, ordered by the hash of their ids.
 
-    values: feature -> (n,) float64, NaN where a sample has none. levels: (n, LEVELS) counts of pixels.
+    features: name -> (n,) float64, NaN where a sample has none. levels: (n, LEVELS) counts of pixels.
     """
 
     name: str
     ids: Integers
     labels: Integers
-    values: Mapping[str, npt.NDArray[np.float64]]
+    features: Mapping[str, npt.NDArray[np.float64]]
     levels: npt.NDArray[np.int64]
     images: Images
 
     def __len__(self) -> int:
         return len(self.ids)
 
-    def of_class(self, label: int) -> Side:
-        """Give the samples of one class."""
-        rows = self.labels == label
-        values = {name: column[rows] for name, column in self.values.items()}
-        return Side(self.name, self.ids[rows], self.labels[rows], values, self.levels[rows], self.images[rows])
+    def take(self, rows: npt.NDArray[np.bool_]) -> Side:
+        """Give the chosen samples, by boolean mask."""
+        features = {name: column[rows] for name, column in self.features.items()}
+        return Side(self.name, self.ids[rows], self.labels[rows], features, self.levels[rows], self.images[rows])
 
 
 @dataclass(frozen=True)
