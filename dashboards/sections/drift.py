@@ -43,7 +43,7 @@ def _classifier(every: pd.DataFrame) -> Numbers:
         Number(
             f"{row.value:.3f}",
             f"AUC by {str(row.feature).removeprefix('all_')}",
-            f"95 %: {row.low:.3f} to {row.high:.3f}; MNIST train to test: {row.yardstick:.3f}; 0.5: not to be told apart",
+            f"95 %: {row.low:.3f} to {row.high:.3f}; MNIST train to test: {row.yardstick:.3f}; 0.5: alike",
         )
         for row in every[every["measure"] == "auc"].itertuples()
     ]

@@ -118,8 +118,8 @@ def _print(title: str, table: pd.DataFrame) -> None:
     by_class = bool((table["class"] != "all").any())
     whole = table["measure"] == "auc"
     farthest = table[~whole].groupby(["class", "feature"])["value"].transform("max")
-    ordered = table.assign(far=farthest.fillna(9)).sort_values(["class", "far", "feature"], ascending=[True, False, True],
-                                                               kind="stable")  # fmt: skip
+    keys, ascending = ["class", "far", "feature"], [True, False, True]
+    ordered = table.assign(far=farthest.fillna(9)).sort_values(keys, ascending=ascending, kind="stable")
     rows = [
         (*(() if not by_class else (row[1],)), row.feature.replace("_", " "), _SHORT[row.measure],
          f"{row.value:.3f}", f"{row.low:.3f}–{row.high:.3f}", f"{row.floor:.3f}", f"{row.yardstick:.3f}",
