@@ -121,11 +121,18 @@ def _print(title: str, table: pd.DataFrame) -> None:
     keys, ascending = ["class", "far", "feature"], [True, False, True]
     ordered = table.assign(far=farthest.fillna(9)).sort_values(keys, ascending=ascending, kind="stable")
     rows = [
-        (*(() if not by_class else (row[1],)), row.feature.replace("_", " "), _SHORT[row.measure],
-         f"{row.value:.3f}", f"{row.low:.3f}–{row.high:.3f}", f"{row.floor:.3f}", f"{row.yardstick:.3f}",
-         f"{row.ratio:.1f}×")
-        for row in ordered.itertuples()
-    ]  # fmt: skip
+        [
+            *([row["class"]] if by_class else []),
+            str(row["feature"]).replace("_", " "),
+            _SHORT[str(row["measure"])],
+            f"{row['value']:.3f}",
+            f"{row['low']:.3f}–{row['high']:.3f}",
+            f"{row['floor']:.3f}",
+            f"{row['yardstick']:.3f}",
+            f"{row['ratio']:.1f}×",
+        ]
+        for row in ordered.to_dict("records")
+    ]
     header = ["feature", "by", "value", "95 %", "chance", "MNIST", "times"]
     print_table(title, ["class", *header] if by_class else header, rows)
     say("by: Jensen-Shannon, L-infinity, Kolmogorov-Smirnov, Wasserstein, AUC. chance: what 95 in 100 pairs of equal")

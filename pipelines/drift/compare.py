@@ -99,8 +99,8 @@ def measure(
     """
     one, two = (matrix.T for matrix in matrices)
     whole = [matrix @ np.ones(matrix.shape[1]) for matrix in (one, two)]
-    support = d.support_of(points, *whole)
-    value = d.distances(*whole, support)
+    support = d.support_of(points, whole[0], whole[1])
+    value = d.distances(whole[0], whole[1], support)
     drawn = np.array([_between(one @ a, two @ b, support) for a, b in zip(*draws, strict=True)])
     size = one.shape[1]
     dealt = []
@@ -127,7 +127,7 @@ def beside_yardstick(table: pd.DataFrame) -> pd.DataFrame:
     zero = np.where(joined["measure"] == AUC, 0.5, 0.0)
     # As near 0.5 as chance allows, the yardstick's AUC would make every ratio endless.
     least = np.where(joined["measure"] == AUC, 0.005, 1e-9)
-    ratio = (joined["value"] - zero).clip(lower=0) / np.maximum(joined["yardstick"] - zero, least)
+    ratio: pd.Series[float] = (joined["value"] - zero).clip(lower=0) / np.maximum(joined["yardstick"] - zero, least)
     return joined.assign(ratio=ratio)[list(COLUMNS)]
 
 
@@ -189,7 +189,7 @@ def require_below(table: pd.DataFrame, bars: Mapping[str, float]) -> None:
         rows = table[(table["measure"] == measured) & ((table["feature"] == feature) | (feature == ""))]
         if rows.empty:
             raise unknown_name("feature", feature, table["feature"].unique().tolist(), "--fail-above")
-        worst = rows.loc[rows["value"].idxmax()]
+        worst = rows.iloc[int(rows["value"].to_numpy().argmax())]
         if worst["value"] > bar:
             broken.append(f"{measured} of {worst['feature']} is {worst['value']:.4f}, above the bar {bar:g}")
     if broken:
