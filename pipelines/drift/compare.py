@@ -127,7 +127,8 @@ def beside_yardstick(table: pd.DataFrame) -> pd.DataFrame:
     zero = np.where(joined["measure"] == AUC, 0.5, 0.0)
     # As near 0.5 as chance allows, the yardstick's AUC would make every ratio endless.
     least = np.where(joined["measure"] == AUC, 0.005, 1e-9)
-    ratio: pd.Series[float] = (joined["value"] - zero).clip(lower=0) / np.maximum(joined["yardstick"] - zero, least)
+    known_far = np.maximum(joined["yardstick"].to_numpy(np.float64) - zero, least)
+    ratio = np.maximum(joined["value"].to_numpy(np.float64) - zero, 0) / known_far
     return joined.assign(ratio=ratio)[list(COLUMNS)]
 
 
