@@ -119,7 +119,9 @@ def _print(title: str, table: pd.DataFrame) -> None:
     whole = table["measure"] == "auc"
     farthest = table[~whole].groupby(["class", "feature"])["value"].transform("max")
     keys, ascending = ["class", "far", "feature"], [True, False, True]
-    ordered = table.assign(far=farthest.fillna(9)).sort_values(keys, ascending=ascending, kind="stable")
+    ordered = table.assign(far=farthest.reindex(table.index, fill_value=float("inf"))).sort_values(
+        keys, ascending=ascending, kind="stable"
+    )
     rows = [
         [
             *([row["class"]] if by_class else []),
