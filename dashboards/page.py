@@ -12,7 +12,7 @@ import pandas as pd
 from plotly.offline import get_plotlyjs
 
 from dashboards.blocks import Block, script_json
-from dashboards.sections import changes, data, photos, robustness, shapes, structure, training
+from dashboards.sections import changes, data, drift, photos, robustness, shapes, structure, training
 from dashboards.theme import asset, css, template
 
 Tables = Mapping[str, pd.DataFrame]
@@ -143,6 +143,15 @@ PAGE: tuple[Section, ...] = (
         ("separability", "dimension"),
         structure.separability,
         "There is only one class.",
+    ),
+    Section(
+        "drift",
+        "Data",
+        "Drift",
+        "How far B is from A",
+        "Each distance with its 95 % interval, beside chance and what MNIST's train and test split differ by.",
+        ("drift", "drift_histograms", "drift_pictures"),
+        drift.drift,
     ),
     Section(
         "prepared",
