@@ -6,6 +6,8 @@ test split's labels are judged by a model that knows the training split, and the
 
 from __future__ import annotations
 
+import math
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
@@ -19,21 +21,24 @@ from mnist_data.batch import Images, Integers
 from mnist_data.errors import WrongUse
 from mnist_data.store import Dataset
 from pipelines.engine import Progress, Report, silent
-from pipelines.fit import Mask, Probabilities, epochs_for, fit, hashes, predict, require_torch
+from pipelines.fit import Mask, Probabilities, fit, hashes, predict, require_torch
 from pipelines.parameters import Train
 from pipelines.stage import require_pictures
 from pipelines.train import Samples, read_samples
 
-Judge = Literal["cnn", "knn"]
-"""The model that judges the labels: the small CNN of `fit`, or the nearest neighbours among principal components."""
+Judge = Literal["cnn", "perceptron"]
+"""The model that judges the labels: the small CNN of `fit`, or a perceptron on principal components."""
 
 FOLDS = 3
 FEWEST = 10
 """Originals that a class must have to be judged; of fewer, a model has hardly seen another one when it judges one."""
 
-COMPONENTS, NEIGHBOURS = 50, 10
-MOST_EPOCHS = 30
-"""Of a small set that `fit` would go through more often: a judge need not be the best that can be had."""
+REPEATS = 3
+"""Times that all folds are gone through, each time dealt anew: one network's doubts are partly chance."""
+COMPONENTS, HIDDEN, BATCH = 50, 256, 128
+"""Of the perceptron: principal components that it sees, hidden units, samples in a step."""
+STEPS = 200
+"""A small set is passed through until this many steps are made, fewer than for a network that is to be used."""
 
 Learner = Callable[[Images, Integers, Images, int], Probabilities]
 """Learns from images and their labels (0 to classes - 1), and gives the probabilities of the images held out.
@@ -65,11 +70,11 @@ def out_of_sample_probabilities(
 ) -> OutOfSample:
     """Predict each sample of all splits by models that have seen neither it nor a copy of its original.
 
-    model: None takes the CNN where PyTorch is installed, else the neighbours. folds: 2 to 10. The CNN goes through the
-    folds `REPEATS["cnn"]` times, with other folds and weights each time, and its probabilities are averaged. Not judged
-    are samples with pixels that are no finite numbers, labels below 0 (unknown), and classes of fewer than `FEWEST`
-    originals; where fewer than two classes are left, none is. The outcome depends neither on the order of the samples
-    nor on partitioning. All images are held in memory.
+    model: None takes the CNN where PyTorch is installed, else the perceptron. folds: 2 to 10; the probabilities are the
+    mean of `REPEATS` cross-validations, each with other folds and weights. Not judged are samples with pixels that are
+    no finite numbers, labels below 0 (unknown), and classes of fewer than `FEWEST` originals; where fewer than two
+    classes are left, none is. The outcome depends neither on the order of the samples nor on partitioning. All images
+    are held in memory.
 
     Raises MissingExtra where the CNN is asked for without PyTorch, WrongUse for items that are no pictures.
     """
@@ -86,39 +91,37 @@ def out_of_sample_probabilities(
     learnt = replace(judged, labels=codes, images=_scaled(judged.images))
     probabilities = np.full((len(samples.ids), len(classes)), np.nan, np.float32)
     probabilities[rows] = _cross_validated(learnt, len(classes), chosen, folds, seed, report)
-    words = f"{MODELS[chosen]}, {folds}-fold cross-validation"
-    return OutOfSample(
-        samples.labels, classes, probabilities, words + (f" {n} times" if (n := REPEATS[chosen]) > 1 else "")
-    )
+    words = f"{MODELS[chosen]}, mean of {REPEATS} cross-validations in {folds} folds"
+    return OutOfSample(samples.labels, classes, probabilities, words)
 
 
 def _cross_validated(
     samples: Samples, classes: int, model: Judge, folds: int, seed: int, report: Report
 ) -> Probabilities:
     """Give the mean of the repeats, (n, classes); labels are 0 to classes - 1."""
-    total, repeats = len(samples.ids), REPEATS[model]
+    total = len(samples.ids)
     probabilities = np.zeros((total, classes), np.float32)
     report(Progress("label errors", 0, total))
-    for repeat in range(repeats if total else 0):
+    for repeat in range(REPEATS if total else 0):
         dealt = folds_of(samples.ids, samples.labels, folds, seed + repeat)
         for fold in range(folds):
             held = dealt == fold
             learnt = samples.take(~held)
             learn = _learner(model, seed + repeat)
-            probabilities[held] += learn(learnt.images, learnt.labels, samples.images[held], classes) / repeats
-            report(Progress("label errors", total * (repeat * folds + fold + 1) // (repeats * folds), total))
+            probabilities[held] += learn(learnt.images, learnt.labels, samples.images[held], classes) / REPEATS
+            report(Progress("label errors", total * (repeat * folds + fold + 1) // (REPEATS * folds), total))
     return probabilities
 
 
 def default_judge() -> Judge:
     """Give the best model that is installed."""
-    return "cnn" if find_spec("torch") and find_spec("safetensors") else "knn"
+    return "cnn" if find_spec("torch") and find_spec("safetensors") else "perceptron"
 
 
 def judgeable(samples: Samples) -> Mask:
     """Say which samples can be judged, (n,) bool: `out_of_sample_probabilities` tells which cannot."""
-    pixels = samples.images.reshape(len(samples.images), -1)
-    known = (samples.labels >= 0) & np.isfinite(pixels).all(axis=1)
+    finite = np.isfinite(samples.images).all(axis=tuple(range(1, samples.images.ndim)))
+    known = (samples.labels >= 0) & finite
     labels, counts = np.unique(_originals(samples.ids[known], samples.labels[known])[:, 1], return_counts=True)
     enough = labels[counts >= FEWEST]
     return known & np.isin(samples.labels, enough) if len(enough) > 1 else np.zeros(len(known), np.bool_)
@@ -166,29 +169,46 @@ def _scaled(images: Images) -> Images:
 
 
 def _learner(model: Judge, seed: int) -> Learner:
-    return partial(_by_cnn, seed=seed) if model == "cnn" else _by_neighbours
+    return partial(_by_cnn if model == "cnn" else _by_perceptron, seed=seed)
 
 
 def _by_cnn(images: Images, labels: Integers, held: Images, classes: int, seed: int) -> Probabilities:
-    params = Train(epochs=min(epochs_for(len(images), Train()), MOST_EPOCHS), seed=seed)
+    # Smoothed labels would flatten the probabilities: what is surely wrong would stand beside what is hard to read.
+    params = Train(label_smoothing=0.0, seed=seed)
+    params = replace(params, epochs=_epochs(len(images), params.batch_size, 3))
     return predict(fit(images, labels, images[:0], labels[:0], classes, params).model, held)
 
 
-def _by_neighbours(images: Images, labels: Integers, held: Images, classes: int) -> Probabilities:
+def _by_perceptron(images: Images, labels: Integers, held: Images, classes: int, seed: int) -> Probabilities:
+    """Learn from principal components, scaled together so that the first, the widest, has a deviation of 3."""
     from sklearn.decomposition import PCA
-    from sklearn.neighbors import KNeighborsClassifier
+    from sklearn.neural_network import MLPClassifier
 
     learnt, asked = (values.reshape(len(values), -1).astype(np.float32) for values in (images, held))
     components = PCA(min(COMPONENTS, *learnt.shape), svd_solver="covariance_eigh").fit(learnt)
-    neighbours = KNeighborsClassifier(NEIGHBOURS, weights="distance", algorithm="brute")
-    neighbours.fit(components.transform(learnt), labels)
+    scale = 3 / (np.sqrt(components.explained_variance_[0]) or 1)
+    network = MLPClassifier(
+        (HIDDEN,),
+        max_iter=_epochs(len(images), BATCH, 10),
+        batch_size=min(BATCH, len(images)),
+        learning_rate_init=0.002,
+        alpha=0.001,
+        tol=0,
+        random_state=seed % 2**32,
+    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # it warns wherever it is told how long to learn
+        network.fit(components.transform(learnt) * scale, labels)
     probabilities = np.zeros((len(held), classes), np.float32)
-    probabilities[:, neighbours.classes_] = neighbours.predict_proba(components.transform(asked))
+    probabilities[:, network.classes_] = network.predict_proba(components.transform(asked) * scale)
     return probabilities
 
 
-REPEATS: dict[Judge, int] = {"cnn": 3, "knn": 1}
+def _epochs(samples: int, batch_size: int, least: int) -> int:
+    return max(least, math.ceil(STEPS * batch_size / samples))
+
+
 MODELS: dict[Judge, str] = {
     "cnn": "the small CNN",
-    "knn": f"the {NEIGHBOURS} nearest neighbours among {COMPONENTS} principal components",
+    "perceptron": f"a perceptron of {HIDDEN} units on {COMPONENTS} principal components",
 }
