@@ -37,6 +37,7 @@ REPEATS = 4
 """Times that all folds are gone through, each time dealt anew: one network's doubts are partly chance."""
 COMPONENTS, HIDDEN, BATCH = 50, 256, 128
 """Of the perceptron: principal components that it sees, hidden units, samples in a step."""
+MOST_SEED = 2**32 - REPEATS
 STEPS = 200
 """A small set is passed through until this many steps are made, fewer than for a network that is to be used."""
 
@@ -70,13 +71,14 @@ def out_of_sample_probabilities(
 ) -> OutOfSample:
     """Predict each sample of all splits by models that have seen neither it nor a copy of its original.
 
-    model: None takes the CNN where PyTorch is installed, else the perceptron. folds: 2 to 10; the probabilities are the
+    model: None takes the CNN where PyTorch is installed, else the perceptron. folds: 2 to 10. The probabilities are the
     mean of `REPEATS` cross-validations, each with other folds and weights. Not judged are samples with pixels that are
     no finite numbers, labels below 0 (unknown), and classes of fewer than `FEWEST` originals; where fewer than two
     classes are left, none is. The outcome depends neither on the order of the samples nor on partitioning. All images
     are held in memory.
 
-    Raises MissingExtra where the CNN is asked for without PyTorch, WrongUse for items that are no pictures.
+    Raises MissingExtra where the CNN is asked for without PyTorch, WrongUse for items that are no pictures, and for
+    folds and seeds out of range.
     """
     require_pictures(source)
     chosen = model or default_judge()
@@ -84,6 +86,8 @@ def out_of_sample_probabilities(
         require_torch()
     if not 2 <= folds <= FEWEST:
         raise WrongUse(f"folds is {folds}; it must be a whole number from 2 to {FEWEST}.")
+    if not 0 <= seed <= MOST_SEED:
+        raise WrongUse(f"seed is {seed}; it must be a whole number from 0 to {MOST_SEED:,}.")
     samples = _pooled(source)
     rows = _canonical(samples, judgeable(samples))
     judged = samples.take(rows)
@@ -182,10 +186,12 @@ def _by_cnn(images: Images, labels: Integers, held: Images, classes: int, seed: 
 def _by_perceptron(images: Images, labels: Integers, held: Images, classes: int, seed: int) -> Probabilities:
     """Learn from principal components, scaled together so that the first, the widest, has a deviation of 3."""
     from sklearn.decomposition import PCA
+    from sklearn.exceptions import ConvergenceWarning
     from sklearn.neural_network import MLPClassifier
 
     learnt, asked = (values.reshape(len(values), -1).astype(np.float32) for values in (images, held))
-    components = PCA(min(COMPONENTS, *learnt.shape), svd_solver="covariance_eigh").fit(learnt)
+    with np.errstate(invalid="ignore"):  # where all images are equal, shares of their variance are 0 / 0
+        components = PCA(min(COMPONENTS, *learnt.shape), random_state=seed).fit(learnt)
     scale = 3 / (np.sqrt(components.explained_variance_[0]) or 1)
     network = MLPClassifier(
         (HIDDEN,),
@@ -194,10 +200,10 @@ def _by_perceptron(images: Images, labels: Integers, held: Images, classes: int,
         learning_rate_init=0.002,
         alpha=0.001,
         tol=0,
-        random_state=seed % 2**32,
+        random_state=seed,
     )
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # it warns wherever it is told how long to learn
+        warnings.simplefilter("ignore", ConvergenceWarning)  # it warns wherever it is told how long to learn
         network.fit(components.transform(learnt) * scale, labels)
     probabilities = np.zeros((len(held), classes), np.float32)
     probabilities[:, network.classes_] = network.predict_proba(components.transform(asked) * scale)

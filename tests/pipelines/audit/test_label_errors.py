@@ -200,10 +200,21 @@ def test_a_class_that_is_never_likeliest_is_judged_nevertheless() -> None:
     assert verdict.score.tolist() == pytest.approx([0.8, 0.2] * 15)
 
 
-def test_folds_out_of_range_are_refused(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("setting", "expected"), [({"folds": 1}, "from 2 to 10"), ({"seed": -1}, "from 0 to")])
+def test_settings_out_of_range_are_refused(tmp_path: Path, setting: dict[str, int], expected: str) -> None:
     """One fold would leave nothing to learn from."""
-    with pytest.raises(WrongUse, match="from 2 to 10"):
-        find_label_errors(dataset_of(tmp_path / "digits", train=digits_batch(40)), folds=1)
+    with pytest.raises(WrongUse, match=expected):
+        find_label_errors(dataset_of(tmp_path / "digits", train=digits_batch(40)), **setting)
+
+
+@pytest.mark.parametrize("value", [0, 255])
+def test_blank_images_are_judged_by_nothing_but_their_share(tmp_path: Path, value: int) -> None:
+    """There is nothing to learn from, and no reason to flag."""
+    images, labels = np.full((60, 4, 4), value, np.uint8), np.arange(60) % 2
+    source = dataset_of(tmp_path / "blank", train=Batch(np.arange(60), labels, images))
+    verdict = find_label_errors(source, model="perceptron")
+
+    assert verdict.score == pytest.approx(np.full(60, 0.5), abs=0.2)
 
 
 def test_the_extra_is_named_where_cleanlab_is_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
