@@ -33,7 +33,7 @@ FOLDS = 3
 FEWEST = 10
 """Originals that a class must have to be judged; of fewer, a model has hardly seen another one when it judges one."""
 
-REPEATS = 4
+REPEATS = 5
 """Times that all folds are gone through, each time dealt anew: one network's doubts are partly chance."""
 COMPONENTS, HIDDEN, BATCH = 50, 256, 128
 """Of the perceptron: principal components that it sees, hidden units, samples in a step."""
