@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from pipelines.drift.gather import Choice
 
 _DRIFT = Drift()
-_SHORT = {"jensen_shannon": "JS", "l_infinity": "L∞", "kolmogorov_smirnov": "KS", "wasserstein": "W", "auc": "AUC"}
+_FIRST, _OTHERS = "wasserstein", ("kolmogorov_smirnov", "jensen_shannon", "l_infinity")
 
 
 def drift(
@@ -112,30 +113,40 @@ def _sides(
 
 
 def _print(title: str, table: pd.DataFrame) -> None:
-    """Print the domain classifier first, then each feature, the farthest first."""
+    """Print the domain classifier, then a row a feature, the farthest by Wasserstein distance first."""
     from mnist_data.cli.output import print_table, say
 
-    by_class = bool((table["class"] != "all").any())
-    whole = table["measure"] == "auc"
-    farthest = table[~whole].groupby(["class", "feature"])["value"].transform("max")
-    keys, ascending = ["class", "far", "feature"], [True, False, True]
-    ordered = table.assign(far=farthest.reindex(table.index, fill_value=float("inf"))).sort_values(
-        keys, ascending=ascending, kind="stable"
+    whole = table[table["measure"] == "auc"]
+    print_table(
+        title,
+        ["class", "told apart by", "AUC", "95 %", "chance", "MNIST", "times"],
+        [(row["class"], row["feature"].removeprefix("all_"), *_numbers(row)) for row in whole.to_dict("records")],
     )
-    rows = [
-        [
-            *([row["class"]] if by_class else []),
-            str(row["feature"]).replace("_", " "),
-            _SHORT[str(row["measure"])],
-            f"{row['value']:.3f}",
-            f"{row['low']:.3f}–{row['high']:.3f}",
-            f"{row['floor']:.3f}",
-            f"{row['yardstick']:.3f}",
-            f"{row['ratio']:.1f}×",
-        ]
-        for row in ordered.to_dict("records")
+    each = table[table["measure"] != "auc"].set_index(["class", "feature", "measure"])
+    groups = list(dict.fromkeys(each.index.droplevel("measure")))
+    groups.sort(key=lambda group: (group[0], -each["value"].get((*group, _FIRST), -1.0)))
+    rows: list[tuple[Any, ...]] = []
+    for group in groups:
+        found = {measure: row for measure, row in each.loc[group].to_dict("index").items()}
+        numbers = _numbers(found[_FIRST]) if _FIRST in found else [None] * 5
+        others = (f"{found[measure]['value']:.3f}" if measure in found else None for measure in _OTHERS)
+        rows.append((group[0], group[1].replace("_", " "), *numbers, *others))
+    header = ["class", "feature", "W", "95 %", "chance", "MNIST", "times", "KS", "JS", "L∞"]
+    print_table("Feature by feature", header, rows)
+    say(
+        "W: Wasserstein distance in deviations; KS: Kolmogorov-Smirnov, JS: Jensen-Shannon, L∞: L-infinity. Chance: what"
+    )
+    say(
+        "95 in 100 pairs of equal samples stay below. MNIST: its train against its test split; times: the value over that."
+    )
+
+
+def _numbers(row: Mapping[str, Any]) -> list[str]:
+    """Write a value with its interval, its chance, MNIST's, and how many times that it is."""
+    interval = f"{row['low']:.3f}–{row['high']:.3f}"
+    return [
+        f"{row['value']:.3f}",
+        interval,
+        *(f"{row[name]:.3f}" for name in ("floor", "yardstick")),
+        f"{row['ratio']:.1f}×",
     ]
-    header = ["feature", "by", "value", "95 %", "chance", "MNIST", "times"]
-    print_table(title, ["class", *header] if by_class else header, rows)
-    say("by: Jensen-Shannon, L-infinity, Kolmogorov-Smirnov, Wasserstein, AUC. chance: what 95 in 100 pairs of equal")
-    say("samples stay below. MNIST: its train against its test split. times: value over MNIST (of the AUC, above 0.5).")

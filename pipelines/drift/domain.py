@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from pipelines.drift.gather import Side, hash_ids
+from pipelines.drift.gather import Side
+from pipelines.hashing import hashes
 
 FOLDS = 5
 COMPONENTS = 32
@@ -28,7 +29,7 @@ def domain_auc(first: Side, second: Side, seed: int) -> dict[str, tuple[float, f
     from sklearn.preprocessing import StandardScaler
 
     truth = np.repeat([0, 1], [len(first), len(second)])
-    folds = (hash_ids(np.concatenate([first.ids, second.ids])) >> np.uint64(32)) % np.uint64(FOLDS)
+    folds = (hashes(np.concatenate([first.ids, second.ids])) >> np.uint64(32)) % np.uint64(FOLDS)
     features = np.column_stack(
         [np.concatenate([first.features[name], second.features[name]]) for name in first.features]
     )

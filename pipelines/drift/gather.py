@@ -14,15 +14,21 @@ from mnist_data.errors import WrongUse
 from mnist_data.store import Dataset, Partition, open_parquet, read_partition
 from pipelines.counts import BYTE_RANGE, Range
 from pipelines.engine import Engine, Report, run_tasks
+from pipelines.hashing import Hashes, hashes
+from pipelines.morphometrics import COUNTS, LENGTHS
 from pipelines.stage import PARTITION_ROWS, require_pictures
 from pipelines.stats import describe_samples, find_range
 
+PLACES = ("top", "left", "bottom", "right", "centre_row", "centre_column")
+
 LEVELS = 32
 """Steps of the intensity histogram of a sample, from 0 to 1."""
+
+FEATURES = ("mean", "deviation", "entropy", *PLACES, *LENGTHS, *COUNTS)
+"""Columns of the per-sample table that are compared."""
+
 LEAST = 20
 """Samples that a side must have: of fewer, an interval says nothing."""
-
-Hashes = npt.NDArray[np.uint64]
 
 
 @dataclass(frozen=True)
@@ -66,14 +72,6 @@ class _Task:
     limits: Range = BYTE_RANGE
 
 
-def hash_ids(ids: Integers) -> Hashes:
-    """Hash ids so that the lowest hashes are a sample without a pattern (the finaliser of SplitMix64)."""
-    mixed = ids.astype(np.uint64) + np.uint64(0x9E3779B97F4A7C15)
-    mixed = (mixed ^ (mixed >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    mixed = (mixed ^ (mixed >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return mixed ^ (mixed >> np.uint64(31))
-
-
 def gather(choice: Choice, samples: int, engine: Engine, report: Report) -> Side:
     """Measure the `samples` samples of lowest hash, or all where there are fewer.
 
@@ -82,10 +80,10 @@ def gather(choice: Choice, samples: int, engine: Engine, report: Report) -> Side
     require_pictures(choice.dataset)
     partitions = choice.dataset.partitions(PARTITION_ROWS, choice.splits)
     ranked = [_Task(partition, choice.label, samples) for partition in partitions]
-    hashes = np.concatenate([np.empty(0, np.uint64), *engine.map(_lowest, ranked, lambda _: None)])
-    if len(hashes) < LEAST:
-        raise WrongUse(f"{choice.name} has {len(hashes)} samples; drift needs at least {LEAST} on each side.")
-    limit = int(np.sort(hashes)[min(samples, len(hashes)) - 1])
+    lowest = np.concatenate([np.empty(0, np.uint64), *engine.map(_lowest, ranked, lambda _: None)])
+    if len(lowest) < LEAST:
+        raise WrongUse(f"{choice.name} has {len(lowest)} samples; drift needs at least {LEAST} on each side.")
+    limit = int(np.sort(lowest)[min(samples, len(lowest)) - 1])
     limits = find_range(choice.dataset, engine, report)
     tasks = [_Task(partition, choice.label, limit, limits) for partition in partitions]
     found = run_tasks(engine, _measure, tasks, "drift", lambda task: task.partition.rows, report)
@@ -96,12 +94,12 @@ def _lowest(task: _Task) -> Hashes:
     with open_parquet(task.partition.path) as file:
         table = file.read_row_groups(list(task.partition.groups), columns=["id", "label"], use_threads=False)
     ids, labels = table["id"].to_numpy(), table["label"].to_numpy()
-    return np.sort(hash_ids(ids if task.label is None else ids[labels == task.label]))[: task.limit]
+    return np.sort(hashes(ids if task.label is None else ids[labels == task.label]))[: task.limit]
 
 
 def _measure(task: _Task) -> tuple[Batch, pd.DataFrame, npt.NDArray[np.int64]]:
     batch = read_partition(task.partition)
-    chosen = hash_ids(batch.ids) <= np.uint64(task.limit)
+    chosen = hashes(batch.ids) <= np.uint64(task.limit)
     batch = batch.take(chosen if task.label is None else chosen & (batch.labels == task.label))
     table = describe_samples(batch, task.partition.split, task.limits, True).to_pandas()
     return batch, relative(table, batch.images.shape[1], batch.images.shape[2]), _levels(batch, task.limits.unit)
@@ -114,7 +112,7 @@ def relative(samples: pd.DataFrame, height: int, width: int) -> pd.DataFrame:
     divided, is the mean.
     """
     side = (height * width) ** 0.5
-    found = samples.drop(columns=["id", "split", "label", "ink", "border_contact"]).astype(np.float64)
+    found = samples[[*FEATURES]].astype(np.float64)
     divisors = {"area": side**2, "length": side, "thickness": side}
     divisors |= dict.fromkeys(("top", "bottom", "centre_row", "height"), height)
     divisors |= dict.fromkeys(("left", "right", "centre_column", "width"), width)
@@ -132,7 +130,7 @@ def _levels(batch: Batch, unit: float) -> npt.NDArray[np.int64]:
 def _join(name: str, found: list[tuple[Batch, pd.DataFrame, npt.NDArray[np.int64]]], samples: int) -> Side:
     batches = [batch for batch, _, _ in found]
     ids = np.concatenate([batch.ids for batch in batches])
-    order = np.argsort(hash_ids(ids), kind="stable")[:samples]
+    order = np.argsort(hashes(ids), kind="stable")[:samples]
     values = pd.concat([table for _, table, _ in found], ignore_index=True).iloc[order]
     return Side(
         name,

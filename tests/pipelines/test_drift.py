@@ -15,6 +15,7 @@ from sklearn.metrics import roc_auc_score
 from mnist_data.cli.drift import drift as command
 from mnist_data.errors import CheckFailed, WrongUse
 from mnist_data.store import Dataset, read_batches
+from pipelines.counts import BYTE_RANGE
 from pipelines.drift.compare import YARDSTICK, _one_hot, beside_yardstick, drift, measure, read_bars, require_below
 from pipelines.drift.distances import BINS, distances, interval, resample, shuffle, support_of
 from pipelines.drift.domain import delong, domain_auc
@@ -111,7 +112,9 @@ def test_planted_ink_is_what_drifts(digits: Dataset) -> None:
     batch = next(read_batches(digits, "train"))
     darker = replace(batch, images=batch.images // 2)
     size = batch.images.shape[1:3]
-    before, after = (relative(describe_samples(one, "", 255, True).to_pandas(), *size) for one in (batch, darker))
+    before, after = (
+        relative(describe_samples(one, "", BYTE_RANGE, True).to_pandas(), *size) for one in (batch, darker)
+    )
 
     def moved(name: str) -> float:
         return between(before[name].dropna().to_numpy(), after[name].dropna().to_numpy(), 20)["wasserstein"][0]
