@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from pipelines.drift.gather import Choice
 
 _DRIFT = Drift()
-_FIRST, _OTHERS = "wasserstein", ("kolmogorov_smirnov", "jensen_shannon", "l_infinity")
+_FIRST, _OTHERS = "wasserstein", ("kolmogorov_smirnov", "jensen_shannon")
 
 
 def drift(
@@ -116,37 +116,44 @@ def _print(title: str, table: pd.DataFrame) -> None:
     """Print the domain classifier, then a row a feature, the farthest by Wasserstein distance first."""
     from mnist_data.cli.output import print_table, say
 
-    whole = table[table["measure"] == "auc"]
+    whole = table["measure"] == "auc"
+    by_class = len(table["class"].unique()) > 1
+    numbers = ["95 %", "chance", "MNIST", "times"]
     print_table(
         title,
-        ["class", "told apart by", "AUC", "95 %", "chance", "MNIST", "times"],
-        [(row["class"], row["feature"].removeprefix("all_"), *_numbers(row)) for row in whole.to_dict("records")],
+        [*(["class"] if by_class else []), "told apart by", "AUC", *numbers],
+        [
+            (*([row["class"]] if by_class else []), row["feature"].removeprefix("all_"), *_numbers(row))
+            for row in table[whole].to_dict("records")
+        ],
     )
-    each = table[table["measure"] != "auc"].set_index(["class", "feature", "measure"])
-    groups = list(dict.fromkeys(each.index.droplevel("measure")))
-    groups.sort(key=lambda group: (group[0], -each["value"].get((*group, _FIRST), -1.0)))
-    rows: list[tuple[Any, ...]] = []
-    for group in groups:
-        found = {measure: row for measure, row in each.loc[group].to_dict("index").items()}
-        numbers = _numbers(found[_FIRST]) if _FIRST in found else [None] * 5
-        others = (f"{found[measure]['value']:.3f}" if measure in found else None for measure in _OTHERS)
-        rows.append((group[0], group[1].replace("_", " "), *numbers, *others))
-    header = ["class", "feature", "W", "95 %", "chance", "MNIST", "times", "KS", "JS", "L∞"]
-    print_table("Feature by feature", header, rows)
+    found: dict[tuple[str, str], dict[str, Any]] = {}
+    for row in table[~whole].to_dict("records"):
+        found.setdefault((row["class"], row["feature"]), {})[row["measure"]] = row
+    rows = [
+        (
+            *([group] if by_class else []),
+            feature.replace("_", " "),
+            *(_numbers(measures[_FIRST]) if _FIRST in measures else [None] * 5),
+            *(f"{measures[name]['value']:.3f}" if name in measures else None for name in _OTHERS),
+        )
+        for (group, feature), measures in sorted(found.items(), key=lambda item: (item[0][0], -_far(item[1])))
+    ]
+    print_table("", [*(["class"] if by_class else []), "feature", "W", *numbers, "KS", "JS"], rows)
     say(
-        "W: Wasserstein distance in deviations; KS: Kolmogorov-Smirnov, JS: Jensen-Shannon, L∞: L-infinity. Chance: what"
+        "W: Wasserstein distance in deviations; KS: Kolmogorov-Smirnov; JS: Jensen-Shannon; L-infinity is in the table."
     )
     say(
-        "95 in 100 pairs of equal samples stay below. MNIST: its train against its test split; times: the value over that."
+        "chance: what 95 in 100 pairs of equal samples stay below. MNIST: its train against its test split; times that."
     )
 
 
-def _numbers(row: Mapping[str, Any]) -> list[str]:
+def _far(measures: Mapping[str, Any]) -> float:
+    return float(measures[_FIRST]["value"]) if _FIRST in measures else -1.0
+
+
+def _numbers(row: Mapping[Any, Any]) -> list[str]:
     """Write a value with its interval, its chance, MNIST's, and how many times that it is."""
     interval = f"{row['low']:.3f}–{row['high']:.3f}"
-    return [
-        f"{row['value']:.3f}",
-        interval,
-        *(f"{row[name]:.3f}" for name in ("floor", "yardstick")),
-        f"{row['ratio']:.1f}×",
-    ]
+    others = (f"{row[name]:.3f}" for name in ("floor", "yardstick"))
+    return [f"{row['value']:.3f}", interval, *others, f"{row['ratio']:.1f}×"]
