@@ -238,7 +238,7 @@ def _compare(halves: Sequence[pd.Series[bool]], level: float, written: str) -> O
     p = float(fisher_exact(table).pvalue)
     decided = numbers["first_accuracy"] > numbers["second_accuracy"] if p < level else None
     needs = "more samples, or a model of more errors: chance can make this difference"
-    return Outcome(decided, ", ".join(words) + f", {_p(p)}{written}", {**numbers, "p": p}, needs)
+    return Outcome(decided, "accuracy: " + ", ".join(words) + f", {_p(p)}{written}", {**numbers, "p": p}, needs)
 
 
 def _series(halves: Sequence[pd.DataFrame]) -> str:
