@@ -47,7 +47,7 @@ def sample_counts(facts: Facts, counts: Mapping[str, int]) -> Outcome:
     """Test whether each split has so many samples."""
     there = {split: facts.splits[split] for split in counts if split in facts.splits}
     verdict = every(there[split] == counts[split] if split in there else None for split in counts)
-    figure = "; ".join(f"{split}: {samples:,}" for split, samples in there.items())
+    figure = "; ".join(f"{split}: {samples:,}" for split, samples in there.items()) or "none of these splits"
     numbers = {f"{split}_samples": samples for split, samples in there.items()}
     return Outcome(verdict, figure, numbers, _missing(facts, counts))
 
@@ -95,22 +95,22 @@ def even_classes(facts: Facts, level: float) -> Outcome:
     words, numbers = [], dict[str, float]()
     for split, counts in _class_counts(facts).items():
         verdicts.append(None)
-        words.append(f"{split}: {_span(counts)}")
+        words.append(f"{split}: {_span(counts)} a class")
         if len(counts) > 1 and counts.mean() >= FEWEST_EXPECTED:
             found = chisquare(counts)
             verdicts[-1] = bool(found.pvalue >= level)
-            words[-1] += f" a class{_excess(counts)}, χ² = {found.statistic:,.1f}, {_p(found.pvalue)}"
+            words[-1] += f"{_excess(counts)}, χ² = {found.statistic:,.1f}, {_p(found.pvalue)}"
             numbers |= {f"{split}_chi2": float(found.statistic), f"{split}_p": float(found.pvalue)}
         numbers |= {f"{split}_smallest": int(counts.min()), f"{split}_largest": int(counts.max())}
     needs = f"two classes or more, and {FEWEST_EXPECTED} samples a class in each split"
-    return Outcome(every(verdicts), "; ".join(words), numbers, needs)
+    return Outcome(every(verdicts), "; ".join(words) or "no samples", numbers, needs)
 
 
 def samples_per_class(facts: Facts, counts: Mapping[str, int]) -> Outcome:
     """Test whether each class of a split has exactly so many samples."""
     there = {split: found for split, found in _class_counts(facts).items() if split in counts}
     verdict = every(bool((there[split] == counts[split]).all()) if split in there else None for split in counts)
-    figure = "; ".join(f"{split}: {_span(found)} in each of {len(found)} classes" for split, found in there.items())
+    figure = "; ".join(f"{split}: {_span(found)} a class" for split, found in there.items()) or "no samples"
     numbers = {f"{split}_smallest": int(found.min()) for split, found in there.items()}
     numbers |= {f"{split}_largest": int(found.max()) for split, found in there.items()}
     return Outcome(verdict, figure, numbers, _missing(facts, counts) or "samples")
