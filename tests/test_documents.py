@@ -28,6 +28,7 @@ COMMANDS = (
     "augment",
     "corrupt",
     "stats",
+    "drift",
     "claims",
     "train",
     "predict",
