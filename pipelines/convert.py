@@ -88,7 +88,7 @@ def convert(
     metadata = _metadata(pairs, headers, params, known, dataset)
     tables = _provenance(pairs, headers, params, provenance)
     if tables:
-        metadata = metadata.after(Stage("provenance", {"tables": tables.hashes}))
+        metadata = metadata.after(Stage("provenance", {"tables": tables.digests}))
     arrow_schema(metadata)  # refuses what the layout cannot hold before anything is read
     with Draft(target, plan, overwrite) as draft:
         firsts = np.cumsum([0, *(header.items for header, _ in headers)]).tolist()

@@ -94,7 +94,7 @@ class Provenance:
         return tuple(self.tables[0].columns)
 
     @property
-    def hashes(self) -> dict[str, str]:
+    def digests(self) -> dict[str, str]:
         """The tables by their files' names, with the SHA-256 of their decoded bytes."""
         return {Path(table.path).name: table.sha256 for table in self.tables}
 

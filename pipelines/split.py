@@ -15,7 +15,8 @@ from mnist_data.batch import Batch, Integers
 from mnist_data.errors import WrongUse
 from mnist_data.store import Dataset, Partition, read_columns
 from pipelines.engine import Engine, Report, silent
-from pipelines.fit import Mask, hash_ids, split_validation
+from pipelines.fit import Mask, split_validation
+from pipelines.hashing import hashes
 from pipelines.parameters import Split, Train
 from pipelines.provenance import WRITER, Columns, Provenance, provenance_of
 from pipelines.stage import PARTITION_ROWS, apply_stage, require_originals
@@ -61,7 +62,7 @@ def split(
     written = apply_stage(
         view,
         target,
-        replace(params, tables=tables.hashes if tables else {}),
+        replace(params, tables=tables.digests if tables else {}),
         lambda partition: partial(_take_part, part=parts[partition]),
         engine=engine,
         overwrite=overwrite,
@@ -111,7 +112,7 @@ def choose_writers(writers: Integers, labels: Integers, share: float, seed: int 
     counts = np.zeros((len(names), len(classes) + 1))
     np.add.at(counts, (rows, columns), 1)
     counts[:, -1] = counts.sum(axis=1)
-    order = np.argsort(hash_ids(names, seed))
+    order = np.argsort(hashes(names, seed))
     return np.sort(names[order[_near(counts[order], share * counts.sum(axis=0))]])
 
 

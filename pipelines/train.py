@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -49,10 +49,10 @@ class Samples:
     copies: Integers
     labels: Integers
     images: Images
-    groups: Columns
+    groups: Columns = field(default_factory=dict)
 
-    def take(self, rows: npt.NDArray[np.bool_]) -> Samples:
-        """Give the chosen ones, by a (n,) mask."""
+    def take(self, rows: npt.NDArray[np.bool_ | np.intp]) -> Samples:
+        """Give the chosen ones, by a (n,) mask or by their rows."""
         groups = {name: values[rows] for name, values in self.groups.items()}
         return Samples(self.ids[rows], self.copies[rows], self.labels[rows], self.images[rows], groups)
 

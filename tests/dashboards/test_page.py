@@ -24,6 +24,7 @@ HOSTILE = (
     "a\u2028b&amp;",
 )
 LIMIT = 6_000_000
+STRUCTURE = ("correlations", "components", "separability")
 
 
 def made_of(tables: Tables, **changes: Any) -> str:
@@ -56,7 +57,7 @@ def test_sections_without_their_tables_are_left_out(statistics: Tables) -> None:
     """Statistics alone make a page: no empty training section, and no link to one."""
     page = made_of(statistics)
 
-    assert sections_of(page) == ["glance", "samples", "classes", "averages", "intensity", "ink", "shapes"]
+    assert sections_of(page) == ["glance", "samples", "classes", "averages", "intensity", "ink", "shapes", *STRUCTURE]
     assert sections_of(page) == re.findall(r'<a href="#([\w-]+)">', page.split("<nav")[1].split("</nav>")[0])
 
 
@@ -116,6 +117,13 @@ def test_the_policy_forbids_all_requests_and_eval(page: str) -> None:
     assert len(policy) == 1
     assert "default-src &#x27;none&#x27;" in policy[0]
     assert "unsafe-eval" not in policy[0]
+
+
+def test_no_two_parts_of_the_page_share_an_address(page: str) -> None:
+    """A link must lead to one place."""
+    found = re.findall(r'\bid="([^"]+)"', page)
+
+    assert len(found) == len(set(found))
 
 
 def test_plotly_is_there_once(page: str) -> None:

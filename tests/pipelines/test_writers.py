@@ -73,6 +73,7 @@ def test_stats_measures_each_writer_and_series(written: Dataset, tmp_path: Path)
     found = tables["writer_measures"].set_index(keys).sort_index()
     series = tables["series_measures"].query("measure == 'thickness' and hsf_series == 4").set_index("split")
 
+    assert not {"writer_id", "hsf_series"} & {*tables["correlations"]["feature"], *tables["correlations"]["other"]}
     assert tables["writers"]["shared_writers"].tolist() == [10, 10]
     assert tables["writers"]["shared_samples"].tolist() == [pytest.approx(360 / 1437), 1]
     pd.testing.assert_frame_equal(means, found[list(MEASURES)])
