@@ -16,10 +16,13 @@ from mnist_data.errors import MismatchedPair, NoDataset, WrongUse
 from mnist_data.pairing import find_pairs
 from mnist_data.store import Dataset, open_dataset
 from pipelines.clean import clean
+from pipelines.config import Config
 from pipelines.convert import convert
+from pipelines.engine import Serial
 from pipelines.export import export
 from pipelines.parameters import Split
 from pipelines.provenance import QMNIST_COLUMNS, provenance_of
+from pipelines.run import run
 from pipelines.split import split
 from pipelines.writers import dataset_writers, shared_writers
 from tests.conftest import real_folder
@@ -257,3 +260,16 @@ def test_what_was_joined_is_kept_and_recorded(digits: Dataset, tmp_path: Path) -
     assert recorded.stage == "split"
     assert set(recorded.parameters["tables"]) == {"digits-train-labels-idx2-int", "digits-test-labels-idx2-int"}
     assert dataset_writers(cleaned)["writer_id"].nunique() == 20
+
+
+def test_a_run_joins_too_and_again_only_when_a_table_changes(digits: Dataset, tmp_path: Path) -> None:
+    """The tables are inputs as the images are: the same are kept, another one is joined anew."""
+    table = planted(tmp_path, digits)["test"]
+    config = Config(workspace=str(tmp_path / "work"), provenance=str(tmp_path))
+    first, second = (run(config, Serial(), until="convert") for _ in range(2))
+    table[:, 2] += 7
+    idx.write(tmp_path / "digits-test-labels-idx2-int", table)
+    third = run(config, Serial(), until="convert")
+
+    assert [outcome.kept for outcome in (first, second, third)] == [(), ("convert",), ()]
+    assert dataset_writers(third.dataset).query("split == 'test'")["writer_id"].min() == 107
