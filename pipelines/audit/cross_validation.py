@@ -155,7 +155,8 @@ def _pooled(source: Dataset) -> Samples:
     """Read all splits, one after another."""
     parts = [read_samples(source, split) for split in source.splits]
     names = ("ids", "copies", "labels", "images")
-    return Samples(**{name: np.concatenate([getattr(part, name) for part in parts]) for name in names})
+    ids, copies, labels, images = (np.concatenate([getattr(part, name) for part in parts]) for name in names)
+    return Samples(ids, copies, labels, images)
 
 
 def _canonical(samples: Samples, chosen: Mask) -> npt.NDArray[np.intp]:
