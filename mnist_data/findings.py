@@ -9,8 +9,6 @@ from mnist_data.identify import Finding
 NAMED = 5
 """Rows that a sentence names; the JSON names them all."""
 
-_IMAGES = {"train": "training images", "all": "images"}
-
 
 def in_words(finding: Finding) -> str:
     """Say what images are, and which rows are not as published.
@@ -30,9 +28,9 @@ def in_words(finding: Finding) -> str:
 
 
 def _head(title: str, finding: Finding) -> str:
-    images = _IMAGES.get(finding.split, f"{finding.split} images")
+    images = "training images" if finding.split == "train" else f"{finding.split} images"
     of = f"of its {finding.original_rows:,} {images}"
-    whole = f"{title}, {'train and test' if finding.split == 'all' else finding.split} images"
+    whole = f"{title}, {finding.split} images"
     if finding.complete and finding.missing and not finding.differing:
         return f"{title}: {finding.rows:,} {of}"
     if finding.complete:

@@ -111,8 +111,8 @@ class Fingerprint:
         sketch = np.concatenate([self.sketch, other.sketch])
         sketch = np.sort(sketch[sketch["hash"] <= bound], order="hash")
         tables = [add(self.images, other.images), add(self.labelled, other.labelled)]
-        start = min(self.start, other.start)
-        return Fingerprint(self.dataset, "all", self.shape, self.rows + other.rows, start, sketch, *tables)
+        split, start = f"{self.split} and {other.split}", min(self.start, other.start)
+        return Fingerprint(self.dataset, split, self.shape, self.rows + other.rows, start, sketch, *tables)
 
     @property
     def bound(self) -> np.uint64:
@@ -219,36 +219,31 @@ def decode(cells: Cells, keys: Hashes, numbers: Integers) -> tuple[list[Element]
     cells = cells.copy()
     missing: list[Element] = []
     extra: list[Element] = []
-    waiting = list(range(CELLS))
-    while waiting:
-        cell = cells[waiting.pop()]
-        sign = int(cell["count"].view(np.int32))
-        if abs(sign) != 1:
-            continue
-        found = _element(cell, sign)
-        if found is None:
-            continue
-        if sign < 0:
-            at = np.flatnonzero(keys == np.uint64(found.key))
-            if not len(at):
-                continue
-            found = Element(found.key, found.hash, found.label, int(numbers[at[0]]))
-        (missing if sign > 0 else extra).append(found)
-        waiting.extend(_remove(cells, found, sign))
+    for numbered in (True, False):  # at first only rows whose number is seen in one of their cells
+        waiting = list(range(CELLS))
+        while waiting and len(missing) + len(extra) <= CELLS:
+            sign, found = _element(cells[waiting.pop()], keys, numbers)
+            if found is not None and (found.row is not None or not numbered):
+                (missing if sign > 0 else extra).append(found)
+                waiting.extend(_remove(cells, found, sign))
     if any(cells[name].any() for name in ("count", "key", "check")):
         return None
     return missing, extra, not (cells["row"].any() or cells["place"].any())
 
 
-def _element(cell: Any, sign: int) -> Element | None:
-    """Read a cell that holds one row; None where it holds several."""
+def _element(cell: Any, keys: Hashes, numbers: Integers) -> tuple[int, Element | None]:
+    """Read a cell that holds one row, 1 or -1 by its side; None where it holds none or several."""
+    sign = int(cell["count"].view(np.int32))
     key = sign * int(cell["key"]) % 2**64
-    keys = np.array([key], np.uint64)
-    if int(_check(keys)[0]) != sign * int(cell["check"]) % 2**32:
-        return None
+    if abs(sign) != 1 or int(_check(np.array([key], np.uint64))[0]) != sign * int(cell["check"]) % 2**32:
+        return sign, None
     label, row = (sign * int(cell[name]) % 2**32 for name in ("label", "row"))
-    known = int(_check_place(keys, np.array([row]))[0]) == sign * int(cell["place"]) % 2**32
-    return Element(key, (key - label * int(_LABEL)) % 2**64, label, row if known else None)
+    word = (key - label * int(_LABEL)) % 2**64
+    if sign < 0:
+        at = np.flatnonzero(keys == np.uint64(key))
+        return sign, Element(key, word, label, int(numbers[at[0]])) if len(at) else None
+    place = int(_check_place(np.array([key], np.uint64), np.array([row]))[0])
+    return sign, Element(key, word, label, row if place == sign * int(cell["place"]) % 2**32 else None)
 
 
 def _remove(cells: Cells, element: Element, sign: int) -> list[int]:

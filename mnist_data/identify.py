@@ -56,7 +56,7 @@ class Relabelled:
 class Finding:
     """What some images are.
 
-    part: which of what was looked at; empty for all of it. split: as published, "all" for all of them together.
+    part: which of what was looked at; empty for all of it. split: as published, "train and test" for both together.
     original_rows: how many the published split has. judged_by: rows of the sketch that decided, 0 where every row was
     compared. share: of the rows that are images of the original, exact where judged_by is 0.
     same_order: None where that is not known. missing_rows: of the original, numbers where they are known.
@@ -238,13 +238,13 @@ def _compare(name: str, rows: Rows, known: Fingerprint) -> Finding:
         differing=0,
     )
     positions = np.arange(known.start, known.start + len(rows))
-    tried = [_reconcile(rows, known, numbers) for numbers in (positions, rows.ids, rows.ids + known.start)]
-    if tried[0] is None:
+    placed = _reconcile(rows, known, positions)
+    if placed is None:
         table = _difference(rows, known, positions)
         finding = replace(finding, differing=_estimate(table, finding.share, len(rows)))
     else:
-        best = max((one for one in tried if one), key=lambda one: len(one.absent))
-        same = tried[0].ordered if len(best.extra) == len(best.missing) else None
+        best = _by_ids(placed, rows, known)
+        same = placed.ordered if len(best.extra) == len(best.missing) else None
         finding = replace(_with_rows(finding, rows, known, best), same_order=same)
     return finding if rows.labels is None else _with_labels(finding, rows, known, overlap)
 
@@ -293,6 +293,14 @@ def _reconcile(rows: Rows, known: Fingerprint, numbers: Integers) -> _Reconciled
     order = np.r_[np.delete(np.arange(len(rows)), chosen), chosen]
     again = _read_off(rows.take(order), known, numbers[order])
     return again and _Reconciled(again.missing, chosen, numbers, again.ordered)
+
+
+def _by_ids(found: _Reconciled, rows: Rows, known: Fingerprint) -> _Reconciled:
+    """Count our rows by their ids instead, if that tells the numbers of more of the missing rows."""
+    if len(found.absent) == len(found.missing):
+        return found
+    others = [_reconcile(rows, known, numbers) for numbers in (rows.ids, rows.ids + known.start)]
+    return max([found, *filter(None, others)], key=lambda one: len(one.absent))
 
 
 def _read_off(rows: Rows, known: Fingerprint, numbers: Integers) -> _Reconciled | None:
