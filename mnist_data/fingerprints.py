@@ -12,6 +12,7 @@ Everything but the sketch is a sum, so the order of rows does not matter, and a 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -34,7 +35,9 @@ Cells = npt.NDArray[Any]
 SKETCH: Final = 1024
 """Rows in a sketch: of 1,000 out of 60,000 images, 17 are among them."""
 CELLS: Final = 256
-"""Cells of a table; 120 rows in them, 60 on either side, are read off in more than 999 cases of 1,000."""
+"""Cells of a table; 120 rows in them, 60 on either side, are read off in 999 cases of 1,000, and 180 in 96 of 100."""
+ROUNDING: Final = 1e-4
+"""How far a float times 255 may be from a whole number: what float32 loses in a division and a multiplication."""
 PLACES: Final = 4
 """Cells that hold one row, each in a quarter of its own."""
 
@@ -141,14 +144,15 @@ def canonical(images: Images) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.boo
         images = images[..., 0]
     if images.dtype == np.uint8:
         return images, np.ones(len(images), bool)
-    flat = images.reshape(len(images), -1)
-    values = flat.astype(np.float64)
-    if images.dtype.kind == "f":
-        small = values.max(axis=1, initial=0, keepdims=True) <= 1
-        values = np.where(small, values * 255, values)
-    with np.errstate(invalid="ignore"):
-        whole = np.clip(np.nan_to_num(np.rint(values)), 0, 255)
-        held = (np.abs(values - whole) <= 1e-4).all(axis=1)
+    values = images.reshape(len(images), math.prod(images.shape[1:]))
+    with np.errstate(invalid="ignore", over="ignore"):
+        if values.dtype.kind == "f":
+            scaled = values.max(axis=1, initial=0, keepdims=True) <= 1
+            values = values * np.where(scaled, 255, 1).astype(values.dtype)
+            whole = np.clip(np.nan_to_num(np.rint(values)), 0, 255)
+        else:
+            whole = np.clip(values, 0, 255)
+        held = (np.abs(values - whole) <= ROUNDING).all(axis=1)
     return whole.astype(np.uint8).reshape(images.shape), held
 
 

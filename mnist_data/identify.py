@@ -58,9 +58,10 @@ class Finding:
 
     part: which of what was looked at; empty for all of it. split: as published, "train and test" for both together.
     original_rows: how many the published split has. judged_by: rows of the sketch that decided, 0 where every row was
-    compared. share: of the rows that are images of the original, exact where judged_by is 0.
-    same_order: None where that is not known. missing_rows: of the original, numbers where they are known.
-    other_labels: how many labels differ, estimated where they are more than `labels` names.
+    compared. share: of our rows that are images of the original, exact where judged_by is 0. present: rows of the
+    original that are there. differing: rows of ours that are not the original's. same_order: None where not known.
+    missing_rows: of the original, those whose numbers are known. other_labels: how many labels differ, estimated where
+    `labels` names none.
     """
 
     part: str
@@ -72,7 +73,7 @@ class Finding:
     original_rows: int
     judged_by: int
     share: float
-    distinct: int
+    present: int
     differing: int
     same_order: bool | None = None
     changed: tuple[Change, ...] = ()
@@ -234,7 +235,7 @@ def _compare(name: str, rows: Rows, known: Fingerprint) -> Finding:
         original_rows=known.rows,
         judged_by=overlap.ours,
         share=overlap.both / overlap.ours,
-        distinct=len(np.unique(rows.hashes)),
+        present=_present(rows, known, overlap),
         differing=0,
     )
     positions = np.arange(known.start, known.start + len(rows))
@@ -247,6 +248,13 @@ def _compare(name: str, rows: Rows, known: Fingerprint) -> Finding:
         same = placed.ordered if len(best.extra) == len(best.missing) else None
         finding = replace(_with_rows(finding, rows, known, best), same_order=same)
     return finding if rows.labels is None else _with_labels(finding, rows, known, overlap)
+
+
+def _present(rows: Rows, known: Fingerprint, overlap: _Overlap) -> int:
+    """Count the different rows of ours where all are the original's; else estimate how many of its rows we have."""
+    if overlap.both == overlap.ours:
+        return len(np.unique(rows.hashes))
+    return round(overlap.both / overlap.theirs * known.rows)
 
 
 def _difference(rows: Rows, known: Fingerprint, numbers: Integers, *, labelled: bool = False) -> Cells:
@@ -340,6 +348,7 @@ def _with_rows(finding: Finding, rows: Rows, known: Fingerprint, found: _Reconci
         finding,
         judged_by=0,
         share=(len(rows) - len(found.extra)) / len(rows),
+        present=known.rows - len(found.missing),
         differing=len(found.extra),
         changed=tuple(sorted(changed, key=lambda change: change.id)),
         added=tuple(int(rows.ids[index]) for index in rest[paired:]),

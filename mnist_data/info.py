@@ -57,7 +57,7 @@ def describe(location: str, original: str | None = None) -> dict[str, Any]:
 
 def _known(original: str) -> list[Fingerprint]:
     path = Path(original)
-    converted = storage.is_remote(original) or path.is_file() or any(path.glob("split=*/*.parquet"))
+    converted = storage.is_remote(original) or path.suffix == ".parquet" or any(path.glob("split=*/*.parquet"))
     parts = parts_of(open_dataset(original)) if converted else parts_of_pairs(find_pairs(path))
     return fingerprints_of(path.name, parts)
 
