@@ -48,6 +48,8 @@ CELL: Final = np.dtype(
     }
 )
 """Sums over the rows in a cell: how many, keys, checks of the keys, labels, row numbers, checks of key and row."""
+ERROR: Final = (2 / CELLS) ** 0.5
+"""The relative standard error of `differing`."""
 SKETCHED: Final = np.dtype([("hash", "<u8"), ("label", "<u4")])
 
 _LABEL: Final = np.uint64(0x9E3779B97F4A7C15)

@@ -235,14 +235,15 @@ def _compare(name: str, rows: Rows, known: Fingerprint) -> Finding:
         original_rows=known.rows,
         judged_by=overlap.ours,
         share=overlap.both / overlap.ours,
-        present=_present(rows, known, overlap),
+        present=0,
         differing=0,
     )
     positions = np.arange(known.start, known.start + len(rows))
     placed = _reconcile(rows, known, positions)
     if placed is None:
         table = _difference(rows, known, positions)
-        finding = replace(finding, differing=_estimate(table, finding.share, len(rows)))
+        differing = _estimate(table, finding.share, len(rows))
+        finding = replace(finding, differing=differing, present=_present(rows, known, overlap, differing))
     else:
         best = _by_ids(placed, rows, known)
         same = placed.ordered if len(best.extra) == len(best.missing) else None
@@ -250,10 +251,10 @@ def _compare(name: str, rows: Rows, known: Fingerprint) -> Finding:
     return finding if rows.labels is None else _with_labels(finding, rows, known, overlap)
 
 
-def _present(rows: Rows, known: Fingerprint, overlap: _Overlap) -> int:
+def _present(rows: Rows, known: Fingerprint, overlap: _Overlap, differing: int) -> int:
     """Count the different rows of ours where all are the original's; else estimate how many of its rows we have."""
     if overlap.both == overlap.ours:
-        return len(np.unique(rows.hashes))
+        return len(np.unique(rows.hashes)) - differing
     return round(overlap.both / overlap.theirs * known.rows)
 
 
@@ -263,10 +264,14 @@ def _difference(rows: Rows, known: Fingerprint, numbers: Integers, *, labelled: 
 
 
 def _estimate(table: Cells, share: float, rows: int) -> int:
-    """Estimate how many of our rows differ: by the table where few do, by the share of the sketch where many do."""
+    """Estimate how many of our rows differ: by the table where few do, by the share of the sketch where many do.
+
+    The table's word counts only beyond three of its standard errors: of a small subset it knows nothing.
+    """
     surplus = int(table["count"][: len(table) // fingerprints.PLACES].view(np.int32).sum())
-    by_table = (fingerprints.differing(table) - surplus) / 2
-    return max(1, round(by_table if share > 0.9 else (1 - share) * rows))
+    total = fingerprints.differing(table)
+    by_table, error = (total - surplus) / 2, total * fingerprints.ERROR / 2
+    return round(by_table if share > 0.9 and by_table > 3 * error else (1 - share) * rows)
 
 
 @dataclass(frozen=True)

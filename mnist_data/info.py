@@ -59,7 +59,7 @@ def _known(original: str) -> list[Fingerprint]:
     path = Path(original)
     converted = storage.is_remote(original) or path.suffix == ".parquet" or any(path.glob("split=*/*.parquet"))
     parts = parts_of(open_dataset(original)) if converted else parts_of_pairs(find_pairs(path))
-    return fingerprints_of(path.name, parts)
+    return fingerprints_of(path.name or original, parts)
 
 
 def _describe_pixels(dataset: Dataset, known: Sequence[Fingerprint] | None) -> dict[str, Any]:

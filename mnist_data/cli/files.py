@@ -176,7 +176,7 @@ def info(
     values.pop("findings", None)  # the same as `pixels`, for machines
     files = values.pop("files", None)
     if files:
-        say("\n".join(values["pixels"]) or "These are not the images of a known dataset.")
+        say("\n".join(values["pixels"]) or "No known dataset was recognised by its pixels.")
     for one in files or [values]:
         print_table(
             "",

@@ -135,6 +135,22 @@ def test_the_number_of_altered_rows_is_exact_up_to_60_and_near_above(train: Spli
     assert (finding.other_labels, finding.title) == (0, "MNIST")
 
 
+def test_altered_rows_that_the_sketch_does_not_see_are_noticed(test: Split) -> None:
+    """A hundred and fifty, none of them in the sketch: by the counts in the table."""
+    sketch = next(one.sketch["hash"] for one in read_fingerprints() if (one.dataset, one.split) == ("mnist", "test"))
+    unseen = np.flatnonzero(fingerprints.hash_images(test[0]) > sketch.max())[:150]
+    images = test[0].copy()
+    images[unseen, 0, 0] = 9
+    unseen_after = fingerprints.hash_images(images[unseen]) > sketch.max()
+    images[unseen[~unseen_after], 0, 0] = 0
+
+    finding = only(part(images))
+
+    assert (finding.share, finding.complete) == (1, False)
+    assert finding.differing == pytest.approx(unseen_after.sum(), rel=0.3)
+    assert in_words(finding).endswith(" of 10,000 rows differ")
+
+
 def test_many_altered_labels_are_counted(test: Split) -> None:
     """About: 500 of 10,000, and all of them."""
     some = test[1].copy()
