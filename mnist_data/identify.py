@@ -242,7 +242,7 @@ def _compare(name: str, rows: Rows, known: Fingerprint) -> Finding:
     placed = _reconcile(rows, known, positions)
     if placed is None:
         table = _difference(rows, known, positions)
-        differing = _estimate(table, finding.share, len(rows))
+        differing = _estimate(table, finding.share, rows)
         finding = replace(finding, differing=differing, present=_present(rows, known, overlap, differing))
     else:
         best = _by_ids(placed, rows, known)
@@ -263,15 +263,17 @@ def _difference(rows: Rows, known: Fingerprint, numbers: Integers, *, labelled: 
     return fingerprints.subtract(published, fingerprints.table_of(rows, numbers, labelled=labelled))
 
 
-def _estimate(table: Cells, share: float, rows: int) -> int:
+def _estimate(table: Cells, share: float, rows: Rows) -> int:
     """Estimate how many of our rows differ: by the table where few do, by the share of the sketch where many do.
 
-    The table's word counts only beyond three of its standard errors: of a small subset it knows nothing.
+    Later copies of a row of ours do not count. The table is believed only beyond three of its standard errors: of a
+    small subset it says nothing.
     """
     surplus = int(table["count"][: len(table) // fingerprints.PLACES].view(np.int32).sum())
     total = fingerprints.differing(table)
-    by_table, error = (total - surplus) / 2, total * fingerprints.ERROR / 2
-    return round(by_table if share > 0.9 and by_table > 3 * error else (1 - share) * rows)
+    repeated = len(rows) - len(np.unique(rows.hashes))
+    by_table, error = (total - surplus) / 2 - repeated, total * fingerprints.ERROR / 2
+    return round(by_table if share > 0.9 and by_table > 3 * error else (1 - share) * len(rows))
 
 
 @dataclass(frozen=True)
@@ -372,9 +374,7 @@ def _with_labels(finding: Finding, rows: Rows, known: Fingerprint, overlap: _Ove
     if decoded is None:
         share = overlap.other_labels / overlap.both
         few = finding.complete and share < 0.1
-        count = (
-            _estimate(table, 1.0, len(rows)) - finding.differing if few else round(share * finding.share * len(rows))
-        )
+        count = _estimate(table, 1.0, rows) - finding.differing if few else round(share * finding.share * len(rows))
         return replace(finding, other_labels=max(0, count))
     originals = {row.hash: row.label for row in decoded[0]}
     labels = [

@@ -181,6 +181,14 @@ def test_added_rows_and_foreign_rows_are_told_from_the_originals(test: Split) ->
     assert mixed.share == pytest.approx(0.5, abs=0.06)
 
 
+def test_images_that_are_there_twice_are_all_the_originals(test: Split) -> None:
+    """None of them is called altered."""
+    twice = only(part(np.concatenate([test[0], test[0]])))
+
+    assert (twice.present, twice.differing) == (10_000, 0)
+    assert in_words(twice).startswith("MNIST: 10,000 of its 10,000 test images, some more than once in 20,000 rows")
+
+
 def test_rows_and_columns_exchanged_are_seen(test: Split) -> None:
     """As EMNIST stores its images."""
     assert said(part(test[0].swapaxes(1, 2), test[1])) == ["MNIST with rows and columns exchanged, test images"]
