@@ -28,6 +28,8 @@ from pipelines.digests import Digests, digest, first_with_same, varied
 from pipelines.engine import Engine, Report, Serial, run_tasks, silent
 from pipelines.stage import PARTITION_ROWS, require_pictures
 
+BAR_MEANING = "a third of the usual distance between neighbours in dense places, kept between 0.02 and 0.1"
+
 SHARE = 1 / 3
 """The bar, as a share of the distance at which samples in dense places have a few neighbours."""
 
@@ -40,6 +42,16 @@ the data, samples are not near duplicates if more than 1 % of the ink's energy d
 
 MEASURED, CANDIDATES = 1_000, 25
 """Samples whose neighbours are measured, and for each the nearest by spectrum among which these are looked for."""
+
+
+LABEL_CONFLICT = (
+    "label_conflict",
+    "an exact or near duplicate has another label; the bar is that of near duplicates",
+)
+LEAKED = ("leaked", "an exact or near duplicate is in another split; the bar is that of near duplicates")
+
+Compare = Callable[[Integers, str], Pairs]
+"""Compares samples, (pairs, 2) positions in the dataset; the text says what for."""
 
 
 @dataclass(frozen=True)
@@ -83,10 +95,20 @@ def find_duplicates(
     first = _first_copies(survey, rank, compare)
     kept = np.flatnonzero((first == np.arange(len(first))) & survey.inked)
     points = rotate(survey.spectra[kept])
+    why = "set by hand" if bar is not None else BAR_MEANING
     if bar is None:
         bar = choose_bar(_neighbour_distances(kept, points, survey.ids[kept], compare))
-    pairs = compare(kept[find_close(points, bar, engine, report)])
-    return _verdicts(source, survey, rank, first, pairs.where(pairs.distance <= bar), bar)
+    pairs = compare(kept[find_close(points, bar, engine, report)], "compare")
+    pairs = pairs.where(pairs.distance <= bar)
+    held_out = [number for number, split in enumerate(source.splits) if split in HELD_OUT]
+    elsewhere = np.where(np.isin(survey.split, held_out), -1, _differing(survey.split, first, pairs))
+    otherwise = _differing(survey.labels, first, pairs)
+    return [
+        _exact(survey.ids, first),
+        _near(survey.ids, rank, pairs, bar, why),
+        _named(LABEL_CONFLICT, "label_conflict_with", survey.ids, otherwise, bar),
+        _named(LEAKED, "leaked_from", survey.ids, elsewhere, bar),
+    ]
 
 
 def survey_samples(source: Dataset, partitions: Sequence[Partition], engine: Engine, report: Report) -> Survey:
@@ -117,20 +139,18 @@ def _ranks(source: Dataset, survey: Survey) -> Integers:
     return rank
 
 
-def _first_copies(survey: Survey, rank: Integers, compare: Callable[[Integers], Pairs]) -> Integers:
+def _first_copies(survey: Survey, rank: Integers, compare: Compare) -> Integers:
     """Give for each sample the position of the first with the same pixels, (n,), which is compared with it."""
     first = np.arange(len(rank))
     rows = np.flatnonzero(survey.varied)
     first[rows] = rows[first_with_same(survey.digests[rows], rank[rows])]
     copies = np.flatnonzero(first != np.arange(len(rank)))
-    pairs = compare(np.stack([copies, first[copies]], axis=1))
+    pairs = compare(np.stack([copies, first[copies]], axis=1), "confirm")
     first[copies[~pairs.equal]] = copies[~pairs.equal]
     return first
 
 
-def _neighbour_distances(
-    kept: Integers, points: Floats, ids: Integers, compare: Callable[[Integers], Pairs]
-) -> npt.NDArray[np.float64]:
+def _neighbour_distances(kept: Integers, points: Floats, ids: Integers, compare: Compare) -> npt.NDArray[np.float64]:
     """Measure how far from some samples their near neighbours are: (samples, neighbours), ascending."""
     # Fibonacci hashing, so that the choice depends on nothing but the ids.
     some = np.argsort(ids.astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15), kind="stable")[:MEASURED]
@@ -139,7 +159,7 @@ def _neighbour_distances(
         return np.ones((0, NEIGHBOUR))
     nearest = [_nearest(points, some[begin : begin + 50], few) for begin in range(0, len(some), 50)]
     pairs = np.stack([np.repeat(some, few), np.concatenate(nearest).reshape(-1)], axis=1)
-    distances = compare(kept[pairs]).distance
+    distances = compare(kept[pairs], "neighbours").distance
     return np.sort(distances.reshape(len(some), few), axis=1)
 
 
@@ -159,33 +179,6 @@ def choose_bar(distances: npt.NDArray[np.float64]) -> float:
         return MOST_BAR
     usual = float(np.quantile(distances[:, NEIGHBOUR - 1], DENSE))
     return float(np.clip(SHARE * usual, LEAST_BAR, MOST_BAR))
-
-
-def _verdicts(
-    source: Dataset, survey: Survey, rank: Integers, first: Integers, pairs: Pairs, bar: float
-) -> list[Verdict]:
-    held_out = [number for number, split in enumerate(source.splits) if split in HELD_OUT]
-    elsewhere = np.where(np.isin(survey.split, held_out), -1, _differing(survey.split, first, pairs))
-    return [
-        _exact(survey, first),
-        _near(survey, rank, pairs, bar),
-        _named(
-            "label_conflict",
-            "label_conflict_with",
-            survey.ids,
-            _differing(survey.labels, first, pairs),
-            bar,
-            "an exact or near duplicate has another label; the bar is that of near duplicates",
-        ),
-        _named(
-            "leaked",
-            "leaked_from",
-            survey.ids,
-            elsewhere,
-            bar,
-            "an exact or near duplicate is in another split; the bar is that of near duplicates",
-        ),
-    ]
 
 
 def _differing(values: Integers, first: Integers, pairs: Pairs) -> Integers:
@@ -208,14 +201,15 @@ def _differing(values: Integers, first: Integers, pairs: Pairs) -> Integers:
     return np.select([below, above], [least % max(1, count), most % max(1, count)], -1)
 
 
-def _named(check: str, column: str, ids: Integers, witness: Integers, bar: float, meaning: str) -> Verdict:
+def _named(check: tuple[str, str], column: str, ids: Integers, witness: Integers, bar: float) -> Verdict:
     """Flag the samples that have a witness, and name it."""
     flagged = witness >= 0
     named = np.ma.masked_array(ids[witness] if len(ids) else ids, ~flagged)
-    return Verdict(check, flagged, _sure(flagged), bar, meaning, {column: named})
+    name, meaning = check
+    return Verdict(name, flagged, _sure(flagged), bar, meaning, {column: named})
 
 
-def _exact(survey: Survey, first: Integers) -> Verdict:
+def _exact(ids: Integers, first: Integers) -> Verdict:
     flagged = first != np.arange(len(first))
     return Verdict(
         "exact_duplicate",
@@ -223,7 +217,7 @@ def _exact(survey: Survey, first: Integers) -> Verdict:
         _sure(flagged),
         np.nan,
         "the same pixels as another sample; there is no bar, samples of one value are left out",
-        {"exact_duplicate_of": np.ma.masked_array(survey.ids[first], ~flagged)},
+        {"exact_duplicate_of": np.ma.masked_array(ids[first], ~flagged)},
     )
 
 
@@ -231,39 +225,42 @@ def _sure(flagged: Flags) -> Scores:
     return np.where(flagged, 0, 1).astype(np.float32)
 
 
-def _near(survey: Survey, rank: Integers, pairs: Pairs, bar: float) -> Verdict:
+def _near(ids: Integers, rank: Integers, pairs: Pairs, bar: float, why: str) -> Verdict:
     """Flag samples that lie near one that is kept; nothing is flagged for lying near a flagged one."""
-    # The second of each pair is the one to give up.
-    swapped = rank[pairs.second] < rank[pairs.first]
-    keep, give = np.where(swapped, pairs.second, pairs.first), np.where(swapped, pairs.first, pairs.second)
+    swapped = rank[pairs.second] < rank[pairs.first]  # the second of each is to be the one to give up
+    keep, give = np.where(swapped, (pairs.second, pairs.first), (pairs.first, pairs.second))
     sign = np.where(swapped, -1, 1)
-    chosen = np.full(len(rank), -1)  # the pair by which a sample is flagged
-    order = np.lexsort((rank[keep], pairs.distance, rank[give]))
-    for pair in order:  # by rank, so that of what a sample may lie near all is decided before it
-        if chosen[give[pair]] < 0 and chosen[keep[pair]] < 0:
-            chosen[give[pair]] = pair
+    chosen = _choose(keep, give, pairs.distance, rank)
     flagged = chosen >= 0
-    hidden = ~flagged
 
     def column(values: npt.NDArray[Any]) -> npt.NDArray[Any]:
         shown = np.zeros(len(rank), values.dtype)
         shown[flagged] = values[chosen[flagged]]
-        return np.ma.masked_array(shown, hidden)
+        return np.ma.masked_array(shown, ~flagged)
 
-    distance = np.full(len(rank), np.nan)
-    distance[flagged] = pairs.distance[chosen[flagged]]
-    score = 1 - 0.5 ** np.nan_to_num(distance / bar, nan=np.inf)
+    distance = np.ma.filled(column(pairs.distance), np.nan)
+    score = np.where(flagged, 1 - 0.5 ** (distance / bar), 1).astype(np.float32)
     return Verdict(
         "near_duplicate",
         flagged,
-        score.astype(np.float32),
+        score,
         bar,
-        f"part of the ink that another sample does not account for, at the best shift of up to {REACH} pixels; the bar "
-        "is a third of what is usual between neighbours, and at most 0.1",
+        f"part of the ink that another sample does not account for, at the best shift of up to {REACH} pixels; "
+        f"the bar is {why}",
         {
-            "near_duplicate_of": column(survey.ids[keep]),
+            "near_duplicate_of": column(ids[keep]),
             "near_duplicate_distance": distance,
             "near_duplicate_rows": column(sign * pairs.rows),
             "near_duplicate_columns": column(sign * pairs.columns),
         },
     )
+
+
+def _choose(keep: Integers, give: Integers, distance: npt.NDArray[np.float64], rank: Integers) -> Integers:
+    """Give for each sample the pair by which it is flagged, the closest whose other one is kept, or -1: (n,)."""
+    chosen = np.full(len(rank), -1)
+    # By rank, so that all is decided of what a sample may lie near before the sample itself.
+    for pair in np.lexsort((rank[keep], distance, rank[give])):
+        if chosen[give[pair]] < 0 and chosen[keep[pair]] < 0:
+            chosen[give[pair]] = pair
+    return chosen

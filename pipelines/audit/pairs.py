@@ -116,10 +116,13 @@ def compare_pairs(
     partitions: Sequence[Partition],
     shape: Sequence[int],
     pairs: npt.NDArray[np.int64],
+    stage: str,
     engine: Engine,
     report: Report,
 ) -> Pairs:
     """Compare samples, (pairs, 2) positions in the dataset, pixel by pixel, and give them in the same order.
+
+    stage: what the comparison is for, as the progress says.
 
     Both sides of the pairs are cut into blocks in the order of the dataset, so that a task reads few partitions.
     """
@@ -130,7 +133,7 @@ def compare_pairs(
     cuts = np.flatnonzero((np.diff(low[order]) != 0) | (np.diff(high[order]) != 0)) + 1
     starts = np.cumsum([0, *(partition.rows for partition in partitions)])
     tasks = [_comparison(partitions, starts, pairs[rows]) for rows in np.split(order, cuts) if len(rows)]
-    measured = run_tasks(engine, _compare, tasks, "duplicates: compare", lambda task: len(task.first), report)
+    measured = run_tasks(engine, _compare, tasks, f"duplicates: {stage}", lambda task: len(task.first), report)
     given = np.argsort(order)
     squares, shifts, equal = (np.concatenate(parts)[given] for parts in zip(_NOTHING, *measured, strict=True))
     # |a - b|² = 2 - 2 cos φ for images of norm 1; beyond a right angle they have nothing in common.

@@ -130,7 +130,7 @@ def brute_force(images: Images, reach: int = 2) -> npt.NDArray[np.float64]:
         for right in range(-reach, reach + 1):
             moved = np.stack([shifted(picture, down, right) for picture in pictures]).reshape(len(images), -1)
             cosine = np.maximum(cosine, unit @ moved.T)
-    return np.sqrt(np.clip(1 - np.clip(cosine, 0, 1) ** 2, 0, 1))
+    return np.asarray(np.sqrt(1 - np.clip(cosine, 0, 1) ** 2))
 
 
 def test_the_search_finds_just_the_pairs_that_brute_force_finds(tmp_path: Path) -> None:
@@ -143,7 +143,7 @@ def test_the_search_finds_just_the_pairs_that_brute_force_finds(tmp_path: Path) 
     bar = float(np.quantile(truth, 0.01))
 
     close = find_close(rotate(magnitudes(unit_ink(images), 2)), bar, Serial(), silent)
-    compared = compare_pairs(source.partitions(10_000), (28, 28), close, Serial(), silent)
+    compared = compare_pairs(source.partitions(10_000), (28, 28), close, "compare", Serial(), silent)
     near = compared.where(compared.distance <= bar)
 
     wanted = {(int(one), int(other)) for one, other in zip(*np.nonzero(np.triu(truth <= bar, 1)), strict=True)}
