@@ -11,6 +11,7 @@ import pytest
 import mnist_data
 from mnist_data.store import Dataset
 from pipelines.augment import augment
+from pipelines.claims.claim import TESTS, read_claims
 from pipelines.corruptions import TABLE
 from pipelines.recipe import PRESETS, TRANSFORMS, recipe_of
 
@@ -27,6 +28,8 @@ COMMANDS = (
     "augment",
     "corrupt",
     "stats",
+    "drift",
+    "claims",
     "train",
     "predict",
 )
@@ -97,6 +100,16 @@ def test_the_page_on_corruptions_has_every_parameter() -> None:
         found.setdefault(name or list(found)[-1], []).append(tuple(map(float, values)))
 
     assert {name: list(zip(*one.severities, strict=True)) for name, one in TABLE.items()} == found
+
+
+def test_the_page_on_claims_knows_every_test_and_its_parameters(tmp_path: Path) -> None:
+    """In its table; and the file shown is one of claims."""
+    text = (ROOT / "docs/claims.md").read_text()
+    rows = {row[0]: set(row[1:]) for row in (re.findall(r"`(\w+)`", line) for line in text.splitlines()) if row}
+    (tmp_path / "mine.toml").write_text(text.split("```toml")[1].split("```")[0])
+
+    assert {name: set(test.parameters) for name, test in TESTS.items()}.items() <= rows.items()
+    assert len(read_claims(tmp_path / "mine.toml")) == 2
 
 
 def test_the_snippet_that_makes_a_copy_again_runs(

@@ -28,13 +28,14 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.slow
 def test_the_wheel_holds_the_three_packages_and_nothing_else(wheel: Path) -> None:
-    """With the pages' templates and the mark that says we are typed; without tests or benchmarks."""
+    """With the pages' templates, the known claims and the mark that says we are typed; without tests or benchmarks."""
     names = zipfile.ZipFile(wheel).namelist()
     tops = {name.split("/")[0] for name in names}
 
     assert {"mnist_data", "pipelines", "dashboards"} == {top for top in tops if not top.endswith(".dist-info")}
     assert "mnist_data/py.typed" in names
     assert any(name.endswith(".css") for name in names)
+    assert "pipelines/claims/mnist.toml" in names
 
 
 @pytest.mark.slow

@@ -1,0 +1,1 @@
+"""Claims: what is said of a dataset, held against its data."""
