@@ -26,6 +26,7 @@ from pipelines.audit.spectra import Floats, magnitudes, unit_ink
 from pipelines.audit.verdict import Scores, Verdict
 from pipelines.digests import Digests, digest, first_with_same, varied
 from pipelines.engine import Engine, Report, Serial, run_tasks, silent
+from pipelines.hashing import hashes
 from pipelines.stage import PARTITION_ROWS, require_pictures
 
 BAR_MEANING = "a third of the usual distance between neighbours in dense places, kept between 0.02 and 0.1"
@@ -43,11 +44,7 @@ the data, samples are not near duplicates if more than 1 % of the ink's energy d
 MEASURED, CANDIDATES = 1_000, 25
 """Samples whose neighbours are measured, and for each the nearest by spectrum among which these are looked for."""
 
-
-LABEL_CONFLICT = (
-    "label_conflict",
-    "an exact or near duplicate has another label; the bar is that of near duplicates",
-)
+LABEL_CONFLICT = ("label_conflict", "an exact or near duplicate has another label; the bar is that of near duplicates")
 LEAKED = ("leaked", "an exact or near duplicate is in another split; the bar is that of near duplicates")
 
 Compare = Callable[[Integers, str], Pairs]
@@ -152,8 +149,7 @@ def _first_copies(survey: Survey, rank: Integers, compare: Compare) -> Integers:
 
 def _neighbour_distances(kept: Integers, points: Floats, ids: Integers, compare: Compare) -> npt.NDArray[np.float64]:
     """Measure how far from some samples their near neighbours are: (samples, neighbours), ascending."""
-    # Fibonacci hashing, so that the choice depends on nothing but the ids.
-    some = np.argsort(ids.astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15), kind="stable")[:MEASURED]
+    some = np.argsort(hashes(ids))[:MEASURED]
     few = min(CANDIDATES, len(points) - 1)
     if few < NEIGHBOUR:
         return np.ones((0, NEIGHBOUR))

@@ -274,6 +274,15 @@ def test_an_empty_split_is_no_obstacle(tmp_path: Path) -> None:
     assert [int(verdict.flagged.sum()) for verdict in find_duplicates(source)] == [0, 0, 0, 0]
 
 
+@pytest.mark.parametrize("count", [0, 1, 9])
+def test_nothing_but_blank_samples_is_no_obstacle(tmp_path: Path, count: int) -> None:
+    """Nor is no sample at all, or a single one."""
+    source = dataset(tmp_path, {"train": (np.zeros((count, 8, 8), np.uint8), np.zeros(count))})
+
+    assert [len(verdict.flagged) for verdict in find_duplicates(source)] == [count] * 4
+    assert not any(verdict.flagged.any() for verdict in find_duplicates(source))
+
+
 def test_the_bar_stays_between_its_limits() -> None:
     """A third of what is usual, where that is not beyond what can be a copy."""
     usual = np.linspace(0, 1, 10) * np.ones((100, 1))
