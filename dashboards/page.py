@@ -12,7 +12,7 @@ import pandas as pd
 from plotly.offline import get_plotlyjs
 
 from dashboards.blocks import Block, script_json
-from dashboards.sections import changes, data, drift, photos, robustness, shapes, structure, training
+from dashboards.sections import changes, data, drift, photos, robustness, shapes, structure, training, writers
 from dashboards.theme import asset, css, template
 
 Tables = Mapping[str, pd.DataFrame]
@@ -114,6 +114,15 @@ PAGE: tuple[Section, ...] = (
         "drawn equally high.",
         ("morphometrics", "samples"),
         shapes.shapes,
+    ),
+    Section(
+        "writers",
+        "Data",
+        "Writers",
+        "Who wrote the samples",
+        "A model knows the hand of a writer that it has learnt from; what it is tested with should be by others.",
+        ("writers", "writer_measures", "samples"),
+        writers.writers,
     ),
     Section(
         "correlations",
@@ -235,6 +244,15 @@ PAGE: tuple[Section, ...] = (
         ("misclassified",),
         training.mistakes,
         "The model made no mistake.",
+    ),
+    Section(
+        "groups",
+        "Model",
+        "By writer",
+        "On whose samples the model errs",
+        "The same accuracy, of each series and each writer by themselves.",
+        ("groups",),
+        writers.groups,
     ),
     Section(
         "robustness",

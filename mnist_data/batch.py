@@ -44,3 +44,7 @@ class Batch:
         """Give the chosen samples, by boolean mask, index or slice."""
         columns = {name: values[rows] for name, values in self.columns.items()}
         return Batch(self.ids[rows], self.labels[rows], self.images[rows], columns)
+
+    def with_columns(self, columns: Mapping[str, npt.NDArray[Any]]) -> Batch:
+        """Give the same samples with more known of each."""
+        return Batch(self.ids, self.labels, self.images, {**self.columns, **columns})

@@ -111,6 +111,20 @@ def find_pairs(folder: str | Path, dataset: str | None = None) -> list[Pair]:
     return [_pair(split, splits[split], dataset) for split in sorted(splits, key=_split_order)]
 
 
+def find_label_tables(folder: str | Path) -> dict[str, str]:
+    """Find the label files of a folder that tell more than the label, one number a column: split -> path.
+
+    Only a file whose name tells the split counts; of two of one split the unpacked one, else the first by name.
+    Raises NoDataset for a folder that is not there, and any error of a file that claims to be IDX and is not.
+    """
+    found: dict[str, str] = {}
+    for path, header in _headers(Path(folder)):
+        split = parse_name(path.name).split
+        if split and role_of(header) == "labels" and len(header.shape) == 2 and header.shape[1] > 1:
+            found.setdefault(split, str(path))
+    return found
+
+
 def pair_of(file: Path) -> Pair:
     """Find the other file of a pair beside one that is given; other files of the folder do not matter.
 

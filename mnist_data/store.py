@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -246,6 +247,16 @@ def read_batches(dataset: Dataset, split: str, rows: int = 10_000) -> Iterator[B
     """Read a split in order, batch by batch."""
     for partition in dataset.partitions(rows, [split]):
         yield read_partition(partition)
+
+
+def read_columns(dataset: Dataset, split: str, names: Sequence[str]) -> dict[str, npt.NDArray[Any]]:
+    """Read columns of a split, (rows,) each, without its images; those of the names that the dataset has."""
+    pieces = []
+    for path in (path for name, path in dataset.files if name == split):
+        with open_parquet(path) as file:
+            pieces.append(file.read(columns=[name for name in names if name in file.schema_arrow.names]))
+    table = pa.concat_tables(pieces)
+    return {name: table[name].to_numpy() for name in table.column_names}
 
 
 def read_sample(dataset: Dataset, sample: int) -> Batch:

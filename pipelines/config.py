@@ -14,10 +14,11 @@ from pipelines.recipe import load_recipe, read_toml, recipe_of
 
 @dataclass(frozen=True)
 class Config:
-    """Everything that `run` can be told. source: None means the embedded sample. dataset: its name, as in convert."""
+    """Everything that `run` can be told. source: None means the embedded sample. dataset, provenance: as in convert."""
 
     source: str | None = None
     dataset: str | None = None
+    provenance: str | None = None
     workspace: str = "workspace"
     convert: Convert = field(default_factory=Convert)
     clean: Clean = field(default_factory=Clean)

@@ -17,21 +17,17 @@ from mnist_data.catalog import CATALOG, Known, by_content, by_name
 from mnist_data.draft import Draft, Part, PartWriter
 from mnist_data.errors import WrongUse
 from mnist_data.idx import Header, Reader, open_idx
-from mnist_data.pairing import Pair, check_pair
+from mnist_data.pairing import Pair, check_pair, find_label_tables
 from mnist_data.schema import Metadata, Source, Stage, arrow_schema
 from mnist_data.store import Dataset
 from pipelines.engine import Engine, Report, Serial, run_tasks, silent
 from pipelines.parameters import Convert
+from pipelines.provenance import Provenance, read_provenance, table_columns
 
 Item = TypeVar("Item")
 
 ROWS_IN_A_PART = 1_000_000
 """Samples in one file: MNIST's training split is one, two million images are two; all stay open to the end."""
-
-QMNIST_COLUMNS = (
-    "hsf_series", "writer_id", "digit_index", "class_code", "global_index", "duplicate", "unused",
-)  # fmt: skip
-"""The columns of QMNIST's label tables after the label itself (Yadav and Bottou 2019, README)."""
 
 
 @dataclass(frozen=True)
@@ -52,6 +48,7 @@ class _Task:
     location: str
     metadata: Metadata
     params: Convert
+    provenance: Provenance | None
 
 
 @dataclass(frozen=True)
@@ -69,6 +66,7 @@ def convert(
     params: Convert | None = None,
     *,
     dataset: str | None = None,
+    provenance: str | Path | None = None,
     engine: Engine | None = None,
     overwrite: bool = False,
     report: Report = silent,
@@ -76,6 +74,7 @@ def convert(
     """Convert pairs of IDX files into one dataset, a split a pair.
 
     dataset: the name of a known one, or any other name; None finds it by content and by the files' names.
+    provenance: a folder of label tables whose columns are joined to the samples (see `pipelines.provenance`).
     Raises an UnreadableInput that names the file where one is damaged or does not fit; nothing is written then.
     """
     params = params or Convert()
@@ -83,15 +82,18 @@ def convert(
         replace(pair, images=storage.absolute(pair.images), labels=storage.absolute(pair.labels)) for pair in pairs
     ]
     headers = [check_pair(pair) for pair in pairs]
-    plan = conversion_plan(pairs, params, dataset)
+    plan = conversion_plan(pairs, params, dataset, provenance)
     known = _known_before(pairs, dataset)
     params = _as_known(params, known)
     metadata = _metadata(pairs, headers, params, known, dataset)
+    tables = _provenance(pairs, headers, params, provenance)
+    if tables:
+        metadata = metadata.after(Stage("provenance", {"tables": tables.digests}))
     arrow_schema(metadata)  # refuses what the layout cannot hold before anything is read
     with Draft(target, plan, overwrite) as draft:
         firsts = np.cumsum([0, *(header.items for header, _ in headers)]).tolist()
         tasks = [
-            _Task(pair, header, first, draft.location, metadata, params)
+            _Task(pair, header, first, draft.location, metadata, params, tables)
             for pair, header, first in zip(pairs, headers, firsts, strict=False)
         ]
         converted = run_tasks(
@@ -105,13 +107,16 @@ def convert(
     return Conversion(written, tuple(_warnings(pairs, converted, written.metadata)))
 
 
-def conversion_plan(pairs: Sequence[Pair], params: Convert, dataset: str | None) -> dict[str, Any]:
+def conversion_plan(
+    pairs: Sequence[Pair], params: Convert, dataset: str | None, provenance: str | Path | None = None
+) -> dict[str, Any]:
     """Describe a conversion: the files by place, size and time, and the parameters as they were given."""
+    tables = [] if provenance is None else find_label_tables(provenance).values()
     files = [path for pair in pairs for path in (pair.images, pair.labels)]
     return {
         "stage": "convert",
         "splits": [pair.split for pair in pairs],
-        "files": [storage.identity(path) for path in files],
+        "files": [storage.identity(path) for path in (*files, *tables)],
         "parameters": asdict(params),
         "dataset": dataset,
         "version": __version__,
@@ -137,6 +142,19 @@ def _as_known(params: Convert, known: Known | None) -> Convert:
     transpose = params.transpose if params.transpose is not None else bool(known and known.transposed)
     first_label = params.first_label if params.first_label is not None else (known.first_label if known else 0)
     return replace(params, transpose=transpose, first_label=first_label)
+
+
+def _provenance(
+    pairs: Sequence[Pair], headers: Sequence[tuple[Header, Header]], params: Convert, folder: str | Path | None
+) -> Provenance | None:
+    """Read the label tables to join, if any; files of labels that are such tables themselves need none."""
+    if folder is None:
+        return None
+    for pair, (_, labels) in zip(pairs, headers, strict=True):
+        if labels.item_shape:
+            raise WrongUse(f"{pair.labels} is a label table itself; leave out --provenance.")
+    splits = [(pair.split, images.items) for pair, (images, _) in zip(pairs, headers, strict=True)]
+    return read_provenance(folder, splits, params.first_label or 0)
 
 
 def _metadata(
@@ -226,11 +244,11 @@ def _batches(task: _Task, images: Reader, labels: Reader) -> Iterator[Batch]:
     size = min(reader.rows_at_once(rows) for reader in (images, labels))
     streams = zip(_ahead(images.batches(size)), labels.batches(size), strict=True)
     for pixels, table in streams:
-        yield _batch(pixels, table, first, task.params)
+        yield _batch(pixels, table, first, task)
         first += len(pixels)
     if images.header.items == 0:
         pixels = np.empty((0, *images.header.item_shape), images.header.dtype.newbyteorder("="))
-        yield _batch(pixels, np.empty((0, *labels.header.item_shape), np.int64), first, task.params)
+        yield _batch(pixels, np.empty((0, *labels.header.item_shape), np.int64), first, task)
 
 
 def _ahead(batches: Iterator[Item]) -> Iterator[Item]:
@@ -243,18 +261,13 @@ def _ahead(batches: Iterator[Item]) -> Iterator[Item]:
             yield batch  # type: ignore[misc]
 
 
-def _batch(pixels: npt.NDArray[Any], table: npt.NDArray[Any], first: int, params: Convert) -> Batch:
+def _batch(pixels: npt.NDArray[Any], table: npt.NDArray[Any], first: int, task: _Task) -> Batch:
     ids = np.arange(first, first + len(pixels), dtype=np.int64)
-    if params.transpose:
+    if task.params.transpose:
         pixels = np.ascontiguousarray(pixels.swapaxes(1, 2))
-    columns = {}
-    labels = table
-    if table.ndim == 2:
-        known = QMNIST_COLUMNS if table.shape[1] == 1 + len(QMNIST_COLUMNS) else ()
-        names = known or tuple(f"label_{number}" for number in range(1, table.shape[1]))
-        labels = table[:, 0]
-        columns = {name: np.ascontiguousarray(table[:, number]) for number, name in enumerate(names, start=1)}
-    return Batch(ids, labels.astype(np.int64) - (params.first_label or 0), pixels, columns)
+    labels, columns = (table[:, 0], table_columns(table)) if table.ndim == 2 else (table, {})
+    batch = Batch(ids, labels.astype(np.int64) - (task.params.first_label or 0), pixels, columns)
+    return task.provenance.join(batch) if task.provenance else batch
 
 
 def _warnings(pairs: Sequence[Pair], converted: Sequence[_Converted], metadata: Metadata) -> Iterator[str]:

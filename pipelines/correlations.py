@@ -11,9 +11,10 @@ import pandas as pd
 import pyarrow as pa
 
 from mnist_data.store import open_parquet
+from pipelines.provenance import GROUPS
 
-NO_FEATURES = ("id", "split", "label", "mean")
-"""Columns of the per-sample table that are left out; the mean is the ink over the number of pixels."""
+NO_FEATURES = ("id", "split", "label", *GROUPS, "mean")
+"""Columns of the per-sample table that are left out: names, if by numbers, and the mean, the ink by another name."""
 
 ROWS = 65_536
 """Rows of the per-sample table in memory together."""

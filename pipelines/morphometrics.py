@@ -40,29 +40,30 @@ def shape_columns(images: Images, moments: Moments) -> dict[str, pa.Array]:
     return {**columns, "border_contact": pa.array(at_edge)}
 
 
-def summarize_measures(samples: str) -> pd.DataFrame:
-    """Give the mean, deviation and quartiles of each measure, in each split and in each class of it.
+def summarize_measures(samples: str, by: str = "label") -> pd.DataFrame:
+    """Give the mean, deviation and quartiles of each measure, in each split and in each group of it.
 
-    samples: where the per-sample table lies, of which one measure at a time is read. The values are taken in the
-    table's order, so nothing depends on how the work was cut. A row whose label is missing is of the whole split.
+    samples: where the per-sample table lies, of which one measure at a time is read. by: its column of whole numbers
+    that makes the groups, the classes or others. The values are taken in the table's order, so nothing depends on how
+    the work was cut. A row whose group is missing is of the whole split.
     """
     with open_parquet(samples) as file:
-        keys = file.read(columns=["split", "label"]).to_pandas()
+        keys = file.read(columns=["split", by]).to_pandas()
         rows: list[dict[str, Any]] = []
         for measure in MEASURES:
             values = file.read(columns=[measure])[measure].to_pandas().to_numpy(np.float64)
-            rows.extend({**of, "measure": measure, **_describe(values[places])} for of, places in _groups(keys))
-    return pd.DataFrame(rows, columns=["split", "label", "measure", *STATISTICS]).astype({"label": "Int64"})
+            rows.extend({**of, "measure": measure, **_describe(values[places])} for of, places in _groups(keys, by))
+    return pd.DataFrame(rows, columns=["split", by, "measure", *STATISTICS]).astype({by: "Int64"})
 
 
-def _groups(keys: pd.DataFrame) -> Iterator[tuple[dict[str, Any], npt.NDArray[np.int64]]]:
-    """Give the splits in their order, and after each its classes; with the places of their samples."""
+def _groups(keys: pd.DataFrame, by: str) -> Iterator[tuple[dict[str, Any], npt.NDArray[np.int64]]]:
+    """Give the splits in their order, and after each its groups; with the places of their samples."""
     for split in keys["split"].unique():
         places = np.flatnonzero(keys["split"] == split)
-        labels = keys["label"].to_numpy()[places]
-        yield {"split": split, "label": pd.NA}, places
-        for label in np.unique(labels):
-            yield {"split": split, "label": label}, places[labels == label]
+        values = keys[by].to_numpy()[places]
+        yield {"split": split, by: pd.NA}, places
+        for value in np.unique(values):
+            yield {"split": split, by: value}, places[values == value]
 
 
 def _describe(values: npt.NDArray[np.float64]) -> dict[str, float]:

@@ -18,6 +18,7 @@ Layout = Literal["binary", "list", "pixels", "png"]
 Compression = Literal["zstd", "lz4", "snappy", "gzip", "none"]
 Action = Literal["keep", "repair", "remove"]
 Scale = Literal["unit", "standardize", "none"]
+SplitBy = Literal["writer", "label"]
 DType = Literal["uint8", "float16", "float32"]
 Model = Literal["cnn", "mlp"]
 
@@ -125,6 +126,19 @@ class Clean(Parameters):
                 raise WrongUse(
                     f"clean.{name} is 'repair', but there is nothing to repair it from; choose keep or remove."
                 )
+
+
+@dataclass(frozen=True)
+class Split(Parameters):
+    """Which training samples become the validation split."""
+
+    stage: ClassVar[str] = "split"
+    ranges: ClassVar[dict[str, tuple[float, float]]] = {"share": (0.01, 0.5), "seed": (0, 2**63 - 1)}
+
+    by: SplitBy = "writer"
+    share: float = 0.1
+    seed: int = 0
+    tables: Mapping[str, str] = field(default_factory=dict)  # label tables joined on the way: name -> SHA-256
 
 
 @dataclass(frozen=True)

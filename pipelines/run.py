@@ -101,7 +101,7 @@ class _Run:
         source = self.config.source
         pairs = find_pairs(self._sample()) if source in (None, "sample") else resolve(str(source), self.config.dataset)
         target = self.workspace / "convert"
-        plan = conversion_plan(pairs, self.config.convert, self.config.dataset)
+        plan = conversion_plan(pairs, self.config.convert, self.config.dataset, self.config.provenance)
         if is_current(target, plan):
             self._keep("convert")
             return open_dataset(target)
@@ -110,6 +110,7 @@ class _Run:
             target,
             self.config.convert,
             dataset=self.config.dataset,
+            provenance=self.config.provenance,
             engine=self.engine,
             overwrite=True,
             report=self.report,

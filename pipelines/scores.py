@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, fields
 from statistics import NormalDist
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from mnist_data.batch import Integers
@@ -41,6 +43,19 @@ def evaluate(probabilities: Probabilities, labels: Integers) -> Evaluation:
     middle = (share + z2 / (2 * samples)) / (1 + z2 / samples)
     reach = math.sqrt(z2 * (share * (1 - share) / samples + z2 / (4 * samples**2))) / (1 + z2 / samples)
     return Evaluation(samples, correct, share, max(0.0, middle - reach), min(1.0, middle + reach))
+
+
+def group_table(probabilities: Probabilities, labels: Integers, groups: Mapping[str, npt.NDArray[Any]]) -> pd.DataFrame:
+    """Evaluate each group of samples by itself, a row a group: group, value, and the fields of Evaluation.
+
+    groups: what the samples are grouped by (writer, series), name -> (n,) integers.
+    """
+    rows: list[dict[str, Any]] = []
+    for name, values in groups.items():
+        for value in np.unique(values):
+            of = values == value
+            rows.append({"group": name, "value": int(value), **asdict(evaluate(probabilities[of], labels[of]))})
+    return pd.DataFrame(rows, columns=["group", "value", *(field.name for field in fields(Evaluation))])
 
 
 def confusion_table(labels: Integers, predicted: Integers, names: Sequence[str]) -> pd.DataFrame:

@@ -39,9 +39,12 @@ from pipelines.gallery import wall
 from pipelines.intrinsic_dimension import CHOSEN, Chosen, choose, tabulate_dimension
 from pipelines.morphometrics import shape_columns, summarize_measures
 from pipelines.parameters import Stats
+from pipelines.provenance import group_columns
 from pipelines.separability import Space, Spread, project, space_of, tabulate_separability
 from pipelines.stage import PARTITION_ROWS, require_pictures
 from pipelines.tables import merge_tables, provenance, remove_table, write_table
+from pipelines.writers import TABLES as WRITERS
+from pipelines.writers import writer_tables
 
 MAX_TASKS = 64
 """A task gives back its sums, 2 MB for 62 classes of 28×28: a larger dataset makes longer tasks, not more."""
@@ -49,6 +52,8 @@ MAX_TASKS = 64
 
 def describe_samples(batch: Batch, split: str, limits: Range, morphometrics: bool) -> pa.Table:
     """Give the per-sample table of one batch: mean, deviation, ink, bounding box and centre of mass of each.
+
+    After the label stand series and writer, where the dataset tells them.
 
     ink: the sum of the unit-scale values. The box is of the pixels above 0, its ends inclusive; a blank sample
     has none, and no centre. entropy: of the 256 steps of intensity, in bits. morphometrics: measure the strokes, too.
@@ -66,6 +71,7 @@ def describe_samples(batch: Batch, split: str, limits: Range, morphometrics: boo
         "id": batch.ids,
         "split": pa.array([split] * len(batch), pa.string()),
         "label": batch.labels,
+        **group_columns(batch),
         "mean": flat.mean(axis=1),
         "deviation": flat.std(axis=1),
         "ink": flat.sum(axis=1),
@@ -150,8 +156,8 @@ def stats(
     """Count a dataset and write its tables, as Parquet and CSV, into a folder.
 
     Gives the small tables by name: summary, classes, pixels, intensity, wall, components, component_pixels,
-    separability, dimension, correlations, and morphometrics unless they are turned off. The table `samples`, a row a
-    sample, is only written.
+    separability, dimension, correlations, morphometrics unless they are turned off, and where writers are known, what
+    `writer_tables` gives. The table `samples`, a row a sample, is only written.
     """
     params, engine = params or Stats(), engine or Serial()
     require_pictures(source)
@@ -173,8 +179,9 @@ def stats(
     tables["correlations"] = correlate(f"{folder}/samples.parquet")
     if params.morphometrics:
         tables["morphometrics"] = summarize_measures(f"{folder}/samples.parquet")
-    else:  # what an earlier run has left there is not of these samples
-        remove_table(f"{folder}/morphometrics")
+    tables |= writer_tables(f"{folder}/samples.parquet", params.morphometrics)
+    for name in {"morphometrics", *WRITERS} - set(tables):  # what an earlier run has left there is not of these samples
+        remove_table(f"{folder}/{name}")
     for name, table in tables.items():
         write_table(table, f"{folder}/{name}", made)
     return tables

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,9 +24,10 @@ from pipelines.gallery import picture_table
 from pipelines.levels import levels_of
 from pipelines.model_file import save_model
 from pipelines.parameters import Train
+from pipelines.provenance import Columns, group_columns
 from pipelines.robustness import TABLES as ROBUSTNESS
 from pipelines.robustness import robustness_tables
-from pipelines.scores import confusion_table, evaluate, prediction_table
+from pipelines.scores import confusion_table, evaluate, group_table, prediction_table
 from pipelines.stage import require_pictures
 from pipelines.tables import provenance, remove_table, write_table
 
@@ -39,16 +40,21 @@ MISTAKES = 60
 
 @dataclass(frozen=True)
 class Samples:
-    """A split in memory. ids: of the samples as first converted; copies: 0 for originals."""
+    """A split in memory. ids: of the samples as first converted; copies: 0 for originals.
+
+    groups: what is known of writer and series, name -> (n,) integers.
+    """
 
     ids: Integers
     copies: Integers
     labels: Integers
     images: Images
+    groups: Columns = field(default_factory=dict)
 
     def take(self, rows: npt.NDArray[np.bool_ | np.intp]) -> Samples:
         """Give the chosen ones, by a (n,) mask or by their rows."""
-        return Samples(self.ids[rows], self.copies[rows], self.labels[rows], self.images[rows])
+        groups = {name: values[rows] for name, values in self.groups.items()}
+        return Samples(self.ids[rows], self.copies[rows], self.labels[rows], self.images[rows], groups)
 
 
 def train(
@@ -60,7 +66,8 @@ def train(
     dataset only originals are validated and tested with, and copies of validation samples are not learnt from.
 
     Writes MODEL.safetensors and the tables history, evaluation, predictions, confusion and misclassified into the
-    folder, with `params.corruptions` also robustness and corrupted, and gives the tables. Raises MissingExtra without
+    folder, with `params.corruptions` also robustness and corrupted, where writers or series are known also groups, and
+    gives the tables. Raises MissingExtra without
     PyTorch, WrongUse for a dataset of one class and for corruptions of one whose full ink is not known.
     """
     require_torch()
@@ -82,7 +89,7 @@ def train(
     tables = {"history": history_table(outcome.history)}
     tables |= _score(source, outcome, params, classes, hold, report)
     made = provenance(params.stage, {source.metadata.dataset: source.content}, asdict(params))
-    for name in set(ROBUSTNESS) - set(tables):  # of an earlier training into this folder
+    for name in {"groups", *ROBUSTNESS} - set(tables):  # of an earlier training into this folder
         remove_table(f"{folder}/{name}")
     for name, table in tables.items():
         write_table(table, f"{folder}/{name}", made)
@@ -104,11 +111,14 @@ def read_samples(source: Dataset, split: str) -> Samples:
     rows, metadata = source.splits[split], source.metadata
     ids, copies, labels = (np.zeros(rows, np.int64) for _ in range(3))
     images = np.empty((rows, *metadata.shape), metadata.dtype)
+    groups: dict[str, npt.NDArray[Any]] = {}
     for place, batch in _placed(source, split):
         ids[place] = batch.columns.get("source_id", batch.ids)
         copies[place] = batch.columns.get("copy", 0)
         labels[place], images[place] = batch.labels, batch.images
-    return Samples(ids, copies, labels, images)
+        for name, values in group_columns(batch).items():
+            groups.setdefault(name, np.zeros(rows, values.dtype))[place] = values
+    return Samples(ids, copies, labels, images, groups)
 
 
 def _placed(source: Dataset, split: str) -> Iterator[tuple[slice, Batch]]:
@@ -145,10 +155,13 @@ def _score(
     predicted = probabilities.argmax(axis=1)
     tables = {
         "evaluation": pd.DataFrame(rows),
-        "predictions": prediction_table(samples.ids, samples.labels, probabilities),
+        "predictions": prediction_table(samples.ids, samples.labels, probabilities).assign(**samples.groups),
         "confusion": confusion_table(samples.labels, predicted, names),
         "misclassified": _misclassified(samples, probabilities, source.metadata),
     }
+    if samples.groups and len(samples.ids):
+        groups = group_table(probabilities, samples.labels, samples.groups)
+        tables["groups"] = groups.assign(model=params.model, split=split)[["model", "split", *groups.columns]]
     if params.corruptions and len(samples.ids):
         arrays = samples.images, samples.ids, samples.labels
         tables |= robustness_tables(outcome.model, params.model, *arrays, source.metadata, report)

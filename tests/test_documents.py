@@ -27,6 +27,7 @@ COMMANDS = (
     "normalize",
     "augment",
     "corrupt",
+    "split",
     "stats",
     "drift",
     "claims",

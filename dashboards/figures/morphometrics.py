@@ -22,11 +22,14 @@ MOST_COUNT = 4
 """The last column of a chart of counts stands for this many or more."""
 
 
-def class_histograms(samples: pd.DataFrame, measure: str, title: str, names: Mapping[int, str]) -> go.Figure:
+def class_histograms(
+    samples: pd.DataFrame, measure: str, title: str, names: Mapping[int, str], of: str = "class"
+) -> go.Figure:
     """Histograms of one measure, a row a class, the splits of a class on one base line.
 
     samples: split, label and the measure, missing where a sample has none. title: of the axis, with the unit. names:
-    of the classes, by label. Each row is as high as its own highest bin; the hover tells the share.
+    of the classes, by label. of: what the labels are, for the hover, which tells the share. Each row is as high as its
+    own highest bin.
     """
     labels = sorted(int(label) for label in samples["label"].unique())
     splits = list(samples["split"].unique())[: 1 if len(labels) > MANY_CLASSES else None]
@@ -34,7 +37,7 @@ def class_histograms(samples: pd.DataFrame, measure: str, title: str, names: Map
     shares = np.stack([_shares(samples[samples["split"] == split], measure, labels, edges) for split in splits])
     scale = 0.86 / np.maximum(shares.max(axis=(0, 2), keepdims=True), 1e-9)
     traces = [
-        _rows(str(split), share, share * scale[0], edges, filled=not place)
+        _rows(str(split), share, share * scale[0], edges, of, filled=not place)
         for place, (split, share) in enumerate(zip(splits, shares, strict=True))
     ]
     drawn = figure(*traces, height=96 + max(240, (30 if len(labels) <= MANY_CLASSES else 18) * len(labels)))
@@ -67,6 +70,7 @@ def _rows(
     shares: npt.NDArray[np.float64],
     heights: npt.NDArray[np.float64],
     edges: npt.NDArray[np.float64],
+    of: str,
     filled: bool,
 ) -> go.Scatter:
     """Draw all classes of a split as one line that is interrupted between them; row 0 is above."""
@@ -86,7 +90,7 @@ def _rows(
         fill="toself" if filled else "none",
         fillcolor=_pale(colour),
         hoveron="points",
-        hovertemplate="from %{x:.3g}: %{customdata:.1f} % of the class<extra>%{fullData.name}</extra>",
+        hovertemplate="from %{x:.3g}: %{customdata:.1f} % of the " + of + "<extra>%{fullData.name}</extra>",
     )
 
 

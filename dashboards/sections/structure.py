@@ -55,7 +55,7 @@ def correlations(tables: Tables) -> list[Block]:
     caption = f"Orange: one is large where the other is; blue: one is small where the other is large. Split: {split}."
     strongest = _of(frame, split).head(20)
     figure = correlation_matrix(_of(frame, split))
-    return [Chart("correlations", "Correlation of each two measures", figure, caption, strongest)]
+    return [Chart("feature-correlations", "Correlation of each two measures", figure, caption, strongest)]
 
 
 def _of(frame: pd.DataFrame, split: str) -> pd.DataFrame:

@@ -12,7 +12,7 @@ import sys
 
 import typer
 
-from mnist_data.cli import claims, drift, files, pipeline, robustness, stages
+from mnist_data.cli import claims, drift, files, pipeline, robustness, splitting, stages
 from mnist_data.cli.options import before_commands
 from mnist_data.errors import MnistDataError
 
@@ -34,6 +34,7 @@ app.command("clean")(stages.clean)
 app.command("normalize")(stages.normalize)
 app.command("augment")(stages.augment)
 app.command("corrupt")(robustness.corrupt)
+app.command("split")(splitting.split)
 app.command("stats")(stages.stats)
 app.command("drift")(drift.drift)
 app.command("claims")(claims.claims)

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from mnist_data.cli.options import DatasetArgument, Json, OutArgument, Overwrite, Scheduler, Workers
+from mnist_data.cli.options import DatasetArgument, Json, OutArgument, Overwrite, Provenance, Scheduler, Workers
 from mnist_data.errors import WrongUse
 from pipelines.parameters import Compression, Convert, Layout, settings_in_words
 
@@ -45,6 +45,7 @@ def convert(
         int | None,
         typer.Option(help="The smallest label in the files, which becomes 0. [default: as is known]"),
     ] = _DEFAULT.first_label,
+    provenance: Provenance = None,
     overwrite: Overwrite = False,
     workers: Workers = None,
     scheduler: Scheduler = None,
@@ -62,7 +63,16 @@ def convert(
     params = Convert(layout, compression, row_group_rows, transpose, first_label)
     pairs, out = _pairs(paths, images or [], labels or [], split or [], dataset)
     with open_engine(workers, scheduler) as engine, progress() as report:
-        conversion = run(pairs, out, params, dataset=dataset, engine=engine, overwrite=overwrite, report=report)
+        conversion = run(
+            pairs,
+            out,
+            params,
+            dataset=dataset,
+            provenance=provenance,
+            engine=engine,
+            overwrite=overwrite,
+            report=report,
+        )
     warn(conversion.warnings)
     written = conversion.dataset
     if json:

@@ -16,6 +16,16 @@ Scheduler = Annotated[str | None, typer.Option("--scheduler", help="A running Da
 DatasetArgument = Annotated[str, typer.Argument(metavar="DATASET", help="A folder or URL that mnist-data has written.")]
 OutArgument = Annotated[str, typer.Argument(metavar="OUT", help="The folder or URL to write.")]
 
+Provenance = Annotated[
+    str | None,
+    typer.Option(
+        "--provenance",
+        metavar="DIR",
+        help="A folder of label tables as QMNIST's, one a split, which tell who wrote each sample.",
+        show_default=False,
+    ),
+]
+
 
 def print_version(asked: bool) -> None:
     """Print the version and stop, where --version was given."""

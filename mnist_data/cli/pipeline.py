@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from mnist_data.cli.options import Json, Scheduler, Workers
+from mnist_data.cli.options import Json, Provenance, Scheduler, Workers
 from pipelines.parameters import Model
 
 Step = Literal["convert", "clean", "normalize", "augment", "stats", "train", "dashboard"]
@@ -23,6 +23,7 @@ def run(
     dataset: Annotated[
         str | None, typer.Option("--dataset", help="The dataset's name; chooses one where SOURCE holds several.")
     ] = None,
+    provenance: Provenance = None,
     workspace: Annotated[str | None, typer.Option(help="The folder for all results. [default: workspace]")] = None,
     config: Annotated[
         str | None, typer.Option("--config", help="A TOML file of settings; flags stand over it.")
@@ -58,6 +59,7 @@ def run(
         settings,
         source=source or settings.source,
         dataset=dataset or settings.dataset,
+        provenance=provenance or settings.provenance,
         workspace=workspace or settings.workspace,
     )
     settings = with_flags(

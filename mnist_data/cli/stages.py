@@ -9,6 +9,7 @@ import typer
 
 from mnist_data.cli.options import DatasetArgument, Json, OutArgument, Overwrite, Scheduler, Workers
 from mnist_data.cli.robustness import print_robustness
+from mnist_data.cli.splitting import print_groups
 from pipelines.parameters import Action, Augment, Clean, DType, Model, Normalize, Scale, Stats, Train
 
 if TYPE_CHECKING:
@@ -289,12 +290,13 @@ def train(
     if json:
         history, evaluation = tables["history"].to_dict("records"), tables["evaluation"].to_dict("records")
         found = {"model": f"{out}/{params.model}.safetensors", "history": history, "evaluation": evaluation}
-        if "robustness" in tables:
-            found["robustness"] = tables["robustness"].to_dict("records")
+        found |= {name: tables[name].to_dict("records") for name in ("groups", "robustness") if name in tables}
         print_json(found)
         return
     print_frame("Epochs", tables["history"].drop(columns="learning_rate"))
     print_evaluation(tables["evaluation"])
+    if "groups" in tables:
+        print_groups(tables["groups"])
     if "robustness" in tables:
         print_robustness(tables["robustness"])
     say(f"Model and tables: {out}")

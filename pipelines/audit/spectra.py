@@ -19,7 +19,7 @@ from pipelines.kernels import as_planes, exact_type
 Floats = npt.NDArray[np.float32]
 
 FREQUENCIES = 48
-"""The lowest ones. With 24 twice as many pairs of MNIST's must be compared pixel by pixel, with 96 hardly fewer."""
+"""The lowest ones. With half of them nearly twice as many pairs of MNIST's must be compared pixel by pixel."""
 
 
 def unit_ink(images: Images) -> Floats:

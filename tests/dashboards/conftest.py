@@ -272,14 +272,53 @@ def robustness(digits: tuple[Array, Array]) -> dict[str, pd.DataFrame]:
 
 
 @pytest.fixture(scope="session")
+def by_writer() -> dict[str, pd.DataFrame]:
+    """Give invented tables of writers, one of them in both splits, and of a model's answers by writer and series."""
+    each = pd.DataFrame(
+        {
+            "split": ["train", "train", "train", "test"],
+            "writer_id": [7, 8, 9, 9],
+            "samples": [100, 101, 140, 20],
+            "slant": [0.1, -0.2, np.nan, 0.0],
+            "thickness": [2.0, 3.0, np.nan, 2.5],
+        }
+    )
+    shared = pd.DataFrame(
+        {
+            "split": ["train", "test"],
+            "samples": [341, 20],
+            "writers": [3, 1],
+            "other": ["test", "train"],
+            "shared_writers": [1, 1],
+            "shared_samples": [140 / 341, 1.0],
+        }
+    )
+    scores = pd.DataFrame(
+        {
+            "model": "cnn",
+            "split": "test",
+            "group": ["hsf_series", "hsf_series", "writer_id", "writer_id", "writer_id"],
+            "value": [0, 4, 7, 8, 2103],
+            "samples": [50, 50, 40, 40, 20],
+            "correct": [50, 47, 40, 39, 8],
+            "accuracy": [1.0, 0.94, 1.0, 0.975, 0.4],
+            "low": 0.2,
+            "high": 1.0,
+        }
+    )
+    return {"writers": shared, "writer_measures": each, "groups": scores}
+
+
+@pytest.fixture(scope="session")
 def tables(
     statistics: dict[str, pd.DataFrame],
     preparation: dict[str, pd.DataFrame],
     model: dict[str, pd.DataFrame],
     robustness: dict[str, pd.DataFrame],
+    by_writer: dict[str, pd.DataFrame],
 ) -> dict[str, pd.DataFrame]:
     """Give every table that a page can show."""
-    return {**statistics, **preparation, **model, **robustness}
+    return {**statistics, **preparation, **model, **robustness, **by_writer}
 
 
 @pytest.fixture(scope="session")

@@ -119,6 +119,13 @@ def test_the_policy_forbids_all_requests_and_eval(page: str) -> None:
     assert "unsafe-eval" not in policy[0]
 
 
+def test_no_two_parts_of_the_page_share_an_address(page: str) -> None:
+    """A link must lead to one place."""
+    found = re.findall(r'\bid="([^"]+)"', page)
+
+    assert len(found) == len(set(found))
+
+
 def test_plotly_is_there_once(page: str) -> None:
     """4.8 MB are bearable once."""
     assert page.count("plotly.js v") == 1

@@ -39,7 +39,7 @@ def run(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> C
     return call
 
 
-COMMANDS = ("run", "convert", "export", "info", "clean", "normalize", "augment", "corrupt", "stats", "train")
+COMMANDS = ("run", "convert", "export", "info", "clean", "normalize", "augment", "corrupt", "split", "stats", "train")
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -251,3 +251,49 @@ def test_train_prints_its_accuracy_under_corruption(run: Cli, digits: Dataset, t
     assert (code, json_code) == (0, 0)
     assert [name for name in (*CORRUPTIONS, "all") if f"│ {name} " not in table] == []
     assert len(json.loads(printed)["robustness"]) == 76
+
+
+def plant_writers(sample_idx: Path, folder: Path) -> None:
+    """Write label tables as QMNIST's that give the embedded sample two series and thirty writers."""
+    for name in ("train", "test"):
+        labels = idx.read(sample_idx / f"sklearn-digits-{name}-labels-idx1-ubyte").astype(np.int32)
+        places = np.arange(len(labels), dtype=np.int32)
+        rest = np.zeros((5, len(labels)), np.int32)
+        idx.write(folder / f"{name}-labels-idx2-int", np.column_stack([labels, places % 2 * 4, places % 30, *rest]))
+
+
+def test_split_prints_what_writers_the_splits_share(
+    run: Cli, sample_idx: Path, digits: Dataset, tmp_path: Path
+) -> None:
+    """Joined before or on the way; without tables it says what is missing and ends with 2."""
+    plant_writers(sample_idx, tmp_path)
+    assert run("convert", "sample", tmp_path / "known", "--provenance", tmp_path)[0] == 0
+
+    code, out, _ = run("split", tmp_path / "known", tmp_path / "a")
+    json_code, printed, _ = run("split", digits.location, tmp_path / "b", "--provenance", tmp_path, "--json")
+    wrong, _, err = run("split", digits.location, tmp_path / "c")
+    unknown = run("split", digits.location, tmp_path / "d", "--by", "label")[1]
+    assert (code, json_code, wrong) == (0, 0, 2)
+    assert "0 of validation" in out
+    assert json.loads(printed)["writers"][0]["shared_writers"] == 27  # of thirty: three are held out
+    assert "--provenance DIR" in err
+    assert "Who wrote the samples is not known" in unknown
+
+
+def test_train_prints_its_accuracy_by_series_and_writer(
+    run: Cli, sample_idx: Path, digits: Dataset, tmp_path: Path
+) -> None:
+    """A line a series, and how the writers are spread; nothing of either where they are not known."""
+    pytest.importorskip("torch")
+    plant_writers(sample_idx, tmp_path)
+    run("convert", "sample", tmp_path / "known", "--provenance", tmp_path)
+    options = ["--model", "mlp", "--epochs", "1"]
+
+    out = run("train", tmp_path / "known", tmp_path / "m", *options)[1]
+    plain = run("train", digits.location, tmp_path / "n", *options)[1]
+    assert [line.split()[3] for line in out.split("Accuracy in each series")[1].splitlines() if "│ test" in line] == [
+        "0",
+        "4",
+    ]
+    assert "30 writers: no mistake with" in out
+    assert "series" not in plain

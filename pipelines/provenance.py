@@ -1,0 +1,184 @@
+"""Who wrote a sample, and when: columns of label tables such as QMNIST's, joined to a dataset by its ids.
+
+QMNIST (Yadav and Bottou, "Cold case: the lost MNIST digits", NeurIPS 2019) found for each image of MNIST the one of
+NIST it was made from: its first rows are MNIST's, in MNIST's order. Any folder with such tables will do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from mnist_data import storage
+from mnist_data.batch import Batch, Integers
+from mnist_data.errors import MismatchedPair, NoDataset, WrongUse
+from mnist_data.idx import open_idx
+from mnist_data.pairing import find_label_tables
+from mnist_data.schema import Metadata
+
+WRITER, SERIES = "writer_id", "hsf_series"
+"""The columns that tell who wrote a sample, and in which of NIST's collections (handwriting sample forms)."""
+
+GROUPS = (SERIES, WRITER)
+"""What samples are grouped by, where it is known."""
+
+QMNIST_COLUMNS = (
+    SERIES, WRITER, "digit_index", "class_code", "global_index", "duplicate", "unused",
+)  # fmt: skip
+"""The columns of QMNIST's label tables after the label itself (Yadav and Bottou 2019, README)."""
+
+Columns = Mapping[str, npt.NDArray[Any]]
+
+
+def table_columns(table: npt.NDArray[Any]) -> Columns:
+    """Name what a label table, (n, columns), tells besides the label: as QMNIST does, or label_1, label_2 and so on."""
+    known = QMNIST_COLUMNS if table.shape[1] == 1 + len(QMNIST_COLUMNS) else ()
+    names = known or tuple(f"label_{number}" for number in range(1, table.shape[1]))
+    return {name: np.ascontiguousarray(table[:, number]) for number, name in enumerate(names, start=1)}
+
+
+def group_columns(batch: Batch) -> Columns:
+    """Give those columns of a batch that samples are grouped by."""
+    return {name: batch.columns[name] for name in GROUPS if name in batch.columns}
+
+
+@dataclass(frozen=True)
+class LabelTable:
+    """The label table of one split of a dataset as it was converted.
+
+    first_id: the id of its first sample. labels: (n,) int64 from 0. columns: what else it tells, (n,) each.
+    """
+
+    path: str
+    sha256: str
+    split: str
+    first_id: int
+    labels: Integers
+    columns: Columns
+
+    def rows_of(self, ids: Integers, labels: Integers) -> tuple[npt.NDArray[np.bool_], Integers]:
+        """Give which samples are of this split, (n,) bool, and the rows of those.
+
+        Raises MismatchedPair where the table gives one of them another label.
+        """
+        rows = ids - self.first_id
+        here = (rows >= 0) & (rows < len(self.labels))
+        rows, labels = rows[here], labels[here]
+        wrong = np.flatnonzero(self.labels[rows] != labels)
+        if len(wrong):
+            row = int(rows[wrong[0]])
+            raise MismatchedPair(
+                self.path,
+                f"row {row} (counted from 0) has the label {self.labels[row]}",
+                f"{labels[wrong[0]]}, the label of sample {row + self.first_id}, which is row {row} of {self.split}",
+                "The table is of another dataset, or the dataset is not in its published order.",
+            )
+        return here, rows
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """The label tables of all splits of a dataset, which have the same columns."""
+
+    folder: str
+    tables: tuple[LabelTable, ...]
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The names of what the tables tell besides the label."""
+        return tuple(self.tables[0].columns)
+
+    @property
+    def digests(self) -> dict[str, str]:
+        """The tables by their files' names, with the SHA-256 of their decoded bytes."""
+        return {Path(table.path).name: table.sha256 for table in self.tables}
+
+    def columns_of(self, ids: Integers, labels: Integers) -> Columns:
+        """Give the columns of some samples, (n,) each, by their ids as first converted.
+
+        Raises MismatchedPair where a label differs, WrongUse for an id that no table has.
+        """
+        found = {name: np.zeros(len(ids), values.dtype) for name, values in self.tables[0].columns.items()}
+        unknown = np.ones(len(ids), np.bool_)
+        for table in self.tables:
+            here, rows = table.rows_of(ids, labels)
+            unknown &= ~here
+            for name, values in found.items():
+                values[here] = table.columns[name][rows]
+        if unknown.any():
+            raise WrongUse(f"{self.folder}: its label tables have no row for the sample {ids[unknown][0]}.")
+        return found
+
+    def join(self, batch: Batch) -> Batch:
+        """Add the columns to a batch."""
+        return batch.with_columns(self.columns_of(batch.ids, batch.labels))
+
+
+def provenance_of(metadata: Metadata, folder: str | Path) -> Provenance:
+    """Read the label tables of a dataset that was converted from IDX.
+
+    Raises WrongUse for a dataset of another origin; see `read_provenance` for the rest.
+    """
+    splits = [(source.split, source.shape[0]) for source in metadata.sources if source.role == "labels"]
+    if not splits:
+        raise WrongUse(f"{metadata.dataset} was not converted from IDX files, so no label table can fit its rows.")
+    parameters = next((stage.parameters for stage in metadata.stages if stage.stage == "convert"), {})
+    return read_provenance(folder, splits, parameters.get("first_label") or 0)
+
+
+def read_provenance(folder: str | Path, splits: Sequence[tuple[str, int]], first_label: int = 0) -> Provenance:
+    """Read the label tables of a folder, one a split.
+
+    splits: each split and its rows, in the order of the ids. A table may go on after them, as QMNIST's test split goes
+    on after MNIST's. first_label: what the labels in the files are counted from.
+
+    Raises NoDataset where the table of a split is missing, MismatchedPair for one of too few rows or other columns.
+    """
+    paths = find_label_tables(folder)
+    tables: list[LabelTable] = []
+    first = 0
+    for split, rows in splits:
+        if split not in paths:
+            raise NoDataset(
+                str(folder),
+                f"no label table of the split {split!r} lies in it (found: {', '.join(paths) or 'none'})",
+                f"an IDX table whose name tells the split, as in qmnist-{split}-labels-idx2-int.gz",
+                "Add it, or name the folder that holds it.",
+            )
+        tables.append(_read_table(paths[split], split, rows, first, first_label))
+        first += rows
+    for table in tables[1:]:
+        if len(table.columns) != len(tables[0].columns):
+            raise MismatchedPair(
+                table.path,
+                f"{len(table.columns)} columns besides the label",
+                f"{len(tables[0].columns)}, as in {tables[0].path}",
+                "The two tables are not of one dataset.",
+            )
+    return Provenance(str(folder), tuple(tables))
+
+
+def _read_table(path: str, split: str, rows: int, first_id: int, first_label: int) -> LabelTable:
+    with open_idx(path) as reader:
+        if reader.header.items < rows:
+            raise MismatchedPair(
+                path,
+                f"{reader.header.items:,} rows",
+                f"at least {rows:,}, one for each sample of {split}",
+                "The table is cut off, or of another dataset.",
+            )
+        table = np.concatenate([np.empty((0, *reader.header.item_shape), "i4"), *reader.batches(1 << 16)])[:rows]
+        digest = reader.sha256
+    return LabelTable(
+        storage.absolute(path),
+        digest,
+        split,
+        first_id,
+        table[:, 0].astype(np.int64) - first_label,
+        table_columns(table),
+    )

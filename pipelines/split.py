@@ -1,0 +1,185 @@
+"""Splitting: a dataset whose training samples are divided into train and validation, by writer or by label."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from mnist_data.batch import Batch, Integers
+from mnist_data.errors import WrongUse
+from mnist_data.store import Dataset, Partition, read_columns
+from pipelines.engine import Engine, Report, silent
+from pipelines.fit import Mask, split_validation
+from pipelines.hashing import hashes
+from pipelines.parameters import Split, Train
+from pipelines.provenance import WRITER, Columns, Provenance, provenance_of
+from pipelines.stage import PARTITION_ROWS, apply_stage, require_originals
+from pipelines.writers import dataset_writers, shared_writers
+
+VALIDATION = "validation"
+
+
+@dataclass(frozen=True)
+class Divided:
+    """The outcome: the dataset, and what writers its splits share (see `shared_writers`); None: none are known."""
+
+    dataset: Dataset
+    writers: pd.DataFrame | None
+
+
+def split(
+    source: Dataset,
+    target: str | Path,
+    params: Split | None = None,
+    *,
+    provenance: str | Path | None = None,
+    engine: Engine | None = None,
+    overwrite: bool = False,
+    report: Report = silent,
+) -> Divided:
+    """Write a dataset of the same samples, some of the training split under "validation"; others stay as they are.
+
+    provenance: a folder of label tables whose columns are joined on the way (see `pipelines.provenance`).
+    Raises WrongUse where writers are to be kept apart and none or one is known, where there is a validation split
+    already, and for a dataset of copies; and what `provenance_of` raises.
+    """
+    params = params or Split()
+    require_originals(source, "split")
+    if VALIDATION in source.splits:
+        raise WrongUse(f"{source.location} has a split 'validation' already; split the dataset it was made from.")
+    tables = None if provenance is None else provenance_of(source.metadata, provenance)
+    joined = {name: _joined(source, name, tables) for name in source.splits} if tables else {}
+    training = source.training_split
+    held = held_out({**read_columns(source, training, ("id", "label", WRITER)), **joined.get(training, {})}, params)
+    view = _as_divided(source, held)
+    parts = _parts(view, held, {"train": joined.pop(training), **joined} if tables else {})
+    written = apply_stage(
+        view,
+        target,
+        replace(params, tables=tables.digests if tables else {}),
+        lambda partition: partial(_take_part, part=parts[partition]),
+        engine=engine,
+        overwrite=overwrite,
+        report=report,
+    )
+    return Divided(written, shared_writers(dataset_writers(written)))
+
+
+def _joined(source: Dataset, name: str, tables: Provenance) -> Columns:
+    """Give the columns that the tables have for the samples of one split, in its order."""
+    columns = read_columns(source, name, ("id", "label", *tables.columns))
+    there = [column for column in tables.columns if column in columns]
+    if there:
+        raise WrongUse(f"{source.location} has the columns {', '.join(there)} already; leave out --provenance.")
+    return tables.columns_of(columns["id"], columns["label"])
+
+
+def held_out(columns: Columns, params: Split) -> Mask:
+    """Choose what is held out of samples, (n,) bool. columns: their id, label and, if it is known, writer_id.
+
+    By label, they are those that `train` with the same share and seed would hold out itself.
+    Raises WrongUse where writers are to be kept apart and fewer than two are known.
+    """
+    if params.by == "label":
+        settings = Train(validation_share=params.share, seed=params.seed)
+        return split_validation(columns["id"], columns["label"], columns["id"], settings)[1]
+    if WRITER not in columns:
+        raise WrongUse(
+            f"No writer is known of the samples (there is no column {WRITER}); join label tables that tell it with "
+            "--provenance DIR, or split --by label."
+        )
+    return np.isin(columns[WRITER], choose_writers(columns[WRITER], columns["label"], params.share, params.seed))
+
+
+def choose_writers(writers: Integers, labels: Integers, share: float, seed: int = 0) -> Integers:
+    """Choose whole writers whose samples make up about `share` of all, and of each class; give them, ascending.
+
+    writers, labels: (n,) of each sample. In the order of their hashes, each is taken that brings the counts of the
+    classes and of all nearer to what is wanted; then chosen writers are given up or exchanged as long as that does. So
+    neither the samples' order nor the writers' numbers matter. At least one writer is chosen and one left. Raises
+    WrongUse where there are fewer than two.
+    """
+    names, rows = np.unique(writers, return_inverse=True)
+    if len(names) < 2:
+        raise WrongUse(f"The training samples are by {len(names)} writer; it takes two to keep some apart.")
+    classes, columns = np.unique(labels, return_inverse=True)
+    counts = np.zeros((len(names), len(classes) + 1))
+    np.add.at(counts, (rows, columns), 1)
+    counts[:, -1] = counts.sum(axis=1)
+    order = np.argsort(hashes(names, seed))
+    return np.sort(names[order[_near(counts[order], share * counts.sum(axis=0))]])
+
+
+def _near(counts: npt.NDArray[np.float64], wanted: npt.NDArray[np.float64]) -> Mask:
+    """Choose rows of (n, k) counts, (n,) bool, whose sum is near to what is wanted, (k,); at least one."""
+    chosen = np.zeros(len(counts), np.bool_)
+    missing = wanted
+    for place, row in enumerate(counts):
+        if _far(missing - row) < _far(missing):
+            chosen[place] = True
+            missing = missing - row
+    if not chosen.any():  # each has more samples than are wanted twice over
+        chosen[_far(counts - wanted).argmin()] = True
+        return chosen
+    nothing = np.zeros((1, counts.shape[1]))
+    changed = True
+    while changed:
+        changed = False
+        for place in np.flatnonzero(chosen).tolist():
+            others = np.flatnonzero(~chosen)
+            left = missing + counts[place] - np.concatenate([counts[others], nothing])
+            best = int(_far(left).argmin())
+            if _far(left[best]) < _far(missing):
+                chosen[place], changed, missing = False, True, left[best]
+                chosen[others[best : best + 1]] = True  # none where giving it up alone is best
+    return chosen
+
+
+def _far(missing: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Give the squared length of vectors along the last axis."""
+    return np.asarray((missing**2).sum(axis=-1))
+
+
+@dataclass(frozen=True)
+class _Part:
+    """What becomes of a partition. rows: (n,) bool, those that are written. columns: what is joined, (n,) each."""
+
+    rows: Mask
+    columns: Columns
+
+
+def _as_divided(source: Dataset, held: Mask) -> Dataset:
+    """Give the dataset as it will be: the files of the training split appear under train and under validation."""
+    training = source.training_split
+    names = {split: "train" if split == training else split for split in source.splits}
+    splits = {names[split]: rows for split, rows in source.splits.items()}
+    splits |= {"train": int((~held).sum()), VALIDATION: int(held.sum())}
+    files = [(names[split], path) for split, path in source.files]
+    return replace(
+        source, splits=splits, files=(*files, *((VALIDATION, path) for split, path in files if split == "train"))
+    )
+
+
+def _parts(view: Dataset, held: Mask, joined: Mapping[str, Columns]) -> dict[Partition, _Part]:
+    """Give each partition its part of what is chosen and joined, so that only this travels with it."""
+    chosen = {"train": ~held, VALIDATION: held}
+    parts = {}
+    for split in view.splits:
+        first = 0
+        columns = joined.get("train" if split == VALIDATION else split, {})
+        for partition in view.partitions(PARTITION_ROWS, [split]):
+            rows = slice(first, first + partition.rows)
+            mask = chosen[split][rows] if split in chosen else np.ones(partition.rows, np.bool_)
+            parts[partition] = _Part(mask, {name: values[rows] for name, values in columns.items()})
+            first += partition.rows
+    return parts
+
+
+def _take_part(batch: Batch, _partition: Partition, part: _Part) -> tuple[list[Batch], None]:
+    return [batch.with_columns(part.columns).take(part.rows)], None
