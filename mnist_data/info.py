@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -9,16 +10,22 @@ from typing import Any
 from mnist_data import storage
 from mnist_data.catalog import by_content
 from mnist_data.errors import NoDataset
+from mnist_data.findings import in_words
+from mnist_data.fingerprints import Fingerprint
+from mnist_data.identify import Part, fingerprints_of, identify, idx_part, parts_of, parts_of_pairs
 from mnist_data.idx import open_idx
 from mnist_data.pairing import find_pairs, role_of
 from mnist_data.store import Dataset, open_dataset
 
 
-def describe(location: str) -> dict[str, Any]:
+def describe(location: str, original: str | None = None) -> dict[str, Any]:
     """Describe an IDX file, a dataset, one of its Parquet files, or a folder of IDX files.
 
-    An IDX file is read to its end, so a description also says that the file is whole.
+    An IDX file is read to its end, so a description also says that the file is whole. What lies on this machine is
+    identified by its pixels, too: as one of the datasets that come with the package, or as `original`, a dataset or
+    folder of IDX files.
     """
+    known = None if original is None else _known(original)
     path = Path(location)
     if storage.is_remote(location):
         return describe_dataset(open_dataset(location))
@@ -31,19 +38,38 @@ def describe(location: str) -> dict[str, Any]:
         )
     if path.is_dir():
         if any(path.glob("split=*/*.parquet")):
-            return describe_dataset(open_dataset(path))
+            return _describe_pixels(open_dataset(path), known)
         pairs = find_pairs(path)
         files = [describe_idx(file) for pair in pairs for file in (pair.images, pair.labels)]
         return {
             "kind": "folder of IDX files",
             "path": location,
             "splits": [pair.split for pair in pairs],
+            **_identity(parts_of_pairs(pairs), known),
             "files": files,
         }
     with path.open("rb") as file:
         if file.read(4) == b"PAR1":
-            return describe_dataset(open_dataset(path))
-    return describe_idx(location)
+            return _describe_pixels(open_dataset(path), known)
+    values = describe_idx(location)
+    return {**values, **_identity([idx_part(location)], known)} if values["role"] == "images" else values
+
+
+def _known(original: str) -> list[Fingerprint]:
+    path = Path(original)
+    converted = storage.is_remote(original) or path.suffix == ".parquet" or any(path.glob("split=*/*.parquet"))
+    parts = parts_of(open_dataset(original)) if converted else parts_of_pairs(find_pairs(path))
+    return fingerprints_of(path.name or original, parts)
+
+
+def _describe_pixels(dataset: Dataset, known: Sequence[Fingerprint] | None) -> dict[str, Any]:
+    return {**describe_dataset(dataset), **_identity(parts_of(dataset), known)}
+
+
+def _identity(parts: Sequence[Part], known: Sequence[Fingerprint] | None) -> dict[str, Any]:
+    """Give what the pixels are: a sentence for each finding, and the findings as values."""
+    found = identify(parts, known)
+    return {"pixels": [in_words(one) for one in found], "findings": [asdict(one) for one in found]}
 
 
 def describe_idx(location: str) -> dict[str, Any]:

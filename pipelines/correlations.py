@@ -14,8 +14,7 @@ from mnist_data.store import open_parquet
 from pipelines.provenance import GROUPS
 
 NO_FEATURES = ("id", "split", "label", *GROUPS, "mean")
-"""Columns of the per-sample table that are left out: those that name something, and the mean, which is the ink over the
-number of pixels."""
+"""Columns of the per-sample table that are left out: names, if by numbers, and the mean, the ink by another name."""
 
 ROWS = 65_536
 """Rows of the per-sample table in memory together."""

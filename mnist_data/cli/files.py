@@ -166,20 +166,28 @@ def info(
         str,
         typer.Argument(metavar="FILE_OR_DATASET", help="An IDX file, a dataset, or a folder of IDX files."),
     ],
+    original: Annotated[
+        str | None,
+        typer.Option(metavar="DATASET", help="Compare the pixels with this dataset or folder of IDX files."),
+    ] = None,
     json: Json = False,
 ) -> None:
-    """Say what a file or dataset holds: type, shape, count, hash, and whether it is a known dataset.
+    """Say what a file or dataset holds: type, shape, count, hash, and which known dataset it is, by its pixels.
 
     Example: mnist-data info train-images-idx3-ubyte.gz
     """
-    from mnist_data.cli.output import print_json, print_table
+    from mnist_data.cli.output import print_json, print_table, say
     from mnist_data.info import describe
 
-    values = describe(path)
+    values = describe(path, original)
     if json:
         print_json(values)
         return
-    for one in values.pop("files", None) or [values]:
+    values.pop("findings", None)  # the same as `pixels`, for machines
+    files = values.pop("files", None)
+    if files:
+        say("\n".join(values["pixels"]) or "No known dataset was recognised by its pixels.")
+    for one in files or [values]:
         print_table(
             "",
             ["", one["path"]],
@@ -196,6 +204,8 @@ def _words(name: str, value: Any) -> str:
         return "\n".join(
             f"{source['split']} {source['role']}: {source['name']}\n  SHA-256 {source['sha256']}" for source in value
         )
+    if name == "pixels":
+        return "\n".join(value)
     if name == "shape":
         return " × ".join(f"{length:,}" for length in value)
     if isinstance(value, dict):

@@ -154,9 +154,8 @@ def _originals(ids: Integers, labels: Integers) -> npt.NDArray[np.int64]:
 def _pooled(source: Dataset) -> Samples:
     """Read all splits, one after another."""
     parts = [read_samples(source, split) for split in source.splits]
-    ids, copies, labels, images = (
-        np.concatenate([getattr(part, name) for part in parts]) for name in ("ids", "copies", "labels", "images")
-    )
+    names = ("ids", "copies", "labels", "images")
+    ids, copies, labels, images = (np.concatenate([getattr(part, name) for part in parts]) for name in names)
     return Samples(ids, copies, labels, images)
 
 

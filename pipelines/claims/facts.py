@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import reduce
@@ -14,6 +13,7 @@ import pandas as pd
 from mnist_data.batch import Batch, Images
 from mnist_data.schema import Metadata
 from mnist_data.store import Dataset, Partition, read_partition
+from pipelines.digests import digest
 from pipelines.engine import Engine, Report, run_tasks
 from pipelines.stage import PARTITION_ROWS, require_pictures
 
@@ -99,8 +99,7 @@ def describe(batch: Batch) -> pd.DataFrame:
     finite = np.isfinite(batch.flat).all(axis=1)
     moments = measure_moments(batch.images)
     side = np.maximum(moments.bottom - moments.top, moments.right - moments.left) + 1
-    digests = b"".join(hashlib.blake2b(image.tobytes(), digest_size=16).digest() for image in batch.flat)
-    high, low = np.frombuffer(digests, np.uint64).reshape(-1, 2).T
+    high, low = digest(batch.images).T
     columns = {"id": batch.ids, "label": batch.labels, DIGEST[0]: high, DIGEST[1]: low}
     columns |= {
         "row": np.where(finite, moments.row, np.nan),

@@ -142,6 +142,16 @@ def test_info_knows_real_mnist(run: Cli, real_mnist: Path) -> None:
     assert "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db" in out
 
 
+def test_info_compares_with_an_original(run: Cli, digits: Dataset, sample_idx: Path, tmp_path: Path) -> None:
+    """Named after its folder; and a folder without one is refused."""
+    code, out, _ = run("info", digits.location, "--original", sample_idx)
+    refused, _, err = run("info", digits.location, "--original", tmp_path)
+
+    assert (code, refused) == (0, 2)
+    assert f"train: {sample_idx.name}, train images" in out
+    assert "no IDX file lies in it" in err
+
+
 def wrong_uses(tmp: Path, dataset: str) -> list[tuple[list[object], str]]:
     """List calls that cannot be met, and words of the answer."""
     (tmp / "empty").mkdir()
