@@ -12,7 +12,7 @@ import pandas as pd
 from plotly.offline import get_plotlyjs
 
 from dashboards.blocks import Block, script_json
-from dashboards.sections import changes, data, photos, robustness, shapes, training
+from dashboards.sections import changes, data, photos, robustness, shapes, structure, training
 from dashboards.theme import asset, css, template
 
 Tables = Mapping[str, pd.DataFrame]
@@ -114,6 +114,35 @@ PAGE: tuple[Section, ...] = (
         "drawn equally high.",
         ("morphometrics", "samples"),
         shapes.shapes,
+    ),
+    Section(
+        "correlations",
+        "Data",
+        "Correlations",
+        "Which measures go together",
+        "What is measured of each sample, two by two.",
+        ("correlations",),
+        structure.correlations,
+    ),
+    Section(
+        "components",
+        "Data",
+        "Components",
+        "In what the samples differ",
+        "The principal components: the pictures by which most of the differences can be told.",
+        ("components", "component_pixels"),
+        structure.components,
+        "A split needs at least two samples.",
+    ),
+    Section(
+        "separability",
+        "Data",
+        "Closest classes",
+        "Which classes are closest",
+        "Before any model is trained: where it will find it hard.",
+        ("separability", "dimension"),
+        structure.separability,
+        "There is only one class.",
     ),
     Section(
         "prepared",

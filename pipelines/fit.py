@@ -98,7 +98,7 @@ def split_validation(
     copies: (n,) each sample's number of copy, 0 for an original; None: an original's id is its source id.
     """
     original = ids == source_ids if copies is None else copies == 0
-    ranks = _hashes(source_ids, params.seed)
+    ranks = hashes(source_ids, params.seed)
     validation = np.zeros(len(ids), np.bool_)
     for label in np.unique(labels):
         rows = np.flatnonzero(original & (labels == label))
@@ -208,7 +208,7 @@ class _Best:
             self.weights = {name: tensor.clone() for name, tensor in network.state_dict().items()}
 
 
-def _hashes(ids: Integers, seed: int) -> npt.NDArray[np.uint64]:
+def hashes(ids: Integers, seed: int) -> npt.NDArray[np.uint64]:
     """Hash each id with the seed, (n,) uint64; SplitMix64's mixing is a bijection, so no two ids share one."""
     return _mixed(_mixed(np.array([seed], np.uint64)) ^ np.asarray(ids).astype(np.uint64))
 

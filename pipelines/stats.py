@@ -1,7 +1,7 @@
 """Statistics: tables that say what is in a dataset. Each is a sum over partitions, and sums merge in any order.
 
-Values are on the scale 0 … 1: uint8 is divided by 255, wider integers by the largest value found, floats are as they
-stand.
+One pass sums up the pixels, their products and the per-sample table; a second, over the same partitions, projects the
+images on the components that the first has found, for the distances of the classes.
 """
 
 from __future__ import annotations
@@ -13,19 +13,33 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from mnist_data import storage
 from mnist_data.batch import Batch
-from mnist_data.schema import Metadata
 from mnist_data.store import Dataset, Partition, open_parquet, read_partition
+from pipelines.components import (
+    Components,
+    Products,
+    View,
+    find_components,
+    finite_rows,
+    look,
+    multiply,
+    tabulate_axes,
+    tabulate_components,
+    view_of,
+)
+from pipelines.correlations import correlate
+from pipelines.counts import Range, Sums, sum_up, tabulate
 from pipelines.engine import Engine, Report, Serial, run_tasks, silent
 from pipelines.gallery import wall
+from pipelines.intrinsic_dimension import CHOSEN, Chosen, choose, tabulate_dimension
 from pipelines.morphometrics import shape_columns, summarize_measures
 from pipelines.parameters import Stats
+from pipelines.separability import Space, Spread, project, space_of, tabulate_separability
 from pipelines.stage import PARTITION_ROWS, require_pictures
 from pipelines.tables import merge_tables, provenance, remove_table, write_table
 
@@ -33,110 +47,19 @@ MAX_TASKS = 64
 """A task gives back its sums, 2 MB for 62 classes of 28×28: a larger dataset makes longer tasks, not more."""
 
 
-@dataclass(frozen=True)
-class Sums:
-    """Sums over images of one split, exact for integer pixels. The arrays are (classes, pixels).
-
-    labels: the classes present, ascending. counts: images of each. histogram: of all pixel values.
-    """
-
-    labels: npt.NDArray[np.int64]
-    counts: npt.NDArray[np.int64]
-    sums: npt.NDArray[Any]
-    squares: npt.NDArray[Any]
-    lowest: npt.NDArray[Any]
-    highest: npt.NDArray[Any]
-    nonzero: npt.NDArray[np.int64]
-    histogram: npt.NDArray[np.int64]
-
-    def merge(self, other: Sums) -> Sums:
-        """Join the sums of two groups of images."""
-        labels = np.union1d(self.labels, other.labels)
-        mine, theirs = self.spread(labels), other.spread(labels)
-        return Sums(
-            labels,
-            mine.counts + theirs.counts,
-            mine.sums + theirs.sums,
-            mine.squares + theirs.squares,
-            np.minimum(mine.lowest, theirs.lowest),
-            np.maximum(mine.highest, theirs.highest),
-            mine.nonzero + theirs.nonzero,
-            self.histogram + other.histogram,
-        )
-
-    def spread(self, labels: npt.NDArray[np.int64]) -> Sums:
-        """Give the same sums with a row for each of `labels`, neutral where a class is not present."""
-        empty = _empty_sums(labels, self.sums.shape[1], self.lowest.dtype, len(self.histogram))
-        rows = np.searchsorted(labels, self.labels)
-        for name in ("counts", "sums", "squares", "lowest", "highest", "nonzero"):
-            getattr(empty, name)[rows] = getattr(self, name)
-        return Sums(**{**vars(empty), "histogram": self.histogram})
-
-    def total(self) -> Sums:
-        """Join all classes into one, labelled -1."""
-        label = np.array([-1])
-        none = _empty_sums(label, self.sums.shape[1], self.lowest.dtype, len(self.histogram))
-        return Sums(
-            label,
-            self.counts.sum(keepdims=True),
-            self.sums.sum(axis=0, keepdims=True),
-            self.squares.sum(axis=0, keepdims=True),
-            self.lowest.min(axis=0, keepdims=True, initial=none.lowest[0, 0]),
-            self.highest.max(axis=0, keepdims=True, initial=none.highest[0, 0]),
-            self.nonzero.sum(axis=0, keepdims=True),
-            self.histogram,
-        )
-
-
-def _empty_sums(labels: npt.NDArray[np.int64], pixels: int, dtype: np.dtype[Any], bins: int) -> Sums:
-    shape = (len(labels), pixels)
-    # Squares of 16-bit values over 2**31 images still fit 64 bits; wider values and floats are summed as floats.
-    wide: type[np.generic] = np.int64 if dtype.kind in "ui" and dtype.itemsize <= 2 else np.float64
-    low, high = (np.iinfo(dtype).min, np.iinfo(dtype).max) if dtype.kind in "ui" else (-np.inf, np.inf)
-    return Sums(
-        labels,
-        np.zeros(len(labels), np.int64),
-        np.zeros(shape, wide),
-        np.zeros(shape, wide),
-        np.full(shape, high, dtype),
-        np.full(shape, low, dtype),
-        np.zeros(shape, np.int64),
-        np.zeros(bins, np.int64),
-    )
-
-
-@dataclass(frozen=True)
-class Range:
-    """Where the intensity histogram lies, in pixel units, and what makes 1 on the unit scale."""
-
-    low: float
-    high: float
-    unit: float
-
-
-def sum_up(batch: Batch, limits: Range, bins: int) -> Sums:
-    """Sum one batch."""
-    from pipelines.kernels.accumulate import accumulate, count_values
-
-    flat = np.ascontiguousarray(batch.flat)
-    # numba has no arithmetic on half floats, and float32 holds each of them exactly.
-    flat = flat.astype(np.float32) if flat.dtype == np.float16 else flat
-    labels, rows = np.unique(batch.labels, return_inverse=True)
-    sums = _empty_sums(labels, flat.shape[1], flat.dtype, bins)
-    accumulate(flat, rows.reshape(-1), sums.counts, sums.sums, sums.squares, sums.lowest, sums.highest, sums.nonzero)
-    count_values(flat.reshape(-1), limits.low, (limits.high - limits.low) / bins, sums.histogram)
-    return sums
-
-
-def describe_samples(batch: Batch, split: str, unit: float, morphometrics: bool) -> pa.Table:
+def describe_samples(batch: Batch, split: str, limits: Range, morphometrics: bool) -> pa.Table:
     """Give the per-sample table of one batch: mean, deviation, ink, bounding box and centre of mass of each.
 
     ink: the sum of the unit-scale values. The box is of the pixels above 0, its ends inclusive; a blank sample
-    has none, and no centre. morphometrics: measure the strokes, too.
+    has none, and no centre. entropy: of the 256 steps of intensity, in bits. morphometrics: measure the strokes, too.
     """
+    from pipelines.kernels import without_halves
+    from pipelines.kernels.accumulate import measure_entropy
     from pipelines.kernels.moments import measure_moments
 
-    flat = batch.flat.astype(np.float64) / unit
+    flat = batch.flat.astype(np.float64) / limits.unit
+    entropy = np.empty(len(batch))
+    measure_entropy(without_halves(batch.flat), limits.low, (limits.high - limits.low) / 256, entropy)
     moments = measure_moments(batch.images)
     blank = moments.mass == 0
     columns: dict[str, Any] = {
@@ -146,6 +69,7 @@ def describe_samples(batch: Batch, split: str, unit: float, morphometrics: bool)
         "mean": flat.mean(axis=1),
         "deviation": flat.std(axis=1),
         "ink": flat.sum(axis=1),
+        "entropy": entropy,
     }
     for name in ("top", "left", "bottom", "right"):
         columns[name] = pa.array(getattr(moments, name), pa.int32(), mask=blank)
@@ -158,12 +82,17 @@ def describe_samples(batch: Batch, split: str, unit: float, morphometrics: bool)
 
 @dataclass(frozen=True)
 class _Task:
-    """Some partitions of one split; samples: where the per-sample table of these goes."""
+    """Some partitions of one split; samples: where the per-sample table of these goes.
+
+    share: of the samples, is chosen for the intrinsic dimension.
+    """
 
     split: str
     partitions: tuple[Partition, ...]
     samples: str
     limits: Range
+    view: View
+    share: float
     params: Stats
 
     @property
@@ -171,20 +100,43 @@ class _Task:
         return sum(partition.rows for partition in self.partitions)
 
 
-def _summarize(task: _Task) -> Sums:
+@dataclass(frozen=True)
+class _Found:
+    """What the first pass finds in some partitions of a split."""
+
+    sums: Sums
+    products: Products
+    chosen: Chosen
+
+    def merge(self, other: _Found) -> _Found:
+        return _Found(self.sums.merge(other.sums), self.products.merge(other.products), self.chosen.merge(other.chosen))
+
+
+def _summarize(task: _Task) -> _Found:
     """Sum the task's partitions one after another, and write their samples' rows to one file."""
-    sums: list[Sums] = []
     with storage.new_file(task.samples) as draft:
         writer: pq.ParquetWriter | None = None
-        for partition in task.partitions:
-            batch = read_partition(partition)
-            table = describe_samples(batch, task.split, task.limits.unit, task.params.morphometrics)
-            writer = writer or pq.ParquetWriter(draft, table.schema, compression="lz4")
-            writer.write_table(table)
-            sums.append(sum_up(batch, task.limits, task.params.bins))
+
+        def each() -> Iterator[_Found]:
+            nonlocal writer
+            for partition in task.partitions:
+                batch = read_partition(partition)
+                table = describe_samples(batch, task.split, task.limits, task.params.morphometrics)
+                writer = writer or pq.ParquetWriter(draft, table.schema, compression="lz4")
+                writer.write_table(table)
+                yield _find(batch, task)
+
+        found = reduce(_Found.merge, each())
         if writer is not None:
             writer.close()
-    return reduce(Sums.merge, sums)
+    return found
+
+
+def _find(batch: Batch, task: _Task) -> _Found:
+    sums = sum_up(batch, task.limits, task.params.bins)
+    finite = batch.take(finite_rows(batch.flat))
+    flat = look(finite.images, task.view)
+    return _Found(sums, multiply(flat), choose(finite.ids, finite.labels, flat, task.share))
 
 
 def stats(
@@ -197,8 +149,9 @@ def stats(
 ) -> dict[str, pd.DataFrame]:
     """Count a dataset and write its tables, as Parquet and CSV, into a folder.
 
-    Gives the small tables by name: summary, classes, pixels, intensity, wall, morphometrics unless they are turned
-    off. The table `samples`, a row a sample, is only written.
+    Gives the small tables by name: summary, classes, pixels, intensity, wall, components, component_pixels,
+    separability, dimension, correlations, and morphometrics unless they are turned off. The table `samples`, a row a
+    sample, is only written.
     """
     params, engine = params or Stats(), engine or Serial()
     require_pictures(source)
@@ -206,15 +159,18 @@ def stats(
     draft = storage.beside(folder, ".draft", hidden=True)
     tasks = list(_tasks(source, draft, limits, params))
     results = run_tasks(engine, _summarize, tasks, "stats", lambda task: task.rows, report)
-    by_split = {
-        split: reduce(Sums.merge, [sums for task, sums in zip(tasks, results, strict=True) if task.split == split])
+    found = {
+        split: reduce(_Found.merge, [part for task, part in zip(tasks, results, strict=True) if task.split == split])
         for split in source.splits
     }
-    tables = tabulate(by_split, source.metadata, limits)
+    del results
+    tables = tabulate({split: part.sums for split, part in found.items()}, source.metadata, limits)
+    tables |= _structure(source, found, tasks, engine, report)
     tables["wall"] = wall(source, params.wall)
     made = provenance(params.stage, {source.metadata.dataset: source.content}, asdict(params))
     merge_tables((_read_piece(task.samples) for task in tasks), f"{folder}/samples", made)
     storage.remove(draft)
+    tables["correlations"] = correlate(f"{folder}/samples.parquet")
     if params.morphometrics:
         tables["morphometrics"] = summarize_measures(f"{folder}/samples.parquet")
     else:  # what an earlier run has left there is not of these samples
@@ -224,13 +180,56 @@ def stats(
     return tables
 
 
+@dataclass(frozen=True)
+class _Projection:
+    """Some partitions of one split, to be summed up in its space."""
+
+    partitions: tuple[Partition, ...]
+    view: View
+    space: Space
+
+    @property
+    def rows(self) -> int:
+        return sum(partition.rows for partition in self.partitions)
+
+
+def _project(task: _Projection) -> Spread:
+    each = (project(read_partition(partition), task.view, task.space) for partition in task.partitions)
+    return reduce(Spread.merge, each)
+
+
+def _structure(
+    source: Dataset, found: Mapping[str, _Found], tasks: Sequence[_Task], engine: Engine, report: Report
+) -> dict[str, pd.DataFrame]:
+    """Make the tables of the components, the distances of the classes, and the intrinsic dimension."""
+    view, unit = tasks[0].view, tasks[0].limits.unit
+    scale = unit * view.divisor
+    components: dict[str, Components] = {split: find_components(part.products, scale) for split, part in found.items()}
+    spaces = {split: space_of(components[split], part.sums.counts, scale) for split, part in found.items()}
+    projections = [_Projection(task.partitions, view, spaces[task.split]) for task in tasks]
+    spreads = run_tasks(engine, _project, projections, "stats: classes", lambda task: task.rows, report)
+    by_split = {
+        split: reduce(Spread.merge, [part for task, part in zip(tasks, spreads, strict=True) if task.split == split])
+        for split in found
+    }
+    means = {split: part.sums.class_means(unit) for split, part in found.items()}
+    return {
+        "components": tabulate_components(components),
+        "component_pixels": tabulate_axes(components, view),
+        "separability": tabulate_separability(by_split, means, source.metadata),
+        "dimension": tabulate_dimension({split: part.chosen for split, part in found.items()}),
+    }
+
+
 def _tasks(source: Dataset, draft: str, limits: Range, params: Stats) -> Iterator[_Task]:
+    view = view_of(source.metadata.shape)
     together = -(-len(source) // (PARTITION_ROWS * MAX_TASKS)) or 1
-    for split in source.splits:
+    for split, rows in source.splits.items():
+        share = CHOSEN / max(1, rows)
         partitions = source.partitions(PARTITION_ROWS, [split])
         for first in range(0, len(partitions), together):
             samples = f"{draft}/{split}-{first:06d}.parquet"
-            yield _Task(split, tuple(partitions[first : first + together]), samples, limits, params)
+            yield _Task(split, tuple(partitions[first : first + together]), samples, limits, view, share, params)
 
 
 def _read_piece(location: str) -> pa.Table:
@@ -254,101 +253,3 @@ def _ends(partition: Partition) -> tuple[float, float]:
     images = read_partition(partition).images
     values = images[np.isfinite(images)]
     return (float(values.min()), float(values.max())) if values.size else (0.0, 0.0)
-
-
-def tabulate(by_split: Mapping[str, Sums], metadata: Metadata, limits: Range) -> dict[str, pd.DataFrame]:
-    """Make the tables summary, classes, pixels and intensity of the sums of each split."""
-    return {
-        "summary": pd.DataFrame([_summary(split, sums, metadata, limits) for split, sums in by_split.items()]),
-        "classes": pd.concat([_classes(split, sums, metadata) for split, sums in by_split.items()], ignore_index=True),
-        "pixels": pd.concat(
-            [_pixels(split, sums, metadata, limits) for split, sums in by_split.items()], ignore_index=True
-        ),
-        "intensity": pd.concat(
-            [_intensity(split, sums, limits) for split, sums in by_split.items()], ignore_index=True
-        ),
-    }
-
-
-def _summary(split: str, sums: Sums, metadata: Metadata, limits: Range) -> dict[str, Any]:
-    everything = sums.total()
-    samples, pixels = int(everything.counts[0]), everything.sums.shape[1]
-    values = samples * pixels
-    mean = _ratio(everything.sums.sum(), values)
-    square = _ratio(everything.squares.sum(), values)
-    height, width, *channels = metadata.shape
-    return {
-        "split": split,
-        "samples": samples,
-        "classes": int((sums.counts > 0).sum()),
-        "height": height,
-        "width": width,
-        "channels": channels[0] if channels else 1,
-        "mean": mean / limits.unit,
-        "deviation": float(np.sqrt(max(0.0, square - mean**2))) / limits.unit,
-        "minimum": float(everything.lowest.min()) / limits.unit if samples else np.nan,
-        "maximum": float(everything.highest.max()) / limits.unit if samples else np.nan,
-        "zero_share": 1 - _ratio(everything.nonzero.sum(), values),
-    }
-
-
-def _ratio(part: Any, whole: int) -> float:
-    return float(part) / whole if whole else float("nan")
-
-
-def _classes(split: str, sums: Sums, metadata: Metadata) -> pd.DataFrame:
-    present = dict(zip(sums.labels.tolist(), sums.counts.tolist(), strict=True))
-    labels = sorted({*present, *range(len(metadata.classes))})
-    counts = [present.get(label, 0) for label in labels]
-    return pd.DataFrame(
-        {
-            "split": split,
-            "label": labels,
-            "name": [metadata.class_name(label) for label in labels],
-            "samples": counts,
-            "share": np.array(counts) / max(1, sum(counts)),
-        }
-    )
-
-
-def _pixels(split: str, sums: Sums, metadata: Metadata, limits: Range) -> pd.DataFrame:
-    groups: Sequence[tuple[Any, Sums]] = [(pd.NA, sums.total())]
-    groups = [*groups, *((int(label), _only(sums, row)) for row, label in enumerate(sums.labels))]
-    return pd.concat(
-        [_pixel_table(split, label, group, metadata, limits) for label, group in groups], ignore_index=True
-    )
-
-
-def _only(sums: Sums, row: int) -> Sums:
-    chosen = slice(row, row + 1)
-    arrays = {name: getattr(sums, name)[chosen] for name in vars(sums) if name != "histogram"}
-    return Sums(**arrays, histogram=sums.histogram)
-
-
-def _pixel_table(split: str, label: Any, sums: Sums, metadata: Metadata, limits: Range) -> pd.DataFrame:
-    shape = (*metadata.shape, 1)[:3]
-    row, column, channel = (axis.reshape(-1) for axis in np.indices(shape, np.int32))
-    count = int(sums.counts[0])
-    with np.errstate(invalid="ignore", divide="ignore"):
-        mean = sums.sums[0] / np.float64(count)
-        variance = np.maximum(0, sums.squares[0] / np.float64(count) - mean**2)
-        nonzero = sums.nonzero[0] / np.float64(count)
-    return pd.DataFrame(
-        {
-            "split": split,
-            "label": pd.array([label] * len(row), dtype="Int64"),
-            "row": row,
-            "column": column,
-            "channel": channel,
-            "mean": mean / limits.unit,
-            "deviation": np.sqrt(variance) / limits.unit,
-            "minimum": sums.lowest[0] / limits.unit if count else np.nan,
-            "maximum": sums.highest[0] / limits.unit if count else np.nan,
-            "nonzero_share": nonzero,
-        }
-    )
-
-
-def _intensity(split: str, sums: Sums, limits: Range) -> pd.DataFrame:
-    edges = np.linspace(limits.low, limits.high, len(sums.histogram) + 1) / limits.unit
-    return pd.DataFrame({"split": split, "low": edges[:-1], "high": edges[1:], "pixels": sums.histogram})

@@ -16,7 +16,7 @@ MOST_BINS = 256
 def intensity_histogram(intensity: pd.DataFrame) -> go.Figure:
     """Lines of the share of pixels at each intensity, in percent on a logarithmic axis; one line a split.
 
-    intensity: split, low, high (bounds of a bin, on the scale 0 to 1), pixels (how many).
+    intensity: rows of all classes together; split, low, high (bounds of a bin, on the scale 0 to 1), pixels (how many).
     """
     lines = []
     for place, (split, rows) in enumerate(intensity.groupby("split", sort=False)):

@@ -131,6 +131,7 @@ def class_means(pixels: pd.DataFrame, names: Mapping[int, str]) -> list[Picture]
 def intensity(tables: Tables) -> list[Block]:
     """Give the histogram of intensities."""
     frame = tables["intensity"]
+    frame = frame[frame["label"].isna()]
     zeros = " and ".join(
         f"{percent(zero_share(frame, split))} of the pixels in {split}" for split in frame["split"].unique()
     )

@@ -39,9 +39,36 @@ def accumulate(
 
 
 @compiled
-def count_values(flat: npt.NDArray[Any], low: float, width: float, histogram: npt.NDArray[np.int64]) -> None:
-    """Count values into bins of equal width from `low`; what lies outside goes to the bin at that end."""
-    last = len(histogram) - 1
-    for value in flat:
-        position = int((float(value) - low) / width)
-        histogram[min(max(position, 0), last)] += 1
+def count_values(
+    flat: npt.NDArray[Any],
+    classes: npt.NDArray[np.int64],
+    low: float,
+    width: float,
+    histogram: npt.NDArray[np.int64],
+) -> None:
+    """Count the values of images, (n, pixels), into their class's bins, (classes, bins), of equal width from `low`.
+
+    What lies outside goes to the bin at that end.
+    """
+    last = histogram.shape[1] - 1
+    for image in range(flat.shape[0]):
+        row = classes[image]
+        for pixel in range(flat.shape[1]):
+            position = int((float(flat[image, pixel]) - low) / width)
+            histogram[row, min(max(position, 0), last)] += 1
+
+
+@compiled
+def measure_entropy(flat: npt.NDArray[Any], low: float, width: float, entropy: npt.NDArray[np.float64]) -> None:
+    """Write Shannon's entropy, in bits, of each image's 256 bins of equal width from `low`."""
+    bins = np.zeros(256, np.int64)
+    for image in range(flat.shape[0]):
+        bins[:] = 0
+        for pixel in range(flat.shape[1]):
+            position = int((float(flat[image, pixel]) - low) / width)
+            bins[min(max(position, 0), 255)] += 1
+        found = 0.0
+        for count in bins:
+            if count:
+                found += count * np.log2(count)
+        entropy[image] = max(0.0, np.log2(flat.shape[1]) - found / flat.shape[1])

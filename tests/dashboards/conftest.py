@@ -123,9 +123,37 @@ def split_tables(images: Array, labels: Array, split: str) -> dict[str, pd.DataF
         "summary": pd.DataFrame([summary]),
         "classes": pd.DataFrame({"split": split, **classes}),
         "pixels": pixel_tables(images, labels, split),
-        "intensity": pd.DataFrame({"split": split, **intensity}),
+        "intensity": pd.DataFrame({"split": split, "label": pd.array([pd.NA] * 256, dtype="Int64"), **intensity}),
         "samples": sample_table(images, labels, split),
     }
+
+
+def structure_tables(images: Array, labels: Array, samples: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    """Make the tables of components, distances of classes, dimension and correlations of the training split."""
+    from sklearn.decomposition import PCA
+
+    found = PCA(12).fit(images.reshape(-1, 64) / 255)
+    row, column = (axis.reshape(-1) for axis in np.indices((8, 8)))
+    numbers, share = np.arange(1, 13), found.explained_variance_ratio_
+    pairs = [(one, other) for one in range(10) for other in range(one + 1, 10)]
+    means = [images[labels == label].mean(axis=0) / 255 for label in range(10)]
+    apart = [float(np.linalg.norm(means[one] - means[other])) for one, other in pairs]
+    matrix = samples[["ink", "deviation", "centre_row", "area"]].astype(float).corr()
+    names = list(matrix)
+    related = [(a, b, matrix.loc[a, b]) for place, a in enumerate(names) for b in names[place + 1 :]]
+    places = {"row": np.tile(row, 12), "column": np.tile(column, 12), "channel": 0}
+    weights = {"component": np.repeat(numbers, 64), **places, "weight": found.components_.reshape(-1)}
+    shares = {"component": numbers, "variance": found.explained_variance_, "share": share}
+    distances = pd.DataFrame(pairs, columns=["label", "other"]).assign(bhattacharyya=apart, mean_distance=apart)
+    dimension = {"label": pd.array([pd.NA], dtype="Int64"), "samples": 1400, "dimension": 9.0, "low": 8.9, "high": 9.1}
+    tables = {
+        "components": pd.DataFrame({**shares, "cumulative": np.cumsum(share)}),
+        "component_pixels": pd.DataFrame(weights),
+        "separability": distances,
+        "dimension": pd.DataFrame(dimension),
+        "correlations": pd.DataFrame(related, columns=["feature", "other", "pearson"]),
+    }
+    return {name: table.assign(split="train") for name, table in tables.items()}
 
 
 @pytest.fixture(scope="session")
@@ -139,7 +167,12 @@ def statistics(digits: tuple[Array, Array]) -> dict[str, pd.DataFrame]:
     names = [NAMES[label] for label in labels[wall]]
     columns = {"id": wall, "split": "train", "label": labels[wall], "name": names}
     measures = {"morphometrics": measure_table(tables["samples"])}
-    return {**tables, **measures, "wall": picture_table(columns, images[wall])}
+    return {
+        **tables,
+        **measures,
+        **structure_tables(images, labels, tables["samples"]),
+        "wall": picture_table(columns, images[wall]),
+    }
 
 
 @pytest.fixture(scope="session")

@@ -24,6 +24,7 @@ HOSTILE = (
     "a\u2028b&amp;",
 )
 LIMIT = 6_000_000
+STRUCTURE = ("correlations", "components", "separability")
 
 
 def made_of(tables: Tables, **changes: Any) -> str:
@@ -56,7 +57,7 @@ def test_sections_without_their_tables_are_left_out(statistics: Tables) -> None:
     """Statistics alone make a page: no empty training section, and no link to one."""
     page = made_of(statistics)
 
-    assert sections_of(page) == ["glance", "samples", "classes", "averages", "intensity", "ink", "shapes"]
+    assert sections_of(page) == ["glance", "samples", "classes", "averages", "intensity", "ink", "shapes", *STRUCTURE]
     assert sections_of(page) == re.findall(r'<a href="#([\w-]+)">', page.split("<nav")[1].split("</nav>")[0])
 
 

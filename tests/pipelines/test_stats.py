@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import scipy.ndimage
+import scipy.stats
 
 import mnist_data
 from mnist_data import idx
@@ -36,6 +37,12 @@ def test_mnist_has_its_published_statistics(mnist: Dataset, tmp_path: Path) -> N
     assert pytest.approx(0.3104802479305351, abs=1e-12) == summary.loc["test", "deviation"]
     assert pytest.approx(0.8088, abs=5e-5) == summary.loc["train", "zero_share"]
     assert int((train["minimum"] == train["maximum"]).sum()) == 67
+    entropy = pd.read_parquet(tmp_path / "tables/samples.parquet").query("split == 'train'")["entropy"]
+    assert pytest.approx([1.603, 0.344, 2.766], abs=5e-4) == [entropy.mean(), entropy.min(), entropy.max()]
+    closest = tables["separability"].query("split == 'train'").head(3)
+    assert set(zip(closest["label"], closest["other"], strict=True)) == {(3, 5), (7, 9), (4, 9)}
+    dimensions = tables["dimension"].query("label.isna()")["dimension"]
+    assert dimensions.between(10, 14).all()
 
 
 def test_mnist_samples_have_their_known_boxes_and_centres(mnist: Dataset, tmp_path: Path) -> None:
@@ -61,6 +68,7 @@ def test_every_table_agrees_with_numpy(digits: Dataset, tmp_path: Path) -> None:
     chosen = unit[labels == 7].reshape(-1, 784)
     samples = pd.read_parquet(tmp_path / "tables/samples.parquet").query("split == 'train'")
     intensity = tables["intensity"].query("split == 'train'")
+    of_sevens, intensity = intensity[intensity["label"] == 7], intensity[intensity["label"].isna()]
 
     np.testing.assert_allclose(chosen.mean(axis=0), sevens["mean"], atol=1e-12)
     np.testing.assert_allclose(chosen.std(axis=0), sevens["deviation"], atol=1e-9)
@@ -68,6 +76,9 @@ def test_every_table_agrees_with_numpy(digits: Dataset, tmp_path: Path) -> None:
     np.testing.assert_array_equal(chosen.max(axis=0), sevens["maximum"])
     np.testing.assert_allclose((chosen > 0).mean(axis=0), sevens["nonzero_share"])
     np.testing.assert_array_equal(np.bincount(images.reshape(-1), minlength=256), intensity["pixels"])
+    np.testing.assert_array_equal(np.bincount(images[labels == 7].reshape(-1), minlength=256), of_sevens["pixels"])
+    entropies = [scipy.stats.entropy(np.bincount(image.reshape(-1)), base=2) for image in images]
+    np.testing.assert_allclose(entropies, samples["entropy"], atol=1e-12)
     np.testing.assert_allclose(unit.mean(axis=(1, 2)), samples["mean"])
     np.testing.assert_allclose(unit.std(axis=(1, 2)), samples["deviation"])
     centres = np.array([scipy.ndimage.center_of_mass(image) for image in images])
@@ -87,6 +98,8 @@ def test_the_tables_do_not_depend_on_engine_or_partitions(
         tables = stats(cut, tmp_path / name, engine=engine)
         for table in ("summary", "classes", "pixels", "intensity", "wall", "morphometrics"):
             pd.testing.assert_frame_equal(whole[table], tables[table], check_exact=True)
+        for table in ("components", "component_pixels", "separability", "dimension", "correlations"):
+            pd.testing.assert_frame_equal(whole[table], tables[table], rtol=1e-9, atol=1e-9)
         first, second = (pd.read_parquet(tmp_path / part / "samples.parquet") for part in ("whole", name))
         pd.testing.assert_frame_equal(first, second, check_exact=True)
 
@@ -101,6 +114,7 @@ def test_tables_are_saved_as_parquet_and_csv_with_their_origin(digits: Dataset, 
     made = json.loads(pq.read_schema(tmp_path / "tables/summary.parquet").metadata[b"mnist_data_table"])
 
     names = {"summary", "classes", "pixels", "intensity", "samples", "wall", "morphometrics"}
+    names |= {"components", "component_pixels", "separability", "dimension", "correlations"}
     assert names == {path.stem for path in (tmp_path / "tables").glob("*.parquet")}
     assert names == {path.stem for path in (tmp_path / "tables").glob("*.csv")}
     pd.testing.assert_frame_equal(tables["summary"], pd.read_csv(tmp_path / "tables/summary.csv"), check_dtype=False)
@@ -136,7 +150,7 @@ def test_other_types_and_shapes_are_counted(kind: str, shape: tuple[int, ...], t
     assert pytest.approx(unit[:6].mean()) == tables["summary"]["mean"][0]
     assert pytest.approx(unit[:6].std(), abs=1e-6) == tables["summary"]["deviation"][0]
     assert tables["classes"]["samples"].tolist() == [6, 3]
-    assert values.size == tables["intensity"]["pixels"].sum()
+    assert values.size == tables["intensity"].query("label.isna()")["pixels"].sum()
 
 
 def test_a_blank_sample_has_no_box_and_an_empty_split_no_mean(tmp_path: Path) -> None:

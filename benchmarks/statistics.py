@@ -1,0 +1,42 @@
+"""Claim: all statistics but the morphometrics take at most three times one bare NumPy pass over the same array."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks.measure import alternate, real_data, report, seconds
+from mnist_data import idx
+from mnist_data.pairing import find_pairs
+from pipelines.convert import convert
+from pipelines.engine import Threads, cores
+from pipelines.parameters import Stats
+from pipelines.stats import stats
+
+LIMIT, SECONDS = 3.0, 20.0
+
+
+def claim() -> bool:
+    """Measure MNIST's 70,000 images: a dataset on disk to tables on disk, beside mean, deviation and histogram."""
+    folder = real_data("mnist")
+    if folder is None:
+        return True
+    files = ("train-images-idx3-ubyte.gz", "t10k-images-idx3-ubyte.gz")
+    images = np.concatenate([idx.read(folder / name) for name in files])
+
+    def bare() -> None:
+        images.mean()
+        images.std()
+        np.histogram(images, 256, (0, 256))
+
+    with tempfile.TemporaryDirectory() as name:
+        source = convert(find_pairs(folder), Path(name) / "data").dataset
+        engine = Threads(cores())
+        plain = Stats(morphometrics=False)
+        ratios = alternate(lambda: stats(source, f"{name}/plain", plain, engine=engine), bare, runs=5)
+        held = report("statistics without morphometrics / bare NumPy pass", ratios, LIMIT)
+        stats(source, f"{name}/all", engine=engine)
+        taken = [seconds(lambda: stats(source, f"{name}/all", engine=engine)) for _ in range(3)]
+        return report("all statistics of 70,000 images", taken, SECONDS, " s") and held

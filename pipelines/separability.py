@@ -1,0 +1,135 @@
+"""Class separability: how far apart each two classes of a split lie, and which are closest.
+
+Two measures: the distance of the mean images, and the Bhattacharyya distance, which also knows how each class spreads,
+of normal distributions fitted to both classes in the space of the first components (Fukunaga 1990, "Introduction to
+Statistical Pattern Recognition", chapter 3). The closer, the smaller; exp(-distance) / 2 bounds the share of samples
+that even the best rule would confuse, were the classes normal and equally large.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from itertools import combinations
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from mnist_data.batch import Batch
+from mnist_data.schema import Metadata
+from pipelines.components import Components, View, finite_rows, look
+
+Floats = npt.NDArray[np.float64]
+
+SPACE = 50
+"""Components of the space, at most: a tenth of the smallest class, so that its covariance is well known."""
+
+FEWEST = 20
+"""Samples of a class below which its spread is not known."""
+
+RIDGE = 1e-6
+"""Added to each variance, as a share of their mean: a class may not vary at all along a component."""
+
+
+@dataclass(frozen=True)
+class Space:
+    """The space of the first components of a split. mean: (pixels,), axes: (dimensions, pixels), unit scale."""
+
+    mean: Floats
+    axes: Floats
+    scale: float
+
+
+@dataclass(frozen=True)
+class Spread:
+    """Sums over the classes of a split in a space of few dimensions, of images without pixels that are no numbers.
+
+    labels, counts: (classes,). sums: (classes, dimensions). products: (classes, dimensions, dimensions).
+    """
+
+    labels: npt.NDArray[np.int64]
+    counts: npt.NDArray[np.int64]
+    sums: Floats
+    products: Floats
+
+    def merge(self, other: Spread) -> Spread:
+        """Join the sums of two groups of images."""
+        labels = np.union1d(self.labels, other.labels)
+        mine, theirs = self._on(labels), other._on(labels)
+        return Spread(labels, mine.counts + theirs.counts, mine.sums + theirs.sums, mine.products + theirs.products)
+
+    def _on(self, labels: npt.NDArray[np.int64]) -> Spread:
+        rows, size = np.searchsorted(labels, self.labels), self.sums.shape[1]
+        spread = Spread(
+            labels, np.zeros(len(labels), np.int64), np.zeros((len(labels), size)), np.zeros((len(labels), size, size))
+        )
+        spread.counts[rows], spread.sums[rows], spread.products[rows] = self.counts, self.sums, self.products
+        return spread
+
+
+def space_of(components: Components, counts: npt.NDArray[np.int64], scale: float) -> Space:
+    """Choose the space in which a split's classes are compared. counts: samples of each class."""
+    known = counts[counts >= FEWEST]
+    most = min(SPACE, int(known.min()) // 10) if len(known) else 1
+    varying = int((components.variances > 1e-12 * max(components.total, 1e-300)).sum())
+    return Space(components.mean, components.axes[: max(1, min(most, varying))], scale)
+
+
+def project(batch: Batch, view: View, space: Space) -> Spread:
+    """Sum up one batch, class by class, in the space."""
+    batch = batch.take(finite_rows(batch.flat))
+    points = (look(batch.images, view).astype(np.float64) / space.scale - space.mean) @ space.axes.T
+    labels, counts = np.unique(batch.labels, return_counts=True)
+    size = len(space.axes)
+    sums, products = np.zeros((len(labels), size)), np.zeros((len(labels), size, size))
+    for row, label in enumerate(labels):
+        of_class = points[batch.labels == label]
+        sums[row], products[row] = of_class.sum(axis=0), of_class.T @ of_class
+    return Spread(labels, counts, sums, products)
+
+
+def tabulate_separability(
+    found: Mapping[str, Spread], means: Mapping[str, Mapping[int, Floats]], metadata: Metadata
+) -> pd.DataFrame:
+    """Give the table `separability`, the closest pairs of each split first.
+
+    split, label, name, other, other_name, bhattacharyya (missing where a class has fewer than 20 samples),
+    mean_distance: of the mean images, unit scale. found: the spread in each split. means: in each
+    split the mean image of each class, flat, unit scale.
+    """
+    columns = ["split", "label", "name", "other", "other_name", "bhattacharyya", "mean_distance"]
+    parts = []
+    for split, spread in found.items():
+        covariances = _covariances(spread)
+        rows = [
+            (
+                split,
+                int(spread.labels[one]),
+                metadata.class_name(int(spread.labels[one])),
+                int(spread.labels[other]),
+                metadata.class_name(int(spread.labels[other])),
+                _bhattacharyya(spread, covariances, one, other),
+                float(np.linalg.norm(means[split][int(spread.labels[one])] - means[split][int(spread.labels[other])])),
+            )
+            for one, other in combinations(range(len(spread.labels)), 2)
+        ]
+        parts.append(pd.DataFrame(rows, columns=columns).sort_values(["bhattacharyya", "mean_distance"], kind="stable"))
+    return pd.concat(parts, ignore_index=True)
+
+
+def _covariances(spread: Spread) -> Floats:
+    counts = np.maximum(spread.counts, 2)[:, None, None]
+    outer = spread.sums[:, :, None] * spread.sums[:, None, :]
+    found = (spread.products - outer / np.maximum(spread.counts, 1)[:, None, None]) / (counts - 1)
+    ridge = RIDGE * max(1e-300, float(np.einsum("cii->ci", found).mean())) if found.size else 0.0
+    return np.asarray(found + ridge * np.eye(spread.sums.shape[1]))
+
+
+def _bhattacharyya(spread: Spread, covariances: Floats, one: int, other: int) -> float:
+    if min(spread.counts[one], spread.counts[other]) < FEWEST:
+        return float("nan")
+    apart = spread.sums[one] / spread.counts[one] - spread.sums[other] / spread.counts[other]
+    middle = (covariances[one] + covariances[other]) / 2
+    logs = [float(np.linalg.slogdet(matrix)[1]) for matrix in (middle, covariances[one], covariances[other])]
+    return float(apart @ np.linalg.solve(middle, apart)) / 8 + (logs[0] - (logs[1] + logs[2]) / 2) / 2

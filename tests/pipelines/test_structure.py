@@ -1,0 +1,129 @@
+"""Components, distances of classes, dimension and correlations, beside other implementations and known truth."""
+
+from __future__ import annotations
+
+from functools import reduce
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import mnist_data
+from mnist_data import idx
+from mnist_data.pairing import find_pairs
+from mnist_data.store import Dataset
+from pipelines.components import Products, look, multiply, view_of
+from pipelines.convert import convert
+from pipelines.intrinsic_dimension import estimate_dimension
+from pipelines.stats import stats
+
+
+def test_components_are_those_of_scikit_learn(digits: Dataset, tmp_path: Path) -> None:
+    """The same variances and shares, and the same directions up to their sign."""
+    from sklearn.decomposition import PCA
+
+    tables = stats(digits, tmp_path / "tables")
+    images, _ = mnist_data.to_numpy(digits.location, "train")
+    truth = PCA(20, svd_solver="full").fit(images.reshape(-1, 784) / 255)
+    found = tables["components"].query("split == 'train'").head(20)
+    axes = tables["component_pixels"].query("split == 'train'")["weight"].to_numpy().reshape(-1, 784)
+
+    np.testing.assert_allclose(truth.explained_variance_, found["variance"], rtol=1e-9)
+    np.testing.assert_allclose(truth.explained_variance_ratio_, found["share"], rtol=1e-9)
+    np.testing.assert_allclose(np.abs(np.sum(truth.components_[: len(axes)] * axes, axis=1)), 1, atol=1e-9)
+
+
+def test_correlations_are_those_of_numpy(digits: Dataset, tmp_path: Path) -> None:
+    """Of every pair of features."""
+    table = stats(digits, tmp_path / "tables")["correlations"].query("split == 'train'")
+    samples = pd.read_parquet(tmp_path / "tables/samples.parquet").query("split == 'train'")
+
+    known = table.dropna()
+    truth = [
+        np.corrcoef(samples[one].astype(float), samples[other].astype(float))[0, 1]
+        for one, other in zip(known["feature"], known["other"], strict=True)
+    ]
+
+    assert len(known) > 100
+    np.testing.assert_allclose(truth, known["pearson"], atol=1e-9)
+
+
+@settings(max_examples=30, deadline=None)
+@given(
+    seed=st.integers(0, 1000), cuts=st.lists(st.integers(0, 600), max_size=4), kind=st.sampled_from(["u1", "u2", "f4"])
+)
+def test_sums_of_products_do_not_depend_on_the_cut(seed: int, cuts: list[int], kind: str) -> None:
+    """In whatever pieces and order; those of whole numbers to the last bit."""
+    rng = np.random.default_rng(seed)
+    flat = rng.integers(0, 256, (600, 5)).astype(kind) / (np.float32(255) if kind == "f4" else np.uint8(1))
+    flat = flat.astype(kind)
+    pieces = [multiply(piece) for piece in np.split(flat, sorted(cuts))]
+    wide = flat.astype(np.float64)
+    for order in (pieces, pieces[::-1]):
+        joined = reduce(Products.merge, order)
+
+        assert joined.count == 600
+        np.testing.assert_allclose(joined.products, wide.T @ wide, rtol=1e-9 if kind == "f4" else 0)
+
+
+def test_brightest_images_are_multiplied_without_rounding() -> None:
+    """float32 would lose the last bit of a longer sum."""
+    flat = np.full((10_001, 3), 255, np.uint8)
+
+    assert (multiply(flat).products == 10_001 * 255**2).all()
+
+
+def test_large_images_are_looked_at_by_blocks() -> None:
+    """As scikit-image's block means, channels averaged."""
+    from skimage.measure import block_reduce
+
+    images = np.random.default_rng(0).integers(0, 256, (2, 70, 50, 3)).astype(np.uint8)
+    view = view_of(images.shape[1:])
+    truth = block_reduce(images.mean(axis=3), (1, view.block, view.block), np.mean)
+
+    assert view.shape == (24, 17, 1)
+    np.testing.assert_allclose(truth.reshape(2, -1), look(images, view) / view.divisor)
+
+
+def manifold(kind: str, dimension: int) -> npt.NDArray[Any]:
+    rng = np.random.default_rng(0)
+    if kind == "patch":
+        return rng.random((3000, dimension)) @ rng.normal(size=(dimension, 40))
+    from sklearn.datasets import make_swiss_roll
+
+    return np.asarray(make_swiss_roll(3000, random_state=0)[0])
+
+
+@pytest.mark.parametrize(("kind", "dimension"), [("patch", 1), ("patch", 3), ("patch", 5), ("roll", 2)])
+def test_the_dimension_of_a_known_manifold_is_found(kind: str, dimension: int) -> None:
+    """Within 15 %, as edges draw it down: a flat patch in 40 values, and a rolled-up sheet."""
+    found, low, high = estimate_dimension(manifold(kind, dimension))
+
+    assert pytest.approx(dimension, rel=0.15) == found
+    assert low < found < high
+
+
+@pytest.mark.parametrize("case", ["one pixel", "one class", "not numbers", "no spread"])
+def test_poor_data_gives_tables_all_the_same(case: str, tmp_path: Path) -> None:
+    """Nothing is known of some of it, and it says so by missing values."""
+    shape = (1, 1) if case == "one pixel" else (4, 3)
+    images = np.random.default_rng(0).random((60, *shape)).astype(np.float32)
+    if case == "not numbers":
+        images[:5, 0, 0] = np.nan
+    if case == "no spread":
+        images[:] = 0.5
+    labels = np.zeros(60, np.uint8) if case == "one class" else np.arange(60, dtype=np.uint8) % 2
+    for split, rows in (("train", 60), ("test", 0)):
+        idx.write(tmp_path / f"{split}-images-idx3", images[:rows])
+        idx.write(tmp_path / f"{split}-labels-idx1", labels[:rows])
+
+    tables = stats(convert(find_pairs(tmp_path), tmp_path / "data").dataset, tmp_path / "tables")
+
+    assert len(tables["separability"]) == (0 if case == "one class" else 1)
+    assert tables["dimension"]["split"].unique().tolist() == ["train", "test"]
+    assert tables["components"]["variance"].notna().all()
