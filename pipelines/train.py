@@ -46,8 +46,8 @@ class Samples:
     labels: Integers
     images: Images
 
-    def take(self, rows: npt.NDArray[np.bool_]) -> Samples:
-        """Give the chosen ones, by a (n,) mask."""
+    def take(self, rows: npt.NDArray[np.bool_ | np.intp]) -> Samples:
+        """Give the chosen ones, by a (n,) mask or by their rows."""
         return Samples(self.ids[rows], self.copies[rows], self.labels[rows], self.images[rows])
 
 

@@ -1,0 +1,220 @@
+"""Out-of-sample probabilities: what a model that has not seen a sample holds its label to be, for every sample.
+
+All splits are pooled and cut into folds; each fold is predicted by a model that has learnt from the others. So the
+test split's labels are judged by a model that knows the training split, and the other way round.
+"""
+
+from __future__ import annotations
+
+import math
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import partial
+from importlib.util import find_spec
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from mnist_data.batch import Images, Integers
+from mnist_data.errors import WrongUse
+from mnist_data.store import Dataset
+from pipelines.engine import Progress, Report, silent
+from pipelines.fit import Mask, Probabilities, fit, hashes, predict, require_torch
+from pipelines.parameters import Train
+from pipelines.stage import require_pictures
+from pipelines.train import Samples, read_samples
+
+Judge = Literal["cnn", "perceptron"]
+"""The model that judges the labels: the small CNN of `fit`, or a perceptron on principal components."""
+
+FOLDS = 3
+FEWEST = 10
+"""Originals that a class must have to be judged; of fewer, a model has hardly seen another one when it judges one."""
+
+REPEATS = 5
+"""Times that all folds are gone through, each time dealt anew: one network's doubts are partly chance."""
+COMPONENTS, HIDDEN, BATCH = 50, 256, 128
+"""Of the perceptron: principal components that it sees, hidden units, samples in a step."""
+MOST_SEED = 2**32 - REPEATS
+STEPS = 200
+"""A small set is passed through until this many steps are made, fewer than for a network that is to be used."""
+
+Learner = Callable[[Images, Integers, Images, int], Probabilities]
+"""Learns from images and their labels (0 to classes - 1), and gives the probabilities of the images held out.
+
+Arguments: images, labels, images held out, classes."""
+
+
+@dataclass(frozen=True)
+class OutOfSample:
+    """What the models hold of n samples, in the order of the dataset: its splits, and in each its files.
+
+    labels: (n,) int64, as given. classes: (k,) int64, the labels that are judged, ascending. probabilities: (n, k)
+    float32, a column a class; NaN in the rows of samples that are not judged. model: in words, what made them.
+    """
+
+    labels: Integers
+    classes: Integers
+    probabilities: Probabilities
+    model: str
+
+    @property
+    def judged(self) -> Mask:
+        """(n,) bool: the samples that have probabilities."""
+        return np.asarray(np.isfinite(self.probabilities).any(axis=1))
+
+
+def out_of_sample_probabilities(
+    source: Dataset, *, model: Judge | None = None, folds: int = FOLDS, seed: int = 0, report: Report = silent
+) -> OutOfSample:
+    """Predict each sample of all splits by models that have seen neither it nor a copy of its original.
+
+    model: None takes the CNN where PyTorch is installed, else the perceptron. folds: 2 to 10. The probabilities are the
+    mean of `REPEATS` cross-validations, each with other folds and weights. Not judged are samples with pixels that are
+    no finite numbers, labels below 0 (unknown), and classes of fewer than `FEWEST` originals; where fewer than two
+    classes are left, none is. The outcome depends neither on the order of the samples nor on partitioning. All images
+    are held in memory.
+
+    Raises MissingExtra where the CNN is asked for without PyTorch, WrongUse for items that are no pictures, and for
+    folds and seeds out of range.
+    """
+    require_pictures(source)
+    chosen = model or default_judge()
+    if chosen == "cnn":
+        require_torch()
+    if not 2 <= folds <= FEWEST:
+        raise WrongUse(f"folds is {folds}; it must be a whole number from 2 to {FEWEST}.")
+    if not 0 <= seed <= MOST_SEED:
+        raise WrongUse(f"seed is {seed}; it must be a whole number from 0 to {MOST_SEED:,}.")
+    samples = _pooled(source)
+    rows = _canonical(samples, judgeable(samples))
+    judged = samples.take(rows)
+    classes, codes = np.unique(judged.labels, return_inverse=True)
+    learnt = replace(judged, labels=codes, images=_scaled(judged.images))
+    probabilities = np.full((len(samples.ids), len(classes)), np.nan, np.float32)
+    probabilities[rows] = _cross_validated(learnt, len(classes), chosen, folds, seed, report)
+    words = f"{MODELS[chosen]}, mean of {REPEATS} cross-validations in {folds} folds"
+    return OutOfSample(samples.labels, classes, probabilities, words)
+
+
+def _cross_validated(
+    samples: Samples, classes: int, model: Judge, folds: int, seed: int, report: Report
+) -> Probabilities:
+    """Give the mean of the repeats, (n, classes); labels are 0 to classes - 1."""
+    total = len(samples.ids)
+    probabilities = np.zeros((total, classes), np.float32)
+    report(Progress("label errors", 0, total))
+    for repeat in range(REPEATS if total else 0):
+        dealt = folds_of(samples.ids, samples.labels, folds, seed + repeat)
+        for fold in range(folds):
+            held = dealt == fold
+            learnt = samples.take(~held)
+            learn = _learner(model, seed + repeat)
+            probabilities[held] += learn(learnt.images, learnt.labels, samples.images[held], classes) / REPEATS
+            report(Progress("label errors", total * (repeat * folds + fold + 1) // (REPEATS * folds), total))
+    return probabilities
+
+
+def default_judge() -> Judge:
+    """Give the best model that is installed."""
+    return "cnn" if find_spec("torch") and find_spec("safetensors") else "perceptron"
+
+
+def judgeable(samples: Samples) -> Mask:
+    """Say which samples can be judged, (n,) bool: `out_of_sample_probabilities` tells which cannot."""
+    finite = np.isfinite(samples.images).all(axis=tuple(range(1, samples.images.ndim)))
+    known = (samples.labels >= 0) & finite
+    labels, counts = np.unique(_originals(samples.ids[known], samples.labels[known])[:, 1], return_counts=True)
+    enough = labels[counts >= FEWEST]
+    return known & np.isin(samples.labels, enough) if len(enough) > 1 else np.zeros(len(known), np.bool_)
+
+
+def folds_of(source_ids: Integers, labels: Integers, folds: int, seed: int) -> npt.NDArray[np.int64]:
+    """Deal samples into folds, (n,) from 0: each label evenly, copies of an original together.
+
+    Which fold an original falls into depends on the hashes of the ids of its label, and on nothing else.
+    """
+    originals, place = np.unique(source_ids, return_inverse=True)
+    lowest = np.full(len(originals), np.iinfo(np.int64).max)
+    np.minimum.at(lowest, place, labels)  # copies of an original may differ in their labels
+    dealt = np.empty(len(originals), np.int64)
+    # Dealing goes on from one label to the next: else the first folds had more of every small class.
+    dealt[np.lexsort((hashes(originals, seed), lowest))] = np.arange(len(originals)) % folds
+    return dealt[place]
+
+
+def _originals(ids: Integers, labels: Integers) -> npt.NDArray[np.int64]:
+    """Give the distinct pairs of an original and a label, (m, 2)."""
+    return np.unique(np.stack([ids, labels], axis=1), axis=0)
+
+
+def _pooled(source: Dataset) -> Samples:
+    """Read all splits, one after another."""
+    parts = [read_samples(source, split) for split in source.splits]
+    return Samples(
+        *(np.concatenate([getattr(part, name) for part in parts]) for name in ("ids", "copies", "labels", "images"))
+    )
+
+
+def _canonical(samples: Samples, chosen: Mask) -> npt.NDArray[np.intp]:
+    """Give the chosen rows in an order that only their ids decide: batches are dealt by place."""
+    rows = np.flatnonzero(chosen)
+    return rows[np.lexsort((samples.copies[rows], samples.ids[rows]))]
+
+
+def _scaled(images: Images) -> Images:
+    """Leave bytes as they are; bring other types, all of them finite, to 0 … 1 by the least and the greatest value."""
+    if images.dtype == np.uint8 or not images.size:
+        return images
+    low, high = float(images.min()), float(images.max())
+    return np.asarray((images - low) / ((high - low) or 1.0), np.float32)
+
+
+def _learner(model: Judge, seed: int) -> Learner:
+    return partial(_by_cnn if model == "cnn" else _by_perceptron, seed=seed)
+
+
+def _by_cnn(images: Images, labels: Integers, held: Images, classes: int, seed: int) -> Probabilities:
+    # Smoothed labels would flatten the probabilities: what is surely wrong would stand beside what is hard to read.
+    params = Train(label_smoothing=0.0, seed=seed)
+    params = replace(params, epochs=_epochs(len(images), params.batch_size, 3))
+    return predict(fit(images, labels, images[:0], labels[:0], classes, params).model, held)
+
+
+def _by_perceptron(images: Images, labels: Integers, held: Images, classes: int, seed: int) -> Probabilities:
+    """Learn from principal components, scaled together so that the first, the widest, has a deviation of 3."""
+    from sklearn.decomposition import PCA
+    from sklearn.exceptions import ConvergenceWarning
+    from sklearn.neural_network import MLPClassifier
+
+    learnt, asked = (values.reshape(len(values), -1).astype(np.float32) for values in (images, held))
+    with np.errstate(invalid="ignore"):  # where all images are equal, shares of their variance are 0 / 0
+        components = PCA(min(COMPONENTS, *learnt.shape), random_state=seed).fit(learnt)
+    scale = 3 / (np.sqrt(components.explained_variance_[0]) or 1)
+    network = MLPClassifier(
+        (HIDDEN,),
+        max_iter=_epochs(len(images), BATCH, 10),
+        batch_size=min(BATCH, len(images)),
+        learning_rate_init=0.002,
+        alpha=0.001,
+        tol=0,
+        random_state=seed,
+    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)  # it warns wherever it is told how long to learn
+        network.fit(components.transform(learnt) * scale, labels)
+    probabilities = np.zeros((len(held), classes), np.float32)
+    probabilities[:, network.classes_] = network.predict_proba(components.transform(asked) * scale)
+    return probabilities
+
+
+def _epochs(samples: int, batch_size: int, least: int) -> int:
+    return max(least, math.ceil(STEPS * batch_size / samples))
+
+
+MODELS: dict[Judge, str] = {
+    "cnn": "the small CNN",
+    "perceptron": f"a perceptron of {HIDDEN} units on {COMPONENTS} principal components",
+}
