@@ -62,14 +62,17 @@ NEARER = 0.025
 
 def judge_images(measured: Measured, bars: Mapping[str, float]) -> list[Verdict]:
     """Give the verdict of each check in BARS. bars: what the user has set, by check."""
-    values = dict(measured.values)
+    values = dict(measured.measures)
     found: dict[str, Values] = {"not_finite": values["not_finite"], **_flatness(values)}
     found["inverted"] = _ring(values)
     unfit = found["inverted"] >= bars.get("inverted", BARS["inverted"])
     for name in ("blank", "constant"):
         unfit |= found[name] >= bars.get(name, BARS[name])
     sound = Measured(
-        measured.ids, measured.labels, measured.splits, {name: np.where(unfit, np.nan, one) for name, one in values.items()}
+        measured.ids,
+        measured.labels,
+        measured.splits,
+        {name: np.where(unfit, np.nan, one) for name, one in values.items()},
     )
     found |= {name: check(sound) for name, check in CHECKS.items()}
     return [
@@ -100,7 +103,7 @@ def _ring(values: Mapping[str, Values]) -> Values:
 
 
 def _cropped(measured: Measured) -> Values:
-    values, labels = measured.values, measured.labels
+    values, labels = measured.measures, measured.labels
     worst = np.zeros(len(labels))
     for side, place in zip(SIDES, ("row", "row", "column", "column"), strict=True):
         toward = -1 if side in ("top", "left") else 1
@@ -114,28 +117,28 @@ def _cropped(measured: Measured) -> Values:
 def _off_centre(measured: Measured) -> Values:
     parts = []
     for place in ("row", "column"):
-        values = measured.values[place].astype(np.float64)
+        values = measured.measures[place].astype(np.float64)
         found = usual(values, measured.labels)
         parts.append(np.fmax(found.over(values, LEAST_PLACE), found.under(values, LEAST_PLACE)))
     return np.hypot(*parts)
 
 
 def _noisy(measured: Measured) -> Values:
-    return usual(measured.values["noise"], measured.labels).over(measured.values["noise"], LEAST_NOISE)
+    return usual(measured.measures["noise"], measured.labels).over(measured.measures["noise"], LEAST_NOISE)
 
 
 def _blurred(measured: Measured) -> Values:
-    sharpness = np.log(measured.values["sharpness"])
+    sharpness = np.log(measured.measures["sharpness"])
     return usual(sharpness, measured.labels).under(sharpness, LEAST_SLOPE)
 
 
 def _low_ink(measured: Measured) -> Values:
-    ink = np.log(measured.values["ink"])
+    ink = np.log(measured.measures["ink"])
     return usual(ink, measured.labels).under(ink, LEAST_INK)
 
 
 def _over_inked(measured: Measured) -> Values:
-    ink = np.log(measured.values["ink"])
+    ink = np.log(measured.measures["ink"])
     return usual(ink, measured.labels).over(ink, LEAST_INK)
 
 

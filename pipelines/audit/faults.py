@@ -31,12 +31,12 @@ def constant(image: Image, generator: Generator) -> Image:
     return np.full(image.shape, low + span * generator.uniform(0.2, 1))
 
 
-def inverted(image: Image, generator: Generator) -> Image:
+def inverted(image: Image, _: Generator) -> Image:
     """Exchange ink and ground."""
     return image.min() + image.max() - image
 
 
-def transposed(image: Image, generator: Generator) -> Image | None:
+def transposed(image: Image, _: Generator) -> Image | None:
     """Exchange rows and columns, as files in column order have them."""
     return image.swapaxes(0, 1).copy() if image.shape[0] == image.shape[1] else None
 
@@ -85,7 +85,7 @@ def low_ink(image: Image, generator: Generator) -> Image:
     return image.min() + generator.uniform(0.05, 0.2) * (image - image.min())
 
 
-def over_inked(image: Image, generator: Generator) -> Image:
+def over_inked(image: Image, _: Generator) -> Image:
     """Spread each pixel's ink over a square of a sixth of the side, five pixels of 28: ink that runs."""
     from scipy.ndimage import grey_dilation
 

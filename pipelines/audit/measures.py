@@ -35,12 +35,12 @@ MEASURES = ("not_finite", "lowest", "highest", "level", "ring", "ink", "row", "c
 
 @dataclass(frozen=True)
 class Measured:
-    """Of all samples, in the order of the dataset: ids, labels (n,) int64; splits (n,) str; values name -> (n,)."""
+    """Of all samples, in the order of the dataset: ids, labels (n,) int64; splits (n,) str; measures name -> (n,)."""
 
     ids: Integers
     labels: Integers
     splits: npt.NDArray[np.object_]
-    values: Mapping[str, Floats]
+    measures: Mapping[str, Floats]
 
 
 def measure(source: Dataset, engine: Engine, report: Report) -> Measured:
@@ -90,7 +90,9 @@ def _measure_images(images: Images) -> Floats:
     lowest, highest = raw.min(axis=(1, 2), initial=np.inf), raw.max(axis=(1, 2), initial=-np.inf)
     span = highest - lowest
     judged = finite.all(axis=(1, 2)) & (span > 0)
-    shares = np.ascontiguousarray((raw - lowest[:, None, None]) / np.where(span > 0, span, 1)[:, None, None], np.float32)
+    shares = np.ascontiguousarray(
+        (raw - lowest[:, None, None]) / np.where(span > 0, span, 1)[:, None, None], np.float32
+    )
     moments, shapes = measure_moments(shares), measure_morphometrics(images)
     height, width = images.shape[1:3]
     found = {

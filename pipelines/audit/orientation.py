@@ -48,8 +48,7 @@ def find_transposed(
         tasks.append(_Task(partition, orientations, fit[start : start + partition.rows]))
         start += partition.rows
     values = np.concatenate(run_tasks(engine, _log_odds, tasks, "audit: orient", lambda task: task.rows, report))
-    found = judge(TRANSPOSED, np.maximum(values, 0), bar or orientations.bar, MEANING, {"transposed_value": values})
-    return found
+    return judge(TRANSPOSED, np.maximum(values, 0), bar or orientations.bar, MEANING, {"transposed_value": values})
 
 
 def _log_odds(task: _Task) -> npt.NDArray[np.float32]:

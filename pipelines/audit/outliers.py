@@ -41,7 +41,7 @@ def strangeness(measured: Measured) -> npt.NDArray[Any]:
 
 
 def _standard(name: str, measured: Measured) -> npt.NDArray[np.float64]:
-    values = measured.values[name].astype(np.float64)
+    values = measured.measures[name].astype(np.float64)
     values = np.log(values) if name in ("ink", "length", "thickness") else values
     found = usual(values, measured.labels)
     spread = np.maximum((found.below + found.above) / 2, LEAST_SPREAD.get(name, 1e-3))

@@ -1,4 +1,4 @@
-"""What is usual of a measure in each class: its median and robust spread, which a few faults in a hundred do not move."""
+"""What is usual of a measure in each class: median and robust spread, which a few faults in a hundred do not move."""
 
 from __future__ import annotations
 
