@@ -7,7 +7,6 @@ sample removed, changed or flagged goes to the quarantine table with the reason 
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from functools import partial, reduce
@@ -23,6 +22,7 @@ from mnist_data import storage
 from mnist_data.batch import Batch, Images, Integers
 from mnist_data.store import Dataset, Partition, read_partition
 from pipelines.convert import unlikely_labels
+from pipelines.digests import Digests, digest, first_with_same, varied
 from pipelines.engine import Engine, Report, Serial, run_tasks, silent
 from pipelines.parameters import Clean
 from pipelines.stage import PARTITION_ROWS, apply_stage, require_other_place, require_pictures
@@ -50,13 +50,13 @@ class Cleaned:
 class Survey:
     """What the first pass learns; merging is associative, so the cut into partitions does not matter.
 
-    digests: (n, 2) uint64, the BLAKE2b of each sample that is not of one value. low, high: of all pixels.
+    digests: (n, 2), of each sample that is finite and not of one value. low, high: of all pixels.
     """
 
     ids: Integers
     labels: Integers
     training: npt.NDArray[np.bool_]
-    digests: npt.NDArray[np.uint64]
+    digests: Digests
     counts: Mapping[int, int]
     low: float
     high: float
@@ -145,14 +145,13 @@ def survey_partition(partition: Partition, training_split: str) -> Survey:
     flat = batch.flat
     sound = np.isfinite(flat).all(axis=1)
     values = flat if sound.all() else flat[sound]
-    varied = np.flatnonzero((flat != flat[:, :1]).any(axis=1) & sound)
-    digest = [hashlib.blake2b(flat[row].tobytes(), digest_size=16).digest() for row in varied]
+    rows = np.flatnonzero(varied(flat))
     labels, counts = np.unique(batch.labels, return_counts=True)
     return Survey(
-        batch.ids[varied],
-        batch.labels[varied],
-        np.full(len(varied), partition.split == training_split),
-        np.frombuffer(b"".join(digest), np.uint64).reshape(-1, 2),
+        batch.ids[rows],
+        batch.labels[rows],
+        np.full(len(rows), partition.split == training_split),
+        digest(batch.images[rows]),
         dict(zip(labels.tolist(), counts.tolist(), strict=True)),
         float(values.min()) if values.size else np.inf,
         float(values.max()) if values.size else -np.inf,
@@ -166,14 +165,11 @@ def find_duplicates(survey: Survey, bad_labels: frozenset[int] = frozenset()) ->
     published test split stays whole and what leaks into it leaves the training data; and comes first.
     """
     bad = np.isin(survey.labels, list(bad_labels))
-    order = np.lexsort((survey.ids, survey.training, bad, survey.digests[:, 1], survey.digests[:, 0]))
-    digests = survey.digests[order]
-    same = np.concatenate([[False], (digests[1:] == digests[:-1]).all(axis=1)])
-    # Each row's group begins at the last row before it that does not repeat its predecessor.
-    first = np.maximum.accumulate(np.where(same, 0, np.arange(len(same))))
+    rank = np.argsort(np.lexsort((survey.ids, survey.training, bad)))
+    first = first_with_same(survey.digests, rank)
     found = {}
-    for place in np.flatnonzero(same):
-        row, kept = order[place], order[first[place]]
+    for row in np.flatnonzero(first != np.arange(len(first))):
+        kept = first[row]
         words = f"same pixels as {survey.ids[kept]}"
         if survey.labels[row] != survey.labels[kept]:
             words += f", whose label is {survey.labels[kept]}"

@@ -1,0 +1,266 @@
+"""Duplicates: samples with the same pixels, or nearly the same after a small shift, and what follows from them.
+
+The distance of two samples is the part of the one's ink that the other does not account for, at the best shift and the
+best contrast: sin φ, where φ is the angle between the two images. It is 0 for copies, whatever their contrast, and 1
+where no ink meets. It is relative to the ink, so that thin strokes are held to the same standard as thick ones.
+
+Three passes over the pixels: the first describes each sample by a digest and a short spectrum; the second measures how
+far apart neighbours usually are, which sets the bar; the third compares the pairs whose spectra are close.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from mnist_data.batch import Integers
+from mnist_data.store import HELD_OUT, Dataset, Partition, read_partition
+from pipelines.audit.pairs import REACH, Flags, Pairs, compare_pairs, find_close, reach, rotate
+from pipelines.audit.spectra import Floats, magnitudes, unit_ink
+from pipelines.audit.verdict import Scores, Verdict
+from pipelines.digests import Digests, digest, first_with_same, varied
+from pipelines.engine import Engine, Report, Serial, run_tasks, silent
+from pipelines.stage import PARTITION_ROWS, require_pictures
+
+SHARE = 1 / 3
+"""The bar, as a share of the distance at which samples in dense places have a few neighbours."""
+
+NEIGHBOUR, DENSE = 5, 0.05
+"""That distance: to the fifth neighbour, as nearer ones may be copies, in the densest twentieth of the samples."""
+
+LEAST_BAR, MOST_BAR = 0.02, 0.1
+"""The bar's limits. QMNIST's re-made digits differ from MNIST's by up to 0.02 where the strokes are thin; and whatever
+the data, samples are not near duplicates if more than 1 % of the ink's energy differs."""
+
+MEASURED, CANDIDATES = 1_000, 25
+"""Samples whose neighbours are measured, and for each the nearest by spectrum among which these are looked for."""
+
+
+@dataclass(frozen=True)
+class Survey:
+    """What the first pass learns of n samples, in the order of the dataset.
+
+    split: (n,) int64, the number of its split. varied, inked: (n,), whether it can be an exact duplicate, which the
+    constant and not finite are not, and a near one, for which something must stand out of the ground. digests: (n, 2).
+    spectra: (n, frequencies).
+    """
+
+    ids: Integers
+    labels: Integers
+    split: Integers
+    varied: Flags
+    inked: Flags
+    digests: Digests
+    spectra: Floats
+
+
+def find_duplicates(
+    source: Dataset, bar: float | None = None, *, engine: Engine | None = None, report: Report = silent
+) -> list[Verdict]:
+    """Find copies among all samples of all splits: exact_duplicate, near_duplicate, label_conflict and leaked.
+
+    Of samples that are copies of each other the first two leave one unflagged: one outside the training split, if
+    there is one, and of several the first by id.
+
+    bar: the distance up to which samples are near duplicates, above 0 and below 1; None sets it by the data. The
+    details' columns of ids and shifts are masked arrays, masked where there is nothing to name. Raises WrongUse where
+    the items are no pictures.
+    """
+    engine = engine or Serial()
+    require_pictures(source)
+    partitions = source.partitions(PARTITION_ROWS)
+    compare = partial(compare_pairs, partitions, source.metadata.shape, engine=engine, report=report)
+    survey = survey_samples(source, partitions, engine, report)
+    rank = _ranks(source, survey)
+    first = _first_copies(survey, rank, compare)
+    kept = np.flatnonzero((first == np.arange(len(first))) & survey.inked)
+    points = rotate(survey.spectra[kept])
+    if bar is None:
+        bar = choose_bar(_neighbour_distances(kept, points, survey.ids[kept], compare))
+    pairs = compare(kept[find_close(points, bar, engine, report)])
+    return _verdicts(source, survey, rank, first, pairs.where(pairs.distance <= bar), bar)
+
+
+def survey_samples(source: Dataset, partitions: Sequence[Partition], engine: Engine, report: Report) -> Survey:
+    """Describe every sample by its digest and its spectrum."""
+    numbers = {split: number for number, split in enumerate(source.splits)}
+    look = partial(_survey_partition, numbers=numbers)
+    parts = run_tasks(engine, look, partitions, "duplicates: look", lambda task: task.rows, report)
+    return Survey(*(np.concatenate([getattr(part, name) for part in parts]) for name in Survey.__annotations__))
+
+
+def _survey_partition(partition: Partition, numbers: Mapping[str, int]) -> Survey:
+    batch = read_partition(partition)
+    several = varied(batch.flat)
+    digests = np.zeros((len(batch), 2), np.uint64)
+    digests[several] = digest(batch.images[several])
+    inks = unit_ink(batch.images)
+    inked = np.asarray(inks.any(axis=(1, 2, 3)))
+    spectra = magnitudes(inks, max(reach(batch.images.shape[1:])))
+    split = np.full(len(batch), numbers[partition.split])
+    return Survey(batch.ids, batch.labels, split, several, inked, digests, spectra)
+
+
+def _ranks(source: Dataset, survey: Survey) -> Integers:
+    """Give (n,) int64, the lower the rather a sample is kept: those outside the training split first, then by id."""
+    training = survey.split == list(source.splits).index(source.main_split)
+    rank = np.empty(len(training), np.int64)
+    rank[np.lexsort((survey.ids, training))] = np.arange(len(training))
+    return rank
+
+
+def _first_copies(survey: Survey, rank: Integers, compare: Callable[[Integers], Pairs]) -> Integers:
+    """Give for each sample the position of the first with the same pixels, (n,), which is compared with it."""
+    first = np.arange(len(rank))
+    rows = np.flatnonzero(survey.varied)
+    first[rows] = rows[first_with_same(survey.digests[rows], rank[rows])]
+    copies = np.flatnonzero(first != np.arange(len(rank)))
+    pairs = compare(np.stack([copies, first[copies]], axis=1))
+    first[copies[~pairs.equal]] = copies[~pairs.equal]
+    return first
+
+
+def _neighbour_distances(
+    kept: Integers, points: Floats, ids: Integers, compare: Callable[[Integers], Pairs]
+) -> npt.NDArray[np.float64]:
+    """Measure how far from some samples their near neighbours are: (samples, neighbours), ascending."""
+    # Fibonacci hashing, so that the choice depends on nothing but the ids.
+    some = np.argsort(ids.astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15), kind="stable")[:MEASURED]
+    few = min(CANDIDATES, len(points) - 1)
+    if few < NEIGHBOUR:
+        return np.ones((0, NEIGHBOUR))
+    nearest = [_nearest(points, some[begin : begin + 50], few) for begin in range(0, len(some), 50)]
+    pairs = np.stack([np.repeat(some, few), np.concatenate(nearest).reshape(-1)], axis=1)
+    distances = compare(kept[pairs]).distance
+    return np.sort(distances.reshape(len(some), few), axis=1)
+
+
+def _nearest(points: Floats, some: Integers, few: int) -> npt.NDArray[np.int64]:
+    """Give the positions of the points nearest to some of them, themselves left out: (some, few)."""
+    apart = np.square(points).sum(axis=1) - 2 * (points[some] @ points.T)
+    apart[np.arange(len(some)), some] = np.inf
+    return np.argpartition(apart, few - 1, axis=1)[:, :few]
+
+
+def choose_bar(distances: npt.NDArray[np.float64]) -> float:
+    """Set the bar by the distances of some samples to their neighbours, (samples, neighbours), ascending.
+
+    Where there are too few samples to have neighbours, the bar is the highest.
+    """
+    if not len(distances):
+        return MOST_BAR
+    usual = float(np.quantile(distances[:, NEIGHBOUR - 1], DENSE))
+    return float(np.clip(SHARE * usual, LEAST_BAR, MOST_BAR))
+
+
+def _verdicts(
+    source: Dataset, survey: Survey, rank: Integers, first: Integers, pairs: Pairs, bar: float
+) -> list[Verdict]:
+    held_out = [number for number, split in enumerate(source.splits) if split in HELD_OUT]
+    elsewhere = np.where(np.isin(survey.split, held_out), -1, _differing(survey.split, first, pairs))
+    return [
+        _exact(survey, first),
+        _near(survey, rank, pairs, bar),
+        _named(
+            "label_conflict",
+            "label_conflict_with",
+            survey.ids,
+            _differing(survey.labels, first, pairs),
+            bar,
+            "an exact or near duplicate has another label; the bar is that of near duplicates",
+        ),
+        _named(
+            "leaked",
+            "leaked_from",
+            survey.ids,
+            elsewhere,
+            bar,
+            "an exact or near duplicate is in another split; the bar is that of near duplicates",
+        ),
+    ]
+
+
+def _differing(values: Integers, first: Integers, pairs: Pairs) -> Integers:
+    """Give for each sample the position of an exact or near duplicate with another value, (n,); -1 where none has.
+
+    values: (n,), labels or splits. Of all copies the ones with the least and the greatest value are known.
+    """
+    count = len(values)
+    codes = np.unique(values, return_inverse=True)[1].reshape(-1)
+    keys = codes * count + np.arange(count)  # ordered by value, and telling whose it is
+    least, most = keys.copy(), keys.copy()
+    np.minimum.at(least, first, keys)
+    np.maximum.at(most, first, keys)
+    group_least, group_most = least.copy(), most.copy()
+    for one, other in ((pairs.first, pairs.second), (pairs.second, pairs.first)):
+        np.minimum.at(least, one, group_least[other])
+        np.maximum.at(most, one, group_most[other])
+    least, most = least[first], most[first]
+    below, above = least // max(1, count) < codes, most // max(1, count) > codes
+    return np.select([below, above], [least % max(1, count), most % max(1, count)], -1)
+
+
+def _named(check: str, column: str, ids: Integers, witness: Integers, bar: float, meaning: str) -> Verdict:
+    """Flag the samples that have a witness, and name it."""
+    flagged = witness >= 0
+    named = np.ma.masked_array(ids[witness] if len(ids) else ids, ~flagged)
+    return Verdict(check, flagged, _sure(flagged), bar, meaning, {column: named})
+
+
+def _exact(survey: Survey, first: Integers) -> Verdict:
+    flagged = first != np.arange(len(first))
+    return Verdict(
+        "exact_duplicate",
+        flagged,
+        _sure(flagged),
+        np.nan,
+        "the same pixels as another sample; there is no bar, samples of one value are left out",
+        {"exact_duplicate_of": np.ma.masked_array(survey.ids[first], ~flagged)},
+    )
+
+
+def _sure(flagged: Flags) -> Scores:
+    return np.where(flagged, 0, 1).astype(np.float32)
+
+
+def _near(survey: Survey, rank: Integers, pairs: Pairs, bar: float) -> Verdict:
+    """Flag samples that lie near one that is kept; nothing is flagged for lying near a flagged one."""
+    # The second of each pair is the one to give up.
+    swapped = rank[pairs.second] < rank[pairs.first]
+    keep, give = np.where(swapped, pairs.second, pairs.first), np.where(swapped, pairs.first, pairs.second)
+    sign = np.where(swapped, -1, 1)
+    chosen = np.full(len(rank), -1)  # the pair by which a sample is flagged
+    order = np.lexsort((rank[keep], pairs.distance, rank[give]))
+    for pair in order:  # by rank, so that of what a sample may lie near all is decided before it
+        if chosen[give[pair]] < 0 and chosen[keep[pair]] < 0:
+            chosen[give[pair]] = pair
+    flagged = chosen >= 0
+    hidden = ~flagged
+
+    def column(values: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        shown = np.zeros(len(rank), values.dtype)
+        shown[flagged] = values[chosen[flagged]]
+        return np.ma.masked_array(shown, hidden)
+
+    distance = np.full(len(rank), np.nan)
+    distance[flagged] = pairs.distance[chosen[flagged]]
+    score = 1 - 0.5 ** np.nan_to_num(distance / bar, nan=np.inf)
+    return Verdict(
+        "near_duplicate",
+        flagged,
+        score.astype(np.float32),
+        bar,
+        f"part of the ink that another sample does not account for, at the best shift of up to {REACH} pixels; the bar "
+        "is a third of what is usual between neighbours, and at most 0.1",
+        {
+            "near_duplicate_of": column(survey.ids[keep]),
+            "near_duplicate_distance": distance,
+            "near_duplicate_rows": column(sign * pairs.rows),
+            "near_duplicate_columns": column(sign * pairs.columns),
+        },
+    )
