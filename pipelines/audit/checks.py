@@ -29,8 +29,8 @@ BARS = {
     "noisy": 8.0,
     "blurred": 5.0,
     "low_ink": 4.0,
-    "over_inked": 3.5,
-    "outlier": 4.5,
+    "over_inked": 3.0,
+    "outlier": 4.0,
 }
 """Where samples are flagged, each in its check's unit; MEANINGS says what that is."""
 

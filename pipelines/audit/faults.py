@@ -33,7 +33,7 @@ def constant(image: Image, generator: Generator) -> Image:
 
 def inverted(image: Image, _: Generator) -> Image:
     """Exchange ink and ground."""
-    return image.min() + image.max() - image
+    return np.asarray(image.min() + image.max() - image)
 
 
 def transposed(image: Image, _: Generator) -> Image | None:
@@ -56,12 +56,12 @@ def cropped(image: Image, generator: Generator) -> Image | None:
 def off_centre(image: Image, generator: Generator) -> Image | None:
     """Move the whole ink to a corner of the frame, a tenth of the side or more: a field cut out too wide."""
     inked = (image > image.min()).reshape(*image.shape[:2], -1).any(axis=2)
-    steps = []
+    steps: list[int] = []
     for axis, sign in ((1, generator.choice((-1, 1))), (0, generator.choice((-1, 1)))):
         places = np.flatnonzero(inked.any(axis=axis))
         side = inked.shape[1 - axis]
-        steps.append(0 if not len(places) else -places[0] if sign < 0 else side - 1 - places[-1])
-    far = np.hypot(*steps) >= max(image.shape[:2]) / 10
+        steps.append(0 if not len(places) else -int(places[0]) if sign < 0 else side - 1 - int(places[-1]))
+    far = np.hypot(steps[0], steps[1]) >= max(image.shape[:2]) / 10
     return shift(image, *steps) if far else None
 
 
@@ -77,12 +77,12 @@ def noisy(image: Image, generator: Generator) -> Image:
     """Add to each pixel normal noise of 8 to 25 % of the range, cut off at its ends: a sensor in poor light."""
     low, span = _range(image)
     noise = generator.normal(0, generator.uniform(0.08, 0.25) * span, image.shape)
-    return np.clip(image + noise, low, low + span)
+    return np.asarray(np.clip(image + noise, low, low + span))
 
 
 def low_ink(image: Image, generator: Generator) -> Image:
     """Leave 5 to 20 % of the ink's darkness: a pen that gives out."""
-    return image.min() + generator.uniform(0.05, 0.2) * (image - image.min())
+    return np.asarray(image.min() + generator.uniform(0.05, 0.2) * (image - image.min()))
 
 
 def over_inked(image: Image, _: Generator) -> Image:
@@ -95,10 +95,10 @@ def over_inked(image: Image, _: Generator) -> Image:
 
 def near_duplicate(image: Image, generator: Generator) -> Image:
     """Move the image by up to two pixels each way, not by none, and change its contrast by up to 4 %."""
-    low, _ = _range(image)
+    low = image.min()
     steps = [step for step in np.ndindex(5, 5) if step != (2, 2)]
     down, across = steps[generator.integers(len(steps))]
-    return low + (shift(image, down - 2, across - 2) - low) * generator.uniform(0.96, 1)
+    return np.asarray(low + (shift(image, down - 2, across - 2) - low) * generator.uniform(0.96, 1))
 
 
 def not_finite(image: Image, generator: Generator) -> Image:

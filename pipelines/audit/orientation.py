@@ -16,9 +16,10 @@ from pipelines.transposition import Orientations, fit_orientations, judgeable
 
 TRANSPOSED = "transposed"
 
-MEANING = (
-    "log odds of being transposed, learnt from the other samples of the class; the bar is how rare transposed ones are"
-)
+BAR = 4.0
+"""Log odds at which a person should look: the cleaning, which may change the sample, waits for surer ones."""
+
+MEANING = "log odds of being transposed, learnt from the other samples of the class; lower where many seem transposed"
 
 
 @dataclass(frozen=True)
@@ -40,15 +41,23 @@ def find_transposed(
     fit: (n,) the samples with ink on a dark ground; others are not judged. bar: None for the one that is learnt.
     """
     if not judgeable(source.metadata.shape, np.dtype(source.metadata.dtype)):
-        values, learnt, why = np.full(len(source), np.nan), 1.0, "not judged: the images are not square"
-        return judge(TRANSPOSED, values, bar or learnt, why)
+        values = np.full(len(source), np.nan)
+        return judge(
+            TRANSPOSED, values, bar or BAR, "not judged: the images are not square", {"transposed_value": values}
+        )
     orientations = fit_orientations(*orientation_samples(source))
     tasks, start = [], 0
     for partition in source.partitions(PARTITION_ROWS):
         tasks.append(_Task(partition, orientations, fit[start : start + partition.rows]))
         start += partition.rows
     values = np.concatenate(run_tasks(engine, _log_odds, tasks, "audit: orient", lambda task: task.rows, report))
-    return judge(TRANSPOSED, np.maximum(values, 0), bar or orientations.bar, MEANING, {"transposed_value": values})
+    return judge(
+        TRANSPOSED,
+        np.maximum(values, 0),
+        bar or max(0.1, min(BAR, orientations.bar)),
+        MEANING,
+        {"transposed_value": values},
+    )
 
 
 def _log_odds(task: _Task) -> npt.NDArray[np.float32]:

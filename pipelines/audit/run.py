@@ -12,6 +12,7 @@ import pyarrow as pa
 
 from mnist_data.store import Dataset
 from pipelines.audit.checks import BARS, judge_images
+from pipelines.audit.duplicates import find_duplicates
 from pipelines.audit.imbalance import IMBALANCE, find_imbalance
 from pipelines.audit.label_errors import CHECK as LABEL_ERROR
 from pipelines.audit.label_errors import find_label_errors, require_cleanlab
@@ -31,8 +32,8 @@ PAIRS = ("exact_duplicate", "near_duplicate", "label_conflict", "leaked")
 CHECKS = (*BARS, TRANSPOSED, *PAIRS, LABEL_ERROR, IMBALANCE)
 """All checks, in the order of the tables."""
 
-ADJUSTABLE = (*BARS, TRANSPOSED, IMBALANCE)
-"""Checks whose bar can be set; those of PAIRS compare pixels, and confident learning finds its own."""
+ADJUSTABLE = (*BARS, TRANSPOSED, "near_duplicate", IMBALANCE)
+"""Checks whose bar can be set: equal pixels need none, and confident learning finds its own."""
 
 ROWS = 100_000
 """Of the table of samples, put together and written at once."""
@@ -75,6 +76,7 @@ def find_verdicts(source: Dataset, params: Audit, engine: Engine, report: Report
     unfit = by_name["inverted"] | by_name["blank"] | by_name["constant"]
     fit = np.isfinite(measured.measures["ink"]) & ~unfit
     verdicts.append(find_transposed(source, fit, params.bars.get(TRANSPOSED), engine, report))
+    verdicts.extend(find_duplicates(source, params.bars.get("near_duplicate"), engine=engine, report=report))
     if params.labels:
         verdicts.append(find_label_errors(source, seed=params.seed, report=report))
     return measured, verdicts
@@ -121,11 +123,13 @@ def _sample_tables(measured: Measured, verdicts: Sequence[Verdict]) -> Iterator[
 
 def _column(values: Any) -> pa.Array:
     """Give a column in which what is not known is missing."""
+    if isinstance(values, np.ma.MaskedArray):
+        return pa.array(values.data, mask=np.ma.getmaskarray(values))
     return pa.array(values, from_pandas=True)
 
 
 def worst_pictures(source: Dataset, measured: Measured, verdicts: Sequence[Verdict], most: int) -> pd.DataFrame:
-    """Take the flagged samples with the lowest scores: check, rank, value, bar, id, split, label, image."""
+    """Take the flagged samples with the lowest scores: check, rank, value, bar, id, split, label, name, image."""
     chosen = []
     for verdict in verdicts:
         found = np.flatnonzero(verdict.flagged)
@@ -145,5 +149,6 @@ def worst_pictures(source: Dataset, measured: Measured, verdicts: Sequence[Verdi
     frame = pd.concat(chosen, ignore_index=True)
     places = frame.pop("place").to_numpy(np.int64)
     batch = read_places(source, places)
-    columns = {"id": batch.ids, "split": measured.splits[places], "label": batch.labels}
+    names = [source.metadata.class_name(label) for label in batch.labels.tolist()]
+    columns = {"id": batch.ids, "split": measured.splits[places], "label": batch.labels, "name": names}
     return picture_table({**dict(frame), **columns}, batch.images, source.metadata)
