@@ -12,7 +12,7 @@ import pandas as pd
 from plotly.offline import get_plotlyjs
 
 from dashboards.blocks import Block, script_json
-from dashboards.sections import audit, changes, data, photos, robustness, shapes, structure, training
+from dashboards.sections import audit, changes, data, drift, photos, robustness, shapes, structure, training
 from dashboards.theme import asset, css, template
 
 Tables = Mapping[str, pd.DataFrame]
@@ -152,6 +152,15 @@ PAGE: tuple[Section, ...] = (
         "Every sample was held against its class and against all others. Flags are for a person to look at.",
         ("checks",),
         audit.audit,
+    ),
+    Section(
+        "drift",
+        "Data",
+        "Drift",
+        "How far B is from A",
+        "Each distance with its 95 % interval, beside chance and what MNIST's train and test split differ by.",
+        ("drift", "drift_histograms", "drift_pictures"),
+        drift.drift,
     ),
     Section(
         "prepared",

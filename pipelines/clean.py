@@ -24,6 +24,7 @@ from mnist_data.store import Dataset, Partition, read_partition
 from pipelines.convert import unlikely_labels
 from pipelines.digests import Digests, digest, first_with_same, varied
 from pipelines.engine import Engine, Report, Serial, run_tasks, silent
+from pipelines.hashing import drawn
 from pipelines.parameters import Clean
 from pipelines.stage import PARTITION_ROWS, apply_stage, require_other_place, require_pictures
 from pipelines.tables import merge_tables, provenance, write_table
@@ -201,9 +202,7 @@ def orientation_samples(source: Dataset) -> tuple[Images, Integers, Integers]:
     chosen = []
     for partition in source.partitions(PARTITION_ROWS, [split]):
         batch = read_partition(partition)
-        # Fibonacci hashing: the ids' multiples of the golden ratio fall evenly into 0 … 2**64.
-        hashed = batch.ids.astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15)
-        rows = (hashed.astype(np.float64) < share * 2.0**64) & np.isfinite(batch.flat).all(axis=1)
+        rows = drawn(batch.ids, share) & np.isfinite(batch.flat).all(axis=1)
         chosen.append(batch.take(rows))
     columns = ([getattr(batch, name) for batch in chosen] for name in ("images", "labels", "ids"))
     images, labels, ids = map(np.concatenate, columns)

@@ -106,6 +106,10 @@ class Range:
     unit: float
 
 
+BYTE_RANGE = Range(0.0, 256.0, 255.0)
+"""Of uint8."""
+
+
 def sum_up(batch: Batch, limits: Range, bins: int) -> Sums:
     """Sum one batch."""
     from pipelines.kernels.accumulate import accumulate, count_values

@@ -19,6 +19,7 @@ import pandas as pd
 from mnist_data.batch import Images, Integers
 from mnist_data.errors import CheckFailed, MissingExtra, WrongUse
 from pipelines.engine import cores
+from pipelines.hashing import hashes
 from pipelines.parameters import Train
 
 if TYPE_CHECKING:
@@ -206,18 +207,6 @@ class _Best:
         if not accuracy < self.accuracy:
             self.epoch, self.accuracy = epoch, accuracy
             self.weights = {name: tensor.clone() for name, tensor in network.state_dict().items()}
-
-
-def hashes(ids: Integers, seed: int) -> npt.NDArray[np.uint64]:
-    """Hash each id with the seed, (n,) uint64; SplitMix64's mixing is a bijection, so no two ids share one."""
-    return _mixed(_mixed(np.array([seed], np.uint64)) ^ np.asarray(ids).astype(np.uint64))
-
-
-def _mixed(values: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
-    values = values + np.uint64(0x9E3779B97F4A7C15)
-    values = (values ^ (values >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    values = (values ^ (values >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return values ^ (values >> np.uint64(31))
 
 
 def _steps(samples: int, batch_size: int) -> int:

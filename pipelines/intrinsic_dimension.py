@@ -16,7 +16,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from mnist_data.batch import Integers
-from pipelines.fit import hashes
+from pipelines.hashing import drawn
 
 NEIGHBOURS = 20
 CHOSEN = 5000
@@ -42,7 +42,7 @@ class Chosen:
 
 def choose(ids: Integers, labels: Integers, flat: npt.NDArray[Any], share: float) -> Chosen:
     """Choose about this share of the samples, each by the hash of its id alone."""
-    rows = hashes(ids, 0) <= np.uint64(min(1.0, share) * (2**64 - 2**11))  # the largest float below 2**64
+    rows = drawn(ids, share)
     return Chosen(ids[rows], labels[rows], flat[rows].astype(np.float32))
 
 

@@ -220,6 +220,23 @@ class Stats(Parameters):
 
 
 @dataclass(frozen=True)
+class Drift(Parameters):
+    """How two datasets are compared."""
+
+    stage: ClassVar[str] = "drift"
+    ranges: ClassVar[dict[str, tuple[float, float]]] = {
+        "samples": (20, 1_000_000),
+        "resamples": (20, 10_000),
+        "seed": (0, 2**63 - 1),
+    }
+
+    samples: int = 10_000  # of each side at most, those of lowest id hash
+    resamples: int = 200  # of the bootstrap, and as many shuffles for the floor
+    seed: int = 0
+    by_class: bool = False
+
+
+@dataclass(frozen=True)
 class Train(Parameters):
     """How the network is trained. The test split is no part of it."""
 

@@ -33,7 +33,7 @@ from pipelines.components import (
     view_of,
 )
 from pipelines.correlations import correlate
-from pipelines.counts import Range, Sums, sum_up, tabulate
+from pipelines.counts import BYTE_RANGE, Range, Sums, sum_up, tabulate
 from pipelines.engine import Engine, Report, Serial, run_tasks, silent
 from pipelines.gallery import wall
 from pipelines.intrinsic_dimension import CHOSEN, Chosen, choose, tabulate_dimension
@@ -240,7 +240,7 @@ def _read_piece(location: str) -> pa.Table:
 def find_range(source: Dataset, engine: Engine, report: Report = silent) -> Range:
     """Give the range of the histogram: that of uint8, or that of the pixels, which needs a look at them first."""
     if source.metadata.dtype == "uint8":
-        return Range(0.0, 256.0, 255.0)
+        return BYTE_RANGE
     partitions = source.partitions(PARTITION_ROWS)
     ends = run_tasks(engine, _ends, partitions, "stats: range", lambda task: task.rows, report)
     low, high = min(0.0, *(low for low, _ in ends)), max(high for _, high in ends)

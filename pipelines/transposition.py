@@ -21,6 +21,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mnist_data.batch import Images, Integers
+from pipelines.hashing import hashes
 
 MIN_SAMPLES = 50
 """A class with fewer training samples is not judged."""
@@ -114,8 +115,7 @@ def fit_orientations(images: Images, labels: Integers, ids: Integers) -> Orienta
 
 def folds_of(ids: Integers) -> Integers:
     """Give each sample's fold, by its id alone."""
-    # Fibonacci hashing: the top bits of an id's multiple of the golden ratio spread evenly.
-    return ((ids.astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15)) >> np.uint64(40)).astype(np.int64) % FOLDS
+    return (hashes(ids) % np.uint64(FOLDS)).astype(np.int64)
 
 
 def _regress(features: Floats, folds: Integers) -> Floats:

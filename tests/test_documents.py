@@ -27,6 +27,7 @@ COMMANDS = (
     "augment",
     "corrupt",
     "stats",
+    "drift",
     "train",
     "predict",
 )

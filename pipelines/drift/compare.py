@@ -1,0 +1,197 @@
+"""From two sides to the tables of drift: each feature by each measure, beside what is known of MNIST."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from mnist_data.errors import CheckFailed, WrongUse, unknown_name
+from pipelines.drift import distances as d
+from pipelines.drift.domain import domain_auc
+from pipelines.drift.gather import LEAST, LEVELS, Choice, Side, gather
+from pipelines.engine import Engine, Report, Serial, silent
+from pipelines.parameters import Drift
+from pipelines.tables import provenance, write_table
+
+COLUMNS = ("class", "feature", "measure", "value", "low", "high", "floor", "yardstick", "ratio")
+AUC = "auc"
+YARDSTICK = "mnist_train_test.csv"
+HISTOGRAM_BINS = 40
+
+
+def drift(
+    first: Choice, second: Choice, params: Drift | None = None, *, engine: Engine | None = None, report: Report = silent
+) -> dict[str, pd.DataFrame]:
+    """Compare two sides. Gives the tables `drift` (COLUMNS), `drift_histograms` and `drift_pictures`.
+
+    Raises WrongUse where a side has too few samples, or no class has enough on both.
+    """
+    params, engine = params or Drift(), engine or Serial()
+    sides = [gather(choice, params.samples, engine, report) for choice in (first, second)]
+    table = pd.DataFrame(list(_rows(sides[0], sides[1], params)), columns=list(COLUMNS[:7]))
+    table = beside_yardstick(table)
+    return {"drift": table, "drift_histograms": _histograms(*sides), "drift_pictures": _pictures(*sides)}
+
+
+def _rows(first: Side, second: Side, params: Drift) -> Iterable[tuple[Any, ...]]:
+    yield from _compare("all", first, second, params)
+    if not params.by_class:
+        return
+    labels = [
+        label
+        for label in np.intersect1d(first.labels, second.labels).tolist()
+        if min((first.labels == label).sum(), (second.labels == label).sum()) >= LEAST
+    ]
+    if not labels:
+        raise WrongUse(f"No class has {LEAST} samples on both sides, {first.name} and {second.name}.")
+    for label in labels:
+        yield from _compare(str(label), first.take(first.labels == label), second.take(second.labels == label), params)
+
+
+def _compare(group: str, first: Side, second: Side, params: Drift) -> Iterable[tuple[Any, ...]]:
+    sizes = (len(first), len(second))
+    draws, deals = d.resample(sizes, params.resamples, params.seed), d.shuffle(sizes, params.resamples, params.seed)
+    for name, (points, matrices) in _features(first, second).items():
+        found = measure(points, matrices, draws, deals)
+        for measured, row in found.items():
+            if name != "label" or measured in d.NOMINAL:
+                yield (group, name, measured, *row)
+    for name, (auc, low, high, chance) in domain_auc(first, second, params.seed).items():
+        yield (group, f"all_{name}", AUC, auc, low, high, chance)
+
+
+def _features(first: Side, second: Side) -> dict[str, tuple[d.Floats, tuple[Any, Any]]]:
+    """Give each feature's points, and of each side what each sample adds to them: sparse (samples, points)."""
+    found: dict[str, tuple[d.Floats, tuple[Any, Any]]] = {}
+    for name, mine, theirs in [
+        *((name, first.features[name], second.features[name]) for name in first.features),
+        ("label", first.labels.astype(np.float64), second.labels.astype(np.float64)),
+    ]:
+        points = np.unique(np.concatenate([mine[np.isfinite(mine)], theirs[np.isfinite(theirs)]]))
+        if np.isfinite(mine).any() and np.isfinite(theirs).any() and (name != "label" or len(points) > 1):
+            found[name] = points, (_one_hot(mine, points), _one_hot(theirs, points))
+    levels = (np.arange(LEVELS) + 0.5) / LEVELS
+    found["intensity"] = levels, (first.levels.astype(np.float64), second.levels.astype(np.float64))
+    return found
+
+
+def _one_hot(values: d.Floats, points: d.Floats) -> Any:
+    from scipy.sparse import csr_array
+
+    rows = np.flatnonzero(np.isfinite(values))
+    columns = np.searchsorted(points, values[rows])
+    return csr_array((np.ones(len(rows)), (rows, columns)), shape=(len(values), len(points)))
+
+
+def measure(
+    points: d.Floats, matrices: tuple[Any, Any], draws: tuple[d.Draws, d.Draws], deals: d.Draws
+) -> dict[str, tuple[float, float, float, float]]:
+    """Give value, low, high and floor of each measure of one feature.
+
+    matrices: of each side (samples, points), what a sample adds to each point. floor: what two samples of one
+    distribution, of these sizes, stay below in 95 of 100 cases.
+    """
+    one, two = (matrix.T for matrix in matrices)
+    whole = [matrix @ np.ones(matrix.shape[1]) for matrix in (one, two)]
+    support = d.support_of(points, whole[0], whole[1])
+    value = d.distances(whole[0], whole[1], support)
+    drawn = np.array([_between(one @ a, two @ b, support) for a, b in zip(*draws, strict=True)])
+    size = one.shape[1]
+    dealt = []
+    for deal in deals:
+        mine = one @ deal[:size] + two @ deal[size:]
+        dealt.append(_between(mine, whole[0] + whole[1] - mine, support))
+    floors = np.quantile(np.array(dealt), 0.95, axis=0)
+    return {
+        name: (float(value[at]), *d.interval(float(value[at]), drawn[:, at]), float(floors[at]))
+        for at, name in enumerate(d.MEASURES)
+    }
+
+
+def _between(first: d.Floats, second: d.Floats, support: d.Support) -> d.Floats:
+    # A draw may miss all the few samples that have the feature; then nothing differs that could be seen.
+    return d.distances(first, second, support) if first.sum() and second.sum() else np.zeros(len(d.MEASURES))
+
+
+def beside_yardstick(table: pd.DataFrame) -> pd.DataFrame:
+    """Add what MNIST's train and test split give, and how many times that each value is; an AUC counts from 0.5."""
+    path = files("pipelines.drift").joinpath(YARDSTICK)
+    known = pd.read_csv(str(path)).rename(columns={"value": "yardstick"})
+    joined = table.merge(known[["feature", "measure", "yardstick"]], on=["feature", "measure"], how="left")
+    zero = np.where(joined["measure"] == AUC, 0.5, 0.0)
+    # As near 0.5 as chance allows, the yardstick's AUC would make every ratio endless.
+    least = np.where(joined["measure"] == AUC, 0.005, 1e-9)
+    known_far = np.maximum(joined["yardstick"].to_numpy(np.float64) - zero, least)
+    ratio = np.maximum(joined["value"].to_numpy(np.float64) - zero, 0) / known_far
+    return joined.assign(ratio=ratio)[list(COLUMNS)]
+
+
+def _histograms(first: Side, second: Side) -> pd.DataFrame:
+    """Give what share of each side lies in each of 40 equal bins of each feature, but for 1 in 200 at each end."""
+    rows = []
+    for name in first.features:
+        both = [side.features[name][np.isfinite(side.features[name])] for side in (first, second)]
+        if min(map(len, both)) == 0:
+            continue
+        low, high = np.quantile(np.concatenate(both), (0.005, 0.995))
+        edges = np.linspace(low, high if high > low else low + 1, HISTOGRAM_BINS + 1)
+        shares = [np.histogram(values, edges)[0] / len(values) for values in both]
+        rows.append(pd.DataFrame({"feature": name, "at": (edges[:-1] + edges[1:]) / 2, "a": shares[0], "b": shares[1]}))
+    return pd.concat(rows, ignore_index=True)
+
+
+def _pictures(first: Side, second: Side) -> pd.DataFrame:
+    """Give the mean image of each side, a row a pixel."""
+    rows = []
+    for key, side in (("a", first), ("b", second)):
+        mean = np.nan_to_num(side.images.astype(np.float64)).mean(axis=0)
+        mean = mean if mean.ndim == 2 else mean.mean(axis=2)
+        row, column = np.indices(mean.shape).reshape(2, -1)
+        rows.append(
+            pd.DataFrame({"side": key, "name": side.name, "row": row, "column": column, "mean": mean.reshape(-1)})
+        )
+    return pd.concat(rows, ignore_index=True)
+
+
+def save(tables: Mapping[str, pd.DataFrame], folder: str | Path, choices: Iterable[Choice], params: Drift) -> None:
+    """Write the tables into a folder."""
+    inputs = {choice.name: choice.dataset.content for choice in choices}
+    made = provenance(params.stage, inputs, asdict(params))
+    for name, table in tables.items():
+        write_table(table, f"{folder}/{name}", made)
+
+
+def read_bars(texts: Iterable[str]) -> dict[str, float]:
+    """Read bars, as in auc=0.6, or of one feature, thickness.wasserstein=0.2."""
+    bars = {}
+    for text in texts:
+        name, _, number = text.partition("=")
+        measured = name.rpartition(".")[2]
+        if measured not in (*d.MEASURES, AUC):
+            raise unknown_name("measure", measured, (*d.MEASURES, AUC), "--fail-above")
+        try:
+            bars[name] = float(number)
+        except ValueError:
+            raise WrongUse(f"--fail-above {text!r} has no number; write it as in auc=0.6.") from None
+    return bars
+
+
+def require_below(table: pd.DataFrame, bars: Mapping[str, float]) -> None:
+    """Raise CheckFailed where a value is above its bar, WrongUse where a bar is of nothing that was measured."""
+    broken = []
+    for name, bar in bars.items():
+        feature, _, measured = name.rpartition(".")
+        rows = table[(table["measure"] == measured) & ((table["feature"] == feature) | (feature == ""))]
+        if rows.empty:
+            raise unknown_name("feature", feature, table["feature"].unique().tolist(), "--fail-above")
+        worst = rows.iloc[int(rows["value"].to_numpy().argmax())]
+        if worst["value"] > bar:
+            broken.append(f"{measured} of {worst['feature']} is {worst['value']:.4f}, above the bar {bar:g}")
+    if broken:
+        raise CheckFailed("; ".join(broken) + ".")

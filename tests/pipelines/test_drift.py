@@ -1,0 +1,197 @@
+"""Drift: the distances are those of other implementations, planted drift is found, and chance is not."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import stats
+from scipy.spatial.distance import jensenshannon
+from sklearn.metrics import roc_auc_score
+
+from mnist_data.cli.drift import drift as command
+from mnist_data.errors import CheckFailed, WrongUse
+from mnist_data.store import Dataset, read_batches
+from pipelines.counts import BYTE_RANGE
+from pipelines.drift.compare import YARDSTICK, _one_hot, beside_yardstick, drift, measure, read_bars, require_below
+from pipelines.drift.distances import BINS, distances, interval, resample, shuffle, support_of
+from pipelines.drift.domain import delong, domain_auc
+from pipelines.drift.gather import Choice, gather, relative
+from pipelines.engine import Serial, Threads, silent
+from pipelines.parameters import Drift
+
+FAST = Drift(resamples=20, samples=300)
+
+
+def sides(data: Dataset) -> tuple[Choice, Choice]:
+    """Give the train and the test split."""
+    return Choice(data, ("train",), "train"), Choice(data, ("test",), "test")
+
+
+def between(first: np.ndarray, second: np.ndarray, draws: int = 100, seed: int = 0) -> dict[str, tuple[float, ...]]:
+    """Measure two samples of one feature."""
+    points = np.unique(np.concatenate([first, second]))
+    sizes = (len(first), len(second))
+    hot = (_one_hot(first, points), _one_hot(second, points))
+    return dict(measure(points, hot, resample(sizes, draws, seed), shuffle(sizes, draws, seed)))
+
+
+def test_the_distances_are_scipys() -> None:
+    """Kolmogorov-Smirnov, Wasserstein and Jensen-Shannon, on samples of unequal size with ties."""
+    generator = np.random.default_rng(1)
+    first, second = generator.normal(0, 1, 300).round(1), generator.normal(0.4, 1.3, 500).round(1)
+    points = np.unique(np.concatenate([first, second]))
+    p, q = (np.array([(values == point).sum() for point in points], float) for values in (first, second))
+    support = support_of(points, p, q)
+    in_bins = [np.bincount(support.bins, counts, BINS) for counts in (p, q)]
+
+    found = distances(p, q, support)
+
+    assert found[0] == pytest.approx(jensenshannon(*in_bins, base=2))
+    assert found[1] == pytest.approx(np.abs(in_bins[0] / 300 - in_bins[1] / 500).max())
+    assert found[2] == pytest.approx(stats.ks_2samp(first, second).statistic)
+    assert found[3] * support.scale == pytest.approx(stats.wasserstein_distance(first, second))
+
+
+def test_a_shift_is_found_at_its_size() -> None:
+    """A feature moved by half a deviation has a Wasserstein distance of just that before scaling."""
+    values = np.random.default_rng(2).normal(0, 1, 2000)
+    pooled = np.concatenate([values, values + 0.5]).std()
+
+    assert between(values, values + 0.5, 20)["wasserstein"][0] == pytest.approx(0.5 / pooled)
+
+
+def test_the_auc_is_scikit_learns() -> None:
+    """With ties, and an interval around it."""
+    generator = np.random.default_rng(3)
+    truth, scores = generator.integers(0, 2, 500), generator.random(500).round(2)
+
+    auc, low, high, _ = delong(truth, scores)
+
+    assert auc == pytest.approx(roc_auc_score(truth, scores))
+    assert low < auc < high
+
+
+@pytest.mark.parametrize(("shift", "truth"), [(0.0, 0.0), (0.5, 2 * stats.norm.cdf(0.25) - 1)])
+def test_the_intervals_cover_the_truth(shift: float, truth: float) -> None:
+    """The Kolmogorov-Smirnov distance of two normal laws, in at least 88 of 100 simulations."""
+    generator = np.random.default_rng(4)
+    covered = 0
+    for seed in range(100):
+        found = between(generator.normal(0, 1, 200), generator.normal(shift, 1, 200), 60, seed)
+        _, low, high, _ = found["kolmogorov_smirnov"]
+        covered += low <= truth <= high
+
+    assert covered >= 88
+
+
+def test_an_interval_holds_its_value() -> None:
+    """Also where the bootstrap lies wholly above it."""
+    low, high = interval(0.1, np.array([0.3, 0.31, 0.32]))
+
+    assert low <= 0.1 <= high
+
+
+def test_halves_of_one_distribution_are_not_told_apart(digits: Dataset) -> None:
+    """A random half of the training split against the other: the AUC is 0.5, within its interval."""
+    side = gather(sides(digits)[0], 1000, Serial(), silent)
+    half = np.arange(len(side)) % 2 == 0  # the order is that of the hashes
+
+    for _, low, high, chance in domain_auc(side.take(half), side.take(~half), 0).values():
+        assert low - 0.02 <= 0.5 <= high + 0.02
+        assert 0.5 < chance < 0.55
+
+
+def test_planted_ink_is_what_drifts(digits: Dataset) -> None:
+    """The same images, twice as dark as they were: the ink says so, the shape of the strokes does not."""
+    from pipelines.stats import describe_samples
+
+    batch = next(read_batches(digits, "train"))
+    darker = replace(batch, images=batch.images // 2)
+    size = batch.images.shape[1:3]
+    before, after = (
+        relative(describe_samples(one, "", BYTE_RANGE, True).to_pandas(), *size) for one in (batch, darker)
+    )
+
+    def moved(name: str) -> float:
+        return between(before[name].dropna().to_numpy(), after[name].dropna().to_numpy(), 20)["wasserstein"][0]
+
+    assert moved("ink") > 0.5
+    assert max(moved(name) for name in ("thickness", "slant", "centre_row", "height")) < 0.1
+
+
+def test_the_command_says_what_it_found_and_fails_above_a_bar(
+    digits: Dataset, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Tables and a page are written, and then the bar is held."""
+    out = tmp_path / "drift"
+    asked = {"between": ("train", "test"), "samples": 300, "resamples": 20, "out": str(out), "plot": True}
+
+    with pytest.raises(CheckFailed, match="auc of all_"):
+        command(digits.location, fail_above=["auc=0.1"], **asked)  # type: ignore[arg-type]
+
+    table = pd.read_parquet(out / "drift.parquet")
+    assert "JS" in capsys.readouterr().out
+    assert set(table.loc[table["measure"] == "auc", "feature"]) == {"all_features", "all_pixels"}
+    assert ((table["low"] <= table["value"]) & (table["value"] <= table["high"])).all()
+    assert 'id="drift"' in (out / "dashboard.html").read_text()
+
+
+def test_what_is_compared_must_be_said_once(digits: Dataset) -> None:
+    """Neither nothing nor two ways at once; a split that is not there is named."""
+    with pytest.raises(WrongUse, match="by one of these"):
+        command(digits.location)
+    with pytest.raises(WrongUse, match="no split 'tset'"):
+        command(digits.location, between=("train", "tset"))
+
+
+def test_neither_the_engine_nor_the_cut_changes_a_number(digits: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Partitions of any size, in one thread or more."""
+    first = gather(sides(digits)[0], 300, Serial(), silent)
+    monkeypatch.setattr("pipelines.drift.gather.PARTITION_ROWS", 100)
+    again = gather(sides(digits)[0], 300, Threads(2), silent)
+
+    assert len(first) == 300
+    assert (first.ids == again.ids).all()
+    assert (first.levels == again.levels).all()
+    for name, values in first.features.items():
+        np.testing.assert_array_equal(values, again.features[name])
+
+
+def test_few_samples_are_refused_by_name(digits: Dataset) -> None:
+    """A class that is not there."""
+    first = replace(sides(digits)[0], label=77, name="class 77")
+
+    with pytest.raises(WrongUse, match="class 77 has 0 samples"):
+        drift(first, sides(digits)[1], FAST)
+
+
+def test_bars_are_read_and_held() -> None:
+    """Of all features or of one; a name that does not exist is refused."""
+    row = ("all", "thickness", "wasserstein", 0.3, 0.2, 0.4, 0.1)
+    table = beside_yardstick(
+        pd.DataFrame([row], columns=["class", "feature", "measure", "value", "low", "high", "floor"])
+    )
+
+    require_below(table, read_bars(["wasserstein=0.4"]))
+    with pytest.raises(CheckFailed, match="thickness is 0.3000"):
+        require_below(table, read_bars(["thickness.wasserstein=0.2"]))
+    with pytest.raises(WrongUse, match="no measure"):
+        read_bars(["aux=0.2"])
+    with pytest.raises(WrongUse, match="no feature"):
+        require_below(table, read_bars(["slant.wasserstein=0.2"]))
+
+
+@pytest.mark.slow
+def test_the_yardstick_is_what_mnist_gives(mnist: Dataset) -> None:
+    """The shipped table, number for number, but for the classifiers' last digits."""
+    import pipelines.drift
+
+    shipped = pd.read_csv(Path(pipelines.drift.__file__).parent / YARDSTICK)
+    table = drift(*sides(mnist), Drift(resamples=20))["drift"]
+
+    assert table["feature"].tolist() == shipped["feature"].tolist()
+    np.testing.assert_allclose(table["value"], shipped["value"], atol=2e-3)
