@@ -58,9 +58,11 @@ def reach(shape: Sequence[int]) -> tuple[int, int]:
 
 def rotate(spectra: Floats) -> Floats:
     """Turn spectra, (n, axes), to their principal axes, the most telling first, which changes no distance."""
-    centred = spectra - spectra.mean(axis=0, dtype=np.float64) if len(spectra) else spectra.astype(np.float64)
-    _, axes = np.linalg.eigh(centred.T @ centred)
-    return np.asarray(centred @ axes[:, ::-1], np.float32)
+    if not len(spectra):
+        return spectra
+    centred = spectra - spectra.mean(axis=0, dtype=np.float64).astype(np.float32)
+    _, axes = np.linalg.eigh((centred.T @ centred).astype(np.float64))
+    return np.asarray(centred @ axes[:, ::-1].astype(np.float32))
 
 
 @dataclass(frozen=True)
@@ -90,7 +92,7 @@ def find_close(points: Floats, distance: float, engine: Engine, report: Report) 
     ]
     found = run_tasks(engine, partial(_search, radius=radius), tasks, "duplicates: search", report=report)
     places = np.concatenate([np.empty((0, 2), np.int64), *found])
-    return order[places]
+    return np.asarray(order[places])
 
 
 def _search(blocks: _Blocks, radius: float) -> npt.NDArray[np.int64]:

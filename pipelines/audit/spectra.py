@@ -57,7 +57,7 @@ def magnitudes(inks: Floats, margin: int) -> Floats:
     count, height, width, channels = inks.shape
     joined = inks.sum(axis=3).reshape(count, height * width) / np.float32(np.sqrt(channels))
     real, imaginary = np.split(joined @ _waves(height, width, margin), 2, axis=1)
-    return np.hypot(real, imaginary)
+    return np.asarray(np.hypot(real, imaginary), np.float32)
 
 
 @lru_cache(maxsize=4)
