@@ -56,6 +56,9 @@ MEANINGS = {
 LEAST_NOISE, LEAST_SLOPE, LEAST_INK, LEAST_PLACE = 0.004, 0.05, 0.1, 0.01
 """Spreads below these are taken as these: less cannot be seen."""
 
+MOST_BETWEEN = 0.2
+"""Of samples whose border is neither dark nor bright; where more are, pictures have no ground that could be inverted."""
+
 NEARER = 0.025
 """Of the side, by which cropped ink lies nearer to the frame than usual; MNIST's are centred to within 0.018."""
 
@@ -99,7 +102,9 @@ def _ring(values: Mapping[str, Values]) -> Values:
     if not judged.any():
         return np.full(len(judged), np.nan)
     low, high = min(0.0, float(values["lowest"][judged].min())), float(values["highest"][judged].max())
-    return np.where(judged, (values["ring"] - low) / (high - low if high > low else 1), np.nan)
+    ring = np.where(judged, (values["ring"] - low) / (high - low if high > low else 1), np.nan)
+    between = np.abs(ring[judged] - 0.5) < 0.25
+    return np.full(len(ring), np.nan) if between.mean() > MOST_BETWEEN else ring
 
 
 def _cropped(measured: Measured) -> Values:
