@@ -27,6 +27,7 @@ COMMANDS = (
     "augment",
     "corrupt",
     "stats",
+    "audit",
     "drift",
     "train",
     "predict",

@@ -62,6 +62,8 @@ def audit(
 
     given = read_bars(bars, CHECKS, ADJUSTABLE) if bars else {}
     params = Audit(labels, pictures, seed, **given)
+    if not labels and "label_error" in params.limits:
+        raise WrongUse(f"{bars} limits label_error, which --no-labels does not look for; leave out one of the two.")
     source = open_dataset(dataset)
     folder = out or f"{source.location}-{'selftest' if selftest else 'audit'}"
     if "/split=" in folder:
