@@ -12,7 +12,7 @@ import pandas as pd
 from plotly.offline import get_plotlyjs
 
 from dashboards.blocks import Block, script_json
-from dashboards.sections import changes, data, drift, photos, robustness, shapes, structure, training, writers
+from dashboards.sections import audit, changes, data, drift, photos, robustness, shapes, structure, training, writers
 from dashboards.theme import asset, css, template
 
 Tables = Mapping[str, pd.DataFrame]
@@ -152,6 +152,15 @@ PAGE: tuple[Section, ...] = (
         ("separability", "dimension"),
         structure.separability,
         "There is only one class.",
+    ),
+    Section(
+        "audit",
+        "Data",
+        "Audit",
+        "What may be wrong with samples",
+        "Every sample was held against its class and against all others. Flags are for a person to look at.",
+        ("checks",),
+        audit.audit,
     ),
     Section(
         "drift",

@@ -190,12 +190,12 @@ def _know(source: Dataset, survey: Survey) -> Knowledge:
         high = float(np.iinfo(dtype).max)
     orientations = NOT_JUDGED
     if judgeable(source.metadata.shape, dtype):
-        orientations = fit_orientations(*_fit_samples(source))
+        orientations = fit_orientations(*orientation_samples(source))
     bad = unlikely_labels(survey.counts, len(source.metadata.classes))
     return Knowledge(frozenset(bad), low, high, orientations)
 
 
-def _fit_samples(source: Dataset) -> tuple[Images, Integers, Integers]:
+def orientation_samples(source: Dataset) -> tuple[Images, Integers, Integers]:
     """Take training samples by a hash of their ids, so that the choice does not depend on how the files are cut."""
     split = source.main_split
     share = min(1.0, FIT_SAMPLES / max(1, source.splits[split]))
@@ -216,13 +216,19 @@ def is_inverted(images: Images, low: float, high: float) -> npt.NDArray[np.bool_
     touch the border in 99.97 % of the images, this flags none of 140,000, and all of them once inverted. Images
     with fewer than three rows or columns have no ring and are not judged.
     """
+    with np.errstate(invalid="ignore"):
+        return np.asarray(ring_level(images) > (low + high) / 2)
+
+
+def ring_level(images: Images) -> npt.NDArray[np.float64]:
+    """Give the mean of each image's outermost rows and columns, (n,); NaN with fewer than three of either."""
     height, width = images.shape[1:3]
     if min(height, width) < 3:
-        return np.zeros(len(images), bool)
+        return np.full(len(images), np.nan)
     ring = np.ones((height, width), bool)
     ring[1:-1, 1:-1] = False
     border = images[:, ring]  # (n, ring) or (n, ring, channels)
-    return np.asarray(border.mean(axis=tuple(range(1, border.ndim)), dtype=np.float64) > (low + high) / 2)
+    return np.asarray(border.mean(axis=tuple(range(1, border.ndim)), dtype=np.float64))
 
 
 def find_faults(batch: Batch, knowledge: Knowledge) -> dict[str, npt.NDArray[np.bool_]]:

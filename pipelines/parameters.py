@@ -274,3 +274,36 @@ class Train(Parameters):
     validation_share: float = 0.1
     seed: int = 0
     corruptions: bool = False  # score the finished model under each corruption and severity, too
+
+
+@dataclass(frozen=True)
+class Audit(Parameters):
+    """What the audit looks for, and how much of it is too much.
+
+    bars: check -> value in the check's own unit, where samples are flagged; the others are found from the data.
+    limits: check -> most samples that may be flagged: a count, or below 1 a share.
+    """
+
+    stage: ClassVar[str] = "audit"
+    ranges: ClassVar[dict[str, tuple[float, float]]] = {"pictures": (1, 100), "seed": (0, 2**31 - 1)}
+
+    labels: bool = True  # look for label errors too, which trains models
+    pictures: int = 12  # of the worst samples of each check, kept for the page
+    seed: int = 0
+    bars: Mapping[str, float] = field(default_factory=dict)
+    limits: Mapping[str, float] = field(default_factory=dict)
+
+    def recorded(self) -> dict[str, Any]:
+        """Give the parameters as they stand in the metadata."""
+        return {**super().recorded(), "bars": dict(self.bars), "limits": dict(self.limits)}
+
+
+@dataclass(frozen=True)
+class Selftest(Parameters):
+    """How many faults of each kind are planted, and which; count: None for one sample in 200, 350 at most."""
+
+    stage: ClassVar[str] = "selftest"
+    ranges: ClassVar[dict[str, tuple[float, float]]] = {"count": (1, 100_000), "seed": (0, 2**31 - 1)}
+
+    count: int | None = None
+    seed: int = 0

@@ -29,6 +29,7 @@ COMMANDS = (
     "corrupt",
     "split",
     "stats",
+    "audit",
     "drift",
     "claims",
     "train",

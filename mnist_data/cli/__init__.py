@@ -12,7 +12,7 @@ import sys
 
 import typer
 
-from mnist_data.cli import claims, drift, files, pipeline, robustness, splitting, stages
+from mnist_data.cli import audit, claims, drift, files, pipeline, robustness, splitting, stages
 from mnist_data.cli.options import before_commands
 from mnist_data.errors import MnistDataError
 
@@ -36,6 +36,7 @@ app.command("augment")(stages.augment)
 app.command("corrupt")(robustness.corrupt)
 app.command("split")(splitting.split)
 app.command("stats")(stages.stats)
+app.command("audit")(audit.audit)
 app.command("drift")(drift.drift)
 app.command("claims")(claims.claims)
 app.command("train")(stages.train)

@@ -1,0 +1,132 @@
+"""audit: what may be wrong with the samples of a dataset, and the self-test of that."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from mnist_data.cli.options import DatasetArgument, Json, Overwrite, Scheduler, Workers
+from pipelines.parameters import Audit, Selftest
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+_AUDIT, _SELFTEST = Audit(), Selftest()
+
+
+def audit(
+    dataset: DatasetArgument,
+    out: Annotated[
+        str | None, typer.Option("--out", help="Where the tables go. [default: DATASET-audit]", show_default=False)
+    ] = None,
+    labels: Annotated[
+        bool, typer.Option("--labels/--no-labels", help="Look for label errors too, which takes minutes.")
+    ] = _AUDIT.labels,
+    bars: Annotated[
+        str | None, typer.Option("--bars", metavar="FILE", help="TOML with [bars] and [limits], see docs/audit.md.")
+    ] = None,
+    plot: Annotated[bool, typer.Option("--plot", help="Also write dashboard.html, with the worst samples.")] = False,
+    pictures: Annotated[int, typer.Option(help="Of the worst samples of each check, for --plot.")] = _AUDIT.pictures,
+    selftest: Annotated[
+        bool, typer.Option("--selftest", help="Plant faults into a copy, and say how many of them are found.")
+    ] = False,
+    count: Annotated[
+        int | None,
+        typer.Option(
+            help="Faults of each kind for --selftest. [default: 1 sample in 200, 350 at most]", show_default=False
+        ),
+    ] = _SELFTEST.count,
+    seed: Annotated[
+        int, typer.Option(help="Of the models that judge labels, and of the planted faults.")
+    ] = _AUDIT.seed,
+    overwrite: Overwrite = False,
+    workers: Workers = None,
+    scheduler: Scheduler = None,
+    json: Json = False,
+) -> None:
+    """Find duplicates, leaks, faulty pictures, outliers, label errors; exit code 1 where a limit of --bars is broken.
+
+    Example: mnist-data audit data/mnist --bars bars.toml --plot
+    """
+    from mnist_data.cli.output import print_json, progress, say
+    from mnist_data.errors import WrongUse
+    from mnist_data.storage import require_free
+    from mnist_data.store import open_dataset
+    from pipelines.audit.bars import read_bars, require_limits
+    from pipelines.audit.run import ADJUSTABLE, CHECKS
+    from pipelines.audit.run import audit as run
+    from pipelines.engine import open_engine
+    from pipelines.report import write_report
+
+    given = read_bars(bars, CHECKS, ADJUSTABLE) if bars else {}
+    params = Audit(labels, pictures, seed, **given)
+    if not labels and "label_error" in params.limits:
+        raise WrongUse(f"{bars} limits label_error, which --no-labels does not look for; leave out one of the two.")
+    source = open_dataset(dataset)
+    folder = out or f"{source.location}-{'selftest' if selftest else 'audit'}"
+    if "/split=" in folder:
+        raise WrongUse(f"{folder} lies within a dataset, which would no longer be one; choose another place by --out.")
+    require_free(folder, overwrite)
+    with open_engine(workers, scheduler) as engine, progress() as report:
+        if selftest:
+            from pipelines.audit.selftest import selftest as test
+
+            found = test(source, folder, params, Selftest(count, seed), engine=engine, report=report)
+            print_selftest(found, folder, json)
+            return
+        tables = run(source, folder, params, engine=engine, report=report)
+    page = write_report(tables, source, f"{folder}/dashboard.html") if plot else None
+    if json:
+        print_json({"tables": folder, "dashboard": page, "checks": tables["checks"].to_dict("records")})
+    else:
+        print_checks(tables["checks"])
+        say(f"Tables: {folder}")
+        if page:
+            say(f"Dashboard: {page}")
+    require_limits(tables["checks"], params.limits)
+
+
+def print_checks(checks: pd.DataFrame) -> None:
+    """Print how many samples each check flags in each split, its bar, and what it measures."""
+    from mnist_data.cli.output import print_table, say
+
+    splits = list(checks["split"].unique())
+    rows = []
+    for check, found in checks.groupby("check", sort=False):
+        flagged, bar = found.set_index("split")["flagged"], found["bar"].iloc[0]
+        share = found["flagged"].sum() / max(1, found["samples"].sum())
+        rows.append(
+            [str(check), *(int(flagged[split]) for split in splits), f"{share:.3%}", None if bar != bar else bar]
+        )
+    print_table("Samples that are flagged", ["check", *splits, "share", "bar"], rows)
+    for check, found in checks[checks["flagged"] > 0].groupby("check", sort=False):
+        for meaning in found["meaning"].unique():
+            say(f"{check}: {meaning}.")
+
+
+def print_selftest(found: pd.DataFrame, folder: str, json: bool) -> None:
+    """Print how many of the planted faults each check has found."""
+    from mnist_data.cli.output import print_json, print_table, say
+
+    if json:
+        print_json({"tables": folder, "selftest": found.to_dict("records")})
+        return
+    rows = [
+        (row.check, row.planted, row.found, *map(_with_interval, _shares(row)), row.alarms)
+        for row in found[found["planted"] > 0].itertuples()
+    ]
+    header = ["check", "planted", "found", "recall, %", "precision, %", "alarms"]
+    print_table("Faults planted and found, with 95 % intervals; alarms before", header, rows)
+    say(f"Tables: {folder}")
+
+
+def _shares(row: Any) -> tuple[tuple[float, float, float], ...]:
+    return (row.recall, row.recall_low, row.recall_high), (row.precision, row.precision_low, row.precision_high)
+
+
+def _with_interval(share: tuple[float, float, float]) -> str | None:
+    """Write a share and the ends of its interval in percent."""
+    value, low, high = (100 * one for one in share)
+    return None if value != value else f"{value:.1f}  {low:.1f} – {high:.1f}"

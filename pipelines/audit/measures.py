@@ -1,0 +1,144 @@
+"""What the image checks measure of each sample, in one pass over the partitions.
+
+All but the raw values are measured on the image brought to 0 for its lowest value … 1 for its highest, so neither the
+type of the pixels nor their scale matters.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from mnist_data.batch import Batch, Images, Integers
+from mnist_data.store import Dataset, read_partition
+from pipelines.clean import ring_level
+from pipelines.engine import Engine, Report, run_tasks
+from pipelines.stage import PARTITION_ROWS
+
+Floats = npt.NDArray[np.float32]
+
+TOGETHER = 1_000
+"""Images measured at once, so that they stay in the cache."""
+
+SHAPE = ("length", "thickness", "slant", "width", "height", "components", "holes", "end_points")
+"""Of the morphometrics, those by which outliers are found: the area is nearly length × thickness."""
+
+SIDES = ("top", "bottom", "left", "right")
+
+MEASURES = ("not_finite", "lowest", "highest", "level", "ring", "ink", "row", "column", *SIDES, "sharpness", "noise",
+            "spread_rows", "spread_columns", *SHAPE)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Measured:
+    """Of all samples, in the order of the dataset: ids, labels (n,) int64; splits (n,) str; measures name -> (n,)."""
+
+    ids: Integers
+    labels: Integers
+    splits: npt.NDArray[np.object_]
+    measures: Mapping[str, Floats]
+
+
+def measure(source: Dataset, engine: Engine, report: Report) -> Measured:
+    """Measure every sample of a dataset."""
+    partitions = source.partitions(PARTITION_ROWS)
+    found = run_tasks(engine, _measure_partition, partitions, "audit: measure", lambda task: task.rows, report)
+    splits = [np.full(len(ids), task.split, object) for task, (ids, _, _) in zip(partitions, found, strict=True)]
+    columns = np.concatenate([values for _, _, values in found], axis=1)
+    return Measured(
+        np.concatenate([ids for ids, _, _ in found]),
+        np.concatenate([labels for _, labels, _ in found]),
+        np.concatenate(splits),
+        dict(zip(MEASURES, columns, strict=True)),
+    )
+
+
+def _measure_partition(partition: Any) -> tuple[Integers, Integers, Floats]:
+    batch = read_partition(partition)
+    return batch.ids, batch.labels, measure_batch(batch)
+
+
+def measure_batch(batch: Batch) -> Floats:
+    """Measure the samples of a batch: (len(MEASURES), n) float32, in this order.
+
+    not_finite: pixels that are no numbers. lowest, highest, level (the mean), ring (the mean of the outermost rows
+    and columns; NaN below 3×3): in pixel units. All that follow are NaN where a sample is of one value or has pixels
+    that are no numbers.
+    ink: sum of the pixels above the lowest, in pixel units. row, column: centre of mass, from 0 to 1 across the
+    image. top, bottom, left, right: ink in that outermost row or column, in pixels of full ink. sharpness: mean slope
+    at edges, 1 / pixel. noise: robust deviation from the neighbours. spread_rows, spread_columns: deviations of the
+    ink about its centre, pixels. The others are the morphometrics of these names.
+    """
+    parts = [
+        _measure_images(batch.images[first : first + TOGETHER]) for first in range(0, max(1, len(batch)), TOGETHER)
+    ]
+    return np.concatenate(parts, axis=1)
+
+
+def _measure_images(images: Images) -> Floats:
+    from pipelines.kernels.moments import measure_moments
+    from pipelines.kernels.morphometry import measure_morphometrics
+
+    grey = images.astype(np.result_type(images.dtype, np.float32))
+    grey = grey.mean(axis=3) if grey.ndim == 4 else grey
+    finite = np.isfinite(grey)
+    raw = np.where(finite, grey, 0)
+    lowest, highest = raw.min(axis=(1, 2), initial=np.inf), raw.max(axis=(1, 2), initial=-np.inf)
+    span = highest - lowest
+    judged = finite.all(axis=(1, 2)) & (span > 0)
+    shares = np.ascontiguousarray(
+        (raw - lowest[:, None, None]) / np.where(span > 0, span, 1)[:, None, None], np.float32
+    )
+    moments, shapes = measure_moments(shares), measure_morphometrics(images)
+    height, width = images.shape[1:3]
+    found = {
+        "ink": moments.mass * span,
+        "row": (moments.row + 0.5) / height,
+        "column": (moments.column + 0.5) / width,
+        **dict(zip(SIDES, _ink_at_frame(shares), strict=True)),
+        "sharpness": _sharpness(shares),
+        "noise": _noise(shares),
+        "spread_rows": np.sqrt(moments.rows),
+        "spread_columns": np.sqrt(moments.columns),
+        **{name: getattr(shapes, name) for name in SHAPE},
+    }
+    found = {name: np.where(judged, values, np.nan) for name, values in found.items()}
+    found |= {
+        "not_finite": (~finite).sum(axis=(1, 2)),
+        "lowest": lowest,
+        "highest": highest,
+        "level": raw.mean(axis=(1, 2)),
+        "ring": ring_level(raw),
+    }
+    return np.stack([np.asarray(found[name], np.float32) for name in MEASURES])
+
+
+def _ink_at_frame(shares: Floats) -> list[Floats]:
+    outermost = (shares[:, 0], shares[:, -1], shares[:, :, 0], shares[:, :, -1])
+    return [side.sum(axis=1) for side in outermost]
+
+
+def _sharpness(shares: Floats) -> Floats:
+    """Average the slope over the image, weighted by itself, so that flat ground and broad strokes do not count."""
+    if min(shares.shape[1:]) < 2:
+        return np.full(len(shares), np.nan, np.float32)
+    down = shares[:, 1:, :-1] - shares[:, :-1, :-1]
+    across = shares[:, :-1, 1:] - shares[:, :-1, :-1]
+    squares = down**2 + across**2
+    slopes = np.sqrt(squares).sum(axis=(1, 2))
+    return np.asarray(squares.sum(axis=(1, 2)) / np.where(slopes > 0, slopes, np.nan), np.float32)
+
+
+def _noise(shares: Floats) -> Floats:
+    """Estimate the noise by a mask blind to edges (Immerkær 1996); its median, as strokes take less than half."""
+    if min(shares.shape[1:]) < 3:
+        return np.full(len(shares), np.nan, np.float32)
+    curved = shares[:, 2:] - 2 * shares[:, 1:-1] + shares[:, :-2]
+    response = curved[:, :, 2:] - 2 * curved[:, :, 1:-1] + curved[:, :, :-2]
+    size = response.shape[1] * response.shape[2]
+    # Six is the mask's own deviation under noise of deviation one, 0.6745 the median of a normal one's magnitude.
+    return np.asarray(np.median(np.abs(response).reshape(-1, size), axis=1) / (6 * 0.6745), np.float32)

@@ -1,0 +1,68 @@
+"""The check `transposed`, by what the cleaning learns of how the samples of each class lie."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from mnist_data.store import Dataset, Partition, read_partition
+from pipelines.audit.verdict import Verdict, judge
+from pipelines.clean import orientation_samples
+from pipelines.engine import Engine, Report, run_tasks
+from pipelines.stage import PARTITION_ROWS
+from pipelines.transposition import Orientations, fit_orientations, judgeable
+
+TRANSPOSED = "transposed"
+
+BAR = 4.0
+"""Log odds at which a person should look: the cleaning, which may change the sample, waits for surer ones."""
+
+MEANING = "log odds of being transposed, learnt from the other samples of the class; lower where many seem transposed"
+
+
+@dataclass(frozen=True)
+class _Task:
+    partition: Partition
+    orientations: Orientations
+    fit: npt.NDArray[np.bool_]
+
+    @property
+    def rows(self) -> int:
+        return self.partition.rows
+
+
+def find_transposed(
+    source: Dataset, fit: npt.NDArray[np.bool_], bar: float | None, engine: Engine, report: Report
+) -> Verdict:
+    """Judge how each sample lies.
+
+    fit: (n,) the samples with ink on a dark ground; others are not judged. bar: None for the one that is learnt.
+    """
+    if not judgeable(source.metadata.shape, np.dtype(source.metadata.dtype)):
+        values = np.full(len(source), np.nan)
+        return judge(
+            TRANSPOSED, values, bar or BAR, "not judged: the images are not square", {"transposed_value": values}
+        )
+    orientations = fit_orientations(*orientation_samples(source))
+    tasks, start = [], 0
+    for partition in source.partitions(PARTITION_ROWS):
+        tasks.append(_Task(partition, orientations, fit[start : start + partition.rows]))
+        start += partition.rows
+    values = np.concatenate(run_tasks(engine, _log_odds, tasks, "audit: orient", lambda task: task.rows, report))
+    return judge(
+        TRANSPOSED,
+        np.maximum(values, 0),
+        bar or max(0.1, min(BAR, orientations.bar)),
+        MEANING,
+        {"transposed_value": values},
+    )
+
+
+def _log_odds(task: _Task) -> npt.NDArray[np.float32]:
+    batch = read_partition(task.partition)
+    values = np.full(len(batch), np.nan, np.float32)
+    sound = batch.take(task.fit)
+    values[task.fit] = task.orientations.log_odds(sound.images, sound.labels, sound.ids)
+    return values

@@ -1,0 +1,152 @@
+"""Planting faults into a copy of a dataset: which samples get which, and the copy itself."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from mnist_data.batch import Batch, Integers
+from mnist_data.store import Dataset, Partition
+from pipelines.audit import faults
+from pipelines.audit.measures import Measured
+from pipelines.audit.places import read_places
+from pipelines.engine import Engine
+from pipelines.parameters import Selftest
+from pipelines.stage import apply_stage
+
+PAIRED: Mapping[str, Callable[[faults.Image, faults.Image, faults.Generator], faults.Image]] = {
+    "exact_duplicate": lambda _image, other, _generator: other,
+    "near_duplicate": lambda _image, other, generator: faults.near_duplicate(other, generator),
+    "label_conflict": lambda _image, other, _generator: other,
+    "leaked": lambda _image, other, generator: (
+        faults.near_duplicate(other, generator) if generator.random() < 0.5 else other
+    ),
+    "outlier": lambda image, other, _generator: np.maximum(image, other),
+}
+"""Faults that take a second sample: a copy of it, or both on top of each other, as where fields are cut out wrongly."""
+
+OWN_LABEL = ("outlier", "label_error")
+"""Faults whose label does not come from a second sample."""
+
+
+@dataclass(frozen=True)
+class Planted:
+    """One fault. place: the sample's in the dataset; source: the one it is a copy of, else -1."""
+
+    kind: str
+    place: int
+    source: int
+    id: int
+    label: int
+    image: npt.NDArray[Any]
+
+
+def kinds_for(source: Dataset, labels: bool) -> list[str]:
+    """Name the faults that this dataset can have, those of labels if they are looked for."""
+    floats = np.dtype(source.metadata.dtype).kind == "f"
+    return [
+        *(["not_finite"] if floats else []),
+        *faults.ALONE,
+        *(kind for kind in PAIRED if kind != "leaked" or len(source.splits) > 1),
+        *(["label_error"] if labels else []),
+    ]
+
+
+def draw_faults(source: Dataset, measured: Measured, params: Selftest, labels: bool) -> list[Planted]:
+    """Make the faults of every kind; each sample has one at most, and samples that have no ink none."""
+    count = params.count or max(1, min(350, len(source) // 200))
+    free = _Free(measured, source, params.seed)
+    chosen = [
+        (kind, *found)
+        for kind in kinds_for(source, labels)
+        for found in (free.pair(kind) if kind in PAIRED else (free.one(), -1) for _ in range(count))
+        if found[0] >= 0 and (found[1] >= 0 or kind not in PAIRED)
+    ]
+    places = np.array([place for _, *both in chosen for place in both if place >= 0], np.int64)
+    read = dict(zip(places.tolist(), _rows(read_places(source, places)), strict=True))
+    classes = np.unique(measured.labels)
+    return [
+        planted
+        for kind, place, other in chosen
+        for planted in [_plant(kind, place, other, read, classes, params.seed)]
+        if planted is not None
+    ]
+
+
+class _Free:
+    """Samples that have no part in a fault yet, taken in the order of a hash of their ids."""
+
+    def __init__(self, measured: Measured, source: Dataset, seed: int) -> None:
+        keys = (measured.ids.astype(np.uint64) + np.uint64(seed + 1)) * np.uint64(0x9E3779B97F4A7C15)
+        keys ^= keys >> np.uint64(32)
+        order = np.argsort(keys * np.uint64(0xD2E7470EE14C6C93), kind="stable")
+        self._places = [int(place) for place in order if np.isfinite(measured.measures["ink"][place])][::-1]
+        self._splits, self._labels, self._training = measured.splits, measured.labels, source.main_split
+
+    def one(self) -> int:
+        """Give the next sample; -1 where none is left."""
+        return self._places.pop() if self._places else -1
+
+    def pair(self, kind: str) -> tuple[int, int]:
+        """Give two samples: of one split, or one to train with and one of another split where it is to leak."""
+        first = self._next(lambda place: kind != "leaked" or self._splits[place] == self._training)
+        leaks, differ = kind == "leaked", kind == "outlier"
+
+        def fits(place: int) -> bool:
+            same_split = self._splits[place] == self._splits[first]
+            return same_split != leaks and not (differ and self._labels[place] == self._labels[first])
+
+        return (first, self._next(fits)) if first >= 0 else (-1, -1)
+
+    def _next(self, fits: Callable[[int], bool]) -> int:
+        for position in range(len(self._places) - 1, -1, -1):
+            if fits(self._places[position]):
+                return self._places.pop(position)
+        return -1
+
+
+def _rows(batch: Batch) -> Iterator[tuple[int, int, npt.NDArray[Any]]]:
+    return zip(batch.ids.tolist(), batch.labels.tolist(), batch.images, strict=True)
+
+
+def _plant(kind: str, place: int, other: int, read: Mapping[int, Any], classes: Integers, seed: int) -> Planted | None:
+    own, label, pixels = read[place]
+    generator = np.random.default_rng([seed, *kind.encode(), own])
+    image = pixels.astype(np.float64)
+    if kind in PAIRED:
+        image = PAIRED[kind](image, read[other][2].astype(np.float64), generator)
+        label = label if kind in OWN_LABEL else read[other][1]
+    elif kind != "label_error":
+        fault = faults.ALONE.get(kind, faults.not_finite)(image, generator)
+        if fault is None:
+            return None
+        image = fault
+    if kind in ("label_error", "label_conflict"):
+        others = classes[classes != label]
+        if not len(others):
+            return None
+        label = int(generator.choice(others))
+    if pixels.dtype.kind in "ui":
+        limits = np.iinfo(pixels.dtype)
+        image = np.clip(np.rint(image), limits.min, limits.max)
+    return Planted(kind, place, other, own, label, image.astype(pixels.dtype))
+
+
+def plant(source: Dataset, target: Path, planted: Sequence[Planted], params: Selftest, engine: Engine) -> Dataset:
+    """Write a copy of a dataset in which the samples have their faults."""
+    by_id = {one.id: one for one in planted}
+    return apply_stage(source, target, params, lambda _: partial(_plant_batch, planted=by_id), engine=engine)
+
+
+def _plant_batch(batch: Batch, _: Partition, planted: Mapping[int, Planted]) -> tuple[tuple[Batch], None]:
+    labels, images = batch.labels.copy(), batch.images.copy()
+    for row, sample in enumerate(batch.ids.tolist()):
+        if sample in planted:
+            labels[row], images[row] = planted[sample].label, planted[sample].image
+    return (Batch(batch.ids, labels, images, batch.columns),), None

@@ -1,0 +1,62 @@
+"""The self-test: faults planted into a copy of the data, and how many of them the audit finds."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from mnist_data.store import Dataset
+from pipelines.audit.planting import Planted, draw_faults, plant
+from pipelines.audit.run import find_verdicts
+from pipelines.audit.verdict import Verdict
+from pipelines.engine import Engine, Report, Serial, silent
+from pipelines.parameters import Audit, Selftest
+from pipelines.scores import wilson
+from pipelines.tables import provenance, write_table
+
+
+def selftest(
+    source: Dataset,
+    folder: str | Path,
+    params: Audit | None = None,
+    test: Selftest | None = None,
+    *,
+    engine: Engine | None = None,
+    report: Report = silent,
+) -> pd.DataFrame:
+    """Audit a dataset, plant faults into a copy, audit that, and write the table `selftest`: a row a check.
+
+    Of a check, true are the samples planted with its own kind, false the untouched ones that it flags; samples with
+    other faults, and those that copies were made of, are left out. A copy counts as found if it or its original is
+    flagged. alarms: what the check flags before anything is planted.
+    """
+    params, test, engine = params or Audit(), test or Selftest(), engine or Serial()
+    measured, before = find_verdicts(source, params, engine, report)
+    planted = draw_faults(source, measured, test, params.labels)
+    with tempfile.TemporaryDirectory() as place:
+        copy = plant(source, Path(place) / "planted", planted, test, engine)
+        _, after = find_verdicts(copy, params, engine, report)
+    table = pd.DataFrame([score(old, new, planted) for old, new in zip(before, after, strict=True)])
+    made = provenance(test.stage, {source.metadata.dataset: source.content}, {**params.recorded(), **test.recorded()})
+    write_table(table, f"{folder}/selftest", made)
+    return table
+
+
+def score(before: Verdict, after: Verdict, planted: Sequence[Planted]) -> dict[str, Any]:
+    """Give the row of one check; recall and precision with their 95 % intervals by Wilson."""
+    own = [one for one in planted if one.kind == after.check]
+    touched = np.zeros(len(after.flagged), bool)
+    touched[[place for one in planted for place in (one.place, one.source) if place >= 0]] = True
+    found = sum(bool(after.flagged[one.place] or (one.source >= 0 and after.flagged[one.source])) for one in own)
+    false = int((after.flagged & ~touched).sum())
+    row: dict[str, Any] = {"check": after.check, "planted": len(own), "found": found}
+    for name, of in (("recall", len(own)), ("precision", found + false)):
+        low, high = wilson(found, of) if of else (np.nan, np.nan)
+        row |= {name: found / of if of else np.nan, f"{name}_low": low, f"{name}_high": high}
+    alarms = int(before.flagged.sum())
+    return {**row, "false": false, "alarms": alarms, "alarm_share": alarms / max(1, len(before.flagged))}

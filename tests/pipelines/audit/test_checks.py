@@ -1,0 +1,232 @@
+"""The checks of single samples: planted faults are found, whatever the pixels' type, and whatever is usual is not."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import pytest
+
+from mnist_data import idx
+from mnist_data.cli import app
+from mnist_data.pairing import find_pairs
+from mnist_data.store import Dataset
+from pipelines.audit import faults, measures, orientation
+from pipelines.audit.run import CHECKS, audit
+from pipelines.convert import convert
+from pipelines.engine import Cluster, Serial, Threads
+from pipelines.parameters import Audit, Convert
+
+Array = npt.NDArray[Any]
+QUICK = Audit(labels=False)
+
+
+def dataset(folder: Path, images: Array, labels: Array) -> Dataset:
+    """Write one training split."""
+    folder.mkdir()
+    idx.write(folder / "train-images", images)
+    idx.write(folder / "train-labels", labels.astype(np.uint8))
+    return convert(find_pairs(folder), folder / "dataset").dataset
+
+
+def strokes(count: int, seed: int = 0) -> tuple[Array, Array]:
+    """Draw upright and slanted strokes of varied length in the middle of 20×20, two classes."""
+    generator = np.random.default_rng(seed)
+    images, labels = np.zeros((count, 20, 20), np.uint8), np.arange(count) % 2
+    for image, label in zip(images, labels, strict=True):
+        size = generator.integers(4, 7)
+        for step in np.linspace(-size, size, 60):
+            row, column = round(10 + step), round(10 + (step * generator.uniform(0.4, 0.5) if label else 0))
+            image[row, column : column + 2] = generator.integers(180, 256)
+    return images, labels
+
+
+@pytest.fixture(scope="module")
+def small(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
+    """Give 300 strokes without fault."""
+    return dataset(tmp_path_factory.mktemp("small") / "d", *strokes(300))
+
+
+def flagged(source: Dataset, folder: Path, params: Audit = QUICK) -> pd.DataFrame:
+    """Audit, and give the per-sample table."""
+    audit(source, folder, params)
+    return pd.read_parquet(folder / "audit.parquet").set_index("id")
+
+
+@pytest.mark.parametrize("kind", ["blank", "constant", "inverted", "cropped", "off_centre", "noisy", "blurred"])
+@pytest.mark.parametrize("change", [np.uint8, np.int16, np.float32, "dark"])
+def test_a_planted_fault_is_found_in_any_type_of_pixels(kind: str, change: Any, tmp_path: Path) -> None:
+    """Of bytes, of 16-bit values, of floats from 0 to 1, and of bytes that reach a quarter of their range."""
+    images, labels = strokes(200)
+    generator = np.random.default_rng(1)
+    for row in range(5):
+        planted = faults.ALONE[kind](images[row].astype(np.float64), generator)
+        assert planted is not None
+        images[row] = np.rint(planted)
+    scaled = {
+        np.uint8: images,
+        np.int16: images.astype(np.int16) * 100,
+        np.float32: images.astype(np.float32) / 255,
+        "dark": images // 4,
+    }[change]
+
+    found = flagged(dataset(tmp_path / "d", scaled, labels), tmp_path / "a")
+
+    assert found[f"is_{kind}"].head(5).all()
+    assert not found[f"is_{kind}"].iloc[5:].any()
+    assert (found[f"{kind}_score"].head(5) <= 0.5).all()
+
+
+def test_pixels_that_are_no_numbers_are_found_and_counted(tmp_path: Path) -> None:
+    """And such a sample is judged by nothing else."""
+    images, labels = strokes(40)
+    floats = images.astype(np.float32)
+    floats[3, :2, 0] = np.nan, np.inf
+
+    found = flagged(dataset(tmp_path / "d", floats, labels), tmp_path / "a")
+
+    checks = found.filter(regex="^is_")
+    assert found.index[found["is_not_finite"]].tolist() == [3]
+    assert found["not_finite_value"][3] == 2
+    assert checks.loc[3].sum() == 1
+
+
+@pytest.mark.slow
+def test_a_picture_without_fault_is_not_flagged_for_what_all_of_them_are(fashion: Dataset, tmp_path: Path) -> None:
+    """Clothes touch the frame in 99.97 % of the images; that is no fault of theirs."""
+    checks = audit(fashion, tmp_path / "a", QUICK, engine=Threads(2))["checks"]
+
+    assert (checks["share"] < 0.005).all()
+
+
+@pytest.mark.slow
+def test_untouched_mnist_raises_few_alarms(mnist: Dataset, tmp_path: Path) -> None:
+    """At most one in a thousand for each check but outliers."""
+    checks = audit(mnist, tmp_path / "a", QUICK, engine=Threads(2))["checks"].set_index("check")
+
+    shares = checks["flagged"].groupby(level=0).sum() / 70_000
+    assert (shares.drop("outlier") <= 0.001).all()
+
+
+@pytest.mark.parametrize(
+    "shape", [(1, 1), (2, 2), (3, 3), (1, 9), (9, 1, 3), (12, 12, 3)], ids=lambda shape: "x".join(map(str, shape))
+)
+def test_any_size_is_audited(shape: tuple[int, ...], tmp_path: Path) -> None:
+    """Down to one pixel, and in colour; noise is no fault where all is noise."""
+    images = np.random.default_rng(0).integers(0, 256, (60, *shape), np.uint8)
+
+    checks = audit(dataset(tmp_path / "d", images, np.arange(60) % 3), tmp_path / "a", QUICK)["checks"]
+
+    quiet = checks[~checks["check"].isin(["blank", "constant", "exact_duplicate", "near_duplicate", "label_conflict"])]
+    assert (quiet["share"] < 0.1).all()
+
+
+@pytest.mark.parametrize("count", [0, 1, 2, 7])
+def test_few_samples_of_one_class_are_audited(count: int, tmp_path: Path) -> None:
+    """Where nothing is usual, nothing is unusual."""
+    images, _ = strokes(count)
+
+    tables = audit(dataset(tmp_path / "d", images, np.zeros(count, np.uint8)), tmp_path / "a", QUICK)
+
+    assert tables["checks"].loc[tables["checks"]["check"] != "class_imbalance", "flagged"].sum() <= count
+    assert len(pd.read_parquet(tmp_path / "a/audit.parquet")) == count
+
+
+def test_the_engine_does_not_change_the_tables(small: Dataset, cluster: Cluster, tmp_path: Path) -> None:
+    """Processes give what one thread gives."""
+    audit(small, tmp_path / "one", QUICK, engine=Serial())
+    audit(small, tmp_path / "two", QUICK, engine=cluster)
+
+    for name in ("audit", "checks"):
+        one, two = (pd.read_parquet(tmp_path / folder / f"{name}.parquet") for folder in ("one", "two"))
+        pd.testing.assert_frame_equal(one, two)
+
+
+def test_how_the_files_are_cut_does_not_change_the_findings(small: Dataset, tmp_path: Path) -> None:
+    """Row groups of 70 samples, instead of one of all, and tasks of one group."""
+    folder = Path(small.location).parent
+    cut = convert(find_pairs(folder), tmp_path / "cut", Convert(row_group_rows=70)).dataset
+
+    with pytest.MonkeyPatch.context() as patch:
+        for module in (measures, orientation):
+            patch.setattr(module, "PARTITION_ROWS", 70)
+        found = flagged(cut, tmp_path / "two")
+
+    pd.testing.assert_frame_equal(flagged(small, tmp_path / "one"), found)
+
+
+def run(command: list[str]) -> Any:
+    """Run the command line."""
+    from typer.testing import CliRunner
+
+    return CliRunner().invoke(app, command)
+
+
+def test_a_limit_that_is_broken_ends_with_one_after_all_is_written(small: Dataset, tmp_path: Path) -> None:
+    """So that the tables can be looked at where a CI has failed."""
+    bars = tmp_path / "bars.toml"
+    bars.write_text("[bars]\nblurred = 0.5\n[limits]\nblurred = 10\nblank = 0\n")
+
+    ended = run(["audit", small.location, "--no-labels", "--bars", str(bars), "--out", str(tmp_path / "a")])
+
+    checks = pd.read_parquet(tmp_path / "a/checks.parquet")
+    assert ended.exit_code == 1
+    assert str(ended.exception).startswith("The audit broke a limit: blurred: ")
+    assert str(ended.exception).endswith(" of 300 flagged, at most 10 allowed")
+    assert (checks.loc[checks["check"] == "blurred", "bar"] == 0.5).all()
+
+
+def test_limits_that_hold_end_with_nought(small: Dataset, tmp_path: Path) -> None:
+    """A share is of all samples, a whole number counts them."""
+    bars = tmp_path / "bars.toml"
+    bars.write_text("[limits]\noutlier = 0.05\nexact_duplicate = 300\n")
+
+    ended = run(["audit", small.location, "--no-labels", "--bars", str(bars), "--out", str(tmp_path / "a")])
+
+    assert ended.exit_code == 0
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("[limits]\nblured = 1", "no check 'blured'. Did you mean 'blurred'?"),
+        ("[bars]\nexact_duplicate = 1", "no check 'exact_duplicate'"),
+        ("[bars]\nblurred = -1", "a bar must be above 0"),
+        ("[limits]\nblank = 1.5", "a whole number of samples, or a share below 1"),
+        ("[limits]\nblank = true", "it must be a number"),
+        ("[limit]\nblank = 1", "no table 'limit'. Did you mean 'limits'?"),
+        ("limits = 3", "it must be a table"),
+    ],
+)
+def test_bars_that_make_no_sense_are_refused(text: str, message: str, small: Dataset, tmp_path: Path) -> None:
+    """With the file's name, before any work."""
+    bars = tmp_path / "bars.toml"
+    bars.write_text(text)
+
+    ended = run(["audit", small.location, "--bars", str(bars)])
+
+    assert getattr(ended.exception, "exit_code", None) == 2
+    assert "bars.toml" in str(ended.exception)
+    assert message in str(ended.exception)
+
+
+def test_the_table_of_checks_names_each_of_them(small: Dataset, tmp_path: Path) -> None:
+    """Once for each split; label errors only where they are looked for."""
+    checks = audit(small, tmp_path / "a", QUICK)["checks"]
+
+    assert list(checks["check"].unique()) == [check for check in CHECKS if check != "label_error"]
+    assert checks.groupby("check")["split"].agg(list).map(lambda splits: splits == ["train"]).all()
+
+
+def test_a_class_that_is_rare_is_named_imbalance(tmp_path: Path) -> None:
+    """Of three classes one has 2 of 202 samples, a thirty-fourth of an equal share."""
+    images, labels = strokes(202)
+    labels[:2] = 2
+
+    checks = audit(dataset(tmp_path / "d", images, labels), tmp_path / "a", QUICK)["checks"].set_index("check")
+
+    assert checks.loc["class_imbalance", "flagged"] == 1
+    assert "most frequent / rarest 50.00" in checks.loc["class_imbalance", "meaning"]

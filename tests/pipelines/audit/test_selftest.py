@@ -1,0 +1,111 @@
+"""The self-test: what is planted, how it is counted, and the bars that the checks must reach on MNIST."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from mnist_data.store import Dataset, read_batches
+from pipelines.audit import faults
+from pipelines.audit.planting import Planted, draw_faults, kinds_for, plant
+from pipelines.audit.run import find_verdicts
+from pipelines.audit.selftest import score, selftest
+from pipelines.audit.verdict import Verdict
+from pipelines.engine import Serial, Threads, silent
+from pipelines.parameters import Audit, Selftest
+
+QUICK = Audit(labels=False)
+
+
+def verdict(flagged: list[int], count: int = 10) -> Verdict:
+    """Flag some samples by the check `blank`."""
+    mask = np.isin(np.arange(count), flagged)
+    return Verdict("blank", mask, np.where(mask, 0, 1).astype(np.float32), 1.0, "")
+
+
+def planted(kind: str, place: int, source: int = -1) -> Planted:
+    """Plant a fault of which only the place counts."""
+    return Planted(kind, place, source, place, 0, np.zeros((1, 1)))
+
+
+def test_true_are_ones_own_kind_and_false_the_untouched() -> None:
+    """A sample planted with another kind, and the original of a copy, count for neither."""
+    every = [planted("blank", 0), planted("blank", 1), planted("cropped", 2), planted("leaked", 3, source=4)]
+
+    row = score(verdict([9]), verdict([0, 2, 3, 4, 8]), every)
+
+    assert (row["planted"], row["found"], row["false"], row["alarms"]) == (2, 1, 1, 1)
+    assert (row["recall"], row["precision"], row["alarm_share"]) == (0.5, 0.5, 0.1)
+    assert (row["recall_low"], row["recall_high"]) == pytest.approx((0.0945, 0.9055), abs=1e-4)
+
+
+def test_a_copy_is_found_if_its_original_is_flagged() -> None:
+    """Which of two equal samples came first cannot be seen."""
+    row = score(verdict([]), verdict([5]), [planted("blank", 0, source=5)])
+
+    assert (row["found"], row["false"]) == (1, 0)
+
+
+def test_what_is_planted_is_in_the_copy_and_all_else_is_as_it_was(digits: Dataset, tmp_path: Path) -> None:
+    """Each sample has one fault at most, and each kind as many as were asked for, where the images can have it."""
+    measured, _ = find_verdicts(digits, QUICK, Serial(), silent)
+    every = draw_faults(digits, measured, Selftest(count=3), labels=True)
+    copy = plant(digits, tmp_path / "copy", every, Selftest(count=3), Serial())
+    by_id = {one.id: one for one in every}
+
+    kinds = pd.Series([one.kind for one in every]).value_counts()
+    assert set(kinds.index) == set(kinds_for(digits, labels=True))
+    assert kinds.max() == 3
+    assert len(by_id) == len(every)
+    for split in digits.splits:
+        for old, new in zip(read_batches(digits, split), read_batches(copy, split), strict=True):
+            touched = np.isin(new.ids, list(by_id))
+            assert (old.images[~touched] == new.images[~touched]).all()
+            assert (old.labels[~touched] == new.labels[~touched]).all()
+            assert all((new.images[row] == by_id[int(new.ids[row])].image).all() for row in np.flatnonzero(touched))
+            assert all(new.labels[row] == by_id[int(new.ids[row])].label for row in np.flatnonzero(touched))
+
+
+def test_the_same_seed_plants_the_same() -> None:
+    """A fault depends on the image and its generator only."""
+    image = np.random.default_rng(0).uniform(0, 255, (28, 28))
+
+    for fault in (*faults.ALONE.values(), faults.near_duplicate, faults.not_finite):
+        first, second = (fault(image, np.random.default_rng(7)) for _ in range(2))
+        assert (first is None) == (second is None)
+        assert first is None or np.array_equal(first, second, equal_nan=True)  # type: ignore[arg-type]
+
+
+def test_cropping_loses_ink_and_moving_off_centre_loses_none() -> None:
+    """Or they would be the same fault."""
+    image = np.zeros((28, 28))
+    image[6:22, 9:19] = 255
+
+    for seed in range(20):
+        cropped = faults.cropped(image, np.random.default_rng(seed))
+        moved = faults.off_centre(image, np.random.default_rng(seed))
+        assert cropped is not None
+        assert moved is not None
+        assert 0.5 * image.sum() < cropped.sum() <= 0.9 * image.sum()
+        assert moved.sum() == image.sum()
+
+
+def test_a_full_frame_cannot_be_off_centre() -> None:
+    """Then the fault is not planted."""
+    assert faults.off_centre(np.where(np.indices((9, 9)).sum(axis=0) == 8, 0.0, 1.0), np.random.default_rng(0)) is None
+
+
+@pytest.mark.slow
+def test_the_checks_reach_their_bars_on_mnist(mnist: Dataset, tmp_path: Path) -> None:
+    """350 faults of each kind; label swaps are held by tests/pipelines/audit/test_label_errors.py."""
+    found = selftest(mnist, tmp_path / "s", QUICK, Selftest(seed=1), engine=Threads(2)).set_index("check")
+
+    strict = ["exact_duplicate", "near_duplicate", "leaked", "inverted", "blank", "constant", "cropped"]
+    assert (found.loc[strict, "recall"] >= 0.95).all()
+    assert (found.loc[strict, "precision"] >= 0.9).all()
+    assert (found.loc[["blurred", "noisy"], "recall"] >= 0.9).all()
+    assert (found.loc[["blurred", "noisy"], "precision"] >= 0.8).all()
+    assert (found.drop("outlier")["alarm_share"] <= 0.001).all()
