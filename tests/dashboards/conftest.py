@@ -310,15 +310,64 @@ def by_writer() -> dict[str, pd.DataFrame]:
 
 
 @pytest.fixture(scope="session")
+def compared(digits: tuple[Array, Array]) -> dict[str, pd.DataFrame]:
+    """Give the tables of drift: two features by two measures, a domain classifier, and two mean images."""
+    images, _ = digits
+    measures = [(f, m) for f in ("ink", "slant") for m in ("wasserstein", "jensen_shannon")]
+    rows = [("all", *row, 0.2, 0.1, 0.3, 0.05, 0.04, 5.0) for row in [*measures, ("all_features", "auc")]]
+    columns = ["class", "feature", "measure", "value", "low", "high", "floor", "yardstick", "ratio"]
+    steps = np.linspace(0, 1, 40)
+    histograms = [
+        pd.DataFrame({"feature": f, "at": steps, "a": steps / 20, "b": steps[::-1] / 20}) for f in ("ink", "slant")
+    ]
+    row, column = (axis.reshape(-1) for axis in np.indices((8, 8)))
+    halves = {"a": images[:FIRST_TEST], "b": images[FIRST_TEST:]}
+    means = [
+        pd.DataFrame({"side": side, "name": side, "row": row, "column": column, "mean": half.mean(axis=0).reshape(-1)})
+        for side, half in halves.items()
+    ]
+    return {
+        "drift": pd.DataFrame(rows, columns=columns),
+        "drift_histograms": pd.concat(histograms, ignore_index=True),
+        "drift_pictures": pd.concat(means, ignore_index=True),
+    }
+
+
+@pytest.fixture(scope="session")
+def audited(digits: tuple[Array, Array]) -> dict[str, pd.DataFrame]:
+    """Give the tables of an audit: two checks, of which one has flagged three samples."""
+    images, labels = digits
+    counts = {"check": ["blank", "noisy"], "split": "train", "samples": FIRST_TEST, "flagged": [0, 3]}
+    checks = pd.DataFrame(
+        {**counts, "share": [0, 3 / FIRST_TEST], "bar": [0.95, 8.0], "meaning": ["contrast", "noise"]}
+    )
+    found = {
+        "check": "noisy",
+        "rank": range(3),
+        "value": [12.0, 9.5, 8.1],
+        "bar": 8.0,
+        "id": range(3),
+        "split": "train",
+    }
+    names = [NAMES[label] for label in labels[:3]]
+    return {
+        "checks": checks,
+        "audit_pictures": picture_table({**found, "label": labels[:3], "name": names}, images[:3]),
+    }
+
+
+@pytest.fixture(scope="session")
 def tables(
     statistics: dict[str, pd.DataFrame],
     preparation: dict[str, pd.DataFrame],
     model: dict[str, pd.DataFrame],
     robustness: dict[str, pd.DataFrame],
     by_writer: dict[str, pd.DataFrame],
+    compared: dict[str, pd.DataFrame],
+    audited: dict[str, pd.DataFrame],
 ) -> dict[str, pd.DataFrame]:
     """Give every table that a page can show."""
-    return {**statistics, **preparation, **model, **robustness, **by_writer}
+    return {**statistics, **preparation, **model, **robustness, **by_writer, **compared, **audited}
 
 
 @pytest.fixture(scope="session")
