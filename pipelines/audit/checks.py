@@ -57,7 +57,7 @@ LEAST_NOISE, LEAST_SLOPE, LEAST_INK, LEAST_PLACE = 0.004, 0.05, 0.1, 0.01
 """Spreads below these are taken as these: less cannot be seen."""
 
 MOST_BETWEEN = 0.2
-"""Of samples whose border is neither dark nor bright; where more are, pictures have no ground that could be inverted."""
+"""Of samples whose border is neither dark nor bright; where more are, pictures have no ground to be inverted."""
 
 NEARER = 0.025
 """Of the side, by which cropped ink lies nearer to the frame than usual; MNIST's are centred to within 0.018."""
@@ -78,8 +78,11 @@ def judge_images(measured: Measured, bars: Mapping[str, float]) -> list[Verdict]
         {name: np.where(unfit, np.nan, one) for name, one in values.items()},
     )
     found |= {name: check(sound) for name, check in CHECKS.items()}
+    meanings = dict(MEANINGS)
+    if measured.reversed:
+        meanings["inverted"] += "; most of these data have a bright ground, so here the others are inverted"
     return [
-        judge(name, np.maximum(value, 0), bars.get(name, BARS[name]), MEANINGS[name], {name + "_value": value})
+        judge(name, np.maximum(value, 0), bars.get(name, BARS[name]), meanings[name], {name + "_value": value})
         for name, value in found.items()
     ]
 
