@@ -129,4 +129,4 @@ def _shares(row: Any) -> tuple[tuple[float, float, float], ...]:
 def _with_interval(share: tuple[float, float, float]) -> str | None:
     """Write a share and the ends of its interval in percent."""
     value, low, high = (100 * one for one in share)
-    return None if value != value else f"{value:.1f}  {low:.1f} – {high:.1f}"
+    return None if value != value else f"{value:.1f} ({low:.0f}–{high:.0f})"

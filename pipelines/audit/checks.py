@@ -78,8 +78,11 @@ def judge_images(measured: Measured, bars: Mapping[str, float]) -> list[Verdict]
         {name: np.where(unfit, np.nan, one) for name, one in values.items()},
     )
     found |= {name: check(sound) for name, check in CHECKS.items()}
+    meanings = dict(MEANINGS)
+    if measured.reversed:
+        meanings["inverted"] += "; most of these data have a bright ground, so here the others are inverted"
     return [
-        judge(name, np.maximum(value, 0), bars.get(name, BARS[name]), MEANINGS[name], {name + "_value": value})
+        judge(name, np.maximum(value, 0), bars.get(name, BARS[name]), meanings[name], {name + "_value": value})
         for name, value in found.items()
     ]
 

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from functools import partial
 
 import numpy as np
 import numpy.typing as npt
 
 from mnist_data.batch import Batch, Images, Integers
-from mnist_data.store import Dataset, read_partition
+from mnist_data.store import Dataset, Partition, read_partition
 from pipelines.clean import ring_level
 from pipelines.engine import Engine, Report, run_tasks
 from pipelines.stage import PARTITION_ROWS
@@ -35,18 +35,42 @@ MEASURES = ("not_finite", "lowest", "highest", "level", "ring", "ink", "row", "c
 
 @dataclass(frozen=True)
 class Measured:
-    """Of all samples, in the order of the dataset: ids, labels (n,) int64; splits (n,) str; measures name -> (n,)."""
+    """Of all samples, in the order of the dataset: ids, labels (n,) int64; splits (n,) str; measures name -> (n,).
+
+    reversed: whether the ground of the data is bright, and all was measured with the sign of the pixels turned.
+    """
 
     ids: Integers
     labels: Integers
     splits: npt.NDArray[np.object_]
     measures: Mapping[str, Floats]
+    reversed: bool = False
 
 
 def measure(source: Dataset, engine: Engine, report: Report) -> Measured:
-    """Measure every sample of a dataset."""
+    """Measure every sample of a dataset, again and reversed where most of them have a bright ground."""
+    measured = _measure_all(source, False, engine, report)
+    bright = measured.measures["ring"] > _middle(measured.measures)
+    if 2 * np.count_nonzero(bright) > len(bright):
+        return _measure_all(source, True, engine, report)
+    return measured
+
+
+def _middle(measures: Mapping[str, Floats]) -> float:
+    """Give the middle of the pixels' range; the ground may be 0 or below."""
+    return (min(0.0, float(measures["lowest"].min(initial=0))) + float(measures["highest"].max(initial=0))) / 2
+
+
+def _measure_all(source: Dataset, reverse: bool, engine: Engine, report: Report) -> Measured:
     partitions = source.partitions(PARTITION_ROWS)
-    found = run_tasks(engine, _measure_partition, partitions, "audit: measure", lambda task: task.rows, report)
+    found = run_tasks(
+        engine,
+        partial(_measure_partition, reverse=reverse),
+        partitions,
+        "audit: measure",
+        lambda task: task.rows,
+        report,
+    )
     splits = [np.full(len(ids), task.split, object) for task, (ids, _, _) in zip(partitions, found, strict=True)]
     columns = np.concatenate([values for _, _, values in found], axis=1)
     return Measured(
@@ -54,37 +78,41 @@ def measure(source: Dataset, engine: Engine, report: Report) -> Measured:
         np.concatenate([labels for _, labels, _ in found]),
         np.concatenate(splits),
         dict(zip(MEASURES, columns, strict=True)),
+        reverse,
     )
 
 
-def _measure_partition(partition: Any) -> tuple[Integers, Integers, Floats]:
+def _measure_partition(partition: Partition, reverse: bool) -> tuple[Integers, Integers, Floats]:
     batch = read_partition(partition)
-    return batch.ids, batch.labels, measure_batch(batch)
+    return batch.ids, batch.labels, measure_batch(batch, reverse)
 
 
-def measure_batch(batch: Batch) -> Floats:
+def measure_batch(batch: Batch, reverse: bool = False) -> Floats:
     """Measure the samples of a batch: (len(MEASURES), n) float32, in this order.
 
     not_finite: pixels that are no numbers. lowest, highest, level (the mean), ring (the mean of the outermost rows
     and columns; NaN below 3×3): in pixel units. All that follow are NaN where a sample is of one value or has pixels
     that are no numbers.
+    reverse: turn the sign of the pixels, so that dark ink on a bright ground is bright ink.
     ink: sum of the pixels above the lowest, in pixel units. row, column: centre of mass, from 0 to 1 across the
     image. top, bottom, left, right: ink in that outermost row or column, in pixels of full ink. sharpness: mean slope
     at edges, 1 / pixel. noise: robust deviation from the neighbours. spread_rows, spread_columns: deviations of the
     ink about its centre, pixels. The others are the morphometrics of these names.
     """
     parts = [
-        _measure_images(batch.images[first : first + TOGETHER]) for first in range(0, max(1, len(batch)), TOGETHER)
+        _measure_images(batch.images[first : first + TOGETHER], reverse)
+        for first in range(0, max(1, len(batch)), TOGETHER)
     ]
     return np.concatenate(parts, axis=1)
 
 
-def _measure_images(images: Images) -> Floats:
+def _measure_images(images: Images, reverse: bool) -> Floats:
     from pipelines.kernels.moments import measure_moments
     from pipelines.kernels.morphometry import measure_morphometrics
 
     grey = images.astype(np.result_type(images.dtype, np.float32))
     grey = grey.mean(axis=3) if grey.ndim == 4 else grey
+    grey = -grey if reverse else grey
     finite = np.isfinite(grey)
     raw = np.where(finite, grey, 0)
     lowest, highest = raw.min(axis=(1, 2), initial=np.inf), raw.max(axis=(1, 2), initial=-np.inf)
@@ -93,7 +121,7 @@ def _measure_images(images: Images) -> Floats:
     shares = np.ascontiguousarray(
         (raw - lowest[:, None, None]) / np.where(span > 0, span, 1)[:, None, None], np.float32
     )
-    moments, shapes = measure_moments(shares), measure_morphometrics(images)
+    moments, shapes = measure_moments(shares), measure_morphometrics(shares)
     height, width = images.shape[1:3]
     found = {
         "ink": moments.mass * span,

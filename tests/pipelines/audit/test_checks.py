@@ -230,3 +230,14 @@ def test_a_class_that_is_rare_is_named_imbalance(tmp_path: Path) -> None:
 
     assert checks.loc["class_imbalance", "flagged"] == 1
     assert "most frequent / rarest 50.00" in checks.loc["class_imbalance", "meaning"]
+
+
+def test_data_with_a_bright_ground_are_judged_by_that(tmp_path: Path) -> None:
+    """Not all of them are inverted then, but the three that are bright on dark."""
+    images, labels = strokes(200)
+    images[3:] = 255 - images[3:]
+
+    found = flagged(dataset(tmp_path / "d", images, labels), tmp_path / "a")
+
+    assert found.index[found["is_inverted"]].tolist() == [0, 1, 2]
+    assert not found["is_blurred"].any()
