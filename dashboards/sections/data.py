@@ -136,7 +136,7 @@ def intensity(tables: Tables) -> list[Block]:
         f"{percent(zero_share(frame, split))} of the pixels in {split}" for split in frame["split"].unique()
     )
     caption = f"How often each intensity occurs; each line upwards is ten times as many pixels. At 0 lie {zeros}."
-    return [Chart("intensity", "Pixels at each intensity", intensity_histogram(frame), caption)]
+    return [Chart("pixel-intensity", "Pixels at each intensity", intensity_histogram(frame), caption)]
 
 
 def ink(tables: Tables) -> list[Block]:
