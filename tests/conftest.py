@@ -6,11 +6,13 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import pandas as pd
 import pytest
 
 from mnist_data import sample
 from mnist_data.pairing import find_pairs
 from pipelines.convert import convert
+from pipelines.tables import read_tables
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -64,6 +66,17 @@ def digits(sample_idx: Path, tmp_path_factory: pytest.TempPathFactory) -> Datase
 def mnist(real_mnist: Path, tmp_path_factory: pytest.TempPathFactory) -> Dataset:
     """Give real MNIST as a dataset."""
     return convert(find_pairs(real_mnist), tmp_path_factory.mktemp("mnist") / "mnist").dataset
+
+
+@pytest.fixture(scope="session")
+def mnist_tables(mnist: Dataset, tmp_path_factory: pytest.TempPathFactory) -> dict[str, pd.DataFrame]:
+    """Give all tables of MNIST's statistics."""
+    from pipelines.engine import Threads
+    from pipelines.stats import stats
+
+    folder = tmp_path_factory.mktemp("mnist-stats")
+    stats(mnist, folder, engine=Threads(2))
+    return read_tables(folder)
 
 
 @pytest.fixture(scope="session")

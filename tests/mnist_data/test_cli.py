@@ -250,6 +250,7 @@ def test_statistics_do_not_settle_inside_a_dataset(run: Cli, digits: Dataset) ->
     assert not Path(f"{digits.files[0][1]}-stats").exists()
 
 
+@pytest.mark.slow
 def test_train_prints_its_accuracy_under_corruption(run: Cli, digits: Dataset, tmp_path: Path) -> None:
     """A line for each corruption and one for all; as JSON a record for each severity, too."""
     pytest.importorskip("torch")

@@ -324,6 +324,7 @@ def test_memory_does_not_grow_with_the_number_of_copies(digits: Dataset, monkeyp
     assert largest <= 10_000
 
 
+@pytest.mark.slow
 def test_memory_does_not_grow_with_the_size_of_the_images() -> None:
     """Of large ones fewer are made at once, and the same ones as by any other cut."""
     batch, params = batch_of(6, (1200, 1500)), Augment(copies=20, recipe=load_recipe("light"))

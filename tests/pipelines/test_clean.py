@@ -157,6 +157,7 @@ def test_mnist_comes_through_unchanged(mnist: Dataset, tmp_path: Path) -> None:
     assert outcome.reasons["samples"].sum() <= 70  # one in a thousand is flagged wrongly, and only flagged
 
 
+@pytest.mark.slow
 def test_fashion_comes_through_unchanged_though_its_clothes_touch_the_border(fashion: Dataset, tmp_path: Path) -> None:
     """A rule made for digits would call 99.97 % of it damaged."""
     outcome = clean(fashion, tmp_path / "clean", engine=Threads(2))

@@ -328,9 +328,9 @@ def test_the_morphometrics_table_is_what_pandas_finds_in_the_samples(digits: Dat
             np.testing.assert_allclose(table.loc[(*key, measure)].tolist(), expected)
 
 
-def test_known_counts_of_mnist_touch_the_border(mnist: Dataset, tmp_path: Path) -> None:
+def test_known_counts_of_mnist_touch_the_border(mnist_tables: dict[str, pd.DataFrame]) -> None:
     """813 training and 107 test images have ink in the outermost row or column."""
-    table = stats(mnist, tmp_path / "tables", Stats(wall=1))["morphometrics"]
+    table = mnist_tables["morphometrics"]
     whole = table[table["label"].isna() & (table["measure"] == "border_contact")]
 
     assert np.rint(whole["mean"] * whole["samples"]).tolist() == [813, 107]

@@ -20,9 +20,9 @@ from pipelines.parameters import Convert, Stats
 from pipelines.stats import stats
 
 
-def test_mnist_has_its_published_statistics(mnist: Dataset, tmp_path: Path) -> None:
+def test_mnist_has_its_published_statistics(mnist_tables: dict[str, pd.DataFrame]) -> None:
     """Counts of the splits and classes; mean and deviation of x / 255; 80.88 % zeros; 67 constant pixels."""
-    tables = stats(mnist, tmp_path / "tables", engine=Threads(2))
+    tables = mnist_tables
     summary = tables["summary"].set_index("split")
     classes = tables["classes"].set_index("split")["samples"]
     pixels = tables["pixels"]
@@ -37,7 +37,7 @@ def test_mnist_has_its_published_statistics(mnist: Dataset, tmp_path: Path) -> N
     assert pytest.approx(0.3104802479305351, abs=1e-12) == summary.loc["test", "deviation"]
     assert pytest.approx(0.8088, abs=5e-5) == summary.loc["train", "zero_share"]
     assert int((train["minimum"] == train["maximum"]).sum()) == 67
-    entropy = pd.read_parquet(tmp_path / "tables/samples.parquet").query("split == 'train'")["entropy"]
+    entropy = tables["samples"].query("split == 'train'")["entropy"]
     assert pytest.approx([1.603, 0.344, 2.766], abs=5e-4) == [entropy.mean(), entropy.min(), entropy.max()]
     closest = tables["separability"].query("split == 'train'").head(3)
     assert set(zip(closest["label"], closest["other"], strict=True)) == {(3, 5), (7, 9), (4, 9)}
@@ -45,10 +45,9 @@ def test_mnist_has_its_published_statistics(mnist: Dataset, tmp_path: Path) -> N
     assert dimensions.between(10, 14).all()
 
 
-def test_mnist_samples_have_their_known_boxes_and_centres(mnist: Dataset, tmp_path: Path) -> None:
+def test_mnist_samples_have_their_known_boxes_and_centres(mnist_tables: dict[str, pd.DataFrame]) -> None:
     """The larger side of the ink is 20 pixels in all but 13 training images; the centre of mass lies in the middle."""
-    stats(mnist, tmp_path / "tables", engine=Threads(2))
-    samples = pd.read_parquet(tmp_path / "tables/samples.parquet")
+    samples = mnist_tables["samples"]
     side = np.maximum(samples["bottom"] - samples["top"], samples["right"] - samples["left"]) + 1
     test = samples[samples["split"] == "test"]
 

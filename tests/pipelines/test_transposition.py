@@ -31,7 +31,7 @@ def strokes(count: int, generator: np.random.Generator) -> np.ndarray:
     return images
 
 
-@pytest.mark.parametrize(("every", "least"), [(100, 0.93), (20, 0.96)])
+@pytest.mark.parametrize(("every", "least"), [(100, 0.93), pytest.param(20, 0.96, marks=pytest.mark.slow)])
 def test_planted_transposed_digits_are_found_and_hardly_any_other_is_flagged(
     mnist: Dataset, every: int, least: float
 ) -> None:
@@ -49,6 +49,7 @@ def test_planted_transposed_digits_are_found_and_hardly_any_other_is_flagged(
     assert found.share == pytest.approx(rows.mean(), rel=0.1)
 
 
+@pytest.mark.slow
 def test_hardly_any_digit_of_mnist_as_published_is_flagged(mnist: Dataset) -> None:
     """Nobody has transposed any of them: less than one flag in five thousand."""
     images, labels = mnist_data.to_numpy(mnist.location, "train")

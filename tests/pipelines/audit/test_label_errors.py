@@ -90,6 +90,7 @@ def test_corrected_labels_are_nearer_to_the_truth(tmp_path: Path) -> None:
 # What must not matter
 
 
+@pytest.mark.slow
 def test_neither_order_nor_splits_matter(tmp_path: Path) -> None:
     """The same samples in another order and otherwise split get the same probabilities to the last bit."""
     batch = digits_batch(400)
