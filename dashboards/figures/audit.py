@@ -22,6 +22,7 @@ def flagged_samples(checks: pd.DataFrame) -> go.Figure:
             orientation="h",
             text=[f"{flagged:,}" for flagged in rows["flagged"]],
             textposition="auto",
+            textangle=0,
             hovertemplate="%{y}: %{x:,}<extra>%{fullData.name}</extra>",
         )
         for split, rows in checks.groupby("split", sort=False)
