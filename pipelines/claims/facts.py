@@ -15,10 +15,8 @@ from mnist_data.schema import Metadata
 from mnist_data.store import Dataset, Partition, read_partition
 from pipelines.digests import digest
 from pipelines.engine import Engine, Report, run_tasks
+from pipelines.provenance import SERIES, WRITER
 from pipelines.stage import PARTITION_ROWS, require_pictures
-
-WRITER, SERIES = "writer_id", "hsf_series"
-"""The columns that QMNIST's label tables name who wrote a sample by, and in which of NIST's collections."""
 
 DIGEST = ["digest_high", "digest_low"]
 """The columns of the 128 bits that stand for a sample's pixels."""

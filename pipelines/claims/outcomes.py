@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
 
-from pipelines.claims.facts import DIGEST, SERIES, WRITER, Facts
+from pipelines.claims.facts import DIGEST, Facts
+from pipelines.provenance import SERIES, WRITER
 
 MOST_SIZES = 3
 """Sizes that are listed one by one; of more, the least and the greatest are given."""
