@@ -10,6 +10,7 @@ import numpy.typing as npt
 from mnist_data.batch import Integers
 from pipelines.audit.measures import SHAPE, Measured
 from pipelines.audit.usual import usual
+from pipelines.hashing import hashes
 
 NEIGHBOUR = 5
 """Of the class, whose distance counts: so many alike hide each other, fewer do not."""
@@ -51,9 +52,7 @@ def _standard(name: str, measured: Measured) -> npt.NDArray[np.float64]:
 def _to_neighbour(points: npt.NDArray[np.float64], ids: Integers) -> npt.NDArray[np.float64]:
     from sklearn.neighbors import NearestNeighbors
 
-    # Fibonacci hashing, so that the choice does not depend on the order of the files.
-    order = np.argsort(ids.astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15), kind="stable")
-    references = order[:REFERENCES]
+    references = np.argsort(hashes(ids), kind="stable")[:REFERENCES]
     itself = np.isin(np.arange(len(points)), references)
     model = NearestNeighbors(n_neighbors=NEIGHBOUR + 1).fit(points[references])
     found = model.kneighbors(points)[0]

@@ -17,6 +17,7 @@ from pipelines.audit import faults
 from pipelines.audit.measures import Measured
 from pipelines.audit.places import read_places
 from pipelines.engine import Engine
+from pipelines.hashing import hashes
 from pipelines.parameters import Selftest
 from pipelines.stage import apply_stage
 
@@ -83,9 +84,7 @@ class _Free:
     """Samples that have no part in a fault yet, taken in the order of a hash of their ids."""
 
     def __init__(self, measured: Measured, source: Dataset, seed: int) -> None:
-        keys = (measured.ids.astype(np.uint64) + np.uint64(seed + 1)) * np.uint64(0x9E3779B97F4A7C15)
-        keys ^= keys >> np.uint64(32)
-        order = np.argsort(keys * np.uint64(0xD2E7470EE14C6C93), kind="stable")
+        order = np.argsort(hashes(measured.ids, seed), kind="stable")
         self._places = [int(place) for place in order if np.isfinite(measured.measures["ink"][place])][::-1]
         self._splits, self._labels, self._training = measured.splits, measured.labels, source.main_split
 
