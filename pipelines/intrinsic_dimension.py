@@ -16,6 +16,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from mnist_data.batch import Integers
+from pipelines.digests import digest
 from pipelines.hashing import drawn
 
 NEIGHBOURS = 20
@@ -54,7 +55,9 @@ def estimate_dimension(points: npt.NDArray[Any], neighbours: int = NEIGHBOURS) -
     """
     from sklearn.neighbors import NearestNeighbors
 
-    points = np.unique(points, axis=0)
+    # By digests: to sort whole images takes as long as to find their neighbours.
+    _, first = np.unique(digest(points), axis=0, return_index=True)
+    points = points[np.sort(first)]
     if len(points) < neighbours + 2:
         return np.nan, np.nan, np.nan
     found = NearestNeighbors(n_neighbors=neighbours + 1, algorithm="brute").fit(points)
