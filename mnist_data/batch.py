@@ -40,6 +40,13 @@ class Batch:
         """The images as (n, pixels), whatever their shape, also where there are none."""
         return self.images.reshape(len(self), math.prod(self.images.shape[1:]))
 
+    @property
+    def finite(self) -> npt.NDArray[np.bool_]:
+        """Say which samples have numbers only, (n,) bool; whole numbers are not looked at."""
+        if self.images.dtype.kind != "f":
+            return np.ones(len(self), np.bool_)
+        return np.asarray(np.isfinite(self.flat).all(axis=1))
+
     def take(self, rows: npt.NDArray[Any] | slice) -> Batch:
         """Give the chosen samples, by boolean mask, index or slice."""
         columns = {name: values[rows] for name, values in self.columns.items()}

@@ -26,6 +26,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from mnist_data.batch import Images, Integers
+from mnist_data.splitmix import scatter
 
 Hashes = npt.NDArray[np.uint64]
 """(n,) uint64, one a row."""
@@ -273,16 +274,8 @@ def differing(cells: Cells) -> float:
     return float(((counts - counts.mean()) ** 2).sum() / PLACES / (1 - PLACES / CELLS))
 
 
-def _mix(words: Hashes, seed: int) -> Hashes:
-    """Scatter words, the finalizer of SplitMix64 (Steele, Lea, Flood 2014)."""
-    words = words + np.uint64(seed * 0x9E3779B97F4A7C15 % 2**64)
-    words = (words ^ (words >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    words = (words ^ (words >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return words ^ (words >> np.uint64(31))
-
-
 def _places(keys: Hashes) -> list[npt.NDArray[np.int64]]:
-    quarter, words = CELLS // PLACES, _mix(keys, 1)
+    quarter, words = CELLS // PLACES, scatter(keys, 1)
     return [
         (words >> np.uint64(16 * place)).astype(np.uint16).astype(np.int64) % quarter + quarter * place
         for place in range(PLACES)
@@ -290,11 +283,11 @@ def _places(keys: Hashes) -> list[npt.NDArray[np.int64]]:
 
 
 def _check(keys: Hashes) -> npt.NDArray[np.uint32]:
-    return _mix(keys, 2).astype(np.uint32)
+    return scatter(keys, 2).astype(np.uint32)
 
 
 def _check_place(keys: Hashes, numbers: Integers) -> npt.NDArray[np.uint32]:
-    return _mix(keys ^ _mix(numbers.astype(np.uint64), 3), 4).astype(np.uint32)
+    return scatter(keys ^ scatter(numbers.astype(np.uint64), 3), 4).astype(np.uint32)
 
 
 def fingerprint(dataset: str, split: str, shape: Sequence[int], rows: Rows, start: int) -> Fingerprint:

@@ -15,7 +15,7 @@ from mnist_data.fingerprints import Fingerprint
 from mnist_data.identify import Part, fingerprints_of, identify, idx_part, parts_of, parts_of_pairs
 from mnist_data.idx import open_idx
 from mnist_data.pairing import find_pairs, role_of
-from mnist_data.store import Dataset, open_dataset
+from mnist_data.store import Dataset, is_dataset, open_dataset
 
 
 def describe(location: str, original: str | None = None) -> dict[str, Any]:
@@ -57,8 +57,7 @@ def describe(location: str, original: str | None = None) -> dict[str, Any]:
 
 def _known(original: str) -> list[Fingerprint]:
     path = Path(original)
-    converted = storage.is_remote(original) or path.suffix == ".parquet" or any(path.glob("split=*/*.parquet"))
-    parts = parts_of(open_dataset(original)) if converted else parts_of_pairs(find_pairs(path))
+    parts = parts_of(open_dataset(original)) if is_dataset(original) else parts_of_pairs(find_pairs(path))
     return fingerprints_of(path.name or original, parts)
 
 

@@ -143,6 +143,11 @@ def first_line(error: BaseException) -> str:
     return (str(error).splitlines() or [type(error).__name__])[0].rstrip(".")
 
 
+def is_dataset(location: str) -> bool:
+    """Say whether a dataset of ours is meant: any URL, a Parquet file, or a folder with some of its splits."""
+    return storage.is_remote(location) or location.endswith(".parquet") or any(Path(location).glob("split=*/*.parquet"))
+
+
 def open_dataset(location: str | Path) -> Dataset:
     """Open a dataset folder, or a single Parquet file of ours.
 

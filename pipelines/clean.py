@@ -24,6 +24,7 @@ from mnist_data.store import Dataset, Partition, read_partition
 from pipelines.convert import unlikely_labels
 from pipelines.digests import Digests, digest, first_with_same, varied
 from pipelines.engine import Engine, Report, Serial, run_tasks, silent
+from pipelines.frame import outermost
 from pipelines.hashing import drawn
 from pipelines.parameters import Clean
 from pipelines.stage import PARTITION_ROWS, apply_stage, require_other_place, require_pictures
@@ -144,7 +145,7 @@ def survey_partition(partition: Partition, training_split: str) -> Survey:
     """Look at one partition."""
     batch = read_partition(partition)
     flat = batch.flat
-    sound = np.isfinite(flat).all(axis=1)
+    sound = batch.finite
     values = flat if sound.all() else flat[sound]
     rows = np.flatnonzero(varied(flat))
     labels, counts = np.unique(batch.labels, return_counts=True)
@@ -202,7 +203,7 @@ def orientation_samples(source: Dataset) -> tuple[Images, Integers, Integers]:
     chosen = []
     for partition in source.partitions(PARTITION_ROWS, [split]):
         batch = read_partition(partition)
-        rows = drawn(batch.ids, share) & np.isfinite(batch.flat).all(axis=1)
+        rows = drawn(batch.ids, share) & batch.finite
         chosen.append(batch.take(rows))
     columns = ([getattr(batch, name) for batch in chosen] for name in ("images", "labels", "ids"))
     images, labels, ids = map(np.concatenate, columns)
@@ -225,15 +226,13 @@ def ring_level(images: Images) -> npt.NDArray[np.float64]:
     height, width = images.shape[1:3]
     if min(height, width) < 3:
         return np.full(len(images), np.nan)
-    ring = np.ones((height, width), bool)
-    ring[1:-1, 1:-1] = False
-    border = images[:, ring]  # (n, ring) or (n, ring, channels)
+    border = images[:, outermost(height, width)]  # (n, ring) or (n, ring, channels)
     return np.asarray(border.mean(axis=tuple(range(1, border.ndim)), dtype=np.float64))
 
 
 def find_faults(batch: Batch, knowledge: Knowledge) -> dict[str, npt.NDArray[np.bool_]]:
     """Give a (n,) mask for each reason except outlier pixels, which only the repair finds."""
-    finite = np.asarray(np.isfinite(batch.flat).all(axis=1))
+    finite = batch.finite
     # Nothing else can be said of a sample with pixels that are no numbers; blank ones stand in for them.
     sound = batch if finite.all() else replace(batch, images=np.where(_each(finite, batch), batch.images, 0))
     flat = sound.flat

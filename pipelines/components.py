@@ -71,13 +71,6 @@ def look(images: Images, view: View) -> npt.NDArray[Any]:
     return np.asarray(planes.reshape(len(images), view.pixels))
 
 
-def finite_rows(flat: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
-    """Tell which images, (n, pixels), have numbers only."""
-    if flat.dtype.kind != "f":
-        return np.ones(len(flat), np.bool_)
-    return np.asarray(np.isfinite(flat).all(axis=1))
-
-
 @dataclass(frozen=True)
 class Products:
     """Sums over images without pixels that are no numbers, in pixel units; they merge in any order.

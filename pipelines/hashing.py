@@ -6,14 +6,15 @@ import numpy as np
 import numpy.typing as npt
 
 from mnist_data.batch import Integers
+from mnist_data.splitmix import scatter
 
 Hashes = npt.NDArray[np.uint64]
 """(n,) uint64, spread evenly."""
 
 
 def hashes(ids: Integers, seed: int = 0) -> Hashes:
-    """Hash each id with the seed; SplitMix64's mixing is a bijection, so no two ids share one (Steele et al. 2014)."""
-    return _mixed(_mixed(np.array([seed], np.uint64)) ^ np.asarray(ids).astype(np.uint64))
+    """Hash each id with the seed; no two ids share one."""
+    return scatter(scatter(np.array([seed], np.uint64)) ^ np.asarray(ids).astype(np.uint64))
 
 
 def drawn(ids: Integers, share: float, seed: int = 0) -> npt.NDArray[np.bool_]:
@@ -24,10 +25,3 @@ def drawn(ids: Integers, share: float, seed: int = 0) -> npt.NDArray[np.bool_]:
     """
     # The largest float below 2**64 stands for all.
     return np.asarray(hashes(ids, seed) <= np.uint64(min(1.0, share) * (2**64 - 2**11)))
-
-
-def _mixed(values: Hashes) -> Hashes:
-    values = values + np.uint64(0x9E3779B97F4A7C15)
-    values = (values ^ (values >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    values = (values ^ (values >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return values ^ (values >> np.uint64(31))

@@ -14,7 +14,7 @@ from mnist_data.batch import Batch
 from mnist_data.errors import NoDataset, WrongUse
 from mnist_data.idx import open_idx
 from mnist_data.schema import Stage
-from mnist_data.store import open_dataset, read_batches
+from mnist_data.store import is_dataset, open_dataset, read_batches
 from pipelines.fit import predict as predict_images
 from pipelines.model_file import load_model
 from pipelines.normalize import Scaling, normalize_batch
@@ -112,7 +112,7 @@ def _batches(images: str, splits: Sequence[str] | None) -> Iterator[tuple[Batch,
             "a dataset, an IDX file, a picture or a folder of pictures",
             "Check the path.",
         )
-    if _is_dataset(images):
+    if is_dataset(images):
         dataset = open_dataset(images)
         for split in splits or tuple(dataset.splits):
             if split not in dataset.splits:
@@ -128,10 +128,6 @@ def _batches(images: str, splits: Sequence[str] | None) -> Iterator[tuple[Batch,
                 first += len(pixels)
     else:
         yield _pictures(images), ()
-
-
-def _is_dataset(images: str) -> bool:
-    return storage.is_remote(images) or images.endswith(".parquet") or any(Path(images).glob("split=*/*.parquet"))
 
 
 def _is_picture(path: Path) -> bool:

@@ -18,7 +18,7 @@ import pandas as pd
 
 from mnist_data.batch import Batch
 from mnist_data.schema import Metadata
-from pipelines.components import Components, View, finite_rows, look
+from pipelines.components import Components, View, look
 
 Floats = npt.NDArray[np.float64]
 
@@ -78,7 +78,7 @@ def space_of(components: Components, counts: npt.NDArray[np.int64], scale: float
 
 def project(batch: Batch, view: View, space: Space) -> Spread:
     """Sum up one batch, class by class, in the space."""
-    batch = batch.take(finite_rows(batch.flat))
+    batch = batch.take(batch.finite)
     points = (look(batch.images, view).astype(np.float64) / space.scale - space.mean) @ space.axes.T
     labels, counts = np.unique(batch.labels, return_counts=True)
     size = len(space.axes)

@@ -25,7 +25,6 @@ from pipelines.components import (
     Products,
     View,
     find_components,
-    finite_rows,
     look,
     multiply,
     tabulate_axes,
@@ -140,7 +139,7 @@ def _summarize(task: _Task) -> _Found:
 
 def _find(batch: Batch, task: _Task) -> _Found:
     sums = sum_up(batch, task.limits, task.params.bins)
-    finite = batch.take(finite_rows(batch.flat))
+    finite = batch.take(batch.finite)
     flat = look(finite.images, task.view)
     return _Found(sums, multiply(flat), choose(finite.ids, finite.labels, flat, task.share))
 

@@ -122,11 +122,12 @@ def _regress(features: Floats, folds: Integers) -> Floats:
     """Give for each fold the ridge regression of 1 on the features of the others, (FOLDS, FEATURES)."""
     grams = np.stack([features[folds == fold].T @ features[folds == fold] for fold in range(FOLDS)])
     sums = np.stack([features[folds == fold].sum(axis=0) for fold in range(FOLDS)])
+    gram, total = grams.sum(axis=0), sums.sum(axis=0)
     learnt = np.empty_like(sums)
     for fold in range(FOLDS):
-        products = (grams.sum(axis=0) - grams[fold]).astype(np.float64)
+        products = (gram - grams[fold]).astype(np.float64)
         products[np.diag_indices(FEATURES)] += RIDGE * max(1, int((folds != fold).sum()))
-        learnt[fold] = np.linalg.solve(products, sums.sum(axis=0) - sums[fold])
+        learnt[fold] = np.linalg.solve(products, total - sums[fold])
     return learnt
 
 

@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mnist_data.batch import Images
+from pipelines.frame import outermost
 from pipelines.kernels import as_planes, exact_type
 
 Floats = npt.NDArray[np.float32]
@@ -32,20 +33,13 @@ def unit_ink(images: Images) -> Floats:
     axes = (1, 2, 3)
     planes[~np.isfinite(planes).all(axis=axes)] = 0
     planes /= _nonzero(np.abs(planes).max(axis=axes, keepdims=True, initial=0))  # whose squares always fit
-    planes -= np.median(planes[:, _ring(*planes.shape[1:3])], axis=1)[:, None, None, :]
+    planes -= np.median(planes[:, outermost(*planes.shape[1:3])], axis=1)[:, None, None, :]
     planes /= _nonzero(np.sqrt(np.square(planes).sum(axis=axes, keepdims=True)))
     return np.ascontiguousarray(planes, np.float32)
 
 
 def _nonzero(values: npt.NDArray[np.floating]) -> npt.NDArray[np.floating]:
     return np.where(values > 0, values, 1)
-
-
-def _ring(height: int, width: int) -> npt.NDArray[np.bool_]:
-    """Mark the outermost rows and columns."""
-    ring = np.ones((height, width), bool)
-    ring[1:-1, 1:-1] = False
-    return ring
 
 
 def magnitudes(inks: Floats, margin: int) -> Floats:

@@ -15,6 +15,7 @@ from mnist_data.schema import Metadata
 from mnist_data.store import Dataset, Partition, read_partition
 from pipelines.digests import digest
 from pipelines.engine import Engine, Report, run_tasks
+from pipelines.frame import outermost
 from pipelines.provenance import SERIES, WRITER
 from pipelines.stage import PARTITION_ROWS, require_pictures
 
@@ -94,7 +95,7 @@ def describe(batch: Batch) -> pd.DataFrame:
     """Give the columns of `Facts.samples`, but for the split, of one batch."""
     from pipelines.kernels.moments import measure_moments
 
-    finite = np.isfinite(batch.flat).all(axis=1)
+    finite = batch.finite
     moments = measure_moments(batch.images)
     side = np.maximum(moments.bottom - moments.top, moments.right - moments.left) + 1
     high, low = digest(batch.images).T
@@ -111,8 +112,6 @@ def look_at_pixels(images: Images) -> Pixels:
     """Look at the pixels of some images, (n, h, w) or (n, h, w, c)."""
     finite = np.isfinite(images)
     values: npt.NDArray[np.generic] = images if finite.all() else images[finite]
-    ring = np.ones(images.shape[1:3], bool)
-    ring[1:-1, 1:-1] = False
-    border = images[:, ring]
+    border = images[:, outermost(*images.shape[1:3])]
     ends = (float(values.min()), float(values.max())) if values.size else (np.inf, -np.inf)
     return Pixels(*ends, int((~finite).sum()), border.size, int((border == 0).sum()))

@@ -10,6 +10,7 @@ import pandas as pd
 
 from pipelines.claims.facts import DIGEST, Facts
 from pipelines.provenance import SERIES, WRITER
+from pipelines.scores import wilson
 
 MOST_SIZES = 3
 """Sizes that are listed one by one; of more, the least and the greatest are given."""
@@ -224,17 +225,17 @@ def first_half_easier(facts: Facts, split: str, level: float) -> Outcome:
 
 
 def _compare(halves: Sequence[pd.Series[bool]], level: float, written: str) -> Outcome:
-    from scipy.stats import binomtest, fisher_exact
+    from scipy.stats import fisher_exact
 
     words, numbers, table = [], dict[str, float](), []
     for name, right in zip(("first", "second"), halves, strict=True):
         correct, samples = int(right.sum()), len(right)
         if not samples:
             return Outcome(None, "one sample", needs="two samples or more")
-        ends = binomtest(correct, samples).proportion_ci(method="wilson")
+        low, high = wilson(correct, samples)
         table.append((correct, samples - correct))
-        words.append(f"{name} half {correct / samples:.2%} ({ends.low:.2%} … {ends.high:.2%})")
-        numbers |= {f"{name}_accuracy": correct / samples, f"{name}_low": ends.low, f"{name}_high": ends.high}
+        words.append(f"{name} half {correct / samples:.2%} ({low:.2%} … {high:.2%})")
+        numbers |= {f"{name}_accuracy": correct / samples, f"{name}_low": low, f"{name}_high": high}
     p = float(fisher_exact(table).pvalue)
     decided = numbers["first_accuracy"] > numbers["second_accuracy"] if p < level else None
     needs = "more samples, or a model of more errors: chance can make this difference"
