@@ -15,14 +15,14 @@ from mnist_data.errors import NoDataset, WrongUse
 from mnist_data.idx import open_idx
 from mnist_data.schema import Stage
 from mnist_data.store import is_dataset, open_dataset, read_batches
-from pipelines.fit import predict as predict_images
-from pipelines.model_file import load_model
 from pipelines.normalize import Scaling, normalize_batch
 from pipelines.parameters import Normalize
 from pipelines.photos import digits_of, read_picture
 from pipelines.prepare import UNKNOWN, find_pictures
-from pipelines.scores import prediction_table
 from pipelines.tables import provenance, write_table
+from pipelines.training.fit import predict as predict_images
+from pipelines.training.model_file import load_model
+from pipelines.training.scores import prediction_table
 
 if TYPE_CHECKING:
     from torch import nn

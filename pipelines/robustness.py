@@ -13,11 +13,11 @@ import pandas as pd
 from mnist_data.batch import Images, Integers
 from mnist_data.schema import Metadata
 from pipelines.engine import Progress, Report, silent
-from pipelines.fit import Probabilities, predict
 from pipelines.gallery import picture_table
 from pipelines.levels import levels_of
 from pipelines.parameters import CORRUPTIONS, SEVERITIES, Corrupt
-from pipelines.scores import evaluate
+from pipelines.training.fit import Probabilities, predict
+from pipelines.training.scores import evaluate
 
 if TYPE_CHECKING:
     from torch import nn

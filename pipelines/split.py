@@ -15,11 +15,11 @@ from mnist_data.batch import Batch, Integers
 from mnist_data.errors import WrongUse
 from mnist_data.store import Dataset, Partition, read_columns
 from pipelines.engine import Engine, Report, silent
-from pipelines.fit import Mask, split_validation
 from pipelines.hashing import hashes
 from pipelines.parameters import Split, Train
 from pipelines.provenance import WRITER, Columns, Provenance, provenance_of
 from pipelines.stage import PARTITION_ROWS, apply_stage, require_originals
+from pipelines.training.fit import Mask, split_validation
 from pipelines.writers import dataset_writers, shared_writers
 
 VALIDATION = "validation"

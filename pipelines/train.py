@@ -5,8 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,47 +13,27 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from mnist_data.batch import Batch, Images, Integers
 from mnist_data.errors import WrongUse
 from mnist_data.schema import Metadata
-from mnist_data.store import Dataset, read_batches
+from mnist_data.store import Dataset
 from pipelines.engine import Progress, Report, silent
-from pipelines.fit import EpochDone, Fit, fit, history_table, predict, require_torch, split_validation
 from pipelines.gallery import picture_table
 from pipelines.levels import levels_of
-from pipelines.model_file import save_model
 from pipelines.parameters import Train
-from pipelines.provenance import Columns, group_columns
 from pipelines.robustness import TABLES as ROBUSTNESS
 from pipelines.robustness import robustness_tables
-from pipelines.scores import confusion_table, evaluate, group_table, prediction_table
 from pipelines.stage import require_pictures
 from pipelines.tables import provenance, remove_table, write_table
+from pipelines.training.fit import EpochDone, Fit, fit, history_table, predict, require_torch, split_validation
+from pipelines.training.model_file import save_model
+from pipelines.training.samples import Samples, read_samples
+from pipelines.training.scores import confusion_table, evaluate, group_table, prediction_table
 
 if TYPE_CHECKING:
     from torch import nn
 
 MISTAKES = 60
 """Misclassified samples kept with their pictures, the surest of them first."""
-
-
-@dataclass(frozen=True)
-class Samples:
-    """A split in memory. ids: of the samples as first converted; copies: 0 for originals.
-
-    groups: what is known of writer and series, name -> (n,) integers.
-    """
-
-    ids: Integers
-    copies: Integers
-    labels: Integers
-    images: Images
-    groups: Columns = field(default_factory=dict)
-
-    def take(self, rows: npt.NDArray[np.bool_ | np.intp]) -> Samples:
-        """Give the chosen ones, by a (n,) mask or by their rows."""
-        groups = {name: values[rows] for name, values in self.groups.items()}
-        return Samples(self.ids[rows], self.copies[rows], self.labels[rows], self.images[rows], groups)
 
 
 def train(
@@ -104,28 +83,6 @@ def training_samples(source: Dataset, params: Train) -> tuple[Samples, Samples]:
         return samples, held.take(held.copies == 0)
     rows = split_validation(samples.ids, samples.labels, samples.ids, params, samples.copies)
     return samples.take(rows[0]), samples.take(rows[1])
-
-
-def read_samples(source: Dataset, split: str) -> Samples:
-    """Read a split into arrays that are allocated once."""
-    rows, metadata = source.splits[split], source.metadata
-    ids, copies, labels = (np.zeros(rows, np.int64) for _ in range(3))
-    images = np.empty((rows, *metadata.shape), metadata.dtype)
-    groups: dict[str, npt.NDArray[Any]] = {}
-    for place, batch in _placed(source, split):
-        ids[place] = batch.columns.get("source_id", batch.ids)
-        copies[place] = batch.columns.get("copy", 0)
-        labels[place], images[place] = batch.labels, batch.images
-        for name, values in group_columns(batch).items():
-            groups.setdefault(name, np.zeros(rows, values.dtype))[place] = values
-    return Samples(ids, copies, labels, images, groups)
-
-
-def _placed(source: Dataset, split: str) -> Iterator[tuple[slice, Batch]]:
-    first = 0
-    for batch in read_batches(source, split):
-        yield slice(first, first + len(batch)), batch
-        first += len(batch)
 
 
 def _score(

@@ -21,11 +21,11 @@ from mnist_data.batch import Images, Integers
 from mnist_data.errors import WrongUse
 from mnist_data.store import Dataset
 from pipelines.engine import Progress, Report, silent
-from pipelines.fit import Mask, Probabilities, fit, predict, require_torch
 from pipelines.hashing import hashes
 from pipelines.parameters import Train
 from pipelines.stage import require_pictures
-from pipelines.train import Samples, read_samples
+from pipelines.training.fit import Mask, Probabilities, fit, predict, require_torch
+from pipelines.training.samples import Samples, read_samples
 
 Judge = Literal["cnn", "perceptron"]
 """The model that judges the labels: the small CNN of `fit`, or a perceptron on principal components."""

@@ -16,8 +16,8 @@ from pipelines.audit.run import find_verdicts
 from pipelines.audit.verdict import Verdict
 from pipelines.engine import Engine, Report, Serial, silent
 from pipelines.parameters import Audit, Selftest
-from pipelines.scores import wilson
 from pipelines.tables import provenance, write_table
+from pipelines.training.scores import wilson
 
 
 def selftest(

@@ -10,7 +10,7 @@ import pandas as pd
 
 from pipelines.claims.facts import DIGEST, Facts
 from pipelines.provenance import SERIES, WRITER
-from pipelines.scores import wilson
+from pipelines.training.scores import wilson
 
 MOST_SIZES = 3
 """Sizes that are listed one by one; of more, the least and the greatest are given."""

@@ -19,9 +19,9 @@ from mnist_data.schema import Stage
 from mnist_data.store import Dataset, read_columns
 from pipelines.convert import convert
 from pipelines.engine import Cluster, Serial, Threads
-from pipelines.fit import split_validation
 from pipelines.parameters import Convert, Split, Train
 from pipelines.split import choose_writers, held_out, split
+from pipelines.training.fit import split_validation
 
 
 @pytest.fixture(scope="module")

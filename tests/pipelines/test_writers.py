@@ -16,9 +16,9 @@ from pipelines.convert import convert
 from pipelines.engine import Serial, Threads
 from pipelines.morphometrics import MEASURES
 from pipelines.parameters import Split, Stats, Train
-from pipelines.scores import group_table
 from pipelines.split import split
 from pipelines.stats import stats
+from pipelines.training.scores import group_table
 from pipelines.writers import TABLES, shared_writers
 
 

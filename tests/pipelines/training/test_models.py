@@ -7,7 +7,7 @@ import pytest
 torch = pytest.importorskip("torch", reason="the extra `train` is not installed")
 
 from mnist_data.errors import WrongUse  # noqa: E402
-from pipelines.models import build  # noqa: E402
+from pipelines.training.models import build  # noqa: E402
 
 SHAPES = [(1, 1), (2, 3), (7, 5), (8, 8), (28, 28), (29, 27), (32, 32, 3), (1, 40), (64, 64, 4)]
 

@@ -23,7 +23,8 @@ pytest.importorskip("safetensors", reason="the extra `train` is not installed")
 from safetensors.torch import save_file  # noqa: E402
 
 from mnist_data.errors import CheckFailed, UnreadableInput, WrongUse  # noqa: E402
-from pipelines.fit import (  # noqa: E402
+from pipelines.parameters import Train  # noqa: E402
+from pipelines.training.fit import (  # noqa: E402
     epochs_for,
     fit,
     history_table,
@@ -31,9 +32,8 @@ from pipelines.fit import (  # noqa: E402
     silent,
     split_validation,
 )
-from pipelines.model_file import load_model, save_model  # noqa: E402
-from pipelines.parameters import Train  # noqa: E402
-from pipelines.scores import confusion_table, evaluate, prediction_table  # noqa: E402
+from pipelines.training.model_file import load_model, save_model  # noqa: E402
+from pipelines.training.scores import confusion_table, evaluate, prediction_table  # noqa: E402
 
 SHORT = Train(epochs=2)
 CONFIGURATION = {"name": "cnn", "shape": [8, 8], "classes": 10, "names": list("0123456789"), "scaling": "x / 255"}
@@ -411,9 +411,9 @@ sys.modules["torch"] = None
 import numpy as np
 from mnist_data.errors import MissingExtra
 from pipelines.parameters import Train
-from pipelines.fit import fit, predict
-from pipelines.model_file import load_model
-from pipelines.scores import evaluate
+from pipelines.training.fit import fit, predict
+from pipelines.training.model_file import load_model
+from pipelines.training.scores import evaluate
 images, labels = np.zeros((2, 1, 1), np.uint8), np.zeros(2, np.int64)
 evaluate(np.ones((2, 1), np.float32), labels)
 for call in (

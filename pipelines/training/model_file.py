@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from mnist_data import storage
 from mnist_data.errors import UnreadableInput
-from pipelines.fit import require_torch
+from pipelines.training.fit import require_torch
 
 if TYPE_CHECKING:
     from torch import nn
@@ -39,7 +39,7 @@ def load_model(path: str | Path) -> tuple[nn.Module, dict[str, Any]]:
     import torch
     from safetensors import SafetensorError, safe_open
 
-    from pipelines.models import build
+    from pipelines.training.models import build
 
     try:
         with safe_open(path, framework="pt") as file:

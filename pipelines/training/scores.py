@@ -14,7 +14,7 @@ import pandas as pd
 
 from mnist_data.batch import Integers
 from mnist_data.errors import WrongUse
-from pipelines.fit import Probabilities, check_labels
+from pipelines.training.fit import Probabilities, check_labels
 
 
 @dataclass(frozen=True)

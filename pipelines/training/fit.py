@@ -228,7 +228,7 @@ def _initialised(params: Train, shape: Sequence[int], classes: int) -> nn.Module
     """Build the network with weights drawn from the seed, and leave PyTorch's global generator as it was."""
     import torch
 
-    from pipelines.models import build
+    from pipelines.training.models import build
 
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(params.seed)
