@@ -36,6 +36,21 @@ class Words:
 
 
 @dataclass(frozen=True)
+class Terms:
+    """Terms and what they mean, a sentence or two each."""
+
+    title: str
+    entries: Sequence[tuple[str, str]]
+
+    def html(self) -> str:
+        """Write a list of definitions."""
+        rows = "".join(
+            f"<div><dt>{escape(term)}</dt><dd>{escape(meaning)}</dd></div>" for term, meaning in self.entries
+        )
+        return f'<div class="panel"><h3>{escape(self.title)}</h3><dl class="facts terms">{rows}</dl></div>'
+
+
+@dataclass(frozen=True)
 class Number:
     """A number that stands out, what it counts, and a remark below."""
 

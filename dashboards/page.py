@@ -12,7 +12,19 @@ import pandas as pd
 from plotly.offline import get_plotlyjs
 
 from dashboards.blocks import Block, script_json
-from dashboards.sections import audit, changes, data, drift, photos, robustness, shapes, structure, training, writers
+from dashboards.sections import (
+    audit,
+    changes,
+    data,
+    drift,
+    explanations,
+    photos,
+    robustness,
+    shapes,
+    structure,
+    training,
+    writers,
+)
 from dashboards.theme import asset, css, template
 
 Tables = Mapping[str, pd.DataFrame]
@@ -271,6 +283,24 @@ PAGE: tuple[Section, ...] = (
         "The test samples once more, under fifteen corruptions at five severities; it was trained on none of them.",
         ("robustness",),
         robustness.robustness,
+    ),
+    Section(
+        "explained",
+        "Model",
+        "Explained",
+        "Why the model says what it says",
+        "Some samples, each with maps of the pixels that its answer hangs on.",
+        ("explained", "explanations"),
+        explanations.explanations,
+    ),
+    Section(
+        "filters",
+        "Model",
+        "First layer",
+        "What the first layer looks for",
+        "All that the model does begins with these weights, which are laid over each place of the picture.",
+        ("filters",),
+        explanations.first_layer,
     ),
 )
 """The sections in the order of the page."""

@@ -46,10 +46,7 @@ def predict(model: str | Path, images: str | Path, splits: Sequence[str] | None 
     normalized than those the model has learnt from.
     """
     network, configuration = load_model(model)
-    learnt = [Stage(**stage) for stage in configuration["stages"]]
-    tables = [
-        _predict_batch(network, configuration, batch, learnt, done) for batch, done in _batches(str(images), splits)
-    ]
+    tables = [predict_batch(network, configuration, batch, done) for batch, done in _batches(str(images), splits)]
     return pd.concat(tables, ignore_index=True)
 
 
@@ -59,9 +56,30 @@ def save_predictions(table: pd.DataFrame, target: str, model: str | Path, images
     write_table(table, target, made)
 
 
-def _predict_batch(
-    network: nn.Module, configuration: Mapping[str, Any], batch: Batch, learnt: Sequence[Stage], done: Sequence[Stage]
+def predict_batch(
+    network: nn.Module, configuration: Mapping[str, Any], batch: Batch, done: Sequence[Stage]
 ) -> pd.DataFrame:
+    """Predict one batch as `predict` does. done: the stages that its images have gone through."""
+    table = prediction_table(batch.ids, batch.labels, predict_images(network, ready(configuration, batch, done).images))
+    table.insert(3, "name", [class_name(configuration, label) for label in table["predicted"]])
+    table["correct"] = table["correct"].where(table["label"] >= 0, None).astype("boolean")
+    for place, name in enumerate(name for name in ("file", "split") if name in batch.columns):
+        table.insert(1 + place, name, batch.columns[name])
+    return table
+
+
+def class_name(configuration: Mapping[str, Any], label: int) -> str:
+    """Name a class of a model; the number itself where no name is known."""
+    names = configuration["class_names"]
+    return str(names[label]) if 0 <= label < len(names) else str(label)
+
+
+def ready(configuration: Mapping[str, Any], batch: Batch, done: Sequence[Stage]) -> Batch:
+    """Bring images to what a model has learnt from.
+
+    configuration: of the model, as `load_model` gives it. done: the stages that the images have gone through. Raises
+    WrongUse for images of another shape, type or normalization.
+    """
     if list(batch.images.shape[1:]) != list(configuration["shape"]):
         shapes = (batch.images.shape[1:], configuration["shape"])
         found, expected = ("×".join(map(str, shape)) or "single numbers" for shape in shapes)
@@ -69,19 +87,18 @@ def _predict_batch(
             f"The images are {found}, and {configuration['name']} has learnt from {expected}; bring pictures of digits "
             "to MNIST's form by mnist-data prepare."
         )
-    ready = as_learnt(batch, learnt, done)
-    if ready.images.dtype != np.dtype(configuration["dtype"]):
+    batch = as_learnt(batch, learnt_stages(configuration), done)
+    if batch.images.dtype != np.dtype(configuration["dtype"]):
         raise WrongUse(
-            f"The images are of type {ready.images.dtype}, and {configuration['name']} has learnt from "
+            f"The images are of type {batch.images.dtype}, and {configuration['name']} has learnt from "
             f"{configuration['dtype']}; convert or normalize them as its training data."
         )
-    table = prediction_table(batch.ids, batch.labels, predict_images(network, ready.images))
-    names = configuration["class_names"]
-    table.insert(3, "name", [names[label] if label < len(names) else str(label) for label in table["predicted"]])
-    table["correct"] = table["correct"].where(table["label"] >= 0, None).astype("boolean")
-    for place, name in enumerate(name for name in ("file", "split") if name in batch.columns):
-        table.insert(1 + place, name, batch.columns[name])
-    return table
+    return batch
+
+
+def learnt_stages(configuration: Mapping[str, Any]) -> tuple[Stage, ...]:
+    """Give the stages that a model's training data had gone through."""
+    return tuple(Stage(**stage) for stage in configuration["stages"])
 
 
 def as_learnt(batch: Batch, learnt: Sequence[Stage], done: Sequence[Stage]) -> Batch:

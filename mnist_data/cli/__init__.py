@@ -12,7 +12,7 @@ import sys
 
 import typer
 
-from mnist_data.cli import audit, claims, drift, files, pipeline, robustness, splitting, stages
+from mnist_data.cli import audit, claims, drift, explain, files, pipeline, robustness, splitting, stages
 from mnist_data.cli.options import before_commands
 from mnist_data.errors import MnistDataError
 
@@ -41,6 +41,7 @@ app.command("drift")(drift.drift)
 app.command("claims")(claims.claims)
 app.command("train")(stages.train)
 app.command("predict")(stages.predict)
+app.command("explain")(explain.explain)
 
 
 def main() -> None:

@@ -158,7 +158,7 @@ def fit(
                 rate = params.learning_rate * _ramp(step / (steps + 1))
                 optimizer.param_groups[0]["lr"] = rate
                 labels = _targets(train_labels[rows])
-                logits = network(_inputs(train_images[rows]))
+                logits = network(inputs(train_images[rows]))
                 loss = functional.cross_entropy(logits, labels, label_smoothing=params.label_smoothing)
                 optimizer.zero_grad(set_to_none=True)
                 loss.backward()  # type: ignore[no-untyped-call]
@@ -248,7 +248,7 @@ def _every_core() -> Iterator[None]:
         torch.set_num_threads(before)
 
 
-def _inputs(images: Images) -> torch.Tensor:
+def inputs(images: Images) -> torch.Tensor:
     """Bring a batch of images to (n, c, h, w) float32, channels-last in memory as IDX has them."""
     import torch
 
@@ -272,7 +272,7 @@ def _logits(network: nn.Module, images: Images, batch_size: int) -> torch.Tensor
     network.eval()
     with torch.inference_mode():
         starts = range(0, max(len(images), 1), batch_size)  # one empty batch gives an empty table its columns
-        return torch.cat([network(_inputs(images[start : start + batch_size])) for start in starts])
+        return torch.cat([network(inputs(images[start : start + batch_size])) for start in starts])
 
 
 def _score(network: nn.Module, images: Images, labels: Integers) -> tuple[float, float]:

@@ -1,0 +1,53 @@
+"""explain: where a trained network looks."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from mnist_data.cli.options import DatasetArgument, Json, Overwrite
+
+
+def explain(
+    model: Annotated[str, typer.Argument(metavar="MODEL", help="A .safetensors file that train has written.")],
+    dataset: DatasetArgument,
+    out: Annotated[str, typer.Argument(metavar="OUT", help="The folder for the page and the tables.")],
+    split: Annotated[
+        str | None,
+        typer.Option(help="The samples' split. [default: test, else the only one; any with --id]", show_default=False),
+    ] = None,
+    sample: Annotated[
+        list[int] | None,
+        typer.Option(
+            "--id",
+            metavar="N",
+            help="A sample, may be repeated. [default: the surest right one and the surest wrong one of each class]",
+            show_default=False,
+        ),
+    ] = None,
+    overwrite: Overwrite = False,
+    json: Json = False,
+) -> None:
+    """Show on a page, and in tables, which pixels made the model say what it says, and the filters of its first layer.
+
+    Example: mnist-data explain models/mnist/cnn.safetensors data/mnist explained --id 60247
+    """
+    from mnist_data.cli.output import print_frame, print_json, progress, say
+    from mnist_data.storage import require_free
+    from mnist_data.store import open_dataset
+    from pipelines.explain import PAGE
+    from pipelines.explain import explain as run
+
+    require_free(out, overwrite)
+    with progress() as report:
+        tables = run(model, open_dataset(dataset), out, split, sample or (), report=report)
+    explained, page = tables["explained"].drop(columns="image"), f"{out}/{PAGE}"
+    if json:
+        print_json({"page": page, "tables": out, "explained": explained.to_dict("records")})
+        return
+    columns = {"id": "id", "split": "split", "chosen": "chosen", "name": "label", "predicted_name": "predicted"}
+    columns |= {"target_name": "explained", "probability": "probability"}
+    print_frame("Samples, and the class that is explained", explained[list(columns)].rename(columns=columns))
+    say(f"Tables: {out}")
+    say(f"Page: {page}")
