@@ -214,23 +214,28 @@ class PictureRow:
 
 @dataclass(frozen=True)
 class PictureRows:
-    """Rows of pictures under a heading; short rows stand side by side where there is room."""
+    """Rows of pictures under a heading; short rows stand side by side where there is room.
+
+    wraps: in a narrow window a row goes on below, for pictures that must not shrink.
+    """
 
     title: str
     rows: Sequence[PictureRow]
     caption: str
     table: pd.DataFrame | None = None
+    wraps: bool = False
 
     def html(self) -> str:
-        """Write the rows one below the other; in a narrow window the pictures shrink instead of breaking the row."""
+        """Write the rows one below the other; in a narrow window the pictures shrink, unless the rows wrap."""
         rows = "".join(row.html() for row in self.rows)
         label = min(12, max([2, *(len(row.label) for row in self.rows)]))
         most = max([1, *(len(row.pictures) for row in self.rows)])
         width = max([1, *(picture.width for row in self.rows for picture in row.pictures)])
         style = f"--label:{label}ch;--most:{most};--picture:{width}px"
         numbers = "" if self.table is None else Table(self.table, "Show the numbers", folded=True).html()
+        kind = " wraps" if self.wraps else ""
         return (
-            f'<figure class="panel"><h3>{escape(self.title)}</h3><dl class="rows" style="{style}">'
+            f'<figure class="panel"><h3>{escape(self.title)}</h3><dl class="rows{kind}" style="{style}">'
             f"{rows}</dl><figcaption>{escape(self.caption)}</figcaption>{numbers}</figure>"
         )
 

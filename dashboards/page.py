@@ -298,7 +298,7 @@ PAGE: tuple[Section, ...] = (
         "Model",
         "First layer",
         "What the first layer looks for",
-        "All that the model does begins with these weights, which are laid over each place of the picture.",
+        "All that the model does begins with these weights, by which the pixels are multiplied.",
         ("filters",),
         explanations.first_layer,
     ),

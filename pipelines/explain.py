@@ -16,7 +16,6 @@ from mnist_data.store import Dataset, read_batches, read_columns, read_sample
 from pipelines.engine import Progress, Report, silent
 from pipelines.gallery import picture_table
 from pipelines.levels import levels_of
-from pipelines.parameters import settings_in_words
 from pipelines.predict import class_name, learnt_stages, predict_batch, ready
 from pipelines.report import write_report
 from pipelines.stage import require_pictures
@@ -70,9 +69,10 @@ def explain(
     Of each sample the predicted class is explained and, where that is wrong, the label as well. Writes into the folder
     explain.html and the tables
 
-    - explained, a row a sample and class: id, split, chosen ("surest right", "surest wrong" or "named"), label, name,
-      predicted, predicted_name, target (the class explained), target_name, probability, logit and ground_logit (the
-      target's, for the image and for one without ink), attributed (the sum of its integrated gradients), image;
+    - explained, a row a sample and class: model, id, split, chosen ("surest right", "surest wrong", "surest" where the
+      label is not known, or "named"), label, name, predicted, predicted_name, target (the class explained),
+      target_name, probability, logit and ground_logit (the target's, for the image and for one without ink), attributed
+      (the sum of its integrated gradients), image;
     - explanations, a row a pixel of these: id, target, row, column, saliency, integrated_gradients, grad_cam (left out
       where the network has no feature maps), occlusion (the mean fall of the probability under the patches here);
     - occlusion, a row a patch: id, target, top, left, bottom, right, probability, drop;
@@ -115,8 +115,9 @@ def tell_most(predictions: pd.DataFrame) -> pd.DataFrame:
     table = table.iloc[order]
     is_wrong = ~table["correct"].fillna(True).astype(bool)
     right = table[~is_wrong].drop_duplicates("predicted").sort_values("predicted").head(RIGHT)
-    wrong = table[is_wrong].drop_duplicates("label").head(WRONG)
-    return pd.concat([right.assign(chosen="surest right"), wrong.assign(chosen="surest wrong")], ignore_index=True)
+    right["chosen"] = np.where(right["correct"].isna(), "surest", "surest right")
+    wrong = table[is_wrong].drop_duplicates("label").head(WRONG).assign(chosen="surest wrong")
+    return pd.concat([right, wrong], ignore_index=True)
 
 
 def _telling(source: Dataset, split: str | None, model: Model) -> pd.DataFrame:
@@ -171,7 +172,7 @@ def _explain_sample(source: Dataset, model: Model, row: Mapping[Any, Any]) -> di
     answers = occlude(model.network, image, model.ground, boxes)
     covered = Covered(predict(model.network, batch.images)[0], boxes, answers)
     predicted = int(covered.whole.argmax())
-    said = {**row, "label": label, "name": model.name(label)}
+    said = {"model": model.configuration["name"], **row, "label": label, "name": model.name(label)}
     said |= {"predicted": predicted, "predicted_name": model.name(predicted)}
     parts: dict[str, list[pd.DataFrame]] = {}
     for target in dict.fromkeys([predicted, *([label] if 0 <= label < len(covered.whole) else [])]):
@@ -208,5 +209,6 @@ def _save(
     made = provenance("explain", {source.metadata.dataset: source.content, "model": sha256}, parameters)
     for name, table in tables.items():
         write_table(table, f"{folder}/{name}", made)
-    made_by = {"Model": f"{model.name}, SHA-256 {sha256}", "Explain": settings_in_words(parameters)}
+    samples = dict.fromkeys(tables["explained"]["id"].tolist())
+    made_by = {"Model": f"{model.name}, SHA-256 {sha256}", "Explained samples": ", ".join(map(str, samples))}
     write_report(tables, source, f"{folder}/{PAGE}", made_by)

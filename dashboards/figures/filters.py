@@ -21,19 +21,20 @@ PLACES = ("filter", "channel", "row", "column")
 def filter_sheet(filters: pd.DataFrame) -> go.Figure:
     """Heatmap of the filters with the largest weights, in the order of their numbers, on a scale with 0 in the middle.
 
-    filters: filter, channel, row, column, value, a row a weight. The channels of a filter stand side by side.
+    filters: filter, channel, row, column, value, a row a weight. The channels of a filter stand side by side. The scale
+    ends at the 99.5th percentile of the sizes, or one large weight would make all others pale.
     """
     weights, numbers = _strongest(filters)
     across = max(1, round(math.sqrt(2.5 * len(weights) * weights.shape[2] / (weights.shape[1] * weights.shape[3]))))
     sheet, told = _sheet(weights, numbers, across)
-    reach = float(np.nanmax(np.abs(sheet), initial=0)) or 1.0
+    reach = float(np.quantile(np.abs(weights), 0.995)) or 1.0
     trace = go.Heatmap(
         z=sheet,
         customdata=told,
         zmin=-reach,
         zmax=reach,
         colorscale=BLUE_ORANGE,
-        colorbar={"thickness": 10, "outlinewidth": 0, "title": {"text": "weight"}},
+        colorbar={"thickness": 10, "outlinewidth": 0, "nticks": 5},
         hoverongaps=False,
         hovertemplate="filter %{customdata[0]}, channel %{customdata[1]}, row %{customdata[2]}, "
         "column %{customdata[3]}<br>%{z:.3f}<extra></extra>",

@@ -25,10 +25,11 @@ LEAST_DROP = 0.05
 
 @dataclass(frozen=True)
 class Method:
-    """How one map is named, coloured and read."""
+    """How one map is named, coloured and read: in a word below each map, and in two sentences above all of them."""
 
     name: str
     colour: Colour
+    word: str
     reading: str
 
 
@@ -36,12 +37,14 @@ METHODS: Mapping[str, Method] = {
     "saliency": Method(
         "Saliency",
         EITHER,
+        "either way",
         "A small change of a green pixel would move the class's score most, up or down; which way is not said. A pixel "
         "that the answer rests on stays dark where a little more or less of it changes nothing.",
     ),
     "integrated_gradients": Method(
         "Integrated gradients",
         FOR,
+        "for and against",
         "The score is divided among the pixels: orange ones raise it, blue ones lower it, and together they give the "
         "difference to a picture without ink. So empty pixels always get nothing, although a gap can be what tells a "
         "class from another; and pixels that only work together are credited one by one.",
@@ -49,26 +52,33 @@ METHODS: Mapping[str, Method] = {
     "grad_cam": Method(
         "Grad-CAM",
         FOR,
+        "for it only",
         "Orange is where the last convolution found what speaks for the class. Its maps have only a few rows and "
         "columns, so read a region and not an edge; what speaks against the class is not shown at all.",
     ),
     "occlusion": Method(
         "Occlusion",
         FOR,
+        "covered: {change:+.0f} points",
         "A patch without ink was slid over the picture: where covering lowers the probability it is orange, where it "
-        "raises it, blue; below stands the most that it fell by. A cut digit is a picture such as the model has never "
-        "seen, and where one half of it is enough, neither half seems to matter.",
+        "raises it, blue; below stands by how many percentage points at most. A covered picture is such as the model "
+        "has never seen, and where one half of it is enough, neither half seems to matter.",
     ),
 }
 
 GROUPS = (
-    ("surest right", "Right, and sure of it", "Of each class the sample that the model is surest of."),
+    ("surest right", "Right, and sure of it", "Of each class, of ten at most, the sample that {model} is surest of."),
     (
         "surest wrong",
         "Wrong, and sure of it",
-        "Of each label the mistake that the model is surest of: first why it says so, then why not the label.",
+        "Of each label the mistake that {model} is surest of: first why it says so, then why not the label.",
     ),
-    ("named", "The samples that were asked for", "Where the model is wrong, the label is explained, too."),
+    (
+        "surest",
+        "Sure of it",
+        "Of each answer, of ten at most, the sample that {model} is surest of; labels are not known.",
+    ),
+    ("named", "The samples that were asked for", "Where {model} is wrong, the label is explained, too."),
 )
 """Each reason for which samples are chosen with its heading and what is said of it."""
 
@@ -92,7 +102,7 @@ def explanations(tables: Tables) -> list[Block]:
 def _rows(title: str, words: str, explained: pd.DataFrame, maps: pd.DataFrame, known: Sequence[str]) -> PictureRows:
     """Draw some samples, each with its maps beside it."""
     pictures = decode(explained)
-    size = screen_size(pictures.shape[1:3], side=112)
+    size = screen_size(pictures.shape[1:3], side=140)
     by_key = maps.set_index(["id", "target"]).sort_index(kind="stable")
     told = [(row, by_key.loc[row["id"], row["target"]]) for row in explained.to_dict("records")]
     drawn: list[Pixels] = []
@@ -103,11 +113,11 @@ def _rows(title: str, words: str, explained: pd.DataFrame, maps: pd.DataFrame, k
         PictureRow(_question(row), [_picture(row, next(uris), size), *_maps(row, values, uris, size, known)], True)
         for row, values in told
     ]
-    caption = (
-        f"{words} Beside each picture stand its maps, each as strong as its own strongest pixel: compare places within "
-        "a map, and not how strong two maps are."
+    caption = words.format(model=explained["model"].iloc[0]) + (
+        " Beside each picture stand its maps, each as strong as its own strongest pixel: compare places within a map, "
+        "and not how strong two maps are."
     )
-    return PictureRows(title, rows, caption, _numbers(explained))
+    return PictureRows(title, rows, caption, _numbers(explained), wraps=True)
 
 
 def _plain(picture: Pixels) -> Pixels:
@@ -131,7 +141,7 @@ def _picture(row: Mapping[Any, Any], uri: str, size: tuple[int, int]) -> Picture
     """Give a sample as it is; below it its label, and how probable the class is that is explained."""
     label = f"label {row['name']}" if row["label"] >= 0 else "label unknown"
     alt = f"sample {row['id']} of {row['split']}, {label}, taken for {row['predicted_name']}"
-    return Picture(uri, *size, alt, alt, (label, f"{row['target_name']}: {_probability(row['probability'])}"))
+    return Picture(uri, *size, alt, alt, (label, f"{row['target_name']} gets {_probability(row['probability'])}"))
 
 
 def _probability(share: float) -> str:
@@ -150,8 +160,8 @@ def _maps(
         strongest = values.iloc[int(values[name].abs().to_numpy().argmax())]
         place = f"strongest in row {strongest['row']:.0f}, column {strongest['column']:.0f}"
         alt = f"{METHODS[name].name} of sample {row['id']} for {row['target_name']}: {place}"
-        fall = (f"at most {percent(max(0.0, values[name].max()), 0)}",) if name == "occlusion" else ()
-        shown.append(Picture(next(uris), *size, alt, alt, (METHODS[name].name, *fall)))
+        word = METHODS[name].word.format(change=-100 * strongest[name]).replace("-", "−")
+        shown.append(Picture(next(uris), *size, alt, alt, (METHODS[name].name, word)))
     return shown
 
 
@@ -181,4 +191,6 @@ def first_layer(tables: Tables) -> list[Block]:
         f"{few}{several}Orange weights ask for ink, blue ones for its absence, grey ones for nothing: a filter answers "
         "most where the picture looks like it. What the layers after it make of its answers, this does not show."
     )
-    return [Chart("filters-sheet", f"{count} filters", filter_sheet(filters), caption)]
+    sheet = filter_sheet(filters)
+    down, across = sheet.data[0].z.shape
+    return [Chart("filters-sheet", f"{count} filters", sheet, caption, aspect=across / down + 0.2)]
