@@ -36,8 +36,7 @@ def filter_sheet(filters: pd.DataFrame) -> go.Figure:
         colorscale=BLUE_ORANGE,
         colorbar={"thickness": 10, "outlinewidth": 0, "nticks": 5},
         hoverongaps=False,
-        hovertemplate="filter %{customdata[0]}, channel %{customdata[1]}, row %{customdata[2]}, "
-        "column %{customdata[3]}<br>%{z:.3f}<extra></extra>",
+        hovertemplate="filter %{customdata}: %{z:.3f}<extra></extra>",
     )
     drawn = figure(trace, height=380, margin={"t": 8, "b": 8, "l": 8, "r": 8})
     drawn.update_xaxes(visible=False, constrain="domain")
@@ -57,16 +56,13 @@ def _strongest(filters: pd.DataFrame) -> tuple[npt.NDArray[np.float32], npt.NDAr
 def _sheet(
     weights: npt.NDArray[np.float32], numbers: npt.NDArray[np.int64], across: int
 ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.int16]]:
-    """Lay the filters out, so many in a line and a gap between two, and give each cell's filter and place in it."""
+    """Lay the filters out, so many in a line and a gap between two, and give the number of each cell's filter."""
     count, channels, height, width = weights.shape
-    gap = 1 if height < 8 else 2
-    down, wide = -(-count // across), channels * width
-    sheet = np.full((down * (height + gap) - gap, across * (wide + gap) - gap), np.nan, np.float32)
-    told = np.zeros((*sheet.shape, len(PLACES)), np.int16)
-    channel, row, column = np.indices((channels, height, width)).transpose(0, 2, 1, 3).reshape(3, height, wide)
+    gap, wide = 1 if height < 8 else 2, channels * width
+    sheet = np.full((-(-count // across) * (height + gap) - gap, across * (wide + gap) - gap), np.nan, np.float32)
+    told = np.zeros(sheet.shape, np.int16)
     for place, (one, number) in enumerate(zip(weights, numbers.tolist(), strict=True)):
         top, left = place // across * (height + gap), place % across * (wide + gap)
         cells = np.s_[top : top + height, left : left + wide]
-        sheet[cells] = one.transpose(1, 0, 2).reshape(height, wide)
-        told[cells] = np.stack([np.full_like(row, number), channel, row, column], axis=-1)
+        sheet[cells], told[cells] = one.transpose(1, 0, 2).reshape(height, wide), number
     return sheet, told

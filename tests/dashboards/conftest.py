@@ -357,6 +357,34 @@ def audited(digits: tuple[Array, Array]) -> dict[str, pd.DataFrame]:
 
 
 @pytest.fixture(scope="session")
+def explained(digits: tuple[Array, Array]) -> dict[str, pd.DataFrame]:
+    """Give the tables of three explained samples, one of them wrong, and of a first layer; the maps are invented."""
+    images, labels = digits
+    samples, targets, chosen = [3, 4, 5, 5], [labels[3], labels[4], 9, labels[5]], ["surest right"] * 2
+    named = {"id": samples, "split": "test", "chosen": [*chosen, "surest wrong", "surest wrong"]}
+    named |= {"label": labels[samples], "predicted": [*targets[:3], 9], "target": targets}
+    table = pd.DataFrame({"model": "means", **named})
+    for name in ("", "predicted_", "target_"):
+        source = "label" if not name else name.rstrip("_")
+        table[f"{name}name"] = [NAMES[label] for label in table[source]]
+    table = table.assign(probability=[0.99, 0.999, 0.9, 0.001], logit=5.0, ground_logit=1.0, attributed=4.01)
+    row, column = (axis.reshape(-1) for axis in np.indices((8, 8)))
+    ink = [images[sample].reshape(-1) / 255 for sample in samples]
+    maps = [
+        pd.DataFrame({"id": sample, "target": target, "row": row, "column": column, "saliency": one})
+        .assign(integrated_gradients=one - 0.5, grad_cam=one, occlusion=(0.4 - one) / 10)
+        for sample, target, one in zip(samples, targets, ink, strict=True)
+    ]  # fmt: skip
+    weights = np.random.default_rng(0).normal(size=(6, 2, 3, 3)).astype(np.float32)
+    places = dict(zip(("filter", "channel", "row", "column"), np.indices(weights.shape).reshape(4, -1), strict=True))
+    return {
+        "explained": picture_table(table.to_dict("series"), images[samples]),
+        "explanations": pd.concat(maps, ignore_index=True),
+        "filters": pd.DataFrame({**places, "value": weights.reshape(-1)}),
+    }
+
+
+@pytest.fixture(scope="session")
 def tables(
     statistics: dict[str, pd.DataFrame],
     preparation: dict[str, pd.DataFrame],
@@ -365,9 +393,10 @@ def tables(
     by_writer: dict[str, pd.DataFrame],
     compared: dict[str, pd.DataFrame],
     audited: dict[str, pd.DataFrame],
+    explained: dict[str, pd.DataFrame],
 ) -> dict[str, pd.DataFrame]:
     """Give every table that a page can show."""
-    return {**statistics, **preparation, **model, **robustness, **by_writer, **compared, **audited}
+    return {**statistics, **preparation, **model, **robustness, **by_writer, **compared, **audited, **explained}
 
 
 @pytest.fixture(scope="session")
