@@ -34,6 +34,7 @@ COMMANDS = (
     "claims",
     "train",
     "predict",
+    "explain",
 )
 
 pytestmark = pytest.mark.skipif(not (ROOT / "README.md").is_file(), reason="the documents are not beside the tests")

@@ -39,7 +39,7 @@ def run(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> C
     return call
 
 
-COMMANDS = ("run", "convert", "export", "info", "clean", "normalize", "augment", "corrupt", "split", "stats", "train")
+COMMANDS = ("run", "convert", "export", "info", "clean", "normalize", "augment", "corrupt", "split", "stats", "train", "explain")
 
 
 @pytest.mark.parametrize("command", COMMANDS)
