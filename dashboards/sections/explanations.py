@@ -16,7 +16,7 @@ from dashboards.overlays import EITHER, FOR, Colour, overlay
 from dashboards.pictures import Picture, Pixels, decode, picture_uris, screen_size
 from dashboards.sections.data import Tables
 
-BUDGET = 900_000
+BUDGET = 500_000
 """Bytes of PNG that all pictures of a block may take."""
 
 LEAST_DROP = 0.05
@@ -104,7 +104,7 @@ def _rows(title: str, words: str, explained: pd.DataFrame, maps: pd.DataFrame, k
     pictures = decode(explained)
     size = screen_size(pictures.shape[1:3], side=140)
     by_key = maps.set_index(["id", "target"]).sort_index(kind="stable")
-    told = [(row, by_key.loc[row["id"], row["target"]]) for row in explained.to_dict("records")]
+    told = [(row, by_key.loc[[(row["id"], row["target"])]]) for row in explained.to_dict("records")]
     drawn: list[Pixels] = []
     for (_, values), picture in zip(told, pictures, strict=True):
         drawn += [_plain(picture), *(_draw(name, values[name], picture) for name in known)]

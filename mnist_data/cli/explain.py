@@ -34,11 +34,14 @@ def explain(
     Example: mnist-data explain models/mnist/cnn.safetensors data/mnist explained --id 60247
     """
     from mnist_data.cli.output import print_frame, print_json, progress, say
+    from mnist_data.errors import WrongUse
     from mnist_data.storage import require_free
     from mnist_data.store import open_dataset
     from pipelines.explain import PAGE
     from pipelines.explain import explain as run
 
+    if "/split=" in out:
+        raise WrongUse(f"{out} lies within a dataset, which would no longer be one; choose another place.")
     require_free(out, overwrite)
     with progress() as report:
         tables = run(model, open_dataset(dataset), out, split, sample or (), report=report)
@@ -46,7 +49,7 @@ def explain(
     if json:
         print_json({"page": page, "tables": out, "explained": explained.to_dict("records")})
         return
-    columns = {"id": "id", "split": "split", "chosen": "chosen", "name": "label", "predicted_name": "predicted"}
+    columns = {"id": "id", "chosen": "chosen", "name": "label", "predicted_name": "predicted"}
     columns |= {"target_name": "explained", "probability": "probability"}
     print_frame("Samples, and the class that is explained", explained[list(columns)].rename(columns=columns))
     say(f"Tables: {out}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -99,3 +100,12 @@ def test_one_weight_and_weights_of_nothing_make_a_sheet() -> None:
     filters = pd.DataFrame({"filter": [0], "channel": 0, "row": 0, "column": 0, "value": np.float32(0)})
 
     assert filter_sheet(filters).data[0].zmax > 0
+
+
+def test_an_image_of_one_pixel_has_its_maps(explained: Tables, picture_table_of: Any) -> None:
+    """One row a sample is a table, too."""
+    columns = explained["explained"].drop(columns="image").to_dict("series")
+    table = picture_table_of(columns, np.full((4, 1, 1), 9, np.uint8))
+    pixel = explained["explanations"].query("row == 0 and column == 0")
+
+    assert page_of({"explained": table, "explanations": pixel}).count("<img ") == 4 * 5

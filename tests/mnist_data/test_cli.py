@@ -39,7 +39,20 @@ def run(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> C
     return call
 
 
-COMMANDS = ("run", "convert", "export", "info", "clean", "normalize", "augment", "corrupt", "split", "stats", "train", "explain")
+COMMANDS = (
+    "run",
+    "convert",
+    "export",
+    "info",
+    "clean",
+    "normalize",
+    "augment",
+    "corrupt",
+    "split",
+    "stats",
+    "train",
+    "explain",
+)
 
 
 @pytest.mark.parametrize("command", COMMANDS)
