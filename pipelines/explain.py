@@ -20,9 +20,10 @@ from pipelines.predict import class_name, learnt_stages, predict_batch, ready
 from pipelines.report import write_report
 from pipelines.stage import require_pictures
 from pipelines.tables import provenance, write_table
-from pipelines.training.fit import predict, require_torch
+from pipelines.training.device import device, require_torch
 from pipelines.training.model_file import load_model
 from pipelines.training.occlusion import occlude, patches
+from pipelines.training.predictions import predict
 
 if TYPE_CHECKING:
     from torch import nn
@@ -87,7 +88,7 @@ def explain(
     require_pictures(source)
     network, configuration = load_model(model)
     ground = levels_of(replace(source.metadata, stages=learnt_stages(configuration))).ground
-    trained = Model(network, configuration, ground)
+    trained = Model(network.to(device()), configuration, ground)
     chosen = _named(source, split, ids) if ids else _telling(source, split, trained)
     pieces: dict[str, list[pd.DataFrame]] = {}
     for number, row in enumerate(chosen[["id", "split", "chosen"]].to_dict("records")):

@@ -12,7 +12,7 @@ import sys
 
 import typer
 
-from mnist_data.cli import audit, claims, drift, explain, files, pipeline, robustness, splitting, stages
+from mnist_data.cli import audit, claims, drift, explain, files, pipeline, robustness, splitting, stages, training
 from mnist_data.cli.options import before_commands
 from mnist_data.errors import MnistDataError
 
@@ -39,8 +39,8 @@ app.command("stats")(stages.stats)
 app.command("audit")(audit.audit)
 app.command("drift")(drift.drift)
 app.command("claims")(claims.claims)
-app.command("train")(stages.train)
-app.command("predict")(stages.predict)
+app.command("train")(training.train)
+app.command("predict")(training.predict)
 app.command("explain")(explain.explain)
 
 

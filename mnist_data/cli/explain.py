@@ -31,7 +31,7 @@ def explain(
 ) -> None:
     """Show on a page, and in tables, which pixels made the model say what it says, and the filters of its first layer.
 
-    Example: mnist-data explain models/mnist/cnn.safetensors data/mnist explained --id 60247
+    Example: mnist-data explain models/mnist/small.safetensors data/mnist explained --id 61232
     """
     from mnist_data.cli.output import print_frame, print_json, progress, say
     from mnist_data.errors import WrongUse

@@ -52,7 +52,7 @@ def integrated_gradients(
     Sundararajan, Taly and Yan, arXiv:1703.01365, equation 1; the sum is by midpoints.
     """
     way, total = image - ground, torch.zeros_like(image)
-    shares = (torch.arange(steps) + 0.5) / steps
+    shares = (torch.arange(steps, device=image.device) + 0.5) / steps
     for part in torch.split(shares, max(1, VALUES_AT_ONCE // image.numel())):
         total += _gradients(network, ground + part[:, None, None, None] * way, target).sum(dim=0)
     return _array((way * total / steps).sum(dim=0))
@@ -97,4 +97,4 @@ def _gradients(network: nn.Module, images: torch.Tensor, target: int) -> torch.T
 
 
 def _array(values: torch.Tensor) -> Map:
-    return np.asarray(values.detach().numpy(), np.float32)
+    return np.asarray(values.detach().cpu().numpy(), np.float32)

@@ -11,8 +11,8 @@ import numpy.typing as npt
 
 from mnist_data.batch import Integers
 from pipelines.training.attribution import Map, grad_cam, integrated_gradients, saliency
-from pipelines.training.fit import Probabilities, inputs
 from pipelines.training.occlusion import spread
+from pipelines.training.predictions import Probabilities, inputs
 
 if TYPE_CHECKING:
     from torch import nn
@@ -52,7 +52,7 @@ def explain_image(
 ) -> Explanation:
     """Explain one image, (h, w) or (h, w, c) as `predict` takes it, for one class.
 
-    ground: the value that means no ink.
+    network: on the device that images are brought to. ground: the value that means no ink.
     """
     import torch
 

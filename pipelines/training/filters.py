@@ -17,7 +17,7 @@ def filter_table(network: nn.Module, shape: Sequence[int]) -> pd.DataFrame:
     """
     height, width, channels = (*shape, 1)[:3]
     first = next(layer for layer in network.modules() if isinstance(layer, nn.Conv2d | nn.Linear))
-    weights = first.weight.detach().numpy()
+    weights = first.weight.detach().cpu().numpy()
     weights = weights if weights.ndim == 4 else weights.reshape(-1, channels, height, width)  # flattened channels first
     places = np.indices(weights.shape, np.int32).reshape(4, -1)
     columns = dict(zip(("filter", "channel", "row", "column"), places, strict=True))

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mnist_data.batch import Integers
-from pipelines.training.fit import Probabilities, predict
+from pipelines.training.predictions import Probabilities, predict
 
 if TYPE_CHECKING:
     from torch import nn

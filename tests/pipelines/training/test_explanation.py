@@ -15,9 +15,9 @@ from pipelines.parameters import Model  # noqa: E402
 from pipelines.training.attribution import grad_cam, integrated_gradients, saliency  # noqa: E402
 from pipelines.training.explanation import Covered, explain_image  # noqa: E402
 from pipelines.training.filters import filter_table  # noqa: E402
-from pipelines.training.fit import predict  # noqa: E402
 from pipelines.training.models import build  # noqa: E402
 from pipelines.training.occlusion import occlude, patches, spread  # noqa: E402
+from pipelines.training.predictions import predict  # noqa: E402
 
 SIDE = 12
 MARK = np.array([[0, 1, 0], [1, 1, 1], [0, 1, 0]], np.float32)
