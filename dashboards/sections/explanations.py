@@ -59,7 +59,7 @@ METHODS: Mapping[str, Method] = {
     "occlusion": Method(
         "Occlusion",
         FOR,
-        "covered: {change:+.0f} points",
+        "covered: {change:+d} points",
         "A patch without ink was slid over the picture: where covering lowers the probability it is orange, where it "
         "raises it, blue; below stands by how many percentage points at most. A covered picture is such as the model "
         "has never seen, and where one half of it is enough, neither half seems to matter.",
@@ -103,8 +103,8 @@ def _rows(title: str, words: str, explained: pd.DataFrame, maps: pd.DataFrame, k
     """Draw some samples, each with its maps beside it."""
     pictures = decode(explained)
     size = screen_size(pictures.shape[1:3], side=140)
-    by_key = maps.set_index(["id", "target"]).sort_index(kind="stable")
-    told = [(row, by_key.loc[[(row["id"], row["target"])]]) for row in explained.to_dict("records")]
+    by_key = dict(iter(maps.groupby(["id", "target"], sort=False)))
+    told = [(row, by_key[row["id"], row["target"]]) for row in explained.to_dict("records")]
     drawn: list[Pixels] = []
     for (_, values), picture in zip(told, pictures, strict=True):
         drawn += [_plain(picture), *(_draw(name, values[name], picture) for name in known)]
@@ -160,7 +160,7 @@ def _maps(
         strongest = values.iloc[int(values[name].abs().to_numpy().argmax())]
         place = f"strongest in row {strongest['row']:.0f}, column {strongest['column']:.0f}"
         alt = f"{METHODS[name].name} of sample {row['id']} for {row['target_name']}: {place}"
-        word = METHODS[name].word.format(change=-100 * strongest[name]).replace("-", "−")
+        word = METHODS[name].word.format(change=round(-100 * strongest[name])).replace("-", "−")
         shown.append(Picture(next(uris), *size, alt, alt, (METHODS[name].name, word)))
     return shown
 

@@ -22,8 +22,8 @@ Map = npt.NDArray[np.float32]
 """(height, width) float32."""
 
 STEPS = 256
-"""Points on the way from the ground to the image: on MNIST the attributions then miss the difference of the logits by a
-hundredth of it at most."""
+"""Points on the way from the ground to the image: for `small` on MNIST the attributions then miss the difference of the
+logits by 0.6 % of their sizes at most, by 3 % with 64 points."""
 
 VALUES_AT_ONCE = 1 << 16
 """Pixel values of images that gradients are taken of together."""
