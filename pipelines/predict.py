@@ -2,30 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from mnist_data import storage
-from mnist_data.batch import Batch
+from mnist_data.batch import Batch, Images
 from mnist_data.errors import NoDataset, WrongUse
 from mnist_data.idx import open_idx
 from mnist_data.schema import Stage
 from mnist_data.store import is_dataset, open_dataset, read_batches
+from pipelines.deployment.onnx_file import load_onnx
 from pipelines.normalize import Scaling, normalize_batch
 from pipelines.parameters import Normalize
 from pipelines.photos import digits_of, read_picture
 from pipelines.prepare import UNKNOWN, find_pictures
 from pipelines.tables import provenance, write_table
 from pipelines.training.model_file import load_model
+from pipelines.training.predictions import Probabilities
 from pipelines.training.predictions import predict as predict_images
 from pipelines.training.scores import prediction_table
 
-if TYPE_CHECKING:
-    from torch import nn
+Network = Callable[[Images], Probabilities]
+"""Gives the probabilities of the classes, (n, classes) float32, for images."""
 
 ROWS = 10_000
 """Images in memory at once."""
@@ -37,20 +40,25 @@ SHOWN = 40
 def predict(model: str | Path, images: str | Path, splits: Sequence[str] | None = None) -> pd.DataFrame:
     """Predict the class of each image: a row each, as `prediction_table` names the columns, and `name`, the class's.
 
-    model: a file that `train` has written. images: a dataset, of which `splits` chooses some; an IDX file of images; a
-    picture or a folder of pictures, whose digits are found as `prepare` finds them. What the training data was
-    normalized by is done to the images first, unless it has been done already. label is -1 where it is not known; of
-    pictures there is a column `file`, of datasets `split`.
+    model: a file that `train`, `onnx` or `compress` has written. images: a dataset, of which `splits` chooses some; an
+    IDX file of images; a picture or a folder of pictures, whose digits are found as `prepare` finds them. What the
+    training data was normalized by is done to the images first, unless it has been done already. label is -1 where it
+    is not known; of pictures there is a column `file`, of datasets `split`.
 
     Raises UnreadableInput for what is no model or cannot be read, WrongUse for images of another shape or otherwise
     normalized than those the model has learnt from.
     """
-    network, configuration = load_model(model)
-    learnt = [Stage(**stage) for stage in configuration["stages"]]
-    tables = [
-        _predict_batch(network, configuration, batch, learnt, done) for batch, done in _batches(str(images), splits)
-    ]
+    network, configuration = _open_network(model)
+    tables = [_predict_batch(network, configuration, batch, done) for batch, done in _batches(str(images), splits)]
     return pd.concat(tables, ignore_index=True)
+
+
+def _open_network(model: str | Path) -> tuple[Network, dict[str, Any]]:
+    """Read a network, of an ONNX file without PyTorch."""
+    if str(model).endswith(".onnx"):
+        return load_onnx(model)
+    network, configuration = load_model(model)
+    return partial(predict_images, network), configuration
 
 
 def save_predictions(table: pd.DataFrame, target: str, model: str | Path, images: str | Path) -> None:
@@ -60,8 +68,24 @@ def save_predictions(table: pd.DataFrame, target: str, model: str | Path, images
 
 
 def _predict_batch(
-    network: nn.Module, configuration: Mapping[str, Any], batch: Batch, learnt: Sequence[Stage], done: Sequence[Stage]
+    network: Network, configuration: Mapping[str, Any], batch: Batch, done: Sequence[Stage]
 ) -> pd.DataFrame:
+    ready = ready_for(configuration, batch, done)
+    table = prediction_table(batch.ids, batch.labels, network(ready.images))
+    names = configuration["class_names"]
+    table.insert(3, "name", [names[label] if label < len(names) else str(label) for label in table["predicted"]])
+    table["correct"] = table["correct"].where(table["label"] >= 0, None).astype("boolean")
+    for place, name in enumerate(name for name in ("file", "split") if name in batch.columns):
+        table.insert(1 + place, name, batch.columns[name])
+    return table
+
+
+def ready_for(configuration: Mapping[str, Any], batch: Batch, done: Sequence[Stage]) -> Batch:
+    """Bring images to what a network takes.
+
+    configuration: of the network. done: the stages that the images have gone through. Raises WrongUse where they are of
+    another shape or type than those it has learnt from, or normalized otherwise.
+    """
     if list(batch.images.shape[1:]) != list(configuration["shape"]):
         shapes = (batch.images.shape[1:], configuration["shape"])
         found, expected = ("×".join(map(str, shape)) or "single numbers" for shape in shapes)
@@ -69,19 +93,13 @@ def _predict_batch(
             f"The images are {found}, and {configuration['name']} has learnt from {expected}; bring pictures of digits "
             "to MNIST's form by mnist-data prepare."
         )
-    ready = as_learnt(batch, learnt, done)
+    ready = as_learnt(batch, [Stage(**stage) for stage in configuration["stages"]], done)
     if ready.images.dtype != np.dtype(configuration["dtype"]):
         raise WrongUse(
             f"The images are of type {ready.images.dtype}, and {configuration['name']} has learnt from "
             f"{configuration['dtype']}; convert or normalize them as its training data."
         )
-    table = prediction_table(batch.ids, batch.labels, predict_images(network, ready.images))
-    names = configuration["class_names"]
-    table.insert(3, "name", [names[label] if label < len(names) else str(label) for label in table["predicted"]])
-    table["correct"] = table["correct"].where(table["label"] >= 0, None).astype("boolean")
-    for place, name in enumerate(name for name in ("file", "split") if name in batch.columns):
-        table.insert(1 + place, name, batch.columns[name])
-    return table
+    return ready
 
 
 def as_learnt(batch: Batch, learnt: Sequence[Stage], done: Sequence[Stage]) -> Batch:

@@ -34,6 +34,8 @@ COMMANDS = (
     "claims",
     "train",
     "predict",
+    "onnx",
+    "compress",
 )
 
 pytestmark = pytest.mark.skipif(not (ROOT / "README.md").is_file(), reason="the documents are not beside the tests")

@@ -12,7 +12,7 @@ import sys
 
 import typer
 
-from mnist_data.cli import audit, claims, drift, files, pipeline, robustness, splitting, stages, training
+from mnist_data.cli import audit, claims, deployment, drift, files, pipeline, robustness, splitting, stages, training
 from mnist_data.cli.options import before_commands
 from mnist_data.errors import MnistDataError
 
@@ -41,6 +41,8 @@ app.command("drift")(drift.drift)
 app.command("claims")(claims.claims)
 app.command("train")(training.train)
 app.command("predict")(training.predict)
+app.command("onnx")(deployment.onnx)
+app.command("compress")(deployment.compress)
 
 
 def main() -> None:
