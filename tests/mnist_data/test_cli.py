@@ -39,7 +39,21 @@ def run(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> C
     return call
 
 
-COMMANDS = ("run", "convert", "export", "info", "clean", "normalize", "augment", "corrupt", "split", "stats", "train")
+COMMANDS = (
+    "run",
+    "convert",
+    "export",
+    "info",
+    "clean",
+    "normalize",
+    "augment",
+    "corrupt",
+    "split",
+    "stats",
+    "train",
+    "onnx",
+    "compress",
+)
 
 
 @pytest.mark.parametrize("command", COMMANDS)

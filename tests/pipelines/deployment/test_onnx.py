@@ -16,7 +16,7 @@ onnx = pytest.importorskip("onnx", reason="the extra `onnx` is not installed")
 onnxruntime = pytest.importorskip("onnxruntime", reason="the extra `onnx` is not installed")
 
 from mnist_data import sample  # noqa: E402
-from mnist_data.errors import UnreadableInput  # noqa: E402
+from mnist_data.errors import MissingExtra, UnreadableInput  # noqa: E402
 from mnist_data.store import Dataset  # noqa: E402
 from pipelines.deployment.graph import onnx_graph  # noqa: E402
 from pipelines.deployment.onnx_file import export_onnx, load_onnx, save_onnx  # noqa: E402
@@ -135,6 +135,18 @@ def test_files_that_are_not_ours_are_refused(model: Path, sample_idx: Path, tmp_
         predict(tmp_path / "foreign.onnx", images)
     with pytest.raises(UnreadableInput, match=r"other\.onnx: its graph goes from and to"):
         predict(tmp_path / "other.onnx", images)
+
+
+def test_without_onnxruntime_the_extra_is_named(
+    model: Path, sample_idx: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Writing a file and running one both say what to install."""
+    monkeypatch.setitem(sys.modules, "onnxruntime", None)
+
+    with pytest.raises(MissingExtra, match=r'needs onnxruntime.*"mnist-data\[onnx\]"'):
+        export_onnx(model, tmp_path / "small.onnx")
+    with pytest.raises(MissingExtra, match=r'needs onnxruntime.*"mnist-data\[onnx\]"'):
+        predict(tmp_path / "small.onnx", sample_idx)
 
 
 @pytest.mark.parametrize("name", ["mlp", "lenet5", "small"])
