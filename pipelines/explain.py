@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -125,7 +126,8 @@ def _telling(source: Dataset, split: str | None, model: Model) -> pd.DataFrame:
     best: list[pd.DataFrame] = []
     split = _split_of(source, split)
     for batch in read_batches(source, split, ROWS):
-        found = predict_batch(model.network, model.configuration, batch.take(batch.finite), source.metadata.stages)
+        finite = batch.take(batch.finite)
+        found = predict_batch(partial(predict, model.network), model.configuration, finite, source.metadata.stages)
         best = [tell_most(pd.concat([*best, found.assign(split=split)], ignore_index=True))]
     if not best or best[0].empty:
         raise WrongUse(f"{source.location} has no samples in split {split!r} whose pixels are numbers; name another.")

@@ -348,3 +348,23 @@ class Selftest(Parameters):
 
     count: int | None = None
     seed: int = 0
+
+
+@dataclass(frozen=True)
+class Compress(Parameters):
+    """How a trained network is made smaller. The test split is no part of it."""
+
+    stage: ClassVar[str] = "compress"
+    ranges: ClassVar[dict[str, tuple[float, float]]] = {
+        "amount": (0.01, 0.99),
+        "calibration": (1, 100_000),
+        "epochs": (1, 10_000),
+        "learning_rate": (1e-9, 10),
+        "seed": (0, 2**31 - 1),
+    }
+
+    amount: float = 0.5  # the share of every layer's channels that is taken out
+    calibration: int = 1_000  # training samples by which the ranges of activations are found
+    epochs: int | None = None  # of the learning after it; None: 3, and for a small set more
+    learning_rate: float = 0.003  # of it, at its highest
+    seed: int = 0

@@ -2,30 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from mnist_data import storage
-from mnist_data.batch import Batch
+from mnist_data.batch import Batch, Images
 from mnist_data.errors import NoDataset, WrongUse
 from mnist_data.idx import open_idx
 from mnist_data.schema import Stage
 from mnist_data.store import is_dataset, open_dataset, read_batches
+from pipelines.deployment.onnx_file import load_onnx
 from pipelines.normalize import Scaling, normalize_batch
 from pipelines.parameters import Normalize
 from pipelines.photos import digits_of, read_picture
 from pipelines.prepare import UNKNOWN, find_pictures
 from pipelines.tables import provenance, write_table
 from pipelines.training.model_file import load_model
+from pipelines.training.predictions import Probabilities
 from pipelines.training.predictions import predict as predict_images
 from pipelines.training.scores import prediction_table
 
-if TYPE_CHECKING:
-    from torch import nn
+Network = Callable[[Images], Probabilities]
+"""Gives the probabilities of the classes, (n, classes) float32, for images."""
 
 ROWS = 10_000
 """Images in memory at once."""
@@ -37,17 +40,31 @@ SHOWN = 40
 def predict(model: str | Path, images: str | Path, splits: Sequence[str] | None = None) -> pd.DataFrame:
     """Predict the class of each image: a row each, as `prediction_table` names the columns, and `name`, the class's.
 
-    model: a file that `train` has written. images: a dataset, of which `splits` chooses some; an IDX file of images; a
-    picture or a folder of pictures, whose digits are found as `prepare` finds them. What the training data was
-    normalized by is done to the images first, unless it has been done already. label is -1 where it is not known; of
-    pictures there is a column `file`, of datasets `split`.
+    model: a file that `train`, `onnx` or `compress` has written. images: a dataset, of which `splits` chooses some; an
+    IDX file of images; a picture or a folder of pictures, whose digits are found as `prepare` finds them. What the
+    training data was normalized by is done to the images first, unless it has been done already. label is -1 where it
+    is not known; of pictures there is a column `file`, of datasets `split`.
 
     Raises UnreadableInput for what is no model or cannot be read, WrongUse for images of another shape or otherwise
     normalized than those the model has learnt from.
     """
-    network, configuration = load_model(model)
+    network, configuration = _open_network(model)
     tables = [predict_batch(network, configuration, batch, done) for batch, done in _batches(str(images), splits)]
     return pd.concat(tables, ignore_index=True)
+
+
+def _open_network(model: str | Path) -> tuple[Network, dict[str, Any]]:
+    """Read a network, of an ONNX file without PyTorch; of a folder that `train` has written, the mean of its networks."""
+    if str(model).endswith(".onnx"):
+        return load_onnx(model)
+    if Path(model).is_dir():
+        paths = sorted(Path(model).glob("*.safetensors"))
+        if not paths:
+            raise NoDataset(str(model), "no .safetensors file lies in it", "a model or a folder of them", "Train one.")
+        read = [load_model(path) for path in paths]
+        return partial(predict_mean, [network for network, _ in read]), read[0][1]
+    network, configuration = load_model(model)
+    return partial(predict_images, network), configuration
 
 
 def save_predictions(table: pd.DataFrame, target: str, model: str | Path, images: str | Path) -> None:
@@ -57,10 +74,10 @@ def save_predictions(table: pd.DataFrame, target: str, model: str | Path, images
 
 
 def predict_batch(
-    network: nn.Module, configuration: Mapping[str, Any], batch: Batch, done: Sequence[Stage]
+    network: Network, configuration: Mapping[str, Any], batch: Batch, done: Sequence[Stage]
 ) -> pd.DataFrame:
     """Predict one batch as `predict` does. done: the stages that its images have gone through."""
-    table = prediction_table(batch.ids, batch.labels, predict_images(network, ready(configuration, batch, done).images))
+    table = prediction_table(batch.ids, batch.labels, network(ready(configuration, batch, done).images))
     table.insert(3, "name", [class_name(configuration, label) for label in table["predicted"]])
     table["correct"] = table["correct"].where(table["label"] >= 0, None).astype("boolean")
     for place, name in enumerate(name for name in ("file", "split") if name in batch.columns):

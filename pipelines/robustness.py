@@ -16,7 +16,7 @@ from pipelines.engine import Progress, Report, silent
 from pipelines.gallery import picture_table
 from pipelines.levels import levels_of
 from pipelines.parameters import CORRUPTIONS, SEVERITIES, Corrupt
-from pipelines.training.predictions import Probabilities, predict
+from pipelines.training.predictions import Probabilities, predict_mean
 from pipelines.training.scores import evaluate
 
 if TYPE_CHECKING:
@@ -77,11 +77,7 @@ def _predict(
 ) -> Probabilities:
     """Predict images under a corruption, so few at a time that memory does not grow with their number."""
     blocks = _blocks(images, ids, metadata, corruption, severity)
-    return np.concatenate([_mean(models, block) for block in blocks])
-
-
-def _mean(models: Sequence[nn.Module], images: Images) -> Probabilities:
-    return np.asarray(np.mean([predict(model, images) for model in models], axis=0))
+    return np.concatenate([predict_mean(models, block) for block in blocks])
 
 
 def _blocks(
@@ -103,7 +99,7 @@ def _pictures(
 ) -> pd.DataFrame:
     """Tabulate one sample, (1, h, w[, c]), under everything."""
     made = np.concatenate([block for pair in _suite() for block in _blocks(images, ids, metadata, *pair)])
-    probabilities = _mean(models, made)
+    probabilities = predict_mean(models, made)
     predicted = probabilities.argmax(axis=1)
     columns = {
         "id": int(ids[0]),

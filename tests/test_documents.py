@@ -35,6 +35,8 @@ COMMANDS = (
     "train",
     "predict",
     "explain",
+    "onnx",
+    "compress",
 )
 
 pytestmark = pytest.mark.skipif(not (ROOT / "README.md").is_file(), reason="the documents are not beside the tests")

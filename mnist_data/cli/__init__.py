@@ -12,7 +12,19 @@ import sys
 
 import typer
 
-from mnist_data.cli import audit, claims, drift, explain, files, pipeline, robustness, splitting, stages, training
+from mnist_data.cli import (
+    audit,
+    claims,
+    deployment,
+    drift,
+    explain,
+    files,
+    pipeline,
+    robustness,
+    splitting,
+    stages,
+    training,
+)
 from mnist_data.cli.options import before_commands
 from mnist_data.errors import MnistDataError
 
@@ -42,6 +54,8 @@ app.command("claims")(claims.claims)
 app.command("train")(training.train)
 app.command("predict")(training.predict)
 app.command("explain")(explain.explain)
+app.command("onnx")(deployment.onnx)
+app.command("compress")(deployment.compress)
 
 
 def main() -> None:

@@ -128,7 +128,10 @@ def print_training(tables: Mapping[str, pd.DataFrame], folder: str) -> None:
 
 
 def predict(
-    model: Annotated[str, typer.Argument(metavar="MODEL", help="A .safetensors file that train has written.")],
+    model: Annotated[
+        str,
+        typer.Argument(metavar="MODEL", help="A .safetensors or .onnx file that train, onnx or compress has written."),
+    ],
     images: Annotated[
         str, typer.Argument(metavar="IMAGES", help="A dataset, an IDX file, or a picture or folder of pictures.")
     ],

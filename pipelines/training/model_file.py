@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 def save_model(model: nn.Module, path: str | Path, configuration: Mapping[str, Any]) -> None:
     """Write a network as safetensors, its configuration as JSON in the metadata.
 
-    configuration: "name", "shape" and "classes" as `build` takes them, and whatever else JSON can hold.
+    configuration: "name", "shape", "classes" and, where they are not the usual ones, "widths", as `build` takes them,
+    and whatever else JSON can hold.
     The file is written beside and then moved, so that none is ever half written.
     """
     require_torch()
@@ -40,13 +41,11 @@ def load_model(path: str | Path) -> tuple[nn.Module, dict[str, Any]]:
     import torch
     from safetensors import SafetensorError, safe_open
 
-    from pipelines.training.models import build
-
     try:
         with safe_open(path, framework="pt") as file:
-            configuration = _configuration(str(path), file.metadata() or {})
+            configuration = read_configuration(str(path), file.metadata() or {})
             with torch.device("meta"):  # shapes without memory: a false configuration costs nothing
-                network = build(configuration["name"], configuration["shape"], configuration["classes"])
+                network = _network(str(path), configuration)
             _check_tensors(str(path), file, network)
             weights = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  (not a mapping)
     except (SafetensorError, OSError) as error:
@@ -55,12 +54,24 @@ def load_model(path: str | Path) -> tuple[nn.Module, dict[str, Any]]:
     return network.to(memory_format=torch.channels_last).eval(), configuration  # type: ignore[call-overload]
 
 
-def _configuration(path: str, metadata: Mapping[str, str]) -> dict[str, Any]:
+def _network(path: str, configuration: Mapping[str, Any]) -> nn.Module:
+    """Build the network that a configuration describes, without weights."""
+    from pipelines.training.models import WIDTHS, build
+
+    name, widths = configuration["name"], configuration.get("widths", WIDTHS[configuration["name"]])
+    if len(widths) != len(WIDTHS[name]):
+        found = f"its metadata has {len(widths)} widths of layers"
+        raise _not_a_model(path, found, f"the {len(WIDTHS[name])} of {name}")
+    return build(name, configuration["shape"], configuration["classes"], widths=widths)
+
+
+def read_configuration(path: str, metadata: Mapping[str, str]) -> dict[str, Any]:
     """Read what `build` needs, and the rest, from the metadata of a model's file."""
     try:
         found = json.loads(metadata.get("configuration", "null"))
-        sizes = [found["classes"], *found["shape"]]
-        known = found["name"] in get_args(Model) and len(sizes) in (3, 4)
+        shape, widths = found["shape"], found.get("widths", [])
+        sizes = [found["classes"], *shape, *widths]
+        known = found["name"] in get_args(Model) and len(shape) in (2, 3)
         # 65,536 is far beyond any image here, and keeps products of three within 64 bits.
         if known and all(type(size) is int and 1 <= size <= 65_536 for size in sizes):
             return dict(found)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -34,6 +35,11 @@ def predict(model: nn.Module, images: Images, batch_size: int = ROWS) -> Probabi
         found = torch.cat([logits(model, images[start : start + batch_size]) for start in starts])
         probabilities: Probabilities = found.softmax(1).cpu().numpy()
     return probabilities
+
+
+def predict_mean(models: Sequence[nn.Module], images: Images) -> Probabilities:
+    """Give the mean of the probabilities that several networks give, which is what their ensemble says."""
+    return np.asarray(np.mean([predict(model, images) for model in models], axis=0))
 
 
 def logits(network: nn.Module, images: Images) -> torch.Tensor:

@@ -52,6 +52,8 @@ COMMANDS = (
     "stats",
     "train",
     "explain",
+    "onnx",
+    "compress",
 )
 
 
