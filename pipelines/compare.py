@@ -13,7 +13,7 @@ import pandas as pd
 from mnist_data import storage
 from mnist_data.errors import WrongUse
 from pipelines.tables import provenance, write_table
-from pipelines.training.paired import Paired, compare_right
+from pipelines.training.paired import LEVEL, Paired, compare_right
 from pipelines.training.predictions import Run, read_run, together
 
 TABLES = ("comparison", "disagreements")
@@ -51,18 +51,14 @@ def write_comparison(tables: Mapping[str, pd.DataFrame], folder: str | Path, a: 
         write_table(tables[name], f"{folder}/{name}", provenance("compare", inputs, {"a": str(a), "b": str(b)}))
 
 
-def verdict(found: Paired, a: str, b: str) -> str:
-    """Say in one sentence which is better, with interval and p; a, b: what they are called.
+def verdict(row: pd.Series[Any], a: str, b: str) -> str:
+    """Say in one sentence which is better, with interval and p.
 
-    >>> right = np.arange(1000) < 900
-    >>> verdict(compare_right(right, np.ones(1000, bool)), "old", "new")
-    'new is better than old by 10.00 points (95 % interval 8.25 … 12.02), p = 1.6e-30.'
-    >>> verdict(compare_right(right, right), "old", "new")
-    'No difference can be told: new minus old is 0.00 points (95 % interval -0.36 … 0.36), p = 1.'
+    row: of the table comparison. a, b: what the two are called. A difference is told where p is below LEVEL.
     """
-    points, low, high = (100 * value for value in (found.difference, found.low, found.high))
-    p = f"p = {found.p:.2g}"
-    if not found.told:
+    points, low, high = (100 * row[name] for name in ("difference", "low", "high"))
+    p = f"p = {row['p']:.2g}"
+    if row["p"] >= LEVEL:
         return (
             f"No difference can be told: {b} minus {a} is {points:.2f} points "
             f"(95 % interval {low:.2f} … {high:.2f}), {p}."

@@ -96,15 +96,16 @@ def _read(path: str) -> pd.DataFrame:
     if path.endswith(".parquet"):
         return read_table(path)
     try:
-        return pa_csv.read_csv(path).to_pandas(types_mapper={pa.int64(): pd.Int64Dtype()}.get)
+        table: pd.DataFrame = pa_csv.read_csv(path).to_pandas(types_mapper={pa.int64(): pd.Int64Dtype()}.get)
     except (pa.ArrowException, OSError) as error:
         raise UnreadableInput(path, first_line(error), f"a CSV or Parquet table with {EXPECTED}", ADVICE) from error
+    return table
 
 
 def _whole(table: pd.DataFrame, name: str, path: str | Path) -> npt.NDArray[np.int64]:
     """Give a column as whole numbers; one without rows has no type of its own."""
     try:
-        return table[name].astype("Int64").to_numpy(np.int64)
+        return np.asarray(table[name].astype("Int64").to_numpy(np.int64), np.int64)
     except (TypeError, ValueError) as error:
         raise UnreadableInput(str(path), f"{name} is no column of whole numbers", EXPECTED, ADVICE) from error
 

@@ -33,11 +33,6 @@ class Paired:
     high: float
     p: float
 
-    @property
-    def told(self) -> bool:
-        """Say whether the difference is more than chance would make in one of twenty comparisons."""
-        return self.p < LEVEL
-
 
 def compare_right(right_a: npt.NDArray[np.bool_], right_b: npt.NDArray[np.bool_]) -> Paired:
     """Compare which samples A and B were right about, (n,) bool each, n at least 1."""
