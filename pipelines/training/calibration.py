@@ -8,6 +8,7 @@ import pandas as pd
 
 from mnist_data.batch import Integers
 from pipelines.training.fit import Probabilities
+from pipelines.training.scores import wilson
 
 BINS = 15
 """Of equal width from 0 to 1, as Guo, Pleiss, Sun and Weinberger have them (ICML 2017, arXiv:1706.04599)."""
@@ -54,14 +55,18 @@ def reliability_table(probabilities: Probabilities, labels: Integers) -> pd.Data
     """Tabulate how often the likeliest class is right by how likely it is: a row each of BINS bins.
 
     Columns: bin, from 1; low, high, its edges, of which the upper one belongs to it; samples; confidence, the mean
-    probability of the likeliest class, and accuracy, both NaN in an empty bin.
+    probability of the likeliest class; accuracy, and accuracy_low and accuracy_high, its 95 % interval by Wilson, for a
+    bin of few samples says little. These four are NaN in an empty bin.
     """
     confidence = probabilities.max(axis=1).astype(np.float64)
-    right = (probabilities.argmax(axis=1) == labels).astype(np.float64)
+    right = probabilities.argmax(axis=1) == labels
     edges = np.linspace(0, 1, BINS + 1)
     bins = np.clip(np.searchsorted(edges, confidence, side="left") - 1, 0, BINS - 1)
-    samples = np.bincount(bins, minlength=BINS)
+    samples, correct = np.bincount(bins, minlength=BINS), np.bincount(bins[right], minlength=BINS)
     shares = np.where(samples > 0, samples, np.nan)
+    ends = [
+        wilson(*pair) if pair[1] else (np.nan, np.nan) for pair in zip(correct.tolist(), samples.tolist(), strict=True)
+    ]
     return pd.DataFrame(
         {
             "bin": np.arange(1, BINS + 1),
@@ -69,7 +74,9 @@ def reliability_table(probabilities: Probabilities, labels: Integers) -> pd.Data
             "high": edges[1:],
             "samples": samples,
             "confidence": np.bincount(bins, confidence, BINS) / shares,
-            "accuracy": np.bincount(bins, right, BINS) / shares,
+            "accuracy": correct / shares,
+            "accuracy_low": [low for low, _ in ends],
+            "accuracy_high": [high for _, high in ends],
         }
     )
 
