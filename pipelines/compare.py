@@ -14,7 +14,7 @@ from mnist_data import storage
 from mnist_data.errors import WrongUse
 from pipelines.tables import provenance, write_table
 from pipelines.training.paired import LEVEL, Paired, compare_right
-from pipelines.training.predictions import Run, read_run, together
+from pipelines.training.runs import Run, read_run, together
 
 TABLES = ("comparison", "disagreements")
 

@@ -65,48 +65,42 @@ def accuracy_by_thickness(scores: pd.DataFrame) -> go.Figure:
 
 
 def seed_dots(evaluation: pd.DataFrame, seeds: pd.DataFrame) -> go.Figure:
-    """Dots of each seed's accuracy in percent, a line a model, with the mean's and the ensemble's interval.
+    """Dots of each seed's accuracy in percent, a line a model, with the mean's and the ensemble's interval above them.
 
     evaluation: model, seed, accuracy (0 to 1) of one split. seeds: of that split, as `summarize_seeds` makes it.
     """
-    each = evaluation[evaluation["seed"].notna() & evaluation["model"].isin(seeds["model"])]
+    lines = {model: line for line, model in enumerate(seeds["model"])}
+    each = evaluation[evaluation["seed"].notna() & evaluation["model"].isin(list(lines))]
     dots = go.Scatter(
         name="one seed",
         x=(100 * each["accuracy"]).to_numpy(np.float64),
-        y=[plain(model) for model in each["model"]],
+        y=each["model"].map(lines).to_numpy(np.float64),
         mode="markers",
         marker={"size": 9, "color": GREY, "opacity": 0.7},
         customdata=each["seed"].to_numpy(np.int64),
         hovertemplate="seed %{customdata}: %{x:.2f} %<extra></extra>",
     )
-    lines = [("mean", "mean", "low", "high", 0.28), ("together", "ensemble", "ensemble_low", "ensemble_high", 0.56)]
-    return _seed_layout([dots, *(_summary(seeds, *line, mark) for line, mark in zip(lines, MARKS, strict=True))], seeds)
+    mean = _interval(seeds, "mean", ("mean", "low", "high"), 0.25, MARKS[0])
+    together = _interval(seeds, "together", ("ensemble", "ensemble_low", "ensemble_high"), 0.5, MARKS[1])
+    drawn = figure(dots, mean, together, height=140 + 80 * len(lines), xaxis_title="accuracy (%)", showlegend=True)
+    ticks = {"tickvals": list(lines.values()), "ticktext": [plain(model) for model in lines]}
+    return drawn.update_yaxes(range=[-0.4, len(lines) - 0.2], showgrid=False, **ticks)
 
 
-def _summary(seeds: pd.DataFrame, name: str, middle: str, low: str, high: str, raised: float, mark: Any) -> go.Scatter:
-    values = (100 * seeds[middle]).to_numpy(np.float64)
+def _interval(
+    seeds: pd.DataFrame, name: str, columns: tuple[str, str, str], raised: float, mark: tuple[str, str]
+) -> go.Scatter:
+    values, low, high = (100 * seeds[list(columns)]).to_numpy(np.float64).T
     return go.Scatter(
         name=name,
         x=values,
         y=np.arange(len(seeds)) + raised,
         mode="markers",
         marker={"size": 10, "symbol": mark[0], "color": mark[1]},
-        error_x={
-            "array": (100 * seeds[high]).to_numpy(np.float64) - values,
-            "arrayminus": values - (100 * seeds[low]).to_numpy(np.float64),
-            "thickness": 1.5,
-            "width": 4,
-        },
-        customdata=(100 * seeds[[low, high]]).to_numpy(np.float64),
+        error_x={"array": high - values, "arrayminus": values - low, "thickness": 1.5, "width": 4},
+        customdata=np.column_stack([low, high]),
         hovertemplate="%{x:.2f} % (%{customdata[0]:.2f} to %{customdata[1]:.2f} %)" + f"<extra>{name}</extra>",
     )
-
-
-def _seed_layout(traces: Sequence[go.Scatter], seeds: pd.DataFrame) -> go.Figure:
-    drawn = figure(*traces, height=150 + 70 * len(seeds), xaxis_title="accuracy (%)", showlegend=True)
-    models = [plain(model) for model in seeds["model"]]
-    drawn.update_yaxes(type="category", categoryorder="array", categoryarray=models, showgrid=False)
-    return drawn.update_yaxes(range=[-0.5, len(seeds) - 0.1])
 
 
 def _accuracies(

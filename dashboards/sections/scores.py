@@ -6,37 +6,41 @@ from typing import Any
 
 import pandas as pd
 
-from dashboards.blocks import Block, Chart, Number, Numbers, SideBySide, Table
+from dashboards.blocks import Block, Chart, Number, Numbers, SideBySide
 from dashboards.figures.scores import accuracy_by_class, accuracy_by_thickness, reliability_diagram
 from dashboards.formats import count, percent
 from dashboards.sections.data import Tables
 
 
 def calibration(tables: Tables) -> list[Block]:
-    """Give by how much the model is surer than right, with and without a temperature, and the reliability diagram."""
-    frame = tables["calibration"]
-    cards = [_card(row) for row in frame.to_dict("records")]
-    chart = Chart(
-        "reliability",
-        "How sure and how often right",
-        reliability_diagram(tables["reliability"]),
-        "A dot is the samples of about the same sureness, with the 95 % interval of how many are right. Below the "
-        "dotted line the model is too sure. Most samples are in the uppermost dot.",
+    """Give by how much the model's sureness is off, with and without a temperature, and the reliability diagram."""
+    frame, reliability = tables["calibration"], tables["reliability"]
+    bins = reliability[reliability["samples"] > 0]
+    numbers = pd.DataFrame(
+        {
+            "temperature": [f"{temperature:.2f}" for temperature in bins["temperature"]],
+            "sureness": [percent(share, 1) for share in bins["confidence"]],
+            "right": [percent(share, 1) for share in bins["accuracy"]],
+            "95 % interval": _intervals(bins, "accuracy_low", "accuracy_high"),
+            "samples": [count(samples) for samples in bins["samples"]],
+        }
     )
-    written = {
-        "temperature": [f"{temperature:.2f}" for temperature in frame["temperature"]],
-        "calibration error": [percent(share, 2) for share in frame["ece"]],
-        "mean sureness": [percent(share, 2) for share in frame["confidence"]],
-        "accuracy": [percent(share, 2) for share in frame["accuracy"]],
-        "log-loss": [f"{loss:.4f}" for loss in frame["nll"]],
-    }
-    return [Numbers(cards), SideBySide([chart, Table(pd.DataFrame(written), "In numbers")], wide_first=True)]
+    chart = Chart(
+        "reliability-diagram",
+        "How sure and how often right",
+        reliability_diagram(reliability),
+        "A dot is the samples of about the same sureness, with the 95 % interval of how many are right. Below the "
+        "dotted line the model is too sure, above it too modest. Most samples are in the uppermost dot.",
+        numbers,
+    )
+    return [Numbers([_card(row) for row in frame.to_dict("records")]), chart]
 
 
 def _card(row: dict[Any, Any]) -> Number:
-    plain = row["temperature"] == 1
-    label = "calibration error as it is" if plain else f"with the temperature {row['temperature']:.2f}"
-    return Number(percent(row["ece"], 2), label, "mean distance between sureness and accuracy")
+    """Give the calibration error at one temperature."""
+    given = "as it is" if row["temperature"] == 1 else f"with the temperature {row['temperature']:.2f}"
+    means = f"{percent(row['confidence'], 2)} sure on average, {percent(row['accuracy'], 2)} right"
+    return Number(percent(row["ece"], 2), f"calibration error {given}", f"{means}; log-loss {row['nll']:.4f}")
 
 
 def breakdown(tables: Tables) -> list[Block]:
@@ -60,14 +64,15 @@ def breakdown(tables: Tables) -> list[Block]:
 
 
 def _numbers(scores: pd.DataFrame, key: str) -> pd.DataFrame:
-    between = [
-        f"{percent(low, 2)} to {percent(high, 2)}" for low, high in zip(scores["low"], scores["high"], strict=True)
-    ]
     return pd.DataFrame(
         {
             key: ["blank" if pd.isna(value) else str(value) for value in scores[key]],
             "samples": [count(value) for value in scores["samples"]],
             "accuracy": [percent(value, 2) for value in scores["accuracy"]],
-            "95 % interval": between,
+            "95 % interval": _intervals(scores, "low", "high"),
         }
     )
+
+
+def _intervals(rows: pd.DataFrame, low: str, high: str) -> list[str]:
+    return [f"{percent(a, 2)} to {percent(b, 2)}" for a, b in zip(rows[low], rows[high], strict=True)]

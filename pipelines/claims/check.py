@@ -16,7 +16,7 @@ from pipelines.claims.claim import TESTS, Claim
 from pipelines.claims.facts import gather_facts
 from pipelines.engine import Engine, Report, Serial, silent
 from pipelines.tables import provenance, read_table, table_provenance, write_table
-from pipelines.training.predictions import together
+from pipelines.training.runs import together
 
 VERDICTS = {True: "true", False: "false", None: "not decidable"}
 

@@ -20,7 +20,7 @@ from pipelines.claims.check import read_predictions
 from pipelines.compare import compare, verdict, write_comparison
 from pipelines.tables import provenance, read_table, table_provenance, write_table
 from pipelines.training.paired import compare_right, mcnemar, paired_interval
-from pipelines.training.predictions import together
+from pipelines.training.runs import together
 from pipelines.training.scores import prediction_table
 
 Array = npt.NDArray[Any]
