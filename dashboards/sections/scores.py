@@ -40,7 +40,11 @@ def _card(row: dict[Any, Any]) -> Number:
     """Give the calibration error at one temperature."""
     given = "as it is" if row["temperature"] == 1 else f"with the temperature {row['temperature']:.2f}"
     means = f"{percent(row['confidence'], 2)} sure on average, {percent(row['accuracy'], 2)} right"
-    return Number(percent(row["ece"], 2), f"calibration error {given}", f"{means}; log-loss {row['nll']:.4f}")
+    return Number(
+        percent(row["ece"], 2),
+        f"calibration error {given}",
+        f"{percent(row['ece_by_chance'], 2)} would be chance; {means}; log-loss {row['nll']:.4f}",
+    )
 
 
 def breakdown(tables: Tables) -> list[Block]:

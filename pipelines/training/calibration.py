@@ -19,7 +19,10 @@ TEMPERATURES = (0.1, 10.0)
 LEAST = float(np.finfo(np.float32).tiny)
 """Stands for a probability that float32 has rounded to 0, so that its logarithm is a number."""
 
-COLUMNS = ("temperature", "samples", "ece", "nll", "confidence", "accuracy")
+DRAWS, SEED = 100, 0
+"""How often labels are drawn to see what chance makes, and from what seed."""
+
+COLUMNS = ("temperature", "samples", "ece", "ece_by_chance", "nll", "confidence", "accuracy")
 
 
 def fit_temperature(probabilities: Probabilities, labels: Integers) -> float:
@@ -51,6 +54,19 @@ def expected_error(reliability: pd.DataFrame) -> float:
     return float((gaps * filled["samples"]).sum() / filled["samples"].sum())
 
 
+def chance_error(probabilities: Probabilities) -> float:
+    """Give the calibration error that these probabilities would show on average if they were true to the last digit.
+
+    In each of DRAWS draws every answer is right with its own probability. An error of this size says nothing: with few
+    samples in a bin the share that is right strays from the mean probability.
+    """
+    confidence = probabilities.max(axis=1).astype(np.float64)
+    bins, rng = _bins(confidence), np.random.default_rng(SEED)
+    expected = np.bincount(bins, confidence, BINS)
+    gaps = [np.abs(np.bincount(bins, rng.random(len(bins)) < confidence, BINS) - expected).sum() for _ in range(DRAWS)]
+    return float(np.mean(gaps)) / len(bins)
+
+
 def reliability_table(probabilities: Probabilities, labels: Integers) -> pd.DataFrame:
     """Tabulate how often the likeliest class is right by how likely it is: a row each of BINS bins.
 
@@ -60,8 +76,7 @@ def reliability_table(probabilities: Probabilities, labels: Integers) -> pd.Data
     """
     confidence = probabilities.max(axis=1).astype(np.float64)
     right = probabilities.argmax(axis=1) == labels
-    edges = np.linspace(0, 1, BINS + 1)
-    bins = np.clip(np.searchsorted(edges, confidence, side="left") - 1, 0, BINS - 1)
+    bins, edges = _bins(confidence), np.linspace(0, 1, BINS + 1)
     samples, correct = np.bincount(bins, minlength=BINS), np.bincount(bins[right], minlength=BINS)
     shares = np.where(samples > 0, samples, np.nan)
     ends = [
@@ -89,8 +104,8 @@ def calibration_tables(
     probabilities: (n, classes), n at least 1. validation: of other samples, may be empty: then nothing is scaled.
     Gives the tables
 
-    - calibration, a row for each temperature, first 1: temperature, samples, ece, nll (the mean negative
-      log-likelihood of the label, in nats), confidence, accuracy;
+    - calibration, a row for each temperature, first 1: temperature, samples, ece, ece_by_chance (`chance_error`), nll
+      (the mean negative log-likelihood of the label, in nats), confidence, accuracy;
     - reliability, for each temperature the rows of `reliability_table`.
     """
     temperatures = [1.0]
@@ -102,13 +117,25 @@ def calibration_tables(
         table = reliability_table(scaled, labels)
         nll = _likelihood_loss(_logs(probabilities) / temperature, labels)
         accuracy = float((scaled.argmax(axis=1) == labels).mean())
-        scores = (expected_error(table), nll, float(scaled.max(axis=1).mean(dtype=np.float64)), accuracy)
+        scores = (
+            expected_error(table),
+            chance_error(scaled),
+            nll,
+            float(scaled.max(axis=1).mean(dtype=np.float64)),
+            accuracy,
+        )
         rows.append((temperature, len(labels), *scores))
         bins.append(table.assign(temperature=temperature)[["temperature", *table.columns]])
     return {
         "calibration": pd.DataFrame(rows, columns=list(COLUMNS)),
         "reliability": pd.concat(bins, ignore_index=True),
     }
+
+
+def _bins(confidence: npt.NDArray[np.float64]) -> npt.NDArray[np.intp]:
+    """Give the bin of each, from 0; the upper edge belongs to it."""
+    edges = np.linspace(0, 1, BINS + 1)
+    return np.clip(np.searchsorted(edges, confidence, side="left") - 1, 0, BINS - 1)
 
 
 def _logs(probabilities: Probabilities) -> npt.NDArray[np.float64]:

@@ -284,7 +284,13 @@ def judged() -> dict[str, pd.DataFrame]:
     bins = {"samples": [0, 30, 70], "confidence": [np.nan, 0.5, 0.98], "accuracy": [np.nan, 0.4, 0.99]}
     bins |= {"accuracy_low": [np.nan, 0.25, 0.92], "accuracy_high": [np.nan, 0.58, 1.0]}
     reliability = pd.concat([pd.DataFrame({"temperature": t, "bin": [1, 2, 3], **bins}) for t in (1.0, 1.5)])
-    calibration = {"temperature": [1.0, 1.5], "samples": 100, "ece": [0.04, 0.01], "nll": [0.4, 0.3]}
+    calibration = {
+        "temperature": [1.0, 1.5],
+        "samples": 100,
+        "ece": [0.04, 0.01],
+        "ece_by_chance": 0.015,
+        "nll": [0.4, 0.3],
+    }
     seeds = {"model": "means", "split": ["validation", "test"], "seeds": 2, "samples": 100, "mean": 0.87}
     seeds |= {"deviation": 0.014, "low": 0.74, "high": 1.0, "lowest": 0.86, "highest": 0.88}
     return {

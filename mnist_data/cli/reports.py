@@ -1,0 +1,90 @@
+"""What train prints of its report: seeds, sureness, thickness of strokes and corrected labels."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def print_report(tables: Mapping[str, pd.DataFrame]) -> None:
+    """Print what there is of the report's tables; accuracies in percent with their 95 % intervals."""
+    for name, print_one in (
+        ("seeds", _print_seeds),
+        ("label_scores", _print_labels),
+        ("calibration", _print_calibration),
+        ("class_scores", _print_weakest),
+        ("thickness_scores", _print_thickness),
+    ):
+        if name in tables:
+            print_one(tables[name])
+
+
+def _print_seeds(seeds: pd.DataFrame) -> None:
+    from mnist_data.cli.output import print_table
+
+    rows = [
+        (
+            row["split"],
+            row["seeds"],
+            f"{row['mean']:.2%} ± {100 * row['deviation']:.3f}",
+            _between(row["low"], row["high"]),
+            _between(row["lowest"], row["highest"]),
+            f"{row['ensemble']:.2%} ({_between(row['ensemble_low'], row['ensemble_high'])})",
+        )
+        for row in seeds.to_dict("records")
+    ]
+    header = ["split", "seeds", "mean ± deviation", "95 % interval of the mean", "lowest – highest", "all together"]
+    print_table("Seeds", header, rows)
+
+
+def _print_labels(scores: pd.DataFrame) -> None:
+    from mnist_data.cli.output import print_table
+
+    rows = [
+        (row["labels"], row["changed"], f"{row['accuracy']:.2%}", _between(row["low"], row["high"]))
+        for row in scores.to_dict("records")
+    ]
+    print_table("Accuracy by given and by corrected labels", ["labels", "changed", "right", "95 % interval"], rows)
+
+
+def _print_calibration(calibration: pd.DataFrame) -> None:
+    from mnist_data.cli.output import print_table
+
+    rows = [
+        (
+            f"{row['temperature']:.3f}",
+            f"{row['ece']:.2%}",
+            f"{row['ece_by_chance']:.2%}",
+            f"{row['nll']:.4f}",
+            f"{row['confidence']:.2%}",
+            f"{row['accuracy']:.2%}",
+        )
+        for row in calibration.to_dict("records")
+    ]
+    print_table("Calibration", ["temperature", "error (ECE)", "by chance", "log-loss", "mean sureness", "right"], rows)
+
+
+def _print_weakest(scores: pd.DataFrame) -> None:
+    from mnist_data.cli.output import say
+
+    worst = scores.sort_values("accuracy", kind="stable").head(3).to_dict("records")
+    say("Least right: " + ", ".join(f"{row['name']} {row['accuracy']:.2%}" for row in worst) + ".")
+
+
+def _print_thickness(scores: pd.DataFrame) -> None:
+    from mnist_data.cli.output import say
+
+    tenths = scores.dropna(subset="decile")
+    if len(tenths) > 1:
+        thin, thick = tenths.iloc[0], tenths.iloc[-1]
+        say(
+            f"The thinnest strokes (up to {thin['thickest']:.1f} pixels) {thin['accuracy']:.2%}, the thickest (from "
+            f"{thick['thinnest']:.1f}) {thick['accuracy']:.2%}."
+        )
+
+
+def _between(low: float, high: float) -> str:
+    return f"{low:.2%} – {high:.2%}"
