@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from mnist_data.errors import WrongUse, unknown_name
-from pipelines.parameters import Augment, Clean, Convert, Normalize, Parameters, Stats, Train
+from pipelines.parameters import Augment, Clean, Convert, Normalize, Parameters, Stats, Train, train_settings
 from pipelines.recipe import load_recipe, read_toml, recipe_of
 
 
@@ -62,10 +62,11 @@ def _stage(name: str, values: Any, origin: str) -> Parameters:
         raise WrongUse(f"{origin}: {name} is {values!r}; it must be a table, [{name}].")
     known = {one.name for one in fields(kind)}  # type: ignore[arg-type]
     for key in values:
-        if key not in known:
+        if key not in known and (name, key) != (Train.stage, "preset"):
             raise unknown_name("setting", key, sorted(known), f"{origin}, [{name}]")
     try:
-        return kind(**_with_recipe(values, f"{origin}, [{name}]"))
+        given = _with_recipe(values, f"{origin}, [{name}]")
+        return train_settings(given, given.pop("preset", "standard")) if kind is Train else kind(**given)
     except WrongUse as error:
         raise WrongUse(f"{origin}: {error}") from None
 

@@ -20,7 +20,10 @@ Action = Literal["keep", "repair", "remove"]
 Scale = Literal["unit", "standardize", "none"]
 SplitBy = Literal["writer", "label"]
 DType = Literal["uint8", "float16", "float32"]
-Model = Literal["cnn", "mlp"]
+Model = Literal["mlp", "lenet5", "tiny", "small", "large"]
+Optimizer = Literal["adamw", "sgd"]
+Schedule = Literal["one-cycle", "cosine", "constant"]
+Precision = Literal["auto", "float32", "bfloat16"]
 
 CORRUPTIONS = (
     "shot_noise",
@@ -252,7 +255,7 @@ class Drift(Parameters):
 
 @dataclass(frozen=True)
 class Train(Parameters):
-    """How the network is trained. The test split is no part of it."""
+    """How networks are trained. The test split is no part of it."""
 
     stage: ClassVar[str] = "train"
     ranges: ClassVar[dict[str, tuple[float, float]]] = {
@@ -261,19 +264,57 @@ class Train(Parameters):
         "learning_rate": (1e-9, 10),
         "weight_decay": (0, 1),
         "label_smoothing": (0, 0.9),
+        "dropout": (0, 0.9),
+        "averaging": (0, 0.99999),
+        "patience": (1, 10_000),
         "validation_share": (0.01, 0.5),
-        "seed": (0, 2**63 - 1),
+        "seed": (0, 2**62),
+        "seeds": (1, 1_000),
     }
 
-    model: Model = "cnn"
+    model: Model = "small"
     epochs: int | None = None  # None: 3, and for a small set as many as give about 1,500 steps
     batch_size: int = 64
-    learning_rate: float = 0.01  # at its highest, a fifth of the way; it falls to 0 at the end
+    optimizer: Optimizer = "adamw"
+    learning_rate: float = 0.01  # at its highest
+    schedule: Schedule = "one-cycle"  # rises for a fifth of the way, and falls to 0 at the end
     weight_decay: float = 0.01
     label_smoothing: float = 0.05
+    dropout: float = 0.0  # before the last layer
+    averaging: float = 0.0  # the share of the weights' average that a step leaves; 0: the weights as they are
+    recipe: Recipe = field(default_factory=Recipe)  # what each sample goes through, anew in each epoch
+    precision: Precision = "auto"  # bfloat16 where the processor has it
+    patience: int | None = None  # epochs without a better validation accuracy, after which training ends
     validation_share: float = 0.1
     seed: int = 0
+    seeds: int = 1  # networks, each from a seed of its own: seed, seed + 1, …
     corruptions: bool = False  # score the finished model under each corruption and severity, too
+
+    def recorded(self) -> dict[str, Any]:
+        """Give the parameters as they stand in the metadata, the recipe as its table."""
+        return {**super().recorded(), "recipe": self.recipe.table()}
+
+
+TRAIN_PRESETS: Mapping[str, Mapping[str, Any]] = {
+    "standard": {},
+    "fast": {"epochs": 1, "batch_size": 128},
+    "thorough": {"epochs": 20, "batch_size": 128, "averaging": 0.998, "recipe": "mild"},
+}
+"""Settings of a training by name; what is given beside them stands over them."""
+
+
+def train_settings(values: Mapping[str, Any], preset: str = "standard") -> Train:
+    """Make the settings of a training from a preset and what is given beside it.
+
+    values: name -> value; a recipe may be a preset's name or a file. Raises WrongUse for an unknown preset, and for
+    what Train refuses.
+    """
+    if preset not in TRAIN_PRESETS:
+        raise unknown_name("preset", preset, TRAIN_PRESETS)
+    merged = {**TRAIN_PRESETS[preset], **values}
+    if isinstance(merged.get("recipe"), str):
+        merged["recipe"] = load_recipe(merged["recipe"])
+    return Train(**merged)
 
 
 @dataclass(frozen=True)

@@ -20,8 +20,8 @@ from pipelines.parameters import Normalize
 from pipelines.photos import digits_of, read_picture
 from pipelines.prepare import UNKNOWN, find_pictures
 from pipelines.tables import provenance, write_table
-from pipelines.training.fit import predict as predict_images
 from pipelines.training.model_file import load_model
+from pipelines.training.predictions import predict as predict_images
 from pipelines.training.scores import prediction_table
 
 if TYPE_CHECKING:

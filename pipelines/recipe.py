@@ -64,6 +64,15 @@ TRANSFORMS: Mapping[str, Transform] = {
 """All that a recipe can ask for, in the order in which it is done."""
 
 PRESETS: Mapping[str, Mapping[str, Any]] = {
+    "none": {},
+    "mild": {
+        "rotation": [-8, 8],
+        "scale": [0.92, 1.08],
+        "scale_x": [0.93, 1.07],
+        "shear": [-0.15, 0.15],
+        "shift": [-0.04, 0.04],
+        "elastic": [0, 20],
+    },
     "light": {"rotation": [-10, 10], "scale": [0.9, 1.1], "shift": [-0.1, 0.1]},
     "handwriting": {
         "rotation": [-10, 10],

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +16,7 @@ from pipelines.engine import Progress, Report, silent
 from pipelines.gallery import picture_table
 from pipelines.levels import levels_of
 from pipelines.parameters import CORRUPTIONS, SEVERITIES, Corrupt
-from pipelines.training.fit import Probabilities, predict
+from pipelines.training.predictions import Probabilities, predict
 from pipelines.training.scores import evaluate
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ ROWS = 2_000
 
 
 def robustness_tables(
-    model: nn.Module,
+    models: Sequence[nn.Module],
     name: str,
     images: Images,
     ids: Integers,
@@ -43,7 +43,7 @@ def robustness_tables(
     metadata: Metadata,
     report: Report = silent,
 ) -> dict[str, pd.DataFrame]:
-    """Score a model on images as they are and under each corruption and severity.
+    """Score the mean of some networks' probabilities on images as they are and under each corruption and severity.
 
     images, ids, labels: of the originals to test by, at least one. Gives the tables
 
@@ -56,7 +56,7 @@ def robustness_tables(
     misled = np.zeros(len(labels), np.int64)
     for corruption, severity in _suite():
         report(Progress(f"robustness {name}", len(rows) * len(labels), len(_suite()) * len(labels)))
-        probabilities = _predict(model, images, ids, metadata, corruption, severity)
+        probabilities = _predict(models, images, ids, metadata, corruption, severity)
         wrong = probabilities.argmax(axis=1) != labels
         # One that is wrong as it is must come after all others.
         misled += wrong * (-len(_suite()) if corruption == IDENTITY else 1)
@@ -64,7 +64,7 @@ def robustness_tables(
         rows.append({**scored, **asdict(evaluate(probabilities, labels))})
     report(Progress(f"robustness {name}", len(rows) * len(labels), len(rows) * len(labels)))
     worst = slice(int(misled.argmax()), int(misled.argmax()) + 1)
-    pictures = _pictures(model, images[worst], ids[worst], int(labels[worst][0]), metadata)
+    pictures = _pictures(models, images[worst], ids[worst], int(labels[worst][0]), metadata)
     return {"robustness": pd.DataFrame(rows), "corrupted": pictures}
 
 
@@ -73,11 +73,15 @@ def _suite() -> list[tuple[str, int]]:
 
 
 def _predict(
-    model: nn.Module, images: Images, ids: Integers, metadata: Metadata, corruption: str, severity: int
+    models: Sequence[nn.Module], images: Images, ids: Integers, metadata: Metadata, corruption: str, severity: int
 ) -> Probabilities:
     """Predict images under a corruption, so few at a time that memory does not grow with their number."""
     blocks = _blocks(images, ids, metadata, corruption, severity)
-    return np.concatenate([predict(model, block) for block in blocks])
+    return np.concatenate([_mean(models, block) for block in blocks])
+
+
+def _mean(models: Sequence[nn.Module], images: Images) -> Probabilities:
+    return np.asarray(np.mean([predict(model, images) for model in models], axis=0))
 
 
 def _blocks(
@@ -94,10 +98,12 @@ def _blocks(
             yield corrupt_images(images[part], ids[part], corruption, severity, SEED, levels)
 
 
-def _pictures(model: nn.Module, images: Images, ids: Integers, label: int, metadata: Metadata) -> pd.DataFrame:
+def _pictures(
+    models: Sequence[nn.Module], images: Images, ids: Integers, label: int, metadata: Metadata
+) -> pd.DataFrame:
     """Tabulate one sample, (1, h, w[, c]), under everything."""
     made = np.concatenate([block for pair in _suite() for block in _blocks(images, ids, metadata, *pair)])
-    probabilities = predict(model, made)
+    probabilities = _mean(models, made)
     predicted = probabilities.argmax(axis=1)
     columns = {
         "id": int(ids[0]),

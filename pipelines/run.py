@@ -172,11 +172,20 @@ class _Run:
                 f"train {params.model}",
                 folder,
                 plan_of(source, params),
-                lambda folder=folder, params=params: train(source, folder, params, report=self.report),  # type: ignore[misc]
+                lambda folder=folder, params=params: self._networks(source, folder, params),  # type: ignore[misc]
             )
             folders.append(folder)
             self.tables += (folder,)
         return folders
+
+    def _networks(self, source: Dataset, folder: Path, params: Train) -> None:
+        """Train, from where a run of just this plan was interrupted; what lies there of another one makes room."""
+        plan, begun = fingerprint(plan_of(source, params)), storage.beside(folder, ".begun")
+        resume = storage.read_text(begun) == plan
+        if not resume:
+            storage.remove(folder)
+            storage.write_text(begun, plan)
+        train(source, folder, params, resume=resume, report=self.report)
 
     def _models(self) -> list[Train]:
         chosen = self.config.train

@@ -19,7 +19,7 @@ from pipelines.hashing import hashes
 from pipelines.parameters import Split, Train
 from pipelines.provenance import WRITER, Columns, Provenance, provenance_of
 from pipelines.stage import PARTITION_ROWS, apply_stage, require_originals
-from pipelines.training.fit import Mask, split_validation
+from pipelines.training.validation import Mask, split_validation
 from pipelines.writers import dataset_writers, shared_writers
 
 VALIDATION = "validation"

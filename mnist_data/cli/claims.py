@@ -33,7 +33,7 @@ def claims(
 ) -> None:
     """Hold what is commonly said of a dataset against its data: true, false or not decidable, with the figure.
 
-    Example: mnist-data claims data/mnist --predictions work/train/cnn/predictions.parquet
+    Example: mnist-data claims data/mnist --predictions work/train/small/predictions.parquet
     """
     from mnist_data.cli.output import progress, say
     from mnist_data.errors import CheckFailed

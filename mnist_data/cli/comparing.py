@@ -50,11 +50,16 @@ def compare(
         return
     print_comparison(comparison)
     say(sentence)
-    say(f"{len(disagreements):,} samples are predicted otherwise{f'; they are listed in {out}' if out else ''}.")
+    both, neither = comparison["both"].iloc[0], comparison["neither"].iloc[0]
+    say(
+        f"Both are right about {both:,} samples, neither about {neither:,}; {len(disagreements):,} they predict otherwise."
+    )
+    if out:
+        say(f"These are listed in {out}/disagreements.csv.")
 
 
 def print_comparison(comparison: pd.DataFrame) -> None:
-    """Print the counts, accuracies, difference and p of two runs, and below them those of each seed."""
+    """Print accuracies, difference, p and what only one has right of two runs, and below them of each seed."""
     from mnist_data.cli.output import print_table
 
     rows = [
@@ -63,14 +68,15 @@ def print_comparison(comparison: pd.DataFrame) -> None:
             f"{row['accuracy_a']:.2%}",
             f"{row['accuracy_b']:.2%}",
             f"{100 * row['difference']:+.2f}",
-            f"{100 * row['low']:+.2f} … {100 * row['high']:+.2f}",
+            f"{100 * row['low']:.2f} … {100 * row['high']:.2f}",
             f"{row['p']:.2g}",
-            *(row[name] for name in ("both", "only_a", "only_b", "neither")),
+            row["only_a"],
+            row["only_b"],
         )
         for row in _records(comparison)
     ]
-    header = ["seed", "A", "B", "B − A", "95 % interval", "p", "both right", "only A", "only B", "neither"]
-    print_table(f"{comparison['samples'].iloc[0]:,} samples, in points of accuracy", header, rows)
+    header = ["seed", "A", "B", "B − A", "95 % interval", "p", "only A", "only B"]
+    print_table(f"{comparison['samples'].iloc[0]:,} samples; differences in points of accuracy", header, rows)
 
 
 def _records(comparison: pd.DataFrame) -> list[dict[str, Any]]:

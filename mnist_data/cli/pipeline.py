@@ -96,7 +96,8 @@ def _print_outcome(outcome: object) -> None:
     import pandas as pd
 
     from mnist_data.cli.output import say
-    from mnist_data.cli.stages import print_evaluation, print_statistics
+    from mnist_data.cli.stages import print_statistics
+    from mnist_data.cli.training import print_evaluation
     from pipelines.run import Outcome
 
     assert isinstance(outcome, Outcome)

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 def print_report(tables: Mapping[str, pd.DataFrame]) -> None:
     """Print what there is of the report's tables; accuracies in percent with their 95 % intervals."""
     for name, print_one in (
+        ("evaluation", _print_cost),
         ("seeds", _print_seeds),
         ("label_scores", _print_labels),
         ("calibration", _print_calibration),
@@ -22,22 +23,31 @@ def print_report(tables: Mapping[str, pd.DataFrame]) -> None:
             print_one(tables[name])
 
 
+def _print_cost(evaluation: pd.DataFrame) -> None:
+    from mnist_data.cli.output import say
+
+    for row in evaluation.drop_duplicates("model").to_dict("records"):
+        say(
+            f"{row['model']}: {row['parameters']:,} parameters, {row['multiply_adds']:,} multiply-adds an image, "
+            f"{row['images_per_second']:,.0f} images/s predicted on this machine."
+        )
+
+
 def _print_seeds(seeds: pd.DataFrame) -> None:
     from mnist_data.cli.output import print_table
 
     rows = [
         (
             row["split"],
-            row["seeds"],
-            f"{row['mean']:.2%} ± {100 * row['deviation']:.3f}",
+            f"{row['mean']:.2%}",
+            f"{100 * row['deviation']:.3f}",
             _between(row["low"], row["high"]),
             _between(row["lowest"], row["highest"]),
-            f"{row['ensemble']:.2%} ({_between(row['ensemble_low'], row['ensemble_high'])})",
         )
         for row in seeds.to_dict("records")
     ]
-    header = ["split", "seeds", "mean ± deviation", "95 % interval of the mean", "lowest – highest", "all together"]
-    print_table("Seeds", header, rows)
+    title = f"Mean of {seeds['seeds'].iloc[0]} seeds; its interval is about other seeds, not about other samples"
+    print_table(title, ["split", "mean", "±", "95 % interval", "lowest – highest"], rows)
 
 
 def _print_labels(scores: pd.DataFrame) -> None:

@@ -1,4 +1,4 @@
-"""clean, normalize, augment, stats and train: one stage each, from a dataset to a new one or to tables."""
+"""clean, normalize, augment and stats: one stage each, from a dataset to a new one or to tables."""
 
 from __future__ import annotations
 
@@ -8,16 +8,14 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mnist_data.cli.options import DatasetArgument, Json, OutArgument, Overwrite, Scheduler, Workers
-from mnist_data.cli.robustness import print_robustness
-from mnist_data.cli.splitting import print_groups
-from pipelines.parameters import Action, Augment, Clean, DType, Model, Normalize, Scale, Stats, Train
+from pipelines.parameters import Action, Augment, Clean, DType, Normalize, Scale, Stats
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from mnist_data.store import Dataset
 
-_CLEAN, _NORMALIZE, _AUGMENT, _STATS, _TRAIN = Clean(), Normalize(), Augment(), Stats(), Train()
+_CLEAN, _NORMALIZE, _AUGMENT, _STATS = Clean(), Normalize(), Augment(), Stats()
 
 
 def clean(
@@ -228,114 +226,3 @@ def print_statistics(source: Dataset, tables: Mapping[str, pd.DataFrame]) -> Non
     print_frame("Samples in each class", counts.astype(int).reset_index())
     if source.metadata.note:
         say(source.metadata.note)
-
-
-def print_evaluation(evaluation: pd.DataFrame) -> None:
-    """Print what share of the predictions is right, with its interval."""
-    from mnist_data.cli.output import print_table
-
-    rows = [
-        (
-            row.model,
-            row.split,
-            row.samples,
-            f"{row.accuracy:.2%}",
-            f"{row.low:.2%} – {row.high:.2%}",
-            f"{row.seconds:.0f}",
-        )
-        for row in evaluation.itertuples()
-    ]
-    print_table("Accuracy", ["model", "split", "samples", "right", "95 % interval", "seconds"], rows)
-
-
-def train(
-    dataset: DatasetArgument,
-    out: Annotated[str, typer.Argument(metavar="OUT", help="The folder for the model and its tables.")],
-    model: Annotated[
-        Model, typer.Option(help="cnn: a small convolutional network; mlp: one hidden layer.")
-    ] = _TRAIN.model,
-    epochs: Annotated[
-        int | None,
-        typer.Option(help="Rounds over the training data. [default: 3, more for a small set]", show_default=False),
-    ] = _TRAIN.epochs,
-    batch_size: Annotated[int, typer.Option(help="Samples in one step.")] = _TRAIN.batch_size,
-    learning_rate: Annotated[float, typer.Option(help="The highest of the schedule.")] = _TRAIN.learning_rate,
-    weight_decay: Annotated[float, typer.Option(help="Of AdamW.")] = _TRAIN.weight_decay,
-    label_smoothing: Annotated[float, typer.Option(help="Of the training loss.")] = _TRAIN.label_smoothing,
-    validation_share: Annotated[
-        float, typer.Option(help="Of the training samples, held out.")
-    ] = _TRAIN.validation_share,
-    seed: Annotated[int, typer.Option(help="Of the weights, the order and the held-out samples.")] = _TRAIN.seed,
-    corruptions: Annotated[
-        bool, typer.Option("--corruptions", help="Also score it under fifteen corruptions, at five severities.")
-    ] = _TRAIN.corruptions,
-    overwrite: Overwrite = False,
-    json: Json = False,
-) -> None:
-    """Train a small network; the test split is read once, after everything is fixed.
-
-    Example: mnist-data train data/mnist models/mnist
-    """
-    from mnist_data.cli.output import print_frame, print_json, progress, say
-    from mnist_data.storage import require_free
-    from mnist_data.store import open_dataset
-    from pipelines.train import train as run
-
-    params = Train(
-        model, epochs, batch_size, learning_rate, weight_decay, label_smoothing, validation_share, seed, corruptions
-    )
-    require_free(out, overwrite)
-    with progress() as report:
-        tables = run(open_dataset(dataset), out, params, report=report)
-    if json:
-        history, evaluation = tables["history"].to_dict("records"), tables["evaluation"].to_dict("records")
-        found = {"model": f"{out}/{params.model}.safetensors", "history": history, "evaluation": evaluation}
-        found |= {name: tables[name].to_dict("records") for name in ("groups", "robustness") if name in tables}
-        print_json(found)
-        return
-    print_frame("Epochs", tables["history"].drop(columns="learning_rate"))
-    print_evaluation(tables["evaluation"])
-    if "groups" in tables:
-        print_groups(tables["groups"])
-    if "robustness" in tables:
-        print_robustness(tables["robustness"])
-    say(f"Model and tables: {out}")
-
-
-def predict(
-    model: Annotated[str, typer.Argument(metavar="MODEL", help="A .safetensors file that train has written.")],
-    images: Annotated[
-        str, typer.Argument(metavar="IMAGES", help="A dataset, an IDX file, or a picture or folder of pictures.")
-    ],
-    split: Annotated[
-        list[str] | None, typer.Option("--split", help="Of a dataset; may be repeated. [default: all]")
-    ] = None,
-    out: Annotated[str | None, typer.Option("--out", help="Write all predictions to OUT.parquet and OUT.csv.")] = None,
-    overwrite: Overwrite = False,
-    json: Json = False,
-) -> None:
-    """Predict the class of each image, with its probability; digits in pictures are found first.
-
-    Example: mnist-data predict models/mnist/cnn.safetensors photos/
-    """
-    from mnist_data.cli.output import print_frame, print_json, say
-    from mnist_data.storage import require_free
-    from pipelines.predict import SHOWN, save_predictions
-    from pipelines.predict import predict as run
-
-    if out:
-        require_free(f"{out}.parquet", overwrite)
-    table = run(model, images, split)
-    if out:
-        save_predictions(table, out, model, images)
-    if json:
-        print_json({"predictions": table.to_dict("records")})
-        return
-    known = table["correct"].dropna()
-    columns = ("id", "file", "split", *(("label",) if len(known) else ()), "name", "probability")
-    shown = [name for name in columns if name in table]
-    print_frame(f"{len(table):,} predictions", table[shown].head(SHOWN).rename(columns={"name": "predicted"}))
-    if len(table) > SHOWN:
-        say(f"The first {SHOWN}; all of them are written by --out.")
-    if len(known):
-        say(f"{int(known.sum()):,} of {len(known):,} with a known label are right ({known.mean():.2%}).")

@@ -24,8 +24,12 @@ from pipelines.engine import Progress, Report, silent
 from pipelines.hashing import hashes
 from pipelines.parameters import Train
 from pipelines.stage import require_pictures
-from pipelines.training.fit import Mask, Probabilities, fit, predict, require_torch
+from pipelines.training.device import require_torch
+from pipelines.training.feed import InMemory
+from pipelines.training.fit import fit
+from pipelines.training.predictions import Probabilities, predict
 from pipelines.training.samples import Samples, read_samples
+from pipelines.training.validation import Mask
 
 Judge = Literal["cnn", "perceptron"]
 """The model that judges the labels: the small CNN of `fit`, or a perceptron on principal components."""
@@ -181,7 +185,8 @@ def _by_cnn(images: Images, labels: Integers, held: Images, classes: int, seed: 
     # Smoothed labels would flatten the probabilities: what is surely wrong would stand beside what is hard to read.
     params = Train(label_smoothing=0.0, seed=seed)
     params = replace(params, epochs=_epochs(len(images), params.batch_size, 3))
-    return predict(fit(images, labels, images[:0], labels[:0], classes, params).model, held)
+    nothing = InMemory(images[:0], labels[:0])
+    return predict(fit(InMemory(images, labels), nothing, classes, params).model, held)
 
 
 def _by_perceptron(images: Images, labels: Integers, held: Images, classes: int, seed: int) -> Probabilities:

@@ -11,7 +11,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from mnist_data.batch import Images, Integers
-from pipelines.training.fit import Probabilities
+from pipelines.training.predictions import Probabilities
 from pipelines.training.scores import evaluate
 
 PARTS = 10

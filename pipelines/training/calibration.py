@@ -7,7 +7,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from mnist_data.batch import Integers
-from pipelines.training.fit import Probabilities
+from pipelines.training.predictions import Probabilities
 from pipelines.training.scores import wilson
 
 BINS = 15

@@ -16,8 +16,11 @@ from mnist_data.batch import Integers
 from mnist_data.errors import UnreadableInput, WrongUse
 from mnist_data.store import first_line
 from pipelines.tables import read_table
-from pipelines.training.fit import Probabilities
+from pipelines.training.predictions import Probabilities
 from pipelines.training.scores import evaluate
+
+CORRECTIONS = "corrections"
+"""What a table of them is called among the inputs of a training's tables."""
 
 SUGGESTED, FLAG = "suggested_label", "is_label_error"
 """The columns in which `mnist-data audit` says what a label should be, and whether it holds it to be wrong."""
@@ -28,12 +31,13 @@ ADVICE = "Give each sample's id and its right label, or the audit.parquet of an 
 
 @dataclass(frozen=True)
 class Corrections:
-    """Labels that replace others. ids, labels: (n,) int64, each id once.
+    """Labels that replace others. ids, labels: (n,) int64, each id once. digest: the SHA-256 of the table's file.
 
     given: what the table says the labels were, (n,) int64, if it does.
     """
 
     path: str
+    digest: str
     ids: Integers
     labels: Integers
     given: Integers | None = None
@@ -74,7 +78,7 @@ def read_corrections(path: str | Path) -> Corrections:
     if len(np.unique(ids)) < len(ids):
         twice = pd.Index(ids)[pd.Index(ids).duplicated()][0]
         raise UnreadableInput(str(path), f"sample {twice} is in it twice", "one row for each id", ADVICE)
-    return Corrections(str(path), ids, labels, given)
+    return Corrections(str(path), storage.sha256_of(Path(path)), ids, labels, given)
 
 
 def corrected_scores(probabilities: Probabilities, ids: Integers, labels: Integers, table: Corrections) -> pd.DataFrame:

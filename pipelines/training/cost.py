@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from mnist_data.batch import Images
-from pipelines.training.fit import predict
+from pipelines.training.predictions import predict
 
 if TYPE_CHECKING:
     from torch import nn

@@ -1,4 +1,4 @@
-"""Training as such: arrays in, a network out, and predictions of it. The test split is not among the arguments.
+"""Training as such: samples in, a network out. The test split is not among the arguments.
 
 PyTorch is the optional extra `train`, so it is imported where it is used; this module loads without it.
 """
@@ -6,46 +6,42 @@ PyTorch is the optional extra `train`, so it is imported where it is used; this 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from time import perf_counter
 from typing import TYPE_CHECKING
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
 from mnist_data.batch import Images, Integers
-from mnist_data.errors import CheckFailed, MissingExtra, WrongUse
-from pipelines.engine import cores
+from mnist_data.errors import CheckFailed, WrongUse
 from pipelines.hashing import hashes
 from pipelines.parameters import Train
+from pipelines.training.averaging import Average
+from pipelines.training.device import computing_in, device, every_core, require_torch, resolved, seeded
+from pipelines.training.feed import Feed, Samples, steps
+from pipelines.training.predictions import ROWS, inputs, logits
+from pipelines.training.schedule import share_of_peak
 
 if TYPE_CHECKING:
     import torch
     from torch import nn
 
-Mask = npt.NDArray[np.bool_]
-"""(n,) bool."""
-Probabilities = npt.NDArray[np.float32]
-"""(n, classes) float32, each row adds up to 1."""
-
 ENOUGH_STEPS = 1_500
 """A small set is passed through until this many steps are made, MNIST three times (2,529 steps)."""
 
-
-WARM_UP = 0.2
-"""The share of the steps in which the learning rate rises; it falls in the rest."""
+MOMENTUM = 0.9
+"""Of sgd, in Nesterov's form."""
 
 
 @dataclass(frozen=True)
 class EpochDone:
     """One pass over the training samples is done.
 
-    epoch: from 1 to `epochs`. train_loss, train_accuracy: averaged while learning, the loss with smoothing.
-    validation_loss, validation_accuracy: at its end, without smoothing; NaN where nothing is held out.
-    learning_rate: at the epoch's last step. seconds: of this epoch, validation included.
+    epoch: from 1 to `epochs`. train_loss, train_accuracy: averaged while learning, the loss with smoothing, both of
+    deformed samples where there is a recipe. validation_loss, validation_accuracy: at its end, without smoothing; NaN
+    where nothing is held out. learning_rate: at the epoch's last step. seconds: of this epoch, validation included.
     """
 
     epoch: int
@@ -58,7 +54,34 @@ class EpochDone:
     seconds: float
 
 
-EpochReport = Callable[[EpochDone], None]
+@dataclass
+class State:
+    """A training between two epochs: all that the next one needs.
+
+    best: the weights of the epoch of best validation accuracy so far, `best_epoch`, counted from 1.
+    """
+
+    network: nn.Module
+    average: Average
+    optimizer: torch.optim.Optimizer
+    history: list[EpochDone] = field(default_factory=list)
+    best: Mapping[str, torch.Tensor] = field(default_factory=dict)
+    best_epoch: int = 0
+
+    def consider(self) -> None:
+        """Take the last epoch's weights as the best unless it was less accurate; without validation it never is.
+
+        Of equals the last: its learning rate was lowest. The loss would prefer an early epoch, for smoothing
+        raises it while the accuracy still gains.
+        """
+        best = self.history[self.best_epoch - 1].validation_accuracy if self.best_epoch else 0.0
+        if not self.history[-1].validation_accuracy < best:
+            self.best_epoch = len(self.history)
+            self.best = {name: tensor.clone() for name, tensor in self.average.network.state_dict().items()}
+
+
+AfterEpoch = Callable[[State], None]
+"""Hears of each epoch as it ends."""
 
 
 @dataclass(frozen=True)
@@ -75,38 +98,8 @@ class Fit:
     parameters: int
 
 
-def silent(_: EpochDone) -> None:
+def silent(_: State) -> None:
     """Report nothing."""
-
-
-def require_torch() -> None:
-    """Raise MissingExtra where PyTorch or safetensors is not installed."""
-    try:
-        import safetensors  # noqa: F401
-        import torch  # noqa: F401
-    except ImportError as error:
-        raise MissingExtra((error.name or "torch").partition(".")[0], "train", "Training") from None
-
-
-def split_validation(
-    ids: Integers, labels: Integers, source_ids: Integers, params: Train, copies: Integers | None = None
-) -> tuple[Mask, Mask]:
-    """Choose the samples to train with and those to validate with, (n,) bool each.
-
-    Of each label the share `params.validation_share` of the originals is held out, those whose source id has
-    the lowest hash, so neither order nor partitioning matters. Copies of a held-out sample are on neither
-    side. A label keeps at least one original in training.
-    copies: (n,) each sample's number of copy, 0 for an original; None: an original's id is its source id.
-    """
-    original = ids == source_ids if copies is None else copies == 0
-    ranks = hashes(source_ids, params.seed)
-    validation = np.zeros(len(ids), np.bool_)
-    for label in np.unique(labels):
-        rows = np.flatnonzero(original & (labels == label))
-        wanted = int(params.validation_share * len(rows) + 0.5)
-        held_out = max(0, min(wanted, len(rows) - 1))
-        validation[rows[np.argsort(ranks[rows])[:held_out]]] = True
-    return ~np.isin(source_ids, source_ids[validation]), validation
 
 
 def epochs_for(samples: int, params: Train) -> int:
@@ -115,63 +108,103 @@ def epochs_for(samples: int, params: Train) -> int:
     >>> epochs_for(54_000, Train()), epochs_for(1_300, Train())
     (3, 75)
     """
-    return params.epochs or max(3, math.ceil(ENOUGH_STEPS / _steps(samples, params.batch_size)))
+    return params.epochs or max(3, math.ceil(ENOUGH_STEPS / steps(samples, params.batch_size)))
 
 
 def fit(
-    train_images: Images,
-    train_labels: Integers,
-    validation_images: Images,
-    validation_labels: Integers,
+    feed: Feed,
+    held: Feed,
     classes: int,
     params: Train,
-    report: EpochReport = silent,
+    after_epoch: AfterEpoch = silent,
+    *,
+    start: nn.Module | None = None,
+    resumed: Callable[[State], State] = lambda state: state,
 ) -> Fit:
     """Train a network, and keep the epoch of best validation accuracy, or the last where nothing is held out.
 
-    Images: (n, h, w) or (n, h, w, c), uint8 (trained on as x / 255) or floats (taken as they are); they are
-    read a batch at a time, so a memory-mapped array will do. Labels: (n,) from 0 to classes - 1.
+    feed: what is learnt from; images uint8 (trained on as x / 255) or floats (taken as they are), labels from 0 to
+    classes - 1. held: what is validated with, of the same kind; may be empty. start: a network to go on from, whose
+    weights with requires_grad False stay as they are; None draws one from the seed. resumed: puts a fresh state to
+    where an interrupted training of the same settings had come.
     The same seed on the same machine gives the same weights to the last bit.
     Raises CheckFailed where the loss is not finite any more.
     """
     require_torch()
+    _check_samples("training", feed, classes, at_least=2)  # batch norm needs a spread
+    _check_samples("validation", held, classes, at_least=0)
+    epochs = epochs_for(len(feed.labels), params)
+    with every_core(), seeded(params.seed):
+        state = resumed(_begun(feed.images.shape[1:], classes, params, start))
+        while len(state.history) < epochs and not _gives_up(state, params):
+            _epoch(state, feed, held, epochs, params)
+            state.consider()
+            after_epoch(state)
+    state.network.load_state_dict(state.best)
+    learnt = sum(tensor.numel() for tensor in state.network.parameters())
+    return Fit(state.network.cpu().eval(), tuple(state.history), state.best_epoch, learnt)
+
+
+def _begun(shape: Sequence[int], classes: int, params: Train, start: nn.Module | None) -> State:
+    """Give a training before its first epoch."""
     import torch
+
+    from pipelines.training.models import build
+
+    network = (build(params.model, shape, classes, params.dropout) if start is None else start).to(device())
+    learnt = [tensor for tensor in network.parameters() if tensor.requires_grad]
+    optimizer: torch.optim.Optimizer
+    if params.optimizer == "adamw":
+        optimizer = torch.optim.AdamW(learnt, params.learning_rate, weight_decay=params.weight_decay, fused=True)
+    else:
+        optimizer = torch.optim.SGD(
+            learnt, params.learning_rate, MOMENTUM, weight_decay=params.weight_decay, nesterov=True, fused=True
+        )
+    return State(network, Average(network, params.averaging), optimizer)
+
+
+def _gives_up(state: State, params: Train) -> bool:
+    return params.patience is not None and len(state.history) - state.best_epoch >= params.patience
+
+
+def _epoch(state: State, feed: Feed, held: Feed, epochs: int, params: Train) -> None:
+    """Pass once over the training samples, validate, and note it in the history."""
+    import torch
+
+    started, epoch = perf_counter(), len(state.history) + 1
+    torch.manual_seed(_seed_of(params.seed, epoch))  # of dropout: the same whether one began here or before
+    state.network.train()
+    every = epochs * steps(len(feed.labels), params.batch_size)
+    taken = (epoch - 1) * steps(len(feed.labels), params.batch_size)
+    loss, hits, seen, rate = 0.0, 0, 0, 0.0
+    for step, batch in enumerate(feed.shuffled(params.batch_size, params.seed, epoch), taken + 1):
+        rate = params.learning_rate * share_of_peak(params.schedule, step / (every + 1))
+        found = _step(state, batch, rate, params)
+        loss += _finite(found[0], epoch, params) * len(batch[1])
+        hits, seen = hits + found[1], seen + len(batch[1])
+    validation = _score(state.average.network, held)
+    done = EpochDone(epoch, epochs, loss / seen, hits / seen, *validation, rate, perf_counter() - started)
+    state.history.append(done)
+
+
+def _seed_of(seed: int, epoch: int) -> int:
+    return int(hashes(np.array([epoch]), seed)[0] >> np.uint64(1))
+
+
+def _step(state: State, batch: Samples, rate: float, params: Train) -> tuple[float, int]:
+    """Learn from one batch; give its loss and how many of it were predicted rightly."""
     from torch.nn import functional
 
-    _check_samples("training", train_images, train_labels, classes, at_least=2)  # batch norm needs a spread
-    _check_samples("validation", validation_images, validation_labels, classes, at_least=0)
-    epochs = epochs_for(len(train_images), params)
-    steps = epochs * _steps(len(train_images), params.batch_size)
-    history: list[EpochDone] = []
-    best = _Best()
-    # float32 throughout: bfloat16 gained a quarter at best where the processor has it, and lost a multiple
-    # where it has not; and float32 weights can be compared between machines.
-    with _every_core():
-        network = _initialised(params, train_images.shape[1:], classes)
-        optimizer = torch.optim.AdamW(network.parameters(), weight_decay=params.weight_decay, fused=True)
-        step = 0
-        for epoch in range(1, epochs + 1):
-            started, losses, hits = perf_counter(), 0.0, 0
-            network.train()
-            for rows in _shuffled_batches(len(train_images), params.batch_size, params.seed, epoch):
-                step += 1
-                rate = params.learning_rate * _ramp(step / (steps + 1))
-                optimizer.param_groups[0]["lr"] = rate
-                labels = _targets(train_labels[rows])
-                logits = network(_inputs(train_images[rows]))
-                loss = functional.cross_entropy(logits, labels, label_smoothing=params.label_smoothing)
-                optimizer.zero_grad(set_to_none=True)
-                loss.backward()  # type: ignore[no-untyped-call]
-                optimizer.step()
-                losses += _finite(loss.item(), epoch, params) * len(rows)
-                hits += int((logits.argmax(1) == labels).sum())
-            validation = _score(network, validation_images, validation_labels)
-            train = losses / len(train_images), hits / len(train_images)
-            history.append(EpochDone(epoch, epochs, *train, *validation, rate, perf_counter() - started))
-            best.consider(epoch, validation[1], network)
-            report(history[-1])
-    network.load_state_dict(best.weights)
-    return Fit(network.eval(), tuple(history), best.epoch, sum(p.numel() for p in network.parameters()))
+    images, labels = inputs(batch[0]), _targets(batch[1])
+    with computing_in(resolved(params.precision)):
+        found = state.network(images)
+    loss = functional.cross_entropy(found.float(), labels, label_smoothing=params.label_smoothing)
+    state.optimizer.param_groups[0]["lr"] = rate
+    state.optimizer.zero_grad(set_to_none=True)
+    loss.backward()  # type: ignore[no-untyped-call]
+    state.optimizer.step()
+    state.average.update()
+    return loss.item(), int((found.argmax(1) == labels).sum())
 
 
 def history_table(history: Sequence[EpochDone]) -> pd.DataFrame:
@@ -180,110 +213,25 @@ def history_table(history: Sequence[EpochDone]) -> pd.DataFrame:
     return pd.DataFrame([asdict(done) for done in history], columns=columns)
 
 
-def predict(model: nn.Module, images: Images, batch_size: int = 512) -> Probabilities:
-    """Give the probability of each class for each image, in the order of the images.
-
-    images: as `fit` takes them, scaled as those it was trained with.
-    """
-    require_torch()
-    with _every_core():
-        probabilities: Probabilities = _logits(model, images, batch_size).softmax(1).numpy()
-    return probabilities
-
-
-class _Best:
-    """The weights of the epoch of best validation accuracy so far."""
-
-    def __init__(self) -> None:
-        self.epoch, self.accuracy = 0, 0.0
-        self.weights: dict[str, torch.Tensor] = {}
-
-    def consider(self, epoch: int, accuracy: float, network: nn.Module) -> None:
-        """Take this epoch's weights unless it was less accurate; NaN, without validation, is never less.
-
-        Of equals the last: its learning rate was lowest. The loss would prefer an early epoch, for smoothing
-        raises it while the accuracy still gains.
-        """
-        if not accuracy < self.accuracy:
-            self.epoch, self.accuracy = epoch, accuracy
-            self.weights = {name: tensor.clone() for name, tensor in network.state_dict().items()}
-
-
-def _steps(samples: int, batch_size: int) -> int:
-    return max(1, samples // batch_size)
-
-
-def _shuffled_batches(samples: int, batch_size: int, seed: int, epoch: int) -> list[npt.NDArray[np.intp]]:
-    """Deal all rows into batches of nearly equal size: a short last one would unsettle the batch norm."""
-    rows = np.random.default_rng([seed, epoch]).permutation(samples)
-    return np.array_split(rows, _steps(samples, batch_size))
-
-
-def _ramp(progress: float) -> float:
-    """Rise from 0 to 1 in the warm-up, then fall to 0; progress: from 0 to 1."""
-    return min(progress / WARM_UP, (1 - progress) / (1 - WARM_UP))
-
-
-def _initialised(params: Train, shape: Sequence[int], classes: int) -> nn.Module:
-    """Build the network with weights drawn from the seed, and leave PyTorch's global generator as it was."""
-    import torch
-
-    from pipelines.training.models import build
-
-    with torch.random.fork_rng(devices=[]):
-        torch.default_generator.manual_seed(params.seed)
-        return build(params.model, shape, classes)
-
-
-@contextmanager
-def _every_core() -> Iterator[None]:
-    """Let PyTorch compute on every core that this process may use, and then on as many as before."""
-    import torch
-
-    before = torch.get_num_threads()
-    torch.set_num_threads(cores())
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
-
-
-def _inputs(images: Images) -> torch.Tensor:
-    """Bring a batch of images to (n, c, h, w) float32, channels-last in memory as IDX has them."""
-    import torch
-
-    # A copy where it is needed only: PyTorch takes no array that is read-only or not in native byte order.
-    pixels = torch.from_numpy(np.require(images, images.dtype.newbyteorder("="), ["C", "W"])).float()
-    if images.dtype == np.uint8:
-        pixels = pixels.div_(255)
-    return pixels.unsqueeze(1) if images.ndim == 3 else pixels.permute(0, 3, 1, 2)
-
-
 def _targets(labels: Integers) -> torch.Tensor:
     import torch
 
-    return torch.from_numpy(np.array(labels, np.int64))
+    return torch.from_numpy(np.array(labels, np.int64)).to(device())
 
 
-def _logits(network: nn.Module, images: Images, batch_size: int) -> torch.Tensor:
-    """Give (n, classes) float32, in the order of the images; the network is in eval mode afterwards."""
-    import torch
-
-    network.eval()
-    with torch.inference_mode():
-        starts = range(0, max(len(images), 1), batch_size)  # one empty batch gives an empty table its columns
-        return torch.cat([network(_inputs(images[start : start + batch_size])) for start in starts])
-
-
-def _score(network: nn.Module, images: Images, labels: Integers) -> tuple[float, float]:
+def _score(network: nn.Module, held: Feed) -> tuple[float, float]:
     """Give loss and accuracy, NaN both where there are no samples."""
     from torch.nn import functional
 
-    if not len(images):
+    samples = len(held.labels)
+    if not samples:
         return math.nan, math.nan
-    logits, targets = _logits(network, images, batch_size=512), _targets(labels)
-    hits = int((logits.argmax(1) == targets).sum())
-    return functional.cross_entropy(logits, targets).item(), hits / len(images)
+    loss, hits = 0.0, 0
+    for images, labels in held.in_order(ROWS):
+        found, targets = logits(network, images), _targets(labels)
+        loss += functional.cross_entropy(found, targets, reduction="sum").item()
+        hits += int((found.argmax(1) == targets).sum())
+    return loss / samples, hits / samples
 
 
 def _finite(loss: float, epoch: int, params: Train) -> float:
@@ -295,18 +243,16 @@ def _finite(loss: float, epoch: int, params: Train) -> float:
     return loss
 
 
-def _check_samples(role: str, images: Images, labels: Integers, classes: int, at_least: int) -> None:
-    if len(images) != len(labels) or len(images) < at_least:
-        raise WrongUse(
-            f"The {role} part has {len(images):,} images and {len(labels):,} labels; it must have as many of "
-            f"both, at least {at_least}."
-        )
+def _check_samples(role: str, feed: Feed, classes: int, at_least: int) -> None:
+    if len(feed.labels) < at_least:
+        raise WrongUse(f"The {role} part has {len(feed.labels):,} samples; it must have at least {at_least}.")
+    images: Images = feed.images
     if images.ndim not in (3, 4) or not (images.dtype == np.uint8 or images.dtype.kind == "f"):
         raise WrongUse(
             f"The {role} images are {images.dtype} of shape {images.shape}; they must be uint8 or floats, "
             "(n, height, width) or (n, height, width, channels). Normalize them first."
         )
-    check_labels(role, labels, classes)
+    check_labels(role, feed.labels, classes)
 
 
 def check_labels(role: str, labels: Integers, classes: int) -> None:

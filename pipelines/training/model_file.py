@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 from mnist_data import storage
 from mnist_data.errors import UnreadableInput
-from pipelines.training.fit import require_torch
+from pipelines.parameters import Model
+from pipelines.training.device import require_torch
 
 if TYPE_CHECKING:
     from torch import nn
@@ -59,7 +60,7 @@ def _configuration(path: str, metadata: Mapping[str, str]) -> dict[str, Any]:
     try:
         found = json.loads(metadata.get("configuration", "null"))
         sizes = [found["classes"], *found["shape"]]
-        known = found["name"] in ("cnn", "mlp") and len(sizes) in (3, 4)
+        known = found["name"] in get_args(Model) and len(sizes) in (3, 4)
         # 65,536 is far beyond any image here, and keeps products of three within 64 bits.
         if known and all(type(size) is int and 1 <= size <= 65_536 for size in sizes):
             return dict(found)

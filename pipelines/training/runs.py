@@ -12,6 +12,7 @@ import pandas as pd
 from mnist_data import storage
 from mnist_data.errors import NoDataset, UnreadableInput
 from pipelines.tables import read_table, table_provenance
+from pipelines.training.corrections import CORRECTIONS
 
 NEEDED = ("id", "label", "predicted", "correct")
 
@@ -58,7 +59,8 @@ def read_run(folder: str | Path) -> Run:
         raise UnreadableInput(path, found, "a row for each sample that was predicted", advice)
     if table.duplicated(["id", "seed"] if "seed" in table else ["id"]).any():
         raise UnreadableInput(path, "a sample is in it twice", "one row for each sample and seed", advice)
-    return Run(str(folder), table_provenance(path)["inputs"], table)
+    inputs = {name: content for name, content in table_provenance(path)["inputs"].items() if name != CORRECTIONS}
+    return Run(str(folder), inputs, table)
 
 
 def together(table: pd.DataFrame) -> pd.DataFrame:

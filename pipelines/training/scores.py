@@ -14,7 +14,8 @@ import pandas as pd
 
 from mnist_data.batch import Integers
 from mnist_data.errors import WrongUse
-from pipelines.training.fit import Probabilities, check_labels
+from pipelines.training.fit import check_labels
+from pipelines.training.predictions import Probabilities
 
 
 @dataclass(frozen=True)

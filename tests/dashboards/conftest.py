@@ -334,7 +334,7 @@ def by_writer() -> dict[str, pd.DataFrame]:
     )
     scores = pd.DataFrame(
         {
-            "model": "cnn",
+            "model": "small",
             "split": "test",
             "group": ["hsf_series", "hsf_series", "writer_id", "writer_id", "writer_id"],
             "value": [0, 4, 7, 8, 2103],

@@ -85,6 +85,6 @@ def test_the_page_tells_with_whom_a_model_errs(known: str, by_writer: Tables) ->
     scores = by_writer["groups"]
     both, one = page_of({"groups": scores}), page_of({"groups": scores[scores["group"] == known]})
 
-    assert "accuracy of cnn on hsf_4" in both
+    assert "accuracy of small on hsf_4" in both
     assert ">2103</td>" in both
     assert ("hsf_4" in one, ">2103</td>" in one) == (known == "hsf_series", known == "writer_id")

@@ -33,7 +33,7 @@ def model(standardized: Dataset) -> Path:
     """Give a network trained on standardized pixels for a few epochs."""
     folder = Path(standardized.location).parent / "model"
     train(standardized, folder, Train(epochs=8))
-    return folder / "cnn.safetensors"
+    return folder / "small.safetensors"
 
 
 def test_predictions_are_those_of_the_training_stage(model: Path, standardized: Dataset) -> None:
@@ -84,7 +84,7 @@ def test_what_the_network_has_not_learnt_from_is_refused(
     other = normalize(digits, tmp_path / "unit", Normalize())
     (tmp_path / "no.safetensors").write_bytes(b"no model at all")
 
-    with pytest.raises(WrongUse, match="The images are 8×8, and cnn has learnt from 28×28"):
+    with pytest.raises(WrongUse, match="The images are 8×8, and small has learnt from 28×28"):
         predict(model, tmp_path / "small-idx3-ubyte")
     with pytest.raises(WrongUse, match="The images are single numbers"):
         predict(model, next(sample_idx.glob("*test-labels*")))
@@ -118,7 +118,7 @@ def test_a_network_of_the_sample_reads_the_digits_of_other_people(digits: Datase
     more = augment(digits, tmp_path / "more")
     train(more, tmp_path / "model")
 
-    found = predict(tmp_path / "model/cnn.safetensors", pictures)
+    found = predict(tmp_path / "model/small.safetensors", pictures)
     labels = found["file"].str.extract(r"(\d)\.png$")[0].fillna("3")  # the one without a digit in its name is a 3
 
     assert len(found) == 17

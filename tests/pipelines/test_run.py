@@ -36,7 +36,7 @@ def test_the_run_leaves_datasets_tables_models_and_a_dashboard(finished: tuple[C
     names = {path.name for path in outcome.workspace.iterdir()}
 
     assert {"convert", "clean", "normalize", "augment", "stats", "train", "dashboard.html"} <= names
-    assert (outcome.workspace / "train/cnn/cnn.safetensors").is_file()
+    assert (outcome.workspace / "train/small/small.safetensors").is_file()
     assert outcome.kept == ()
     assert [name for name in names if name.endswith((".draft", ".tmp"))] == []
 
@@ -46,11 +46,11 @@ def test_the_network_learns_the_sample(finished: tuple[Config, Outcome]) -> None
     _, outcome = finished
     scores = {
         model: pd.read_parquet(outcome.workspace / f"train/{model}/evaluation.parquet").set_index("split")["accuracy"]
-        for model in ("cnn", "mlp")
+        for model in ("small", "mlp")
     }
 
-    assert scores["cnn"]["test"] >= 0.95
-    assert scores["cnn"]["test"] > scores["mlp"]["test"]
+    assert scores["small"]["test"] >= 0.95
+    assert scores["small"]["test"] > scores["mlp"]["test"]
 
 
 def test_a_second_run_does_nothing(finished: tuple[Config, Outcome]) -> None:
@@ -60,7 +60,7 @@ def test_a_second_run_does_nothing(finished: tuple[Config, Outcome]) -> None:
 
     again = run(config, Threads(2))
 
-    assert {"convert", "clean", "normalize", "augment", "stats", "train cnn", "train mlp", "dashboard"} == set(
+    assert {"convert", "clean", "normalize", "augment", "stats", "train small", "train mlp", "dashboard"} == set(
         again.kept
     )
     assert before == {path: path.stat().st_mtime_ns for path in outcome.workspace.rglob("*") if path.is_file()}

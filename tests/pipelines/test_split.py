@@ -21,7 +21,7 @@ from pipelines.convert import convert
 from pipelines.engine import Cluster, Serial, Threads
 from pipelines.parameters import Convert, Split, Train
 from pipelines.split import choose_writers, held_out, split
-from pipelines.training.fit import split_validation
+from pipelines.training.validation import split_validation
 
 
 @pytest.fixture(scope="module")
