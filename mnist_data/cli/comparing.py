@@ -51,11 +51,8 @@ def compare(
     print_comparison(comparison)
     say(sentence)
     both, neither = comparison["both"].iloc[0], comparison["neither"].iloc[0]
-    say(
-        f"Both are right about {both:,} samples, neither about {neither:,}; {len(disagreements):,} they predict otherwise."
-    )
-    if out:
-        say(f"These are listed in {out}/disagreements.csv.")
+    say(f"Both are right about {both:,} samples, neither about {neither:,}.")
+    say(f"{len(disagreements):,} are predicted otherwise{f'; {out}/disagreements.csv lists them' if out else ''}.")
 
 
 def print_comparison(comparison: pd.DataFrame) -> None:
