@@ -7,7 +7,7 @@ from importlib import import_module
 
 from benchmarks.measure import describe_machine
 
-CLAIMS = ("convert", "load", "memory", "layouts", "warp", "augment", "morphometrics", "statistics", "accuracy")
+CLAIMS = ("convert", "load", "memory", "layouts", "warp", "augment", "morphometrics", "statistics", "accuracy", "train")
 
 
 def main(names: list[str]) -> int:

@@ -95,6 +95,8 @@ def train(
     if len(np.unique(learn.labels)) < 2:
         found = "of one class" if len(learn.ids) else "none"
         raise WrongUse(f"{source.location}: its training samples are {found}; there is nothing to learn.")
+    if not resume:
+        _make_room(str(folder))
     feed = InMemory(learn.images, learn.labels, learn.ids, Deformed(params.recipe, levels_of(source.metadata)))
     held = InMemory(hold.images, hold.labels)
     fits = [
@@ -110,6 +112,14 @@ def train(
     for name, table in tables.items():
         write_table(table, f"{folder}/{name}", made)
     return tables
+
+
+def _make_room(folder: str) -> None:
+    """Remove the networks of an earlier training, which would be taken for some of this one's."""
+    if not storage.is_remote(folder):
+        for pattern in ("*.safetensors", "*.checkpoint"):
+            for path in Path(folder).glob(pattern):
+                storage.remove(path)
 
 
 def members(source: Dataset, folder: str | Path, params: Train) -> list[Member]:

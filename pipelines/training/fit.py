@@ -5,6 +5,7 @@ PyTorch is the optional extra `train`, so it is imported where it is used; this 
 
 from __future__ import annotations
 
+import copy
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -151,7 +152,8 @@ def _begun(shape: Sequence[int], classes: int, params: Train, start: nn.Module |
 
     from pipelines.training.models import build
 
-    network = (build(params.model, shape, classes, params.dropout) if start is None else start).to(device())
+    network = build(params.model, shape, classes, params.dropout) if start is None else copy.deepcopy(start)
+    network = network.to(device())
     learnt = [tensor for tensor in network.parameters() if tensor.requires_grad]
     optimizer: torch.optim.Optimizer
     if params.optimizer == "adamw":
