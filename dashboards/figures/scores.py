@@ -69,6 +69,7 @@ def seed_dots(evaluation: pd.DataFrame, seeds: pd.DataFrame) -> go.Figure:
 
     evaluation: model, seed, accuracy (0 to 1) of one split. seeds: of that split, as `summarize_seeds` makes it.
     """
+    seeds = seeds[::-1]  # the first model belongs to the top
     lines = {model: line for line, model in enumerate(seeds["model"])}
     each = evaluation[evaluation["seed"].notna() & evaluation["model"].isin(list(lines))]
     dots = go.Scatter(

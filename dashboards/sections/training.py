@@ -27,9 +27,9 @@ def results(tables: Tables) -> list[Block]:
     headline = _headline(frame)
     split = headline["split"].iloc[0]
     seeds = tables["seeds"][tables["seeds"]["split"] == split] if "seeds" in tables else pd.DataFrame()
-    cards = [_card(row) for row in headline.head(MOST_CARDS).to_dict("records")]
-    cards += [_mean(row) for row in seeds.head(MOST_CARDS).to_dict("records")]
-    blocks: list[Block] = [Numbers([*cards, *_corrected(tables)], strong=True)]
+    labels = tables.get("label_scores", pd.DataFrame())
+    cards = [card for row in headline.head(MOST_CARDS).to_dict("records") for card in _cards(row, seeds, labels)]
+    blocks: list[Block] = [Numbers(cards, strong=True)]
     if not seeds.empty:
         blocks.append(_seeds(frame[frame["split"] == split], seeds))
     table = pd.DataFrame([_result(row) for row in frame.to_dict("records")])
@@ -59,12 +59,27 @@ def _headline(evaluation: pd.DataFrame) -> pd.DataFrame:
     return rows[rows["seed"].isna() | ~several]
 
 
-def _card(row: dict[Any, Any]) -> Number:
-    return Number(
+def _cards(row: dict[Any, Any], seeds: pd.DataFrame, labels: pd.DataFrame) -> list[Number]:
+    """Give the accuracy of a model, and where they are known its mean over the seeds and that by corrected labels."""
+
+    def of(table: pd.DataFrame) -> list[dict[Any, Any]]:
+        return [] if table.empty else table[table["model"] == row["model"]].to_dict("records")
+
+    whole = Number(
         percent(row["accuracy"], 2),
         f"accuracy of {row['model']}{', all seeds together,' if _together(row) else ''} on {row['split']}",
         f"{count(row['correct'])} of {count(row['samples'])} right; 95 % interval "
         f"{percent(row['low'], 2)} to {percent(row['high'], 2)}",
+    )
+    means = [_mean(found) for found in of(seeds)]
+    return [whole, *means, *(_corrected(found) for found in of(labels) if found["labels"] == "corrected")]
+
+
+def _corrected(row: dict[Any, Any]) -> Number:
+    return Number(
+        percent(row["accuracy"], 2),
+        f"accuracy of {row['model']} by corrected labels",
+        f"{count(row['changed'])} of {count(row['samples'])} labels are corrected",
     )
 
 
@@ -80,21 +95,6 @@ def _mean(row: dict[Any, Any]) -> Number:
 def _together(row: dict[Any, Any]) -> bool:
     """Say whether a row of the evaluation is of several seeds together."""
     return bool(pd.isna(row["seed"]))
-
-
-def _corrected(tables: Tables) -> list[Number]:
-    """Give the accuracy by corrected labels, where there are any."""
-    if "label_scores" not in tables:
-        return []
-    rows = tables["label_scores"]
-    return [
-        Number(
-            percent(row["accuracy"], 2),
-            f"accuracy of {row['model']} by corrected labels",
-            f"{count(row['changed'])} of {count(row['samples'])} labels are corrected",
-        )
-        for row in rows[rows["labels"] == "corrected"].to_dict("records")
-    ]
 
 
 def _spread(row: dict[Any, Any]) -> dict[str, Any]:
