@@ -20,6 +20,7 @@ from dashboards.sections import (
     explanations,
     photos,
     robustness,
+    scores,
     shapes,
     structure,
     training,
@@ -257,6 +258,16 @@ PAGE: tuple[Section, ...] = (
         training.confusions,
     ),
     Section(
+        "difficulty",
+        "Model",
+        "By class and stroke",
+        "Where the model errs most",
+        "The same accuracy, of each class and of thin and thick strokes by themselves.",
+        ("class_scores", "thickness_scores"),
+        scores.breakdown,
+        "No sample was tested.",
+    ),
+    Section(
         "mistakes",
         "Model",
         "Mistakes",
@@ -265,6 +276,17 @@ PAGE: tuple[Section, ...] = (
         ("misclassified",),
         training.mistakes,
         "The model made no mistake.",
+    ),
+    Section(
+        "calibration",
+        "Model",
+        "Sureness",
+        "Whether the model knows when it errs",
+        "A model that is 90 % sure should be right nine times in ten. A temperature, found on the validation samples, "
+        "makes it surer or less sure of everything.",
+        ("calibration", "reliability"),
+        scores.calibration,
+        "No sample was tested.",
     ),
     Section(
         "groups",

@@ -23,8 +23,7 @@ from pipelines.photos import digits_of, read_picture
 from pipelines.prepare import UNKNOWN, find_pictures
 from pipelines.tables import provenance, write_table
 from pipelines.training.model_file import load_model
-from pipelines.training.predictions import Probabilities
-from pipelines.training.predictions import predict as predict_images
+from pipelines.training.predictions import Probabilities, predict_mean
 from pipelines.training.scores import prediction_table
 
 Network = Callable[[Images], Probabilities]
@@ -40,7 +39,8 @@ SHOWN = 40
 def predict(model: str | Path, images: str | Path, splits: Sequence[str] | None = None) -> pd.DataFrame:
     """Predict the class of each image: a row each, as `prediction_table` names the columns, and `name`, the class's.
 
-    model: a file that `train`, `onnx` or `compress` has written. images: a dataset, of which `splits` chooses some; an
+    model: a file that `train`, `onnx` or `compress` has written, or a folder of `train`, whose networks are taken
+    together. images: a dataset, of which `splits` chooses some; an
     IDX file of images; a picture or a folder of pictures, whose digits are found as `prepare` finds them. What the
     training data was normalized by is done to the images first, unless it has been done already. label is -1 where it
     is not known; of pictures there is a column `file`, of datasets `split`.
@@ -54,22 +54,27 @@ def predict(model: str | Path, images: str | Path, splits: Sequence[str] | None 
 
 
 def _open_network(model: str | Path) -> tuple[Network, dict[str, Any]]:
-    """Read a network, of an ONNX file without PyTorch; of a folder that `train` has written, the mean of its networks."""
+    """Read a network, of an ONNX file without PyTorch; of a folder of networks their mean."""
     if str(model).endswith(".onnx"):
         return load_onnx(model)
-    if Path(model).is_dir():
-        paths = sorted(Path(model).glob("*.safetensors"))
-        if not paths:
-            raise NoDataset(str(model), "no .safetensors file lies in it", "a model or a folder of them", "Train one.")
-        read = [load_model(path) for path in paths]
-        return partial(predict_mean, [network for network, _ in read]), read[0][1]
-    network, configuration = load_model(model)
-    return partial(predict_images, network), configuration
+    read = [load_model(path) for path in _files(model)]
+    return partial(predict_mean, [network for network, _ in read]), read[0][1]
+
+
+def _files(model: str | Path) -> list[Path]:
+    """Give the files of a model: itself, or those in a folder that `train` has written."""
+    if not Path(model).is_dir():
+        return [Path(model)]
+    paths = sorted(Path(model).glob("*.safetensors"))
+    if not paths:
+        raise NoDataset(str(model), "no .safetensors file lies in it", "a model, or a folder of them", "Train one.")
+    return paths
 
 
 def save_predictions(table: pd.DataFrame, target: str, model: str | Path, images: str | Path) -> None:
     """Write predictions to TARGET.parquet and TARGET.csv, with the model's hash in the metadata."""
-    made = provenance("predict", {str(images): "", "model": storage.sha256_of(Path(model))}, {})
+    models = {path.name: storage.sha256_of(path) for path in _files(model)}
+    made = provenance("predict", {str(images): "", **models}, {})
     write_table(table, target, made)
 
 

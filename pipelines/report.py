@@ -14,7 +14,7 @@ from pipelines.gallery import before_after, is_augmented
 from pipelines.parameters import settings_in_words
 from pipelines.tables import read_table, read_tables, table_provenance
 
-COMPARED = ("evaluation", "robustness")
+COMPARED = ("evaluation", "seeds", "label_scores", "robustness")
 """Tables of which a page shows those of all models together; of the others, the first model's."""
 
 

@@ -28,11 +28,15 @@ from pipelines.split import choose_writers
 from pipelines.stage import require_pictures
 from pipelines.tables import provenance, remove_table, write_table
 from pipelines.training.checkpoint import Plan, load_checkpoint, other_plan, save_checkpoint
+from pipelines.training.corrections import CORRECTIONS, Corrections, read_corrections
+from pipelines.training.cost import with_cost
 from pipelines.training.device import require_torch, resolved
 from pipelines.training.feed import Deformed, Feed, InMemory
 from pipelines.training.fit import EpochDone, Fit, State, fit, history_table
 from pipelines.training.model_file import load_model, save_model
 from pipelines.training.predictions import Probabilities, predict
+from pipelines.training.report import TABLES as REPORT
+from pipelines.training.report import Judged, report_tables, seed_tables
 from pipelines.training.samples import Samples, read_samples
 from pipelines.training.scores import confusion_table, evaluate, group_table, prediction_table
 from pipelines.training.validation import split_validation
@@ -56,7 +60,13 @@ class Member:
 
 
 def train(
-    source: Dataset, folder: str | Path, params: Train | None = None, *, resume: bool = False, report: Report = silent
+    source: Dataset,
+    folder: str | Path,
+    params: Train | None = None,
+    *,
+    corrections: str | Path | None = None,
+    resume: bool = False,
+    report: Report = silent,
 ) -> dict[str, pd.DataFrame]:
     """Train networks on a dataset's training split, and score them on its test split, if it has one.
 
@@ -65,10 +75,11 @@ def train(
     and copies of validation samples are not learnt from.
 
     Writes into the folder MODEL.safetensors, or MODEL-seedN.safetensors for each of several seeds, and the tables
-    history, evaluation, predictions, confusion and misclassified, with `params.corruptions` also robustness and
-    corrupted, where writers or series are known also groups; gives the tables. Of several seeds the prediction is that
-    of their ensemble, the mean of their probabilities. After each epoch a checkpoint is written, which goes when the
-    network is done; with `resume` the training goes on from what lies in the folder.
+    history, evaluation, predictions, confusion, misclassified and those of `report_tables`, of several seeds also
+    seeds, with `params.corruptions` also robustness and corrupted, where writers or series are known also groups; gives
+    the tables. Of several seeds the prediction is that of their ensemble, the mean of their probabilities. After each
+    epoch a checkpoint is written, which goes when the network is done; with `resume` the training goes on from what
+    lies in the folder. corrections: a table of corrected labels, by which the run is judged, too.
 
     Raises MissingExtra without PyTorch, WrongUse for a dataset of one class, for corruptions of one whose full ink is
     not known, and where what lies in the folder is of another training.
@@ -78,6 +89,7 @@ def train(
     params = params or Train()
     if params.corruptions:
         levels_of(source.metadata).width()  # refused now, and not after an hour of training
+    corrected = None if corrections is None else read_corrections(corrections)
     learn, hold = training_samples(source, params)
     classes = max(len(source.metadata.classes), int(learn.labels.max(initial=-1)) + 1)
     if len(np.unique(learn.labels)) < 2:
@@ -92,9 +104,10 @@ def train(
         for member in members(source, folder, params)
     ]
     tables = {"history": _by_seed([history_table(done.history) for done in fits], params)}
-    tables |= _score(source, fits, params, hold, report)
-    made = provenance(params.stage, {source.metadata.dataset: source.content}, params.recorded())
-    for name in {"groups", *ROBUSTNESS} - set(tables):  # of an earlier training into this folder
+    tables |= _score(source, fits, params, hold, corrected, report)
+    inputs = {source.metadata.dataset: source.content} | ({CORRECTIONS: corrected.digest} if corrected else {})
+    made = provenance(params.stage, inputs, params.recorded())
+    for name in {"groups", *REPORT, *ROBUSTNESS} - set(tables):  # of an earlier training into this folder
         remove_table(f"{folder}/{name}")
     for name, table in tables.items():
         write_table(table, f"{folder}/{name}", made)
@@ -192,7 +205,12 @@ def _by_seed(tables: Sequence[pd.DataFrame], params: Train) -> pd.DataFrame:
 
 
 def _score(
-    source: Dataset, fits: Sequence[Fit], params: Train, validation: Samples, report: Report
+    source: Dataset,
+    fits: Sequence[Fit],
+    params: Train,
+    validation: Samples,
+    corrections: Corrections | None,
+    report: Report,
 ) -> dict[str, pd.DataFrame]:
     """Evaluate on the validation samples and, now that all is fixed, on the test split; detail the latter."""
     parts = [("validation", validation)]
@@ -200,16 +218,21 @@ def _score(
         test = read_samples(source, "test")
         parts.append(("test", test.take(test.copies == 0)))
     rows: list[dict[str, Any]] = []
+    judged: list[Judged] = []
     for split, samples in parts:
         each = [predict(done.model, samples.images) for done in fits]
+        judged.append(Judged(split, samples, np.mean(each, axis=0)))
         if len(samples.ids):
             rows += _evaluations(each, samples, fits, params, split)
     # In detail the last of them: the test split, where there is one.
-    evaluation = pd.DataFrame(rows).astype({"seed": "Int64"}) if rows else pd.DataFrame(rows)
     told = [prediction_table(samples.ids, samples.labels, found).assign(**samples.groups) for found in each]
-    predictions = _by_seed(told, params)
-    tables = {"evaluation": evaluation, "predictions": predictions}
-    return tables | _details(samples, np.mean(each, axis=0), fits, params, source.metadata, split, report)
+    tables = {"evaluation": pd.DataFrame(rows), "predictions": _by_seed(told, params)}
+    if rows:
+        some = next(one.samples.images for one in judged if len(one.samples.ids))
+        tables["evaluation"] = with_cost(tables["evaluation"].astype({"seed": "Int64"}), fits[0].model, some)
+    tables |= seed_tables(tables["evaluation"])
+    tables |= report_tables(params.model, judged[-1], judged[0], source.metadata, corrections)
+    return tables | _details(judged[-1], fits, params, source.metadata, report)
 
 
 def _evaluations(
@@ -234,15 +257,10 @@ def _evaluations(
 
 
 def _details(
-    samples: Samples,
-    probabilities: Probabilities,
-    fits: Sequence[Fit],
-    params: Train,
-    metadata: Metadata,
-    split: str,
-    report: Report,
+    judged: Judged, fits: Sequence[Fit], params: Train, metadata: Metadata, report: Report
 ) -> dict[str, pd.DataFrame]:
     """Tabulate what the run's prediction gets right and wrong."""
+    samples, probabilities = judged.samples, judged.probabilities
     names = [metadata.class_name(label) for label in range(probabilities.shape[1])]
     tables = {
         "confusion": confusion_table(samples.labels, probabilities.argmax(axis=1), names),
@@ -250,7 +268,7 @@ def _details(
     }
     if samples.groups and len(samples.ids):
         groups = group_table(probabilities, samples.labels, samples.groups)
-        tables["groups"] = groups.assign(model=params.model, split=split)[["model", "split", *groups.columns]]
+        tables["groups"] = groups.assign(model=params.model, split=judged.split)[["model", "split", *groups.columns]]
     if params.corruptions and len(samples.ids):
         arrays = samples.images, samples.ids, samples.labels
         networks = [done.model for done in fits]

@@ -33,6 +33,7 @@ COMMANDS = (
     "drift",
     "claims",
     "train",
+    "compare",
     "predict",
     "explain",
     "onnx",

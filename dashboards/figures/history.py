@@ -13,16 +13,18 @@ TITLES = {"loss": "loss (cross-entropy)", "accuracy": "accuracy (%)"}
 def learning_curve(history: pd.DataFrame, measure: str) -> go.Figure:
     """Lines of a measure on the training and the validation samples after each epoch.
 
-    history: epoch, train_<measure>, validation_<measure>. measure: "loss", or "accuracy" (0 to 1, drawn in percent).
+    history: epoch, train_<measure>, validation_<measure>, and seed, where there are several: each draws a line of its
+    own. measure: "loss", or "accuracy" (0 to 1, drawn in percent).
     """
     factor = 100 if measure == "accuracy" else 1
+    history = _apart(history)
     form, unit = (".2f", " %") if measure == "accuracy" else (".4f", "")
     lines = [
         go.Scatter(
             name=split,
             x=history["epoch"].to_numpy(),
             y=(factor * history[f"{split}_{measure}"]).to_numpy(),
-            mode="lines+markers" if len(history) <= 15 else "lines",
+            mode="lines+markers" if history["epoch"].max() <= 15 else "lines",
             marker_size=7,
             line={"width": 2.2, "color": split_colour(split), "dash": dash},
             hovertemplate=f"epoch %{{x}}: %{{y:{form}}}{unit}<extra>{split}</extra>",
@@ -30,6 +32,14 @@ def learning_curve(history: pd.DataFrame, measure: str) -> go.Figure:
         for split, dash in (("train", "solid"), ("validation", "dash"))
     ]
     drawn = figure(*lines, height=320, yaxis_title=TITLES[measure], xaxis_title="epoch", showlegend=True)
-    step = max(1, -(-len(history) // 10))
+    step = max(1, -(-int(history["epoch"].max()) // 10))
     ends = [history["epoch"].min() - 0.3, history["epoch"].max() + 0.3]
     return drawn.update_xaxes(dtick=step, tick0=1, range=ends, showgrid=False)
+
+
+def _apart(history: pd.DataFrame) -> pd.DataFrame:
+    """Put an empty row after each seed, at which a line breaks off."""
+    if "seed" not in history:
+        return history
+    parts = [rows.reindex([*rows.index, -1]) for _, rows in history.groupby("seed", sort=False)]
+    return pd.concat(parts, ignore_index=True)

@@ -9,6 +9,7 @@ import pandas as pd
 from dashboards.blocks import Block, Chart, Gallery, Number, Numbers, SideBySide, Table
 from dashboards.figures.confusion import confusion_matrix, frequent_confusions
 from dashboards.figures.history import learning_curve
+from dashboards.figures.scores import seed_dots
 from dashboards.formats import count, duration, percent
 from dashboards.pictures import Picture, decode, picture_uris, screen_size
 from dashboards.sections.changes import MOST_PICTURES
@@ -16,38 +17,111 @@ from dashboards.sections.data import Tables
 
 MOST_CARDS = 3
 
+MOST_ROWS = 8
+"""Of results that are shown without a click."""
+
 
 def results(tables: Tables) -> list[Block]:
-    """Give the accuracy of the first models in large digits, and all of them in a table."""
+    """Give the accuracy of the first models in large digits, how much it differs between seeds, and all in a table."""
     frame = tables["evaluation"]
-    cards = [
-        Number(
-            percent(row["accuracy"], 2),
-            f"accuracy of {row['model']} on {row['split']}",
-            f"{count(row['correct'])} of {count(row['samples'])} right; 95 % interval "
-            f"{percent(row['low'], 2)} to {percent(row['high'], 2)}",
-        )
-        for row in _headline(frame).head(MOST_CARDS).to_dict("records")
-    ]
+    headline = _headline(frame)
+    split = headline["split"].iloc[0]
+    seeds = tables["seeds"][tables["seeds"]["split"] == split] if "seeds" in tables else pd.DataFrame()
+    labels = tables.get("label_scores", pd.DataFrame())
+    cards = [card for row in headline.head(MOST_CARDS).to_dict("records") for card in _cards(row, seeds, labels)]
+    blocks: list[Block] = [Numbers(cards, strong=True)]
+    if not seeds.empty:
+        blocks.append(_seeds(frame[frame["split"] == split], seeds))
     table = pd.DataFrame([_result(row) for row in frame.to_dict("records")])
-    return [Numbers(cards, strong=True), Table(table, "All models and splits")]
+    return [*blocks, Table(table, "All models and splits", folded=len(table) > MOST_ROWS)]
+
+
+def _seeds(evaluation: pd.DataFrame, seeds: pd.DataFrame) -> Chart:
+    """Give the chart of the seeds of one split."""
+    return Chart(
+        "seeds",
+        "How much of it is chance",
+        seed_dots(evaluation, seeds),
+        "A grey dot is a network trained from a seed of its own. The mean's interval is about other seeds, on these "
+        "same samples; that of all of them together is about other samples.",
+        pd.DataFrame([_spread(row) for row in seeds.to_dict("records")]),
+    )
 
 
 def _headline(evaluation: pd.DataFrame) -> pd.DataFrame:
-    """Give the rows of the test split; what was measured on samples that took part in the choice comes only after."""
+    """Give the rows of the test split; what was measured on samples that took part in the choice comes only after.
+
+    Of a model with several seeds only the row of all of them together.
+    """
     test = evaluation[evaluation["split"] == "test"]
-    return evaluation if test.empty else test
+    rows = evaluation if test.empty else test
+    several = rows.groupby("model")["seed"].transform("size") > 1
+    return rows[rows["seed"].isna() | ~several]
+
+
+def _cards(row: dict[Any, Any], seeds: pd.DataFrame, labels: pd.DataFrame) -> list[Number]:
+    """Give the accuracy of a model, and where they are known its mean over the seeds and that by corrected labels."""
+
+    def of(table: pd.DataFrame) -> list[dict[Any, Any]]:
+        return [] if table.empty else table[table["model"] == row["model"]].to_dict("records")
+
+    whole = Number(
+        percent(row["accuracy"], 2),
+        f"accuracy of {row['model']}{', all seeds together,' if _together(row) else ''} on {row['split']}",
+        f"{count(row['correct'])} of {count(row['samples'])} right; 95 % interval "
+        f"{percent(row['low'], 2)} to {percent(row['high'], 2)}",
+    )
+    means = [_mean(found) for found in of(seeds)]
+    return [whole, *means, *(_corrected(found) for found in of(labels) if found["labels"] == "corrected")]
+
+
+def _corrected(row: dict[Any, Any]) -> Number:
+    return Number(
+        percent(row["accuracy"], 2),
+        f"accuracy of {row['model']} by corrected labels",
+        f"{count(row['changed'])} of {count(row['samples'])} labels are corrected",
+    )
+
+
+def _mean(row: dict[Any, Any]) -> Number:
+    return Number(
+        percent(row["mean"], 2),
+        f"mean of {count(row['seeds'])} {row['model']} on {row['split']}",
+        f"standard deviation {100 * row['deviation']:.2f} points; 95 % interval {percent(row['low'], 2)} to "
+        f"{percent(row['high'], 2)}",
+    )
+
+
+def _together(row: dict[Any, Any]) -> bool:
+    """Say whether a row of the evaluation is of several seeds together."""
+    return bool(pd.isna(row["seed"]))
+
+
+def _spread(row: dict[Any, Any]) -> dict[str, Any]:
+    return {
+        "model": str(row["model"]),
+        "seeds": count(row["seeds"]),
+        "mean": percent(row["mean"], 2),
+        "standard deviation": f"{100 * row['deviation']:.3f} points",
+        "95 % interval of the mean": f"{percent(row['low'], 2)} to {percent(row['high'], 2)}",
+        "lowest": percent(row["lowest"], 2),
+        "highest": percent(row["highest"], 2),
+        "together": percent(row["ensemble"], 2),
+    }
 
 
 def _result(row: dict[Any, Any]) -> dict[str, Any]:
     return {
         "model": str(row["model"]),
+        "seed": "all" if _together(row) else str(row["seed"]),
         "split": str(row["split"]),
         "accuracy": percent(row["accuracy"], 2),
         "95 % interval": f"{percent(row['low'], 2)} to {percent(row['high'], 2)}",
         "right": count(row["correct"]),
         "samples": count(row["samples"]),
         "parameters": count(row["parameters"]),
+        "multiply-adds": count(row["multiply_adds"]),
+        "images per second": count(row["images_per_second"]),
         "epochs": count(row["epochs"]),
         "training time": duration(row["seconds"]),
     }

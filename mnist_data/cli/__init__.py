@@ -15,6 +15,7 @@ import typer
 from mnist_data.cli import (
     audit,
     claims,
+    comparing,
     deployment,
     drift,
     explain,
@@ -52,6 +53,7 @@ app.command("audit")(audit.audit)
 app.command("drift")(drift.drift)
 app.command("claims")(claims.claims)
 app.command("train")(training.train)
+app.command("compare")(comparing.compare)
 app.command("predict")(training.predict)
 app.command("explain")(explain.explain)
 app.command("onnx")(deployment.onnx)

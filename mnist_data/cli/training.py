@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from mnist_data.cli.options import DatasetArgument, Json, Overwrite
+from mnist_data.cli.reports import print_report
 from mnist_data.cli.robustness import print_robustness
 from mnist_data.cli.splitting import print_groups
 from pipelines.parameters import TRAIN_PRESETS, Model, Optimizer, Precision, Schedule, Train, train_settings
@@ -78,6 +79,10 @@ def train(
         bool | None,
         typer.Option("--corruptions", help="Also score under fifteen corruptions, at five severities."),
     ] = None,
+    corrections: Annotated[
+        str | None,
+        typer.Option(metavar="TABLE", help="Also score by corrected labels: an audit.parquet, or id and label."),
+    ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on from where a killed training had come.")] = False,
     overwrite: Overwrite = False,
     json: Json = False,
@@ -92,6 +97,7 @@ def train(
     from mnist_data.storage import require_free
     from mnist_data.store import open_dataset
     from pipelines.train import train as run
+    from pipelines.training.report import TABLES
 
     named = (
         ("model", model), ("epochs", epochs), ("batch_size", batch_size), ("optimizer", optimizer),
@@ -104,9 +110,9 @@ def train(
     if not resume:
         require_free(out, overwrite)
     with progress() as report:
-        tables = run(open_dataset(dataset), out, params, resume=resume, report=report)
+        tables = run(open_dataset(dataset), out, params, corrections=corrections, resume=resume, report=report)
     if json:
-        shown = ("history", "evaluation", "groups", "robustness")
+        shown = ("history", "evaluation", *TABLES, "groups", "robustness")
         print_json({"folder": out, **{name: tables[name].to_dict("records") for name in shown if name in tables}})
         return
     print_training(tables, out)
@@ -120,6 +126,7 @@ def print_training(tables: Mapping[str, pd.DataFrame], folder: str) -> None:
     if len(set(history["seed"])) == 1:
         print_frame("Epochs", history.drop(columns=["seed", "learning_rate"]))
     print_evaluation(tables["evaluation"])
+    print_report(tables)
     if "groups" in tables:
         print_groups(tables["groups"])
     if "robustness" in tables:

@@ -16,6 +16,7 @@ from pipelines.claims.claim import TESTS, Claim
 from pipelines.claims.facts import gather_facts
 from pipelines.engine import Engine, Report, Serial, silent
 from pipelines.tables import provenance, read_table, table_provenance, write_table
+from pipelines.training.runs import together
 
 VERDICTS = {True: "true", False: "false", None: "not decidable"}
 
@@ -60,7 +61,10 @@ def write_claims(
 
 
 def read_predictions(path: str | Path) -> pd.DataFrame:
-    """Read a table of predictions. Raises UnreadableInput for one of another kind."""
+    """Read a table of predictions; of several seeds, what they predict together.
+
+    Raises UnreadableInput for a table of another kind.
+    """
     if not Path(path).is_file():
         raise WrongUse(f"{path}: there is no such file; --predictions names a predictions.parquet of mnist-data train.")
     advice = "Name a predictions.parquet that mnist-data train or predict has written."
@@ -68,7 +72,7 @@ def read_predictions(path: str | Path) -> pd.DataFrame:
         columns = file.schema_arrow.names
     if not {"id", "label", "correct"} <= set(columns):
         raise UnreadableInput(str(path), f"its columns are {', '.join(columns)}", "id, label and correct", advice)
-    return read_table(str(path))
+    return together(read_table(str(path)))
 
 
 def _audit(source: Dataset) -> pd.DataFrame | None:

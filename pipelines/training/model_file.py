@@ -41,6 +41,8 @@ def load_model(path: str | Path) -> tuple[nn.Module, dict[str, Any]]:
     import torch
     from safetensors import SafetensorError, safe_open
 
+    if Path(path).is_dir():
+        raise _not_a_model(path, "it is a folder", "the file of a model")
     try:
         with safe_open(path, framework="pt") as file:
             configuration = read_configuration(str(path), file.metadata() or {})

@@ -243,9 +243,15 @@ def model(digits: tuple[Array, Array]) -> dict[str, pd.DataFrame]:
         table["name"] = [NAMES[label] for label in table["label"]]
         table["predicted_name"] = [NAMES[label] for label in table["predicted"]]
     accuracy = float((predicted == true).mean())
-    evaluation = {"model": "means", "split": "test", "samples": len(true), "correct": int((predicted == true).sum())}
+    evaluation = {
+        "model": "means",
+        "split": "test",
+        "seed": 0,
+        "samples": len(true),
+        "correct": int((predicted == true).sum()),
+    }
     evaluation |= {"accuracy": accuracy, "low": accuracy - 0.03, "high": accuracy + 0.03}
-    evaluation |= {"parameters": 640, "epochs": 3, "seconds": 0.2}
+    evaluation |= {"parameters": 640, "epochs": 3, "seconds": 0.2, "multiply_adds": 640, "images_per_second": 9e5}
     history = {"epoch": [1, 2, 3], "train_loss": [0.9, 0.4, 0.3], "train_accuracy": [0.7, 0.86, 0.9]}
     history |= {"validation_loss": [0.7, 0.5, 0.45], "validation_accuracy": [0.75, 0.83, 0.85]}
     history |= {"learning_rate": [0.01, 0.005, 0.0], "seconds": [0.1, 0.1, 0.1]}
@@ -269,6 +275,39 @@ def robustness(digits: tuple[Array, Array]) -> dict[str, pd.DataFrame]:
     pictures |= {"predicted": [labels[3] if severity < 3 else 8 for _, severity in pairs], "probability": 0.7}
     pictures["predicted_name"] = [NAMES[label] for label in pictures["predicted"]]
     return {"robustness": table, "corrupted": picture_table(pictures, np.stack(paler))}
+
+
+@pytest.fixture(scope="session")
+def judged() -> dict[str, pd.DataFrame]:
+    """Give invented tables of how far the model's accuracy can be trusted; two seeds, two bins, two of each group."""
+    scores = {"samples": [60, 40], "correct": [57, 30], "accuracy": [0.95, 0.75], "low": 0.6, "high": 0.99}
+    bins = {"samples": [0, 30, 70], "confidence": [np.nan, 0.5, 0.98], "accuracy": [np.nan, 0.4, 0.99]}
+    bins |= {"accuracy_low": [np.nan, 0.25, 0.92], "accuracy_high": [np.nan, 0.58, 1.0]}
+    reliability = pd.concat([pd.DataFrame({"temperature": t, "bin": [1, 2, 3], **bins}) for t in (1.0, 1.5)])
+    calibration = {
+        "temperature": [1.0, 1.5],
+        "samples": 100,
+        "ece": [0.04, 0.01],
+        "ece_by_chance": 0.015,
+        "nll": [0.4, 0.3],
+    }
+    seeds = {"model": "means", "split": ["validation", "test"], "seeds": 2, "samples": 100, "mean": 0.87}
+    seeds |= {"deviation": 0.014, "low": 0.74, "high": 1.0, "lowest": 0.86, "highest": 0.88}
+    return {
+        "class_scores": pd.DataFrame({"label": [0, 1], "name": NAMES[:2], **scores}),
+        "thickness_scores": pd.DataFrame(
+            {
+                "decile": pd.array([1, pd.NA], dtype="Int64"),
+                "thinnest": [1.5, np.nan],
+                "thickest": [2.5, np.nan],
+                **scores,
+            }
+        ),
+        "reliability": reliability.reset_index(drop=True),
+        "calibration": pd.DataFrame({**calibration, "confidence": [0.9, 0.86], "accuracy": 0.87}),
+        "seeds": pd.DataFrame({**seeds, "ensemble": 0.9, "ensemble_low": 0.83, "ensemble_high": 0.95}),
+        "label_scores": pd.DataFrame({"model": "means", "labels": ["given", "corrected"], "changed": [0, 3], **scores}),
+    }
 
 
 @pytest.fixture(scope="session")
@@ -389,6 +428,7 @@ def tables(
     statistics: dict[str, pd.DataFrame],
     preparation: dict[str, pd.DataFrame],
     model: dict[str, pd.DataFrame],
+    judged: dict[str, pd.DataFrame],
     robustness: dict[str, pd.DataFrame],
     by_writer: dict[str, pd.DataFrame],
     compared: dict[str, pd.DataFrame],
@@ -396,7 +436,9 @@ def tables(
     explained: dict[str, pd.DataFrame],
 ) -> dict[str, pd.DataFrame]:
     """Give every table that a page can show."""
-    return {**statistics, **preparation, **model, **robustness, **by_writer, **compared, **audited, **explained}
+    return {
+        **statistics, **preparation, **model, **judged, **robustness, **by_writer, **compared, **audited, **explained
+    }  # fmt: skip
 
 
 @pytest.fixture(scope="session")

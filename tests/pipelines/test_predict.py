@@ -47,6 +47,18 @@ def test_predictions_are_those_of_the_training_stage(model: Path, standardized: 
     assert found["correct"].mean() > 0.9
 
 
+def test_a_folder_of_networks_predicts_by_their_mean(digits: Dataset, tmp_path: Path) -> None:
+    """As the training's own tables have the ensemble; a folder without any is named."""
+    tables = train(digits, tmp_path / "series", Train(model="mlp", epochs=1, seeds=2))
+    ensemble = tables["evaluation"].set_index("split").loc["test"].iloc[-1]
+
+    found = predict(tmp_path / "series", digits.location, ["test"])
+
+    assert found["correct"].sum() == ensemble["correct"]
+    with pytest.raises(NoDataset, match="no .safetensors file lies in it"):
+        predict(tmp_path, digits.location)
+
+
 def test_raw_images_are_normalized_as_the_training_data_was(
     model: Path, standardized: Dataset, digits: Dataset, sample_idx: Path
 ) -> None:

@@ -1,0 +1,130 @@
+"""How far a model's accuracy can be trusted: how sure it is, how it differs between seeds, and where it errs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+
+from dashboards.formats import axis_names, plain
+from dashboards.theme import SPLITS, figure
+
+GREY = "#7d8694"
+
+MARKS = (("circle", SPLITS["train"]), ("diamond", SPLITS["test"]))
+"""How the dots of the first and of the second series look."""
+
+
+def reliability_diagram(reliability: pd.DataFrame) -> go.Figure:
+    """Dots of how often the model is right by how sure it is, in percent, one for each bin that is not empty.
+
+    reliability: temperature (1 first), samples, confidence, accuracy, accuracy_low, accuracy_high (0 to 1). The dotted
+    line is that of a model that is right as often as it says.
+    """
+    traces = [go.Scatter(x=[0, 100], y=[0, 100], mode="lines", line={"dash": "dot", "width": 1.5, "color": GREY})]
+    traces[0].update(showlegend=False, hoverinfo="skip")
+    filled = reliability[reliability["samples"] > 0]
+    for (temperature, rows), (symbol, colour) in zip(filled.groupby("temperature", sort=False), MARKS, strict=False):
+        name = "as it is" if temperature == 1 else f"temperature {temperature:.2f}"
+        traces.append(
+            go.Scatter(
+                name=name,
+                x=(100 * rows["confidence"]).to_numpy(),
+                mode="markers",
+                marker={"size": 8, "symbol": symbol, "color": colour},
+                customdata=rows["samples"].to_numpy(),
+                hovertemplate="%{x:.1f} % sure, %{y:.1f} % right<br>%{customdata:,} samples"
+                f"<extra>{name}</extra>",
+                **_vertical(rows, "accuracy_low", "accuracy_high"),
+            )
+        )
+    drawn = figure(*traces, height=360, xaxis_title="how sure it is (%)", yaxis_title="right (%)", showlegend=True)
+    low = 100 * float(filled["confidence"].min()) - 5
+    return drawn.update_xaxes(range=[max(0.0, low), 102]).update_yaxes(range=[-2, 102])
+
+
+def accuracy_by_class(scores: pd.DataFrame) -> go.Figure:
+    """Dots of the accuracy in each class, in percent, with its interval. scores: label, name, accuracy, low, high."""
+    names = {int(label): str(name) for label, name in zip(scores["label"], scores["name"], strict=True)}
+    return _accuracies(scores, axis_names(list(names), names), "class", "%{x}")
+
+
+def accuracy_by_thickness(scores: pd.DataFrame) -> go.Figure:
+    """Dots of the accuracy in each tenth of the samples by thickness, in percent, with its interval.
+
+    scores: decile (missing: blank images), thinnest, thickest, accuracy, low, high.
+    """
+    blank = scores["decile"].isna()
+    names = ["blank" if none else str(decile) for decile, none in zip(scores["decile"], blank, strict=True)]
+    ends = [f"{low:.2f} to {high:.2f} pixels" for low, high in zip(scores["thinnest"], scores["thickest"], strict=True)]
+    said = ["blank" if none else text for text, none in zip(ends, blank, strict=True)]
+    return _accuracies(scores, names, "tenth of the samples, the thinnest strokes first", "%{customdata[1]}", said)
+
+
+def seed_dots(evaluation: pd.DataFrame, seeds: pd.DataFrame) -> go.Figure:
+    """Dots of each seed's accuracy in percent, a line a model, with the mean's and the ensemble's interval above them.
+
+    evaluation: model, seed, accuracy (0 to 1) of one split. seeds: of that split, as `summarize_seeds` makes it.
+    """
+    seeds = seeds[::-1]  # the first model belongs to the top
+    lines = {model: line for line, model in enumerate(seeds["model"])}
+    each = evaluation[evaluation["seed"].notna() & evaluation["model"].isin(list(lines))]
+    dots = go.Scatter(
+        name="one seed",
+        x=(100 * each["accuracy"]).to_numpy(np.float64),
+        y=each["model"].map(lines).to_numpy(np.float64),
+        mode="markers",
+        marker={"size": 9, "color": GREY, "opacity": 0.7},
+        customdata=each["seed"].to_numpy(np.int64),
+        hovertemplate="seed %{customdata}: %{x:.2f} %<extra></extra>",
+    )
+    mean = _interval(seeds, "mean", ("mean", "low", "high"), 0.25, MARKS[0])
+    together = _interval(seeds, "together", ("ensemble", "ensemble_low", "ensemble_high"), 0.5, MARKS[1])
+    drawn = figure(dots, mean, together, height=140 + 80 * len(lines), xaxis_title="accuracy (%)", showlegend=True)
+    ticks = {"tickvals": list(lines.values()), "ticktext": [plain(model) for model in lines]}
+    return drawn.update_yaxes(range=[-0.4, len(lines) - 0.2], showgrid=False, **ticks)
+
+
+def _interval(
+    seeds: pd.DataFrame, name: str, columns: tuple[str, str, str], raised: float, mark: tuple[str, str]
+) -> go.Scatter:
+    values, low, high = (100 * seeds[list(columns)]).to_numpy(np.float64).T
+    return go.Scatter(
+        name=name,
+        x=values,
+        y=np.arange(len(seeds)) + raised,
+        mode="markers",
+        marker={"size": 10, "symbol": mark[0], "color": mark[1]},
+        error_x={"array": high - values, "arrayminus": values - low, "thickness": 1.5, "width": 4},
+        customdata=np.column_stack([low, high]),
+        hovertemplate="%{x:.2f} % (%{customdata[0]:.2f} to %{customdata[1]:.2f} %)" + f"<extra>{name}</extra>",
+    )
+
+
+def _accuracies(
+    scores: pd.DataFrame, names: Sequence[str], title: str, hover: str, said: Sequence[str] | None = None
+) -> go.Figure:
+    counts = scores["samples"].to_numpy()
+    dots = go.Scatter(
+        x=list(names),
+        mode="markers",
+        marker={"size": 9, "color": MARKS[0][1]},
+        customdata=list(zip(counts.tolist(), said or names, strict=True)),
+        hovertemplate=f"{hover}: %{{y:.2f}} %<br>%{{customdata[0]:,}} samples<extra></extra>",
+        **_vertical(scores, "low", "high"),
+    )
+    drawn = figure(dots, height=320, xaxis_title=title, yaxis_title="accuracy (%)", showlegend=False)
+    share = 100 * scores["correct"].sum() / scores["samples"].sum()
+    drawn.add_hline(y=share, line={"dash": "dot", "width": 1.5, "color": GREY})
+    return drawn.update_xaxes(type="category", showgrid=False)
+
+
+def _vertical(rows: pd.DataFrame, low: str, high: str) -> dict[str, Any]:
+    """Give heights in percent and the bars of their intervals."""
+    values = (100 * rows["accuracy"]).to_numpy(np.float64)
+    bars = {"array": (100 * rows[high]).to_numpy(np.float64) - values}
+    bars["arrayminus"] = values - (100 * rows[low]).to_numpy(np.float64)
+    return {"y": values, "error_y": {**bars, "thickness": 1.3, "width": 3}}

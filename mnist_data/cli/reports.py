@@ -1,0 +1,100 @@
+"""What train prints of its report: seeds, sureness, thickness of strokes and corrected labels."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def print_report(tables: Mapping[str, pd.DataFrame]) -> None:
+    """Print what there is of the report's tables; accuracies in percent with their 95 % intervals."""
+    for name, print_one in (
+        ("evaluation", _print_cost),
+        ("seeds", _print_seeds),
+        ("label_scores", _print_labels),
+        ("calibration", _print_calibration),
+        ("class_scores", _print_weakest),
+        ("thickness_scores", _print_thickness),
+    ):
+        if name in tables:
+            print_one(tables[name])
+
+
+def _print_cost(evaluation: pd.DataFrame) -> None:
+    from mnist_data.cli.output import say
+
+    for row in evaluation.drop_duplicates("model").to_dict("records"):
+        say(
+            f"{row['model']}: {row['parameters']:,} parameters, {row['multiply_adds']:,} multiply-adds an image, "
+            f"{row['images_per_second']:,.0f} images/s predicted on this machine."
+        )
+
+
+def _print_seeds(seeds: pd.DataFrame) -> None:
+    from mnist_data.cli.output import print_table
+
+    rows = [
+        (
+            row["split"],
+            f"{row['mean']:.2%}",
+            f"{100 * row['deviation']:.3f}",
+            _between(row["low"], row["high"]),
+            _between(row["lowest"], row["highest"]),
+        )
+        for row in seeds.to_dict("records")
+    ]
+    title = f"Mean of {seeds['seeds'].iloc[0]} seeds; its interval is about other seeds, not about other samples"
+    print_table(title, ["split", "mean", "±", "95 % interval", "lowest – highest"], rows)
+
+
+def _print_labels(scores: pd.DataFrame) -> None:
+    from mnist_data.cli.output import print_table
+
+    rows = [
+        (row["labels"], row["changed"], f"{row['accuracy']:.2%}", _between(row["low"], row["high"]))
+        for row in scores.to_dict("records")
+    ]
+    print_table("Accuracy by given and by corrected labels", ["labels", "changed", "right", "95 % interval"], rows)
+
+
+def _print_calibration(calibration: pd.DataFrame) -> None:
+    from mnist_data.cli.output import print_table
+
+    rows = [
+        (
+            f"{row['temperature']:.3f}",
+            f"{row['ece']:.2%}",
+            f"{row['ece_by_chance']:.2%}",
+            f"{row['nll']:.4f}",
+            f"{row['confidence']:.2%}",
+            f"{row['accuracy']:.2%}",
+        )
+        for row in calibration.to_dict("records")
+    ]
+    print_table("Calibration", ["temperature", "error (ECE)", "by chance", "log-loss", "mean sureness", "right"], rows)
+
+
+def _print_weakest(scores: pd.DataFrame) -> None:
+    from mnist_data.cli.output import say
+
+    worst = scores.sort_values("accuracy", kind="stable").head(3).to_dict("records")
+    say("Least right: " + ", ".join(f"{row['name']} {row['accuracy']:.2%}" for row in worst) + ".")
+
+
+def _print_thickness(scores: pd.DataFrame) -> None:
+    from mnist_data.cli.output import say
+
+    tenths = scores.dropna(subset="decile")
+    if len(tenths) > 1:
+        thin, thick = tenths.iloc[0], tenths.iloc[-1]
+        say(
+            f"The thinnest strokes (up to {thin['thickest']:.1f} pixels) {thin['accuracy']:.2%}, the thickest (from "
+            f"{thick['thinnest']:.1f}) {thick['accuracy']:.2%}."
+        )
+
+
+def _between(low: float, high: float) -> str:
+    return f"{low:.2%} – {high:.2%}"

@@ -1,0 +1,73 @@
+"""A series of seeds: what a training gives on average, and by how much that is chance."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+COLUMNS = (
+    "model",
+    "split",
+    "seeds",
+    "samples",
+    "mean",
+    "deviation",
+    "low",
+    "high",
+    "lowest",
+    "highest",
+    "ensemble",
+    "ensemble_low",
+    "ensemble_high",
+)
+
+
+def summarize_seeds(evaluation: pd.DataFrame) -> pd.DataFrame:
+    """Sum up the accuracies of several seeds, a row a model and split; those of one seed alone are left out.
+
+    evaluation: model, split, seed (missing in the row of their ensemble), samples, accuracy, low, high.
+    Columns: COLUMNS. deviation: n - 1 in the denominator. low, high: the 95 % interval of the mean by Student's t,
+    which says where the mean of many more seeds would lie on the same samples, and nothing about other samples.
+    ensemble_low, ensemble_high: Wilson's interval, which is about other samples. NaN where there is no ensemble.
+    """
+    rows = [
+        {"model": model, "split": split, **_summary(found)}
+        for (model, split), found in evaluation.groupby(["model", "split"], sort=False)
+        if found["seed"].count() > 1
+    ]
+    return pd.DataFrame(rows, columns=list(COLUMNS))
+
+
+def _summary(rows: pd.DataFrame) -> dict[str, Any]:
+    accuracies = rows.loc[rows["seed"].notna(), "accuracy"].to_numpy(np.float64)
+    together = rows.loc[rows["seed"].isna(), ["accuracy", "low", "high"]].to_numpy(np.float64)
+    low, high = t_interval(accuracies)
+    ensemble = together[0] if len(together) else (math.nan,) * 3
+    return {
+        "seeds": len(accuracies),
+        "samples": int(rows["samples"].iloc[0]),
+        "mean": accuracies.mean(),
+        "deviation": accuracies.std(ddof=1),
+        "low": low,
+        "high": high,
+        "lowest": accuracies.min(),
+        "highest": accuracies.max(),
+        **dict(zip(("ensemble", "ensemble_low", "ensemble_high"), ensemble, strict=True)),
+    }
+
+
+def t_interval(accuracies: np.ndarray[tuple[int, ...], np.dtype[np.float64]]) -> tuple[float, float]:
+    """Give the 95 % interval of the mean of (n,) shares by Student's t, n at least 2; within 0 and 1.
+
+    >>> [round(end, 4) for end in t_interval(np.array([0.5, 0.6, 0.7]))]
+    [0.3516, 0.8484]
+    """
+    from scipy.stats import t
+
+    count = len(accuracies)
+    reach = float(t.ppf(0.975, count - 1)) * accuracies.std(ddof=1) / math.sqrt(count)
+    mean = accuracies.mean()
+    return max(0.0, float(mean - reach)), min(1.0, float(mean + reach))
