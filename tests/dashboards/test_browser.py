@@ -80,7 +80,7 @@ def test_every_chart_is_drawn(visit: Visit) -> None:
     drawings = visit.page.locator(".chart.js-plotly-plot .main-svg:first-child")
     boxes = [drawings.nth(place).bounding_box() for place in range(drawings.count())]
 
-    assert charts.count() == drawings.count() == 35
+    assert charts.count() == drawings.count() == 39
     assert all(drawings.nth(place).is_visible() for place in range(drawings.count()))
     assert min(box["width"] for box in boxes) > 150
     assert visit.page.locator(".modebar-btn:not([aria-label])").count() == 0
