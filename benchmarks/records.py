@@ -55,10 +55,10 @@ def _series(dataset: Dataset, folder: Path, model: str) -> bool:
     print(evaluation.to_string(index=False), flush=True)
     test = evaluation[evaluation["split"] == "test"]
     each = test.loc[test["seed"].notna(), "accuracy"]
-    held = report(f"mean test accuracy of {model}", [float(each.mean())], BARS[model], at_least=True)
+    held = report(f"mean test accuracy of {model}", [100 * float(each.mean())], 100 * BARS[model], " %", at_least=True)
     together = test.loc[test["seed"].isna(), "accuracy"]
     if model == "small" and len(together):
-        return report("their ensemble", [float(together.iloc[0])], ENSEMBLE, at_least=True) and held
+        return report("their ensemble", [100 * float(together.iloc[0])], 100 * ENSEMBLE, " %", at_least=True) and held
     return held
 
 
