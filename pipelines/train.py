@@ -29,11 +29,11 @@ from pipelines.stage import require_pictures
 from pipelines.tables import provenance, remove_table, write_table
 from pipelines.training.checkpoint import Plan, load_checkpoint, other_plan, save_checkpoint
 from pipelines.training.device import require_torch, resolved
-from pipelines.training.feed import Deformed, Feed, InMemory
+from pipelines.training.feed import Deformed, Feed
 from pipelines.training.fit import EpochDone, Fit, State, fit, history_table
 from pipelines.training.model_file import load_model, save_model
 from pipelines.training.predictions import Probabilities, predict
-from pipelines.training.samples import Samples, read_samples
+from pipelines.training.samples import Samples, open_samples
 from pipelines.training.scores import confusion_table, evaluate, group_table, prediction_table
 from pipelines.training.validation import split_validation
 
@@ -85,8 +85,7 @@ def train(
         raise WrongUse(f"{source.location}: its training samples are {found}; there is nothing to learn.")
     if not resume:
         _make_room(str(folder))
-    feed = InMemory(learn.images, learn.labels, learn.ids, Deformed(params.recipe, levels_of(source.metadata)))
-    held = InMemory(hold.images, hold.labels)
+    feed, held = learn.feed(Deformed(params.recipe, levels_of(source.metadata))), hold.feed()
     fits = [
         _trained(member, feed, held, classes, params, source.metadata, resume, report)
         for member in members(source, folder, params)
@@ -168,9 +167,9 @@ def _finished(member: Member) -> Fit:
 
 def training_samples(source: Dataset, params: Train) -> tuple[Samples, Samples]:
     """Give what is learnt from and what is validated with."""
-    samples = read_samples(source, source.training_split)
+    samples = open_samples(source, source.training_split)
     if "validation" in source.splits:
-        held = read_samples(source, "validation")
+        held = open_samples(source, "validation")
         return samples, held.take(held.copies == 0)
     writers = samples.groups.get(WRITER)
     if writers is not None and len(np.unique(writers)) > 1:
@@ -197,7 +196,7 @@ def _score(
     """Evaluate on the validation samples and, now that all is fixed, on the test split; detail the latter."""
     parts = [("validation", validation)]
     if "test" in source.splits:
-        test = read_samples(source, "test")
+        test = open_samples(source, "test")
         parts.append(("test", test.take(test.copies == 0)))
     rows: list[dict[str, Any]] = []
     for split, samples in parts:
