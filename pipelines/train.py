@@ -62,7 +62,7 @@ def train(
 
     Validation is the split "validation" where there is one, else a share of the training samples: of whole writers,
     where writers are known, else of each class. Of an augmented dataset only originals are validated and tested with,
-    and copies of validation samples are not learnt from.
+    and copies of validation samples are not learnt from. Images of more than IN_MEMORY bytes stay in the files.
 
     Writes into the folder MODEL.safetensors, or MODEL-seedN.safetensors for each of several seeds, and the tables
     history, evaluation, predictions, confusion and misclassified, with `params.corruptions` also robustness and
