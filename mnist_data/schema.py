@@ -10,7 +10,7 @@ from __future__ import annotations
 import io
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -204,17 +204,16 @@ def _png(image: npt.NDArray[np.uint8]) -> bytes:
 def decode(table: pa.Table, metadata: Metadata) -> Batch:
     """Make a batch of a table with our columns; the inverse of `encode`. The images are read-only."""
     images = decode_images(table, metadata)
-    known = {"id", "label", "image", "split"}
-    columns = {
-        name: table[name].to_numpy()
-        for name in table.column_names
-        if name not in known and not _is_pixel(name, metadata)
-    }
+    known = {"id", "label", "split", *image_columns(table.column_names, metadata)}
+    columns = {name: table[name].to_numpy() for name in table.column_names if name not in known}
     return Batch(table["id"].to_numpy(), table["label"].to_numpy(), images, columns)
 
 
-def _is_pixel(name: str, metadata: Metadata) -> bool:
-    return metadata.layout == "pixels" and name.startswith("pixel") and name[5:].isdigit()
+def image_columns(names: Sequence[str], metadata: Metadata) -> list[str]:
+    """Give those of a table's columns that hold its images: one, or in the layout "pixels" one a pixel."""
+    if metadata.layout == "pixels":
+        return [name for name in names if name.startswith("pixel") and name[5:].isdigit()]
+    return ["image"]
 
 
 def decode_images(table: pa.Table, metadata: Metadata) -> npt.NDArray[Any]:

@@ -19,9 +19,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from mnist_data import storage
-from mnist_data.batch import Batch
+from mnist_data.batch import Batch, Images
 from mnist_data.errors import DamagedArchive, NoDataset, WrongUse
-from mnist_data.schema import Metadata, decode, metadata_of
+from mnist_data.schema import Metadata, decode, decode_images, image_columns, metadata_of
 
 MANIFEST = ".manifest.json"
 
@@ -246,6 +246,15 @@ def read_partition(partition: Partition) -> Batch:
         metadata = metadata_of(file.schema_arrow, partition.path)
         table = file.read_row_groups(list(partition.groups), use_threads=False)
         return decode(table.slice(partition.start, partition.rows), metadata)
+
+
+def read_images(partition: Partition) -> Images:
+    """Read the images of one partition, (rows, *shape), and nothing else; they are read-only."""
+    with open_parquet(partition.path) as file:
+        metadata = metadata_of(file.schema_arrow, partition.path)
+        names = image_columns(file.schema_arrow.names, metadata)
+        table = file.read_row_groups(list(partition.groups), names, use_threads=False)
+        return decode_images(table.slice(partition.start, partition.rows), metadata)
 
 
 def read_batches(dataset: Dataset, split: str, rows: int = 10_000) -> Iterator[Batch]:

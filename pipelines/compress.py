@@ -33,7 +33,7 @@ from pipelines.recipe import recipe_of
 from pipelines.stage import require_pictures
 from pipelines.tables import provenance, write_table
 from pipelines.train import training_samples
-from pipelines.training.feed import Deformed, InMemory
+from pipelines.training.feed import Deformed
 from pipelines.training.fit import State, check_labels, fit
 from pipelines.training.model_file import load_model, save_model
 from pipelines.training.predictions import predict
@@ -78,7 +78,7 @@ def compress(
     judged, split = hold, "validation"
     if "test" in source.splits:
         judged, split = _originals(_ready(read_samples(source, "test"), configuration, source)), "test"
-    table = compare(variants, judged.images, judged.labels).assign(split=split)
+    table = compare(variants, judged.images[:], judged.labels).assign(split=split)
     inputs = {source.metadata.dataset: source.content, "model": storage.sha256_of(Path(model))}
     write_table(table, f"{folder}/compression", provenance(params.stage, inputs, params.recorded()))
     return table
@@ -99,7 +99,7 @@ def _settings(configuration: Mapping[str, Any], params: Compress) -> Train:
 
 def _ready(samples: Samples, configuration: Mapping[str, Any], source: Dataset) -> Samples:
     """Bring samples to what the network has learnt from, and refuse those it cannot know."""
-    batch = ready(configuration, Batch(samples.ids, samples.labels, samples.images), source.metadata.stages)
+    batch = ready(configuration, Batch(samples.ids, samples.labels, samples.images[:]), source.metadata.stages)
     check_labels("dataset's", batch.labels, configuration["classes"])
     return replace(samples, images=batch.images)
 
@@ -129,11 +129,10 @@ def _recovered(
     """Let a pruned network learn for a while."""
     learnt = tuple(Stage(**stage) for stage in configuration["stages"])
     levels = levels_of(replace(source.metadata, stages=learnt, dtype=configuration["dtype"]))
-    feed = InMemory(learn.images, learn.labels, learn.ids, Deformed(settings.recipe, levels))
+    feed = learn.feed(Deformed(settings.recipe, levels))
 
     def after_epoch(state: State) -> None:
         done, samples = state.history[-1], len(learn.ids)
         report(Progress("after pruning", done.epoch * samples, done.epochs * samples))
 
-    held = InMemory(hold.images, hold.labels)
-    return fit(feed, held, configuration["classes"], settings, after_epoch, start=network).model
+    return fit(feed, hold.feed(), configuration["classes"], settings, after_epoch, start=network).model

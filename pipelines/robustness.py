@@ -18,6 +18,7 @@ from pipelines.levels import levels_of
 from pipelines.parameters import CORRUPTIONS, SEVERITIES, Corrupt
 from pipelines.training.predictions import Probabilities, predict_mean
 from pipelines.training.scores import evaluate
+from pipelines.training.stored import StoredImages
 
 if TYPE_CHECKING:
     from torch import nn
@@ -37,7 +38,7 @@ ROWS = 2_000
 def robustness_tables(
     models: Sequence[nn.Module],
     name: str,
-    images: Images,
+    images: Images | StoredImages,
     ids: Integers,
     labels: Integers,
     metadata: Metadata,
@@ -73,7 +74,12 @@ def _suite() -> list[tuple[str, int]]:
 
 
 def _predict(
-    models: Sequence[nn.Module], images: Images, ids: Integers, metadata: Metadata, corruption: str, severity: int
+    models: Sequence[nn.Module],
+    images: Images | StoredImages,
+    ids: Integers,
+    metadata: Metadata,
+    corruption: str,
+    severity: int,
 ) -> Probabilities:
     """Predict images under a corruption, so few at a time that memory does not grow with their number."""
     blocks = _blocks(images, ids, metadata, corruption, severity)
@@ -81,7 +87,7 @@ def _predict(
 
 
 def _blocks(
-    images: Images, ids: Integers, metadata: Metadata, corruption: str, severity: int
+    images: Images | StoredImages, ids: Integers, metadata: Metadata, corruption: str, severity: int
 ) -> Iterator[npt.NDArray[Any]]:
     from pipelines.corruptions import corrupt_images
 

@@ -31,13 +31,13 @@ from pipelines.training.checkpoint import Plan, load_checkpoint, other_plan, sav
 from pipelines.training.corrections import CORRECTIONS, Corrections, read_corrections
 from pipelines.training.cost import with_cost
 from pipelines.training.device import require_torch, resolved
-from pipelines.training.feed import Deformed, Feed, InMemory
+from pipelines.training.feed import Deformed, Feed
 from pipelines.training.fit import EpochDone, Fit, State, fit, history_table
 from pipelines.training.model_file import load_model, save_model
 from pipelines.training.predictions import Probabilities, predict
 from pipelines.training.report import TABLES as REPORT
 from pipelines.training.report import Judged, report_tables, seed_tables
-from pipelines.training.samples import Samples, read_samples
+from pipelines.training.samples import Samples, open_samples
 from pipelines.training.scores import confusion_table, evaluate, group_table, prediction_table
 from pipelines.training.validation import split_validation
 
@@ -72,7 +72,7 @@ def train(
 
     Validation is the split "validation" where there is one, else a share of the training samples: of whole writers,
     where writers are known, else of each class. Of an augmented dataset only originals are validated and tested with,
-    and copies of validation samples are not learnt from.
+    and copies of validation samples are not learnt from. Images of more than IN_MEMORY bytes stay in the files.
 
     Writes into the folder MODEL.safetensors, or MODEL-seedN.safetensors for each of several seeds, and the tables
     history, evaluation, predictions, confusion, misclassified and those of `report_tables`, of several seeds also
@@ -97,8 +97,7 @@ def train(
         raise WrongUse(f"{source.location}: its training samples are {found}; there is nothing to learn.")
     if not resume:
         _make_room(str(folder))
-    feed = InMemory(learn.images, learn.labels, learn.ids, Deformed(params.recipe, levels_of(source.metadata)))
-    held = InMemory(hold.images, hold.labels)
+    feed, held = learn.feed(Deformed(params.recipe, levels_of(source.metadata))), hold.feed()
     fits = [
         _trained(member, feed, held, classes, params, source.metadata, resume, report)
         for member in members(source, folder, params)
@@ -181,9 +180,9 @@ def _finished(member: Member) -> Fit:
 
 def training_samples(source: Dataset, params: Train) -> tuple[Samples, Samples]:
     """Give what is learnt from and what is validated with."""
-    samples = read_samples(source, source.training_split)
+    samples = open_samples(source, source.training_split)
     if "validation" in source.splits:
-        held = read_samples(source, "validation")
+        held = open_samples(source, "validation")
         return samples, held.take(held.copies == 0)
     writers = samples.groups.get(WRITER)
     if writers is not None and len(np.unique(writers)) > 1:
@@ -215,7 +214,7 @@ def _score(
     """Evaluate on the validation samples and, now that all is fixed, on the test split; detail the latter."""
     parts = [("validation", validation)]
     if "test" in source.splits:
-        test = read_samples(source, "test")
+        test = open_samples(source, "test")
         parts.append(("test", test.take(test.copies == 0)))
     rows: list[dict[str, Any]] = []
     judged: list[Judged] = []

@@ -97,7 +97,7 @@ def out_of_sample_probabilities(
     rows = _canonical(samples, judgeable(samples))
     judged = samples.take(rows)
     classes, codes = np.unique(judged.labels, return_inverse=True)
-    learnt = replace(judged, labels=codes, images=_scaled(judged.images))
+    learnt = replace(judged, labels=codes, images=_scaled(judged.images[:]))
     probabilities = np.full((len(samples.ids), len(classes)), np.nan, np.float32)
     probabilities[rows] = _cross_validated(learnt, len(classes), chosen, folds, seed, report)
     words = f"{MODELS[chosen]}, mean of {REPEATS} cross-validations in {folds} folds"
@@ -117,7 +117,7 @@ def _cross_validated(
             held = dealt == fold
             learnt = samples.take(~held)
             learn = _learner(model, seed + repeat)
-            probabilities[held] += learn(learnt.images, learnt.labels, samples.images[held], classes) / REPEATS
+            probabilities[held] += learn(learnt.images[:], learnt.labels, samples.images[held], classes) / REPEATS
             report(Progress("label errors", total * (repeat * folds + fold + 1) // (REPEATS * folds), total))
     return probabilities
 
@@ -129,7 +129,8 @@ def default_judge() -> Judge:
 
 def judgeable(samples: Samples) -> Mask:
     """Say which samples can be judged, (n,) bool: `out_of_sample_probabilities` tells which cannot."""
-    finite = np.isfinite(samples.images).all(axis=tuple(range(1, samples.images.ndim)))
+    images = samples.images[:]
+    finite = np.isfinite(images).all(axis=tuple(range(1, images.ndim)))
     known = (samples.labels >= 0) & finite
     labels, counts = np.unique(_originals(samples.ids[known], samples.labels[known])[:, 1], return_counts=True)
     enough = labels[counts >= FEWEST]

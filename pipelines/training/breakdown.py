@@ -13,9 +13,13 @@ import pandas as pd
 from mnist_data.batch import Images, Integers
 from pipelines.training.predictions import Probabilities
 from pipelines.training.scores import evaluate
+from pipelines.training.stored import StoredImages
 
 PARTS = 10
 """The thickness is cut into tenths, so that each has as many samples as the others."""
+
+ROWS = 10_000
+"""Images measured at once."""
 
 
 def class_scores(probabilities: Probabilities, labels: Integers, names: Sequence[str]) -> pd.DataFrame:
@@ -31,14 +35,17 @@ def class_scores(probabilities: Probabilities, labels: Integers, names: Sequence
     return pd.DataFrame(rows)
 
 
-def thickness_scores(probabilities: Probabilities, labels: Integers, images: Images) -> pd.DataFrame:
+def thickness_scores(probabilities: Probabilities, labels: Integers, images: Images | StoredImages) -> pd.DataFrame:
     """Measure the strokes of the images, and evaluate each tenth of them, the thinnest first.
 
     images: (n, h, w) or (n, h, w, c), n at least 1. The columns are those of `decile_scores`.
     """
     from pipelines.kernels.morphometry import measure_morphometrics
 
-    return decile_scores(probabilities, labels, measure_morphometrics(images).thickness)
+    parts = (images[first : first + ROWS] for first in range(0, len(labels), ROWS))
+    return decile_scores(
+        probabilities, labels, np.concatenate([measure_morphometrics(part).thickness for part in parts])
+    )
 
 
 def decile_scores(probabilities: Probabilities, labels: Integers, thickness: npt.NDArray[np.float64]) -> pd.DataFrame:

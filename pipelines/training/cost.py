@@ -12,6 +12,7 @@ import pandas as pd
 
 from mnist_data.batch import Images
 from pipelines.training.predictions import predict
+from pipelines.training.stored import StoredImages
 
 if TYPE_CHECKING:
     from torch import nn
@@ -20,7 +21,7 @@ BATCH, BATCHES = 512, 5
 """Images predicted at once, and how many such batches are timed."""
 
 
-def with_cost(evaluation: pd.DataFrame, network: nn.Module, images: Images) -> pd.DataFrame:
+def with_cost(evaluation: pd.DataFrame, network: nn.Module, images: Images | StoredImages) -> pd.DataFrame:
     """Add the columns multiply_adds, of one image, and images_per_second to an evaluation of networks of one kind.
 
     evaluation: with a column seed, missing in the row of their ensemble, which runs each of them. network: one of them.
@@ -61,7 +62,7 @@ def multiply_adds(network: nn.Module, shape: Sequence[int]) -> int:
     return total
 
 
-def images_per_second(network: nn.Module, images: Images) -> float:
+def images_per_second(network: nn.Module, images: Images | StoredImages) -> float:
     """Time predictions, from images in memory to probabilities: the median of BATCHES batches of BATCH images.
 
     images: at least one; fewer than BATCH are repeated. It is this machine's figure, with as many threads as `predict`

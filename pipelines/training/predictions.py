@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from mnist_data.batch import Images
 from pipelines.training.device import device, every_core, require_torch
+from pipelines.training.stored import StoredImages
 
 if TYPE_CHECKING:
     import torch
@@ -22,10 +23,11 @@ ROWS = 512
 """Images predicted at once."""
 
 
-def predict(model: nn.Module, images: Images, batch_size: int = ROWS) -> Probabilities:
+def predict(model: nn.Module, images: Images | StoredImages, batch_size: int = ROWS) -> Probabilities:
     """Give the probability of each class for each image, in the order of the images.
 
-    images: (n, h, w) or (n, h, w, c), scaled as those the network was trained with; n may be 0.
+    images: (n, h, w) or (n, h, w, c), scaled as those the network was trained with; n may be 0. Those that lie in
+    files are read batch by batch.
     """
     require_torch()
     import torch
