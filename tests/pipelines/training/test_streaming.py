@@ -9,7 +9,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from benchmarks.measure import peak_megabytes
 from mnist_data import idx
 from mnist_data.batch import Batch, Images
 from mnist_data.pairing import find_pairs
@@ -187,23 +186,3 @@ def test_a_training_streams_where_the_images_are_too_many(
     assert (once["predictions"]["id"] == memory["predictions"]["id"]).all()
     accuracies = [tables["evaluation"].set_index("split")["accuracy"] for tables in (memory, once)]
     assert abs(accuracies[0] - accuracies[1]).max() < 0.05
-
-
-TRAINING = """
-import sys
-from mnist_data.store import open_dataset
-from pipelines.parameters import Train
-from pipelines.train import train
-train(open_dataset(sys.argv[1]), sys.argv[2], Train(model="mlp", epochs=1, batch_size=4096))
-"""
-
-
-@pytest.mark.slow
-def test_memory_does_not_hold_what_is_learnt_from(tmp_path: Path) -> None:
-    """Training on 2 GB of pixels takes less than those alone, PyTorch and all."""
-    pytest.importorskip("torch")
-    random = np.random.default_rng(0)
-    images = np.broadcast_to(random.integers(0, 256, (1, 112, 112), np.uint8), (160_000, 112, 112))
-    dataset = dataset_of(tmp_path, images, random.integers(0, 10, len(images)), 1_000)
-
-    assert peak_megabytes(TRAINING, dataset.location, tmp_path / "out") < 1_500
