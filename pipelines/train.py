@@ -29,8 +29,9 @@ from pipelines.stage import require_pictures
 from pipelines.tables import provenance, remove_table, write_table
 from pipelines.training.checkpoint import Plan, load_checkpoint, other_plan, save_checkpoint
 from pipelines.training.device import require_torch, resolved
+from pipelines.training.diagnosis import diagnose, diagnosis_table
 from pipelines.training.feed import Deformed, Feed, InMemory
-from pipelines.training.fit import EpochDone, Fit, State, fit, history_table
+from pipelines.training.fit import EpochDone, Fit, State, fit, fresh, history_table
 from pipelines.training.model_file import load_model, save_model
 from pipelines.training.predictions import Probabilities, predict
 from pipelines.training.samples import Samples, read_samples
@@ -90,6 +91,7 @@ def train(
         for member in members(source, folder, params)
     ]
     tables = {"history": _by_seed([history_table(done.history) for done in fits], params)}
+    tables["diagnosis"] = _diagnosis(fits, learn, hold, classes, params)
     tables |= _score(source, fits, params, hold, report)
     made = provenance(params.stage, {source.metadata.dataset: source.content}, params.recorded())
     for name in {"groups", *ROBUSTNESS} - set(tables):  # of an earlier training into this folder
@@ -154,6 +156,16 @@ def _finished(member: Member) -> Fit:
     history = tuple(EpochDone(**done) for done in configuration["history"])
     learnt = sum(tensor.numel() for tensor in network.parameters())
     return Fit(network, history, configuration["best_epoch"], learnt)
+
+
+def _diagnosis(fits: Sequence[Fit], learn: Samples, hold: Samples, classes: int, params: Train) -> pd.DataFrame:
+    """Say what went wrong in each training, if anything did."""
+    found = {}
+    for seed, done in enumerate(fits, params.seed):
+        settings = replace(params, seed=seed)
+        begun = fresh(learn.images.shape[1:], classes, settings)
+        found[seed] = diagnose(done, learn, hold.labels, classes, settings, begun)
+    return diagnosis_table(found)
 
 
 def training_samples(source: Dataset, params: Train) -> tuple[Samples, Samples]:

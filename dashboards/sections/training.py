@@ -6,7 +6,7 @@ from typing import Any
 
 import pandas as pd
 
-from dashboards.blocks import Block, Chart, Gallery, Number, Numbers, SideBySide, Table
+from dashboards.blocks import Block, Chart, Gallery, Note, Number, Numbers, SideBySide, Table
 from dashboards.figures.confusion import confusion_matrix, frequent_confusions
 from dashboards.figures.history import learning_curve
 from dashboards.formats import count, duration, percent
@@ -54,10 +54,11 @@ def _result(row: dict[Any, Any]) -> dict[str, Any]:
 
 
 def training(tables: Tables) -> list[Block]:
-    """Give the learning curves."""
+    """Give what went wrong, if anything did, and the learning curves."""
     history = tables["history"]
     table = history.rename(columns=lambda name: str(name).replace("_", " "))
     return [
+        *_diagnosis(tables.get("diagnosis", pd.DataFrame())),
         SideBySide(
             [
                 Chart(
@@ -76,6 +77,14 @@ def training(tables: Tables) -> list[Block]:
             ]
         ),
         Table(table, "Show the numbers of each epoch", folded=True),
+    ]
+
+
+def _diagnosis(findings: pd.DataFrame) -> list[Note]:
+    """Give a note for each finding, with the seed of its training."""
+    return [
+        Note(f"Seed {row['seed']}: {row['finding']}", [row["evidence"], row["advice"]])
+        for row in findings.to_dict("records")
     ]
 
 
