@@ -81,11 +81,18 @@ def training(tables: Tables) -> list[Block]:
 
 
 def _diagnosis(findings: pd.DataFrame) -> list[Note]:
-    """Give a note for each finding, with the seed of its training."""
+    """Give a note for each kind of finding, with the numbers of the first training that it was found in."""
     return [
-        Note(f"Seed {row['seed']}: {row['finding']}", [row["evidence"], row["advice"]])
-        for row in findings.to_dict("records")
+        Note(
+            f"{str(name).capitalize()} ({_seeds(found['seed'])})", [found["evidence"].iloc[0], found["advice"].iloc[0]]
+        )
+        for name, found in (findings.groupby("finding", sort=False) if len(findings) else ())
     ]
+
+
+def _seeds(seeds: pd.Series[int]) -> str:
+    first, *others = seeds
+    return f"seed {first}, and {count(len(others))} more" if others else f"seed {first}"
 
 
 def confusions(tables: Tables) -> list[Block]:

@@ -106,7 +106,7 @@ def diagnose(
         some = _some(original if len(original.ids) else learn, MOST)
         near = neighbourhood(some.images, some.labels)
         if near.says_nothing:
-            return [labels_apart(near, training, validation), *found]
+            return [labels_apart(near, training, validation)]  # all else comes of that
     if lost:
         way = way_of_weights(outcome.model, begun)
         return [accuracy_at_chance(training, validation, way, params.learning_rate), *found]
@@ -235,8 +235,8 @@ def dead_units(layers: Sequence[Layer]) -> Finding:
         "dead units",
         f"Units of ReLU layers that answer 0 to every one of up to {PROBED} training images: {counts}."
         f"{' So the network says the same whatever the image.' if gone else ''}",
-        "A dead unit does not learn any more. Train from the beginning with a lower learning_rate, or take a model with "
-        "batch norm (tiny, small, large).",
+        "A dead unit does not learn any more. Train from the beginning with a lower learning_rate, or take a model "
+        "with batch norm (tiny, small, large).",
     )
 
 
