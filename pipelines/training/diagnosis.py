@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -18,8 +18,10 @@ import pandas as pd
 from mnist_data.batch import Integers
 from pipelines.hashing import hashes
 from pipelines.parameters import Train
+from pipelines.training.feed import steps
 from pipelines.training.fit import EpochDone, Fit
 from pipelines.training.neighbours import MOST, SLIGHT, Neighbourhood, neighbourhood
+from pipelines.training.predictions import predict
 from pipelines.training.probe import PROBED, Layer, probe_layers, way_of_weights
 from pipelines.training.samples import Samples
 from pipelines.training.scores import wilson
@@ -39,6 +41,9 @@ MNIST and the embedded sample stay below 0.03 without any augmentation."""
 
 DEAD = 2 / 3
 """Of a layer's units: before any training up to 0.5 of lenet5's are dead, and it learns well."""
+
+SETTLED = 50
+"""Steps after which 0.5 % is left in the running norms of what they began with: 0.9 to the 50th."""
 
 WAY = 0.1
 """Of the weights' own size: a network that came less far is still the one that was drawn."""
@@ -77,11 +82,6 @@ class Score:
         """Whether the loss says that something was learnt; a loss that is no number does not."""
         return self.explained >= LEAST_EXPLAINED
 
-    @property
-    def by_heart(self) -> bool:
-        """Of a training that is at chance elsewhere: whether it knows the samples themselves."""
-        return self.learnt and self.above_chance()
-
     def above_chance(self, margin: float = 0.0) -> bool:
         """Whether the interval lies above chance, by a margin of the way from there to 1."""
         return self.interval[0] > self.chance + margin * (1 - self.chance)
@@ -94,10 +94,15 @@ def diagnose(
 
     learn: what was learnt from; of the images some are looked at again, chosen by the hashes of their ids. held: the
     labels of the validation samples, (n,). begun: the network as it was before the training.
+    What the kept network knows of its training samples is asked anew: in training it saw them with the norms of each
+    batch, which the running ones follow only after `SETTLED` steps.
     """
     kept = outcome.history[outcome.best_epoch - 1]
     training, validation = scores(kept, learn.labels, held, classes, params.label_smoothing)
-    layers = probe_layers(outcome.model, _some(learn, PROBED).images)
+    probed = _some(learn, PROBED)
+    right = predict(outcome.model, probed.images).argmax(1) == probed.labels
+    known = replace(training, samples=len(right), accuracy=float(right.mean()))
+    layers = probe_layers(outcome.model, probed.images)
     dead = [layer for layer in layers if layer.dead > DEAD * layer.units]
     found = [dead_units(dead)] if dead else []
     lost = at_chance(training, validation)
@@ -106,12 +111,13 @@ def diagnose(
         some = _some(original if len(original.ids) else learn, MOST)
         near = neighbourhood(some.images, some.labels)
         if near.says_nothing:
-            return [labels_apart(near, training, validation)]  # all else comes of that
+            return [labels_apart(near, known, validation)]  # all else comes of that
     if lost:
         way = way_of_weights(outcome.model, begun)
-        return [accuracy_at_chance(training, validation, way, params.learning_rate), *found]
-    if validation and least_gap(training, validation) > GAP:
-        return [far_above(training, validation), *found]
+        made = kept.epoch * steps(len(learn.labels), params.batch_size)
+        return [accuracy_at_chance(training, known, validation, way, made, params.learning_rate), *found]
+    if validation and min(least_gap(training, validation), least_gap(known, validation)) > GAP:
+        return [far_above(known, validation), *found]
     return found
 
 
@@ -158,17 +164,23 @@ def at_chance(training: Score, validation: Score | None) -> bool:
     return not judged.learnt and not judged.above_chance(0.0 if training.learnt else SLIGHT)
 
 
-def accuracy_at_chance(training: Score, validation: Score | None, way: float, rate: float) -> Finding:
+def accuracy_at_chance(
+    training: Score, known: Score, validation: Score | None, way: float, made: int, rate: float
+) -> Finding:
     """Tell the causes of chance apart, where labels fit the images.
 
-    way: how far the weights have come, by their size. rate: the training's highest.
+    known: what the finished network makes of some training samples. way: how far the weights have come, by their
+    size. made: steps until the epoch that is kept. rate: the training's highest.
     """
     told = _at_chance_told(validation or training)
     if way < WAY:
         told += f" The weights have moved by {way:.1g} of their size, so the network is nearly the one that was drawn."
         advice = f"Try more epochs, or a learning_rate above {rate:g}: 0.01 suits most networks."
-    elif validation and training.by_heart:
-        told += f" Of the training samples {training.accuracy:.1%} are."
+    elif training.learnt and not known.above_chance(SLIGHT):
+        told += f" While it learnt, {training.accuracy:.1%} of the training samples were; now {known.accuracy:.1%} are."
+        advice = f"Batch norms need some {SETTLED} steps to settle: try more epochs, or a smaller batch_size."
+    elif validation and training.learnt:
+        told += f" Of the training samples {known.accuracy:.1%} are."
         advice = (
             "What was learnt does not hold for the validation samples. See that they are labelled and prepared as the "
             "training samples are (scale, polarity, size and place of the ink), or take more training samples."
@@ -176,6 +188,10 @@ def accuracy_at_chance(training: Score, validation: Score | None, way: float, ra
     else:
         told += f" The weights have moved by {way:,.1f} times their size, and nothing was learnt."
         advice = f"Try learning_rate {rate / 10:g}, a tenth of {rate:g}."
+        if made < SETTLED:
+            advice = (
+                f"Only {made} steps were made: try more epochs. If that does not help: {advice[0].lower()}{advice[1:]}"
+            )
     return Finding("accuracy at chance", told, advice)
 
 
@@ -187,7 +203,7 @@ def _at_chance_told(score: Score) -> str:
     )
 
 
-def labels_apart(near: Neighbourhood, training: Score, validation: Score | None) -> Finding:
+def labels_apart(near: Neighbourhood, known: Score, validation: Score | None) -> Finding:
     """Tell that labels were dealt to the images at random, whatever the network made of it."""
     told = (
         f"Of {near.samples:,} training images {near.alike / near.samples:.1%} have the label of the image most like "
@@ -195,8 +211,8 @@ def labels_apart(near: Neighbourhood, training: Score, validation: Score | None)
     )
     if validation:
         told += f" {_at_chance_told(validation)}"
-    if training.by_heart:
-        told += f" The {training.accuracy:.1%} right in training are learnt by heart."
+    if known.learnt and known.above_chance():
+        told += f" What is right of the training samples, {known.accuracy:.1%}, is learnt by heart."
     return Finding(
         "labels do not fit the images",
         told,
@@ -214,14 +230,14 @@ def least_gap(training: Score, validation: Score) -> float:
     return training.accuracy - validation.accuracy - math.hypot(below, above)
 
 
-def far_above(training: Score, validation: Score) -> Finding:
+def far_above(known: Score, validation: Score) -> Finding:
     """Tell that samples were learnt by heart."""
-    gap = training.accuracy - validation.accuracy
+    gap = known.accuracy - validation.accuracy
     return Finding(
         "training far above validation",
-        f"{training.accuracy:.1%} of {training.samples:,} training samples are right, and {validation.accuracy:.1%} of "
+        f"{known.accuracy:.1%} of {known.samples:,} training samples are right, and {validation.accuracy:.1%} of "
         f"{validation.samples:,} validation samples: {100 * gap:.1f} points less, and surely "
-        f"{100 * least_gap(training, validation):.1f}.",
+        f"{100 * least_gap(known, validation):.1f}.",
         "The network has learnt samples by heart. Try a recipe (--recipe mild), more training samples, dropout 0.3, "
         "fewer epochs, or a smaller model.",
     )

@@ -90,7 +90,7 @@ def test_the_standard_preset_raises_no_alarm(
 
 @pytest.mark.parametrize(
     "settings",
-    [{"recipe": "heavy", "epochs": 10}, {"label_smoothing": 0.9, "epochs": 5}, {"dropout": 0.8, "epochs": 5}],
+    [{"recipe": "heavy", "epochs": 4}, {"label_smoothing": 0.9, "epochs": 5}, {"dropout": 0.8, "epochs": 5}],
     ids=str,
 )
 def test_a_training_made_hard_raises_no_alarm(samples: Samples, settings: dict[str, object]) -> None:
@@ -187,6 +187,14 @@ def test_samples_learnt_by_heart_are_told(samples: Samples) -> None:
     assert told.finding == "training far above validation"
     assert "100.0% of 50 training samples are right" in told.evidence
     assert "--recipe" in told.advice
+
+
+def test_norms_that_have_not_settled_are_not_taken_for_learning_by_heart(samples: Samples) -> None:
+    """After a few steps the network knows its own training samples no better than others."""
+    (told,) = findings(first(samples, 700), Train(epochs=1))
+
+    assert told.finding == "accuracy at chance"
+    assert "more epochs" in told.advice
 
 
 def test_killed_units_are_told(samples: Samples) -> None:
