@@ -259,8 +259,8 @@ def dead_units(layers: Sequence[Layer]) -> Finding:
 def diagnosis_table(found: Mapping[int, Sequence[Finding]]) -> pd.DataFrame:
     """Tabulate the findings of each seed, a row each: seed, finding, evidence, advice."""
     rows = [{"seed": seed, **asdict(one)} for seed, findings in found.items() for one in findings]
-    kinds = {"seed": np.int64, "finding": "str", "evidence": "str", "advice": "str"}
-    return pd.DataFrame(rows, columns=list(kinds)).astype(kinds)
+    table = pd.DataFrame(rows, columns=["seed", "finding", "evidence", "advice"]).astype("str")
+    return table.astype({"seed": np.int64})
 
 
 def in_words(model: str, diagnosis: pd.DataFrame) -> tuple[str, ...]:
