@@ -51,6 +51,19 @@ class Terms:
 
 
 @dataclass(frozen=True)
+class Note:
+    """A warning: what it is about, and what there is to say of it, a paragraph each."""
+
+    title: str
+    lines: Sequence[str]
+
+    def html(self) -> str:
+        """Write a box that stands out."""
+        lines = "".join(f"<p>{escape(line)}</p>" for line in self.lines)
+        return f'<div class="note" role="note"><strong>{escape(self.title)}</strong>{lines}</div>'
+
+
+@dataclass(frozen=True)
 class Number:
     """A number that stands out, what it counts, and a remark below."""
 

@@ -24,7 +24,9 @@ from pipelines.parameters import Parameters, Train
 from pipelines.report import collect_tables, write_report
 from pipelines.stage import plan_of
 from pipelines.stats import stats
+from pipelines.tables import read_table
 from pipelines.train import train
+from pipelines.training.diagnosis import in_words
 
 STEPS = ("convert", "clean", "normalize", "augment", "stats", "train", "dashboard")
 
@@ -176,6 +178,7 @@ class _Run:
             )
             folders.append(folder)
             self.tables += (folder,)
+            self.warnings += in_words(params.model, read_table(f"{folder}/diagnosis.parquet"))
         return folders
 
     def _networks(self, source: Dataset, folder: Path, params: Train) -> None:

@@ -31,8 +31,9 @@ from pipelines.training.checkpoint import Plan, load_checkpoint, other_plan, sav
 from pipelines.training.corrections import CORRECTIONS, Corrections, read_corrections
 from pipelines.training.cost import with_cost
 from pipelines.training.device import require_torch, resolved
+from pipelines.training.diagnosis import diagnose, diagnosis_table
 from pipelines.training.feed import Deformed, Feed
-from pipelines.training.fit import EpochDone, Fit, State, fit, history_table
+from pipelines.training.fit import EpochDone, Fit, State, fit, fresh, history_table
 from pipelines.training.model_file import load_model, save_model
 from pipelines.training.predictions import Probabilities, predict
 from pipelines.training.report import TABLES as REPORT
@@ -103,6 +104,7 @@ def train(
         for member in members(source, folder, params)
     ]
     tables = {"history": _by_seed([history_table(done.history) for done in fits], params)}
+    tables["diagnosis"] = _diagnosis(fits, learn, hold, classes, params)
     tables |= _score(source, fits, params, hold, corrected, report)
     inputs = {source.metadata.dataset: source.content} | ({CORRECTIONS: corrected.digest} if corrected else {})
     made = provenance(params.stage, inputs, params.recorded())
@@ -176,6 +178,16 @@ def _finished(member: Member) -> Fit:
     history = tuple(EpochDone(**done) for done in configuration["history"])
     learnt = sum(tensor.numel() for tensor in network.parameters())
     return Fit(network, history, configuration["best_epoch"], learnt)
+
+
+def _diagnosis(fits: Sequence[Fit], learn: Samples, hold: Samples, classes: int, params: Train) -> pd.DataFrame:
+    """Say what went wrong in each training, if anything did."""
+    found = {}
+    for seed, done in enumerate(fits, params.seed):
+        settings = replace(params, seed=seed)
+        begun = fresh(learn.images.shape[1:], classes, settings)
+        found[seed] = diagnose(done, learn, hold.labels, classes, settings, begun)
+    return diagnosis_table(found)
 
 
 def training_samples(source: Dataset, params: Train) -> tuple[Samples, Samples]:

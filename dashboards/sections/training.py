@@ -6,7 +6,7 @@ from typing import Any
 
 import pandas as pd
 
-from dashboards.blocks import Block, Chart, Gallery, Number, Numbers, SideBySide, Table
+from dashboards.blocks import Block, Chart, Gallery, Note, Number, Numbers, SideBySide, Table
 from dashboards.figures.confusion import confusion_matrix, frequent_confusions
 from dashboards.figures.history import learning_curve
 from dashboards.figures.scores import seed_dots
@@ -128,10 +128,11 @@ def _result(row: dict[Any, Any]) -> dict[str, Any]:
 
 
 def training(tables: Tables) -> list[Block]:
-    """Give the learning curves."""
+    """Give what went wrong, if anything did, and the learning curves."""
     history = tables["history"]
     table = history.rename(columns=lambda name: str(name).replace("_", " "))
     return [
+        *_diagnosis(tables.get("diagnosis", pd.DataFrame())),
         SideBySide(
             [
                 Chart(
@@ -151,6 +152,22 @@ def training(tables: Tables) -> list[Block]:
         ),
         Table(table, "Show the numbers of each epoch", folded=True),
     ]
+
+
+def _diagnosis(findings: pd.DataFrame) -> list[Note]:
+    """Give a note for each kind of finding, with the numbers of the first training that it was found in."""
+    return [
+        Note(
+            f"{str(name).capitalize()} ({_of_seeds(found['seed'])})",
+            [found["evidence"].iloc[0], found["advice"].iloc[0]],
+        )
+        for name, found in (findings.groupby("finding", sort=False) if len(findings) else ())
+    ]
+
+
+def _of_seeds(seeds: pd.Series[int]) -> str:
+    first, *others = seeds
+    return f"seed {first}, and {count(len(others))} more" if others else f"seed {first}"
 
 
 def confusions(tables: Tables) -> list[Block]:

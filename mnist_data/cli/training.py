@@ -93,10 +93,11 @@ def train(
 
     Example: mnist-data train data/mnist models/best --preset thorough --seeds 5
     """
-    from mnist_data.cli.output import print_json, progress
+    from mnist_data.cli.output import print_json, progress, warn
     from mnist_data.storage import require_free
     from mnist_data.store import open_dataset
     from pipelines.train import train as run
+    from pipelines.training.diagnosis import in_words
     from pipelines.training.report import TABLES
 
     named = (
@@ -111,8 +112,9 @@ def train(
         require_free(out, overwrite)
     with progress() as report:
         tables = run(open_dataset(dataset), out, params, corrections=corrections, resume=resume, report=report)
+    warn(in_words(params.model, tables["diagnosis"]))
     if json:
-        shown = ("history", "evaluation", *TABLES, "groups", "robustness")
+        shown = ("history", "diagnosis", "evaluation", *TABLES, "groups", "robustness")
         print_json({"folder": out, **{name: tables[name].to_dict("records") for name in shown if name in tables}})
         return
     print_training(tables, out)

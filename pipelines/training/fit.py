@@ -16,12 +16,13 @@ import numpy as np
 import pandas as pd
 
 from mnist_data.batch import Images, Integers
-from mnist_data.errors import CheckFailed, WrongUse
+from mnist_data.errors import WrongUse
 from pipelines.hashing import hashes
 from pipelines.parameters import Train
 from pipelines.training.averaging import Average
 from pipelines.training.device import computing_in, device, every_core, require_torch, resolved, seeded
 from pipelines.training.feed import Feed, Samples, steps
+from pipelines.training.finite import require_finite_loss, require_finite_pixels
 from pipelines.training.predictions import ROWS, inputs, logits
 from pipelines.training.schedule import share_of_peak
 
@@ -129,7 +130,7 @@ def fit(
     weights with requires_grad False stay as they are; None draws one from the seed. resumed: puts a fresh state to
     where an interrupted training of the same settings had come.
     The same seed on the same machine gives the same weights to the last bit.
-    Raises CheckFailed where the loss is not finite any more.
+    Raises CheckFailed where a pixel or, later, the loss is not finite.
     """
     require_torch()
     _check_samples("training", feed, classes, at_least=2)  # batch norm needs a spread
@@ -146,13 +147,19 @@ def fit(
     return Fit(state.network.cpu().eval(), tuple(state.history), state.best_epoch, learnt)
 
 
+def fresh(shape: Sequence[int], classes: int, params: Train) -> nn.Module:
+    """Give the network that `fit` begins with, where it is given none; shape: of an image."""
+    from pipelines.training.models import build
+
+    with seeded(params.seed):
+        return build(params.model, shape, classes, params.dropout)
+
+
 def _begun(shape: Sequence[int], classes: int, params: Train, start: nn.Module | None) -> State:
     """Give a training before its first epoch."""
     import torch
 
-    from pipelines.training.models import build
-
-    network = build(params.model, shape, classes, params.dropout) if start is None else copy.deepcopy(start)
+    network = fresh(shape, classes, params) if start is None else copy.deepcopy(start)
     network = network.to(device())
     learnt = [tensor for tensor in network.parameters() if tensor.requires_grad]
     optimizer: torch.optim.Optimizer
@@ -178,11 +185,13 @@ def _epoch(state: State, feed: Feed, held: Feed, epochs: int, params: Train) -> 
     state.network.train()
     every = epochs * steps(len(feed.labels), params.batch_size)
     taken = (epoch - 1) * steps(len(feed.labels), params.batch_size)
+    losses: list[float] = []
     loss, hits, seen, rate = 0.0, 0, 0, 0.0
     for step, batch in enumerate(feed.shuffled(params.batch_size, params.seed, epoch), taken + 1):
         rate = params.learning_rate * share_of_peak(params.schedule, step / (every + 1))
         found = _step(state, batch, rate, params)
-        loss += _finite(found[0], epoch, params) * len(batch[1])
+        losses.append(require_finite_loss(found[0], epoch, losses, batch[0], params))
+        loss += losses[-1] * len(batch[1])
         hits, seen = hits + found[1], seen + len(batch[1])
     validation = _score(state.average.network, held)
     done = EpochDone(epoch, epochs, loss / seen, hits / seen, *validation, rate, perf_counter() - started)
@@ -236,15 +245,6 @@ def _score(network: nn.Module, held: Feed) -> tuple[float, float]:
     return loss / samples, hits / samples
 
 
-def _finite(loss: float, epoch: int, params: Train) -> float:
-    if not math.isfinite(loss):
-        raise CheckFailed(
-            f"Training broke down in epoch {epoch}: the loss is {loss}, expected a finite number. Try a "
-            f"lower learning_rate than {params.learning_rate:g}, and see that no pixel is NaN or infinite."
-        )
-    return loss
-
-
 def _check_samples(role: str, feed: Feed, classes: int, at_least: int) -> None:
     if len(feed.labels) < at_least:
         raise WrongUse(f"The {role} part has {len(feed.labels):,} samples; it must have at least {at_least}.")
@@ -255,6 +255,7 @@ def _check_samples(role: str, feed: Feed, classes: int, at_least: int) -> None:
             "(n, height, width) or (n, height, width, channels). Normalize them first."
         )
     check_labels(role, feed.labels, classes)
+    require_finite_pixels(role, images)
 
 
 def check_labels(role: str, labels: Integers, classes: int) -> None:

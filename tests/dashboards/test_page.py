@@ -313,3 +313,19 @@ def test_robustness_without_pictures_is_shown_all_the_same(robustness: Tables) -
 
     assert sections_of(page) == ["robustness"]
     assert "One sample under every corruption" not in page
+
+
+def test_what_went_wrong_in_a_training_stands_above_its_curves(model: Tables) -> None:
+    """A note a kind of finding, whatever the number of trainings; none where all is well."""
+    rows = [(0, "dead units", "8 of <8>", "Less."), (1, "dead units", "7 of 8", "Less."), (1, "other", "0", "More.")]
+    findings = pd.DataFrame(rows, columns=["seed", "finding", "evidence", "advice"])
+    page = made_of({**model, "diagnosis": findings})
+    healthy = made_of({**model, "diagnosis": findings.head(0)})
+
+    notes = re.findall(r'<div class="note" role="note">(.*?)</div>', page)
+    assert notes == [
+        "<strong>Dead units (seed 0, and 1 more)</strong><p>8 of &lt;8&gt;</p><p>Less.</p>",
+        "<strong>Other (seed 1)</strong><p>0</p><p>More.</p>",
+    ]
+    assert page.index('role="note"') < page.index('id="loss"')
+    assert 'role="note"' not in healthy

@@ -265,6 +265,17 @@ def test_statistics_do_not_settle_inside_a_dataset(run: Cli, digits: Dataset) ->
     assert not Path(f"{digits.files[0][1]}-stats").exists()
 
 
+def test_train_warns_of_what_went_wrong(run: Cli, digits: Dataset, tmp_path: Path) -> None:
+    """On stderr, so that stdout stays the result; the training is kept, so the exit code is 0."""
+    pytest.importorskip("torch")
+    options = ["--model", "mlp", "--epochs", "1", "--learning-rate", "1e-9", "--json"]
+    code, printed, err = run("train", digits.location, tmp_path / "m", *options)
+
+    assert code == 0
+    assert err.startswith("mnist-data: warning: mlp, seed 0: accuracy at chance. 9.8% of 143 validation samples")
+    assert [row["finding"] for row in json.loads(printed)["diagnosis"]] == ["accuracy at chance"]
+
+
 @pytest.mark.slow
 def test_train_prints_its_accuracy_under_corruption(run: Cli, digits: Dataset, tmp_path: Path) -> None:
     """A line for each corruption and one for all; as JSON a record for each severity, too."""

@@ -1,0 +1,46 @@
+"""Pixels and losses that are no finite numbers, each with its own message: the rate is not blamed for a pixel."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+
+from mnist_data.batch import Images
+from mnist_data.errors import CheckFailed
+from pipelines.parameters import Train
+
+ROWS = 10_000
+"""Images looked at together, so that no second copy of a large set is made."""
+
+
+def require_finite_pixels(role: str, images: Images) -> None:
+    """Raise CheckFailed for images with a pixel that is NaN or infinite; role: of the samples, for the message."""
+    if images.dtype.kind != "f":
+        return
+    axes = tuple(range(1, images.ndim))
+    parts = [np.isfinite(images[start : start + ROWS]).all(axis=axes) for start in range(0, len(images), ROWS)]
+    broken = np.flatnonzero(~np.concatenate([np.ones(0, np.bool_), *parts]))
+    if len(broken):
+        raise CheckFailed(
+            f"{len(broken):,} of {len(images):,} {role} images have pixels that are NaN or infinite, the first of them "
+            f"is image {broken[0]:,}, counted from 0. No network can learn from them; `mnist-data clean` removes them."
+        )
+
+
+def require_finite_loss(loss: float, epoch: int, before: Sequence[float], images: Images, params: Train) -> float:
+    """Give the loss of a step, or raise CheckFailed where it is no finite number any more.
+
+    before: the losses of the epoch's earlier steps, in order. images: what the step learnt from.
+    """
+    if math.isfinite(loss):
+        return loss
+    require_finite_pixels("batch", images)
+    way = f"from {before[0]:.4g} at its first step to {before[-1]:.4g} at the last finite one" if before else ""
+    rose = f", after it had gone {way}" if before else ""
+    raise CheckFailed(
+        f"Training broke down in epoch {epoch}, step {len(before) + 1}: the loss is {loss}{rose}. All pixels are "
+        f"finite, so the steps are too large: try learning_rate {params.learning_rate / 10:g}, a tenth of "
+        f"{params.learning_rate:g}."
+    )
