@@ -156,13 +156,11 @@ def training(tables: Tables) -> list[Block]:
 
 def _diagnosis(findings: pd.DataFrame) -> list[Note]:
     """Give a note for each kind of finding, with the numbers of the first training that it was found in."""
-    return [
-        Note(
-            f"{str(name).capitalize()} ({_of_seeds(found['seed'])})",
-            [found["evidence"].iloc[0], found["advice"].iloc[0]],
-        )
-        for name, found in (findings.groupby("finding", sort=False) if len(findings) else ())
-    ]
+    notes = []
+    for name, found in findings.groupby("finding", sort=False) if len(findings) else ():
+        title = f"{str(name).capitalize()} ({_of_seeds(found['seed'])})"
+        notes.append(Note(title, [found["evidence"].iloc[0], found["advice"].iloc[0]]))
+    return notes
 
 
 def _of_seeds(seeds: pd.Series[int]) -> str:

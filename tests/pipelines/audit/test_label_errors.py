@@ -55,7 +55,7 @@ def with_swaps(batch: Batch, count: int) -> tuple[Batch, np.ndarray]:
 # What is found
 
 
-@pytest.mark.parametrize("model", ["cnn", "perceptron"])
+@pytest.mark.parametrize("model", [pytest.param("cnn", marks=pytest.mark.slow), "perceptron"])
 def test_planted_swaps_are_found_in_both_splits_and_their_labels_restored(tmp_path: Path, model: str) -> None:
     """Of 36 labels changed among 1,797 most are flagged, little else is, and the true labels are suggested."""
     if model == "cnn":
