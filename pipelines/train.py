@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -36,6 +36,9 @@ from pipelines.training.predictions import Probabilities, predict
 from pipelines.training.samples import Samples, read_samples
 from pipelines.training.scores import confusion_table, evaluate, group_table, prediction_table
 from pipelines.training.validation import split_validation
+
+if TYPE_CHECKING:
+    from pipelines.training.transfer import Start
 
 MISTAKES = 60
 """Misclassified samples kept with their pictures, the surest of them first."""
@@ -71,7 +74,7 @@ def train(
     network is done; with `resume` the training goes on from what lies in the folder.
 
     Raises MissingExtra without PyTorch, WrongUse for a dataset of one class, for corruptions of one whose full ink is
-    not known, and where what lies in the folder is of another training.
+    not known, and where what lies in the folder is of another training, or the network to start from does not fit.
     """
     require_torch()
     require_pictures(source)
@@ -83,22 +86,34 @@ def train(
     if len(np.unique(learn.labels)) < 2:
         found = "of one class" if len(learn.ids) else "none"
         raise WrongUse(f"{source.location}: its training samples are {found}; there is nothing to learn.")
+    start = _start(source, folder, params, classes)
     if not resume:
         _make_room(str(folder))
     feed = InMemory(learn.images, learn.labels, learn.ids, Deformed(params.recipe, levels_of(source.metadata)))
     held = InMemory(hold.images, hold.labels)
     fits = [
-        _trained(member, feed, held, classes, params, source.metadata, resume, report)
+        _trained(member, feed, held, classes, params, source.metadata, start, resume, report)
         for member in members(source, folder, params)
     ]
     tables = {"history": _by_seed([history_table(done.history) for done in fits], params)}
     tables |= _score(source, fits, params, hold, report)
-    made = provenance(params.stage, {source.metadata.dataset: source.content}, params.recorded())
+    inputs = {source.metadata.dataset: source.content} | ({"start": start.digest} if start else {})
+    made = provenance(params.stage, inputs, params.recorded())
     for name in {"groups", *ROBUSTNESS} - set(tables):  # of an earlier training into this folder
         remove_table(f"{folder}/{name}")
     for name, table in tables.items():
         write_table(table, f"{folder}/{name}", made)
     return tables
+
+
+def _start(source: Dataset, folder: str | Path, params: Train, classes: int) -> Start | None:
+    """Read the network to begin from, if there is one; one in the run's own folder would be lost to it."""
+    from pipelines.training.transfer import read_start
+
+    start = read_start(params, source.metadata, classes)
+    if start is not None and Path(str(params.start)).resolve().parent == Path(folder).resolve():
+        raise WrongUse(f"{params.start} is in the folder that is written, {folder}; write to another one.")
+    return start
 
 
 def _make_room(folder: str) -> None:
@@ -132,6 +147,7 @@ def _trained(
     classes: int,
     params: Train,
     metadata: Metadata,
+    start: Start | None,
     resume: bool,
     report: Report,
 ) -> Fit:
@@ -150,8 +166,9 @@ def _trained(
         return load_checkpoint(state, member.checkpoint, member.plan) if there else state
 
     settings = replace(params, seed=member.seed)
-    outcome = fit(feed, held, classes, settings, after_epoch, resumed=resumed)
-    _save(outcome, member, metadata, settings, classes)
+    begun = start.network(member.seed) if start else None
+    outcome = fit(feed, held, classes, settings, after_epoch, start=begun, resumed=resumed)
+    _save(outcome, member, metadata, settings, classes, start)
     storage.remove(member.checkpoint)
     return outcome
 
@@ -273,7 +290,7 @@ def _misclassified(samples: Samples, probabilities: Probabilities, metadata: Met
     return picture_table(columns, samples.images[wrong], metadata)
 
 
-def _save(outcome: Fit, member: Member, metadata: Metadata, params: Train, classes: int) -> None:
+def _save(outcome: Fit, member: Member, metadata: Metadata, params: Train, classes: int, start: Start | None) -> None:
     configuration = {
         "name": params.model,
         "shape": list(metadata.shape),
@@ -286,5 +303,6 @@ def _save(outcome: Fit, member: Member, metadata: Metadata, params: Train, class
         "plan": member.plan,
         "history": [asdict(done) for done in outcome.history],
         "best_epoch": outcome.best_epoch,
+        **({"start": start.recorded()} if start else {}),
     }
     save_model(outcome.model, member.path, configuration)

@@ -10,7 +10,7 @@ import typer
 from mnist_data.cli.options import DatasetArgument, Json, Overwrite
 from mnist_data.cli.robustness import print_robustness
 from mnist_data.cli.splitting import print_groups
-from pipelines.parameters import TRAIN_PRESETS, Model, Optimizer, Precision, Schedule, Train, train_settings
+from pipelines.parameters import TRAIN_PRESETS, Freeze, Model, Optimizer, Precision, Schedule, Train, train_settings
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -74,6 +74,13 @@ def train(
     ] = None,
     seed: Annotated[int | None, _by("Of the weights, the order and the held-out samples.", _TRAIN.seed)] = None,
     seeds: Annotated[int | None, _by("Train as many networks, and their ensemble.", _TRAIN.seeds)] = None,
+    start: Annotated[
+        str | None,
+        typer.Option("--from", metavar="MODEL", help="Begin from this model's file, which says what network it is."),
+    ] = None,
+    freeze: Annotated[
+        Freeze | None, _by("What stays as MODEL has it; features: all but the last layer.", _TRAIN.freeze)
+    ] = None,
     corruptions: Annotated[
         bool | None,
         typer.Option("--corruptions", help="Also score under fifteen corruptions, at five severities."),
@@ -98,7 +105,7 @@ def train(
         ("learning_rate", learning_rate), ("schedule", schedule), ("weight_decay", weight_decay),
         ("label_smoothing", label_smoothing), ("dropout", dropout), ("averaging", averaging), ("recipe", recipe),
         ("precision", precision), ("patience", patience), ("validation_share", validation_share), ("seed", seed),
-        ("seeds", seeds), ("corruptions", corruptions),
+        ("seeds", seeds), ("start", start), ("freeze", freeze), ("corruptions", corruptions),
     )  # fmt: skip
     params = train_settings({name: value for name, value in named if value is not None}, preset)
     if not resume:

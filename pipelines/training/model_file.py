@@ -55,6 +55,18 @@ def load_model(path: str | Path) -> tuple[nn.Module, dict[str, Any]]:
     return network.to(memory_format=torch.channels_last).eval(), configuration  # type: ignore[call-overload]
 
 
+def read_configuration(path: str | Path) -> dict[str, Any]:
+    """Read a network's configuration without its weights. Raises UnreadableInput where the file is no model."""
+    require_torch()
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, framework="np") as file:
+            return _configuration(str(path), file.metadata() or {})
+    except (SafetensorError, OSError) as error:
+        raise _not_a_model(path, str(error), "a model in the safetensors format") from error
+
+
 def _configuration(path: str, metadata: Mapping[str, str]) -> dict[str, Any]:
     """Read what `build` needs, and the rest, from the metadata of a model's file."""
     try:
