@@ -43,9 +43,9 @@ class Size:
 
 
 SIZES = (
-    Size(10, {"fashion": 60, "bangla": 60}, 32, 5),
-    Size(100, {"fashion": 10, "bangla": 10}, 32, 5),
-    Size(0, {"bangla": 4, "fashion": 1}, 64, 3),
+    Size(10, {"fashion": 40, "bangla": 40}, 32, 5),
+    Size(100, {"fashion": 8, "bangla": 8}, 32, 5),
+    Size(0, {"bangla": 3, "fashion": 1}, 64, 3),
 )
 
 

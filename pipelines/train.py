@@ -82,10 +82,7 @@ def train(
     if params.corruptions:
         levels_of(source.metadata).width()  # refused now, and not after an hour of training
     learn, hold = training_samples(source, params)
-    classes = max(len(source.metadata.classes), int(learn.labels.max(initial=-1)) + 1)
-    if len(np.unique(learn.labels)) < 2:
-        found = "of one class" if len(learn.ids) else "none"
-        raise WrongUse(f"{source.location}: its training samples are {found}; there is nothing to learn.")
+    classes = class_count(source, learn)
     start = _start(source, folder, params, classes)
     if not resume:
         _make_room(str(folder))
@@ -104,6 +101,14 @@ def train(
     for name, table in tables.items():
         write_table(table, f"{folder}/{name}", made)
     return tables
+
+
+def class_count(source: Dataset, learn: Samples) -> int:
+    """Count the classes that a network of the dataset tells apart. Raises WrongUse where there are none to learn."""
+    if len(np.unique(learn.labels)) < 2:
+        found = "of one class" if len(learn.ids) else "none"
+        raise WrongUse(f"{source.location}: its training samples are {found}; there is nothing to learn.")
+    return max(len(source.metadata.classes), int(learn.labels.max()) + 1)
 
 
 def _start(source: Dataset, folder: str | Path, params: Train, classes: int) -> Start | None:

@@ -85,6 +85,12 @@ def train(
         bool | None,
         typer.Option("--corruptions", help="Also score under fifteen corruptions, at five severities."),
     ] = None,
+    sweep: Annotated[
+        str | None,
+        typer.Option(
+            "--sweep", metavar="FILE", help="Train each point of the grid that FILE lists; see docs/train.md."
+        ),
+    ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on from where a killed training had come.")] = False,
     overwrite: Overwrite = False,
     json: Json = False,
@@ -107,9 +113,13 @@ def train(
         ("precision", precision), ("patience", patience), ("validation_share", validation_share), ("seed", seed),
         ("seeds", seeds), ("start", start), ("freeze", freeze), ("corruptions", corruptions),
     )  # fmt: skip
-    params = train_settings({name: value for name, value in named if value is not None}, preset)
+    given = {name: value for name, value in named if value is not None}
     if not resume:
         require_free(out, overwrite)
+    if sweep is not None:
+        _sweep(dataset, out, sweep, given | ({"preset": preset} if preset != "standard" else {}), resume, json)
+        return
+    params = train_settings(given, preset)
     with progress() as report:
         tables = run(open_dataset(dataset), out, params, resume=resume, report=report)
     if json:
@@ -117,6 +127,26 @@ def train(
         print_json({"folder": out, **{name: tables[name].to_dict("records") for name in shown if name in tables}})
         return
     print_training(tables, out)
+
+
+def _sweep(dataset: str, out: str, file: str, over: Mapping[str, Any], resume: bool, json: bool) -> None:
+    """Train a grid; flags stand over its file."""
+    from mnist_data.cli.output import print_frame, print_json, progress, say
+    from mnist_data.store import open_dataset
+    from pipelines.sweep import read_grid
+    from pipelines.sweep import sweep as run
+
+    points = read_grid(file, over)
+    with progress() as report:
+        tables = run(open_dataset(dataset), out, points, resume=resume, report=report)
+    if json:
+        print_json({"folder": out, **{name: table.to_dict("records") for name, table in tables.items()}})
+        return
+    hidden = [name for name, values in tables["sweep"].items() if name in points[0].values and values.nunique() == 1]
+    print_frame(f"{len(points)} points, the best validation first", tables["sweep"].drop(columns=hidden))
+    if len(tables["effects"]):
+        print_frame("What each setting does", tables["effects"])
+    say(f"Tables: {out}")
 
 
 def print_training(tables: Mapping[str, pd.DataFrame], folder: str) -> None:
