@@ -3,7 +3,7 @@
 With 10, 100 and all samples a class; each seed draws samples and weights of its own, nothing is held out, and the last
 epoch is kept, so that no choice is made by any result. Prints docs/transfer.md's table; it is no claim:
 
-    python -m benchmarks.transfer FOLDER
+    python -m benchmarks.transfer FOLDER [fashion] [bangla]
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ SIZES = (
 )
 
 
-def main(folder: Path) -> int:
+def main(folder: Path, names: list[str]) -> int:
     """Train on each and print a row of the table at once."""
     mnist, fashion, bangla = (real_data(name) for name in ("mnist", "fashion-mnist", "cmaterdb-bangla"))
     if mnist is None or fashion is None or bangla is None:
@@ -62,7 +62,7 @@ def main(folder: Path) -> int:
         train(_dataset(mnist, folder / "mnist"), start.parent, train_settings({"recipe": "mild"}))
     targets = {name: _dataset(path, folder / name) for name, path in _targets(fashion, folder).items()}
     for size in SIZES:
-        for name in size.epochs:
+        for name in names or size.epochs:
             for way in WAYS:
                 print(_row(name, targets[name], size, way, str(start)), flush=True)
     return 0
@@ -119,4 +119,4 @@ def _some(learn: Samples, each: int, seed: int) -> np.ndarray:
 
 
 if __name__ == "__main__":
-    sys.exit(main(Path(sys.argv[1])))
+    sys.exit(main(Path(sys.argv[1]), sys.argv[2:]))

@@ -47,9 +47,9 @@ CONFIDENCE = 0.95
 
 @dataclass(frozen=True)
 class Point:
-    """One point of the grid. values: setting -> value, as the file has them; params: the training that they make."""
+    """One point of the grid. settings: name -> value, as the file has them; params: the training that they make."""
 
-    values: Mapping[str, Any]
+    settings: Mapping[str, Any]
     params: Train
 
 
@@ -108,7 +108,7 @@ def sweep(
         plan = _plan(source, point, seed)
         told = _Told(report, len(trainings.learn.ids), sum(work[:place]), sum(work))
         scores = known[plan] if plan in known else _trained(trainings, replace(point.params, seed=seed), told)
-        rows.append({"point": number, "seed": seed, **point.values, **scores, "plan": plan})
+        rows.append({"point": number, "seed": seed, **point.settings, **scores, "plan": plan})
         told.epoch(work[place])
         write_table(pd.DataFrame(rows), target, made)
     runs = pd.DataFrame(rows)
@@ -132,7 +132,7 @@ def sweep_table(runs: pd.DataFrame, points: Sequence[Point]) -> pd.DataFrame:
         means = {name: mine[name].mean() for name in ("validation_loss", "epochs", "seconds")}
         scores = {"validation_accuracy": mean, "low": low, "high": high, **means}
         counted = {"parameters": int(mine["parameters"].max()), "runs": len(mine)}
-        rows.append({"point": number, **point.values, **scores, **counted})
+        rows.append({"point": number, **point.settings, **scores, **counted})
     return pd.DataFrame(rows).sort_values("validation_accuracy", ascending=False, kind="stable", ignore_index=True)
 
 
@@ -154,7 +154,9 @@ def effect_table(runs: pd.DataFrame, points: Sequence[Point]) -> pd.DataFrame:
 
 
 def _effect(name: str, value: Any, points: Sequence[Point], means: pd.Series) -> dict[str, Any]:
-    having = [number for number, point in enumerate(points, 1) if point.values[name] == value and number in means.index]
+    having = [
+        number for number, point in enumerate(points, 1) if point.settings[name] == value and number in means.index
+    ]
     return {
         "setting": name,
         "value": str(value),
@@ -202,7 +204,7 @@ def _point(path: str, values: Mapping[str, Any]) -> Point:
 
 def _grid(points: Sequence[Point]) -> dict[str, list[Any]]:
     """Give setting -> its values, in the order of the file."""
-    return {name: list(dict.fromkeys(point.values[name] for point in points)) for name in points[0].values}
+    return {name: list(dict.fromkeys(point.settings[name] for point in points)) for name in points[0].settings}
 
 
 def _seeds(point: Point) -> range:

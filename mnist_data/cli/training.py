@@ -142,8 +142,8 @@ def _sweep(dataset: str, out: str, file: str, over: Mapping[str, Any], resume: b
     if json:
         print_json({"folder": out, **{name: table.to_dict("records") for name, table in tables.items()}})
         return
-    hidden = [name for name, values in tables["sweep"].items() if name in points[0].values and values.nunique() == 1]
-    print_frame(f"{len(points)} points, the best validation first", tables["sweep"].drop(columns=hidden))
+    alike = [name for name in points[0].settings if len({str(point.settings[name]) for point in points}) == 1]
+    print_frame(f"{len(points)} points, the best validation first", tables["sweep"].drop(columns=alike))
     if len(tables["effects"]):
         print_frame("What each setting does", tables["effects"])
     say(f"Tables: {out}")
