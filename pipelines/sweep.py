@@ -129,7 +129,7 @@ def sweep_table(runs: pd.DataFrame, points: Sequence[Point]) -> pd.DataFrame:
         accuracy = mine["validation_accuracy"]
         mean = accuracy.mean(skipna=False)
         low, high = _interval(accuracy)
-        means = {name: mine[name].mean() for name in ("validation_loss", "epochs", "seconds")}
+        means = {name: mine[name].mean() for name in ("validation_loss", "epochs_done", "seconds")}
         scores = {"validation_accuracy": mean, "low": low, "high": high, **means}
         counted = {"parameters": int(mine["parameters"].max()), "runs": len(mine)}
         rows.append({"point": number, **point.settings, **scores, **counted})
@@ -247,7 +247,7 @@ def _known(target: str, made: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     return {str(row["plan"]): {name: row[name] for name in SCORES} for row in read_table(path).to_dict("records")}
 
 
-SCORES = ("validation_accuracy", "validation_loss", "best_epoch", "epochs", "seconds", "parameters")
+SCORES = ("validation_accuracy", "validation_loss", "best_epoch", "epochs_done", "seconds", "parameters")
 """What is known of a training; accuracy and loss are those of its best epoch, NaN where it broke down."""
 
 

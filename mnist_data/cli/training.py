@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _TRAIN = Train()
+_SWEEP_DETAIL = ("validation_loss", "epochs_done", "parameters", "runs")
 
 
 def _by(text: str, default: object) -> Any:
@@ -143,7 +144,9 @@ def _sweep(dataset: str, out: str, file: str, over: Mapping[str, Any], resume: b
         print_json({"folder": out, **{name: table.to_dict("records") for name, table in tables.items()}})
         return
     alike = [name for name in points[0].settings if len({str(point.settings[name]) for point in points}) == 1]
-    print_frame(f"{len(points)} points, the best validation first", tables["sweep"].drop(columns=alike))
+    print_frame(
+        f"{len(points)} points, the best validation first", tables["sweep"].drop(columns=[*alike, *_SWEEP_DETAIL])
+    )
     if len(tables["effects"]):
         print_frame("What each setting does", tables["effects"])
     say(f"Tables: {out}")
