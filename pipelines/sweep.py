@@ -108,7 +108,7 @@ def sweep(
         plan = _plan(source, point, seed)
         told = _Told(report, len(trainings.learn.ids), sum(work[:place]), sum(work))
         scores = known[plan] if plan in known else _trained(trainings, replace(point.params, seed=seed), told)
-        rows.append({"point": number, "seed": seed, **point.settings, **scores, "plan": plan})
+        rows.append({"point": number, **point.settings, "seed": seed, **scores, "plan": plan})
         told.epoch(work[place])
         write_table(pd.DataFrame(rows), target, made)
     runs = pd.DataFrame(rows)
