@@ -9,9 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
+from pathlib import Path
 from typing import Any, ClassVar, Literal, get_args, get_type_hints
 
 from mnist_data.errors import WrongUse, unknown_name
+from mnist_data.storage import sha256_of
 from pipelines.recipe import Recipe, in_words, load_recipe, recipe_of
 
 Layout = Literal["binary", "list", "pixels", "png"]
@@ -24,6 +26,7 @@ Model = Literal["mlp", "lenet5", "tiny", "small", "large"]
 Optimizer = Literal["adamw", "sgd"]
 Schedule = Literal["one-cycle", "cosine", "constant"]
 Precision = Literal["auto", "float32", "bfloat16"]
+Freeze = Literal["none", "features"]
 
 CORRUPTIONS = (
     "shot_noise",
@@ -289,10 +292,25 @@ class Train(Parameters):
     seed: int = 0
     seeds: int = 1  # networks, each from a seed of its own: seed, seed + 1, …
     corruptions: bool = False  # score the finished model under each corruption and severity, too
+    start: str | None = None  # a model's file to begin from; None draws the weights from the seed
+    freeze: Freeze = "none"  # what stays as the start has it; "features": all but the last layer
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.start is not None and not isinstance(self.start, str):
+            raise WrongUse(f"train.start is {self.start!r}; it must be the path of a model.")
+        if self.freeze != "none" and self.start is None:
+            raise WrongUse(f"train.freeze is {self.freeze!r}, but no start is given: weights from a seed must learn.")
 
     def recorded(self) -> dict[str, Any]:
-        """Give the parameters as they stand in the metadata, the recipe as its table."""
-        return {**super().recorded(), "recipe": self.recipe.table()}
+        """Give the parameters as they stand in the metadata: the recipe as its table, the start as its file's SHA-256.
+
+        A training from nothing has neither start nor freeze.
+        """
+        recorded = {**super().recorded(), "recipe": self.recipe.table()}
+        if self.start is None:
+            return {name: value for name, value in recorded.items() if name not in ("start", "freeze")}
+        return {**recorded, "start": sha256_of(Path(self.start))}
 
 
 TRAIN_PRESETS: Mapping[str, Mapping[str, Any]] = {
@@ -306,14 +324,19 @@ TRAIN_PRESETS: Mapping[str, Mapping[str, Any]] = {
 def train_settings(values: Mapping[str, Any], preset: str = "standard") -> Train:
     """Make the settings of a training from a preset and what is given beside it.
 
-    values: name -> value; a recipe may be a preset's name or a file. Raises WrongUse for an unknown preset, and for
-    what Train refuses.
+    values: name -> value; a recipe may be a preset's name or a file. Where there is a start, the model is what its file
+    says. Raises WrongUse for an unknown preset, and for what Train refuses; UnreadableInput for a start that is no
+    model.
     """
     if preset not in TRAIN_PRESETS:
         raise unknown_name("preset", preset, TRAIN_PRESETS)
     merged = {**TRAIN_PRESETS[preset], **values}
     if isinstance(merged.get("recipe"), str):
         merged["recipe"] = load_recipe(merged["recipe"])
+    if isinstance(merged.get("start"), str) and "model" not in merged:
+        from pipelines.training.model_file import read_configuration
+
+        merged["model"] = read_configuration(merged["start"])["name"]
     return Train(**merged)
 
 

@@ -192,7 +192,7 @@ class _Run:
 
     def _models(self) -> list[Train]:
         chosen = self.config.train
-        return [chosen] if chosen.model == "mlp" else [chosen, replace(chosen, model="mlp")]
+        return [chosen] if chosen.model == "mlp" else [chosen, replace(chosen, model="mlp", start=None, freeze="none")]
 
     def _dashboard(self, source: Dataset, augmented: Dataset | None, models: list[Path]) -> Path | None:
         if "dashboard" not in self.steps:

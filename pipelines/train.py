@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -41,6 +41,9 @@ from pipelines.training.report import Judged, report_tables, seed_tables
 from pipelines.training.samples import Samples, open_samples
 from pipelines.training.scores import confusion_table, evaluate, group_table, prediction_table
 from pipelines.training.validation import split_validation
+
+if TYPE_CHECKING:
+    from pipelines.training.transfer import Start
 
 MISTAKES = 60
 """Misclassified samples kept with their pictures, the surest of them first."""
@@ -83,7 +86,7 @@ def train(
     lies in the folder. corrections: a table of corrected labels, by which the run is judged, too.
 
     Raises MissingExtra without PyTorch, WrongUse for a dataset of one class, for corruptions of one whose full ink is
-    not known, and where what lies in the folder is of another training.
+    not known, and where what lies in the folder is of another training, or the network to start from does not fit.
     """
     require_torch()
     require_pictures(source)
@@ -92,27 +95,45 @@ def train(
         levels_of(source.metadata).width()  # refused now, and not after an hour of training
     corrected = None if corrections is None else read_corrections(corrections)
     learn, hold = training_samples(source, params)
-    classes = max(len(source.metadata.classes), int(learn.labels.max(initial=-1)) + 1)
-    if len(np.unique(learn.labels)) < 2:
-        found = "of one class" if len(learn.ids) else "none"
-        raise WrongUse(f"{source.location}: its training samples are {found}; there is nothing to learn.")
+    classes = class_count(source, learn)
+    start = _start(source, folder, params, classes)
     if not resume:
         _make_room(str(folder))
     feed, held = learn.feed(Deformed(params.recipe, levels_of(source.metadata))), hold.feed()
     fits = [
-        _trained(member, feed, held, classes, params, source.metadata, resume, report)
+        _trained(member, feed, held, classes, params, source.metadata, start, resume, report)
         for member in members(source, folder, params)
     ]
     tables = {"history": _by_seed([history_table(done.history) for done in fits], params)}
-    tables["diagnosis"] = _diagnosis(fits, learn, hold, classes, params)
+    tables["diagnosis"] = _diagnosis(fits, learn, hold, classes, params, start)
     tables |= _score(source, fits, params, hold, corrected, report)
-    inputs = {source.metadata.dataset: source.content} | ({CORRECTIONS: corrected.digest} if corrected else {})
+    inputs = {source.metadata.dataset: source.content}
+    inputs |= {"start": start.digest} if start else {}
+    inputs |= {CORRECTIONS: corrected.digest} if corrected else {}
     made = provenance(params.stage, inputs, params.recorded())
     for name in {"groups", *REPORT, *ROBUSTNESS} - set(tables):  # of an earlier training into this folder
         remove_table(f"{folder}/{name}")
     for name, table in tables.items():
         write_table(table, f"{folder}/{name}", made)
     return tables
+
+
+def class_count(source: Dataset, learn: Samples) -> int:
+    """Count the classes that a network of the dataset tells apart. Raises WrongUse where there are none to learn."""
+    if len(np.unique(learn.labels)) < 2:
+        found = "of one class" if len(learn.ids) else "none"
+        raise WrongUse(f"{source.location}: its training samples are {found}; there is nothing to learn.")
+    return max(len(source.metadata.classes), int(learn.labels.max()) + 1)
+
+
+def _start(source: Dataset, folder: str | Path, params: Train, classes: int) -> Start | None:
+    """Read the network to begin from, if there is one; one in the run's own folder would be lost to it."""
+    from pipelines.training.transfer import read_start
+
+    start = read_start(params, source.metadata, classes)
+    if start is not None and Path(str(params.start)).resolve().parent == Path(folder).resolve():
+        raise WrongUse(f"{params.start} is in the folder that is written, {folder}; write to another one.")
+    return start
 
 
 def _make_room(folder: str) -> None:
@@ -146,6 +167,7 @@ def _trained(
     classes: int,
     params: Train,
     metadata: Metadata,
+    start: Start | None,
     resume: bool,
     report: Report,
 ) -> Fit:
@@ -164,8 +186,9 @@ def _trained(
         return load_checkpoint(state, member.checkpoint, member.plan) if there else state
 
     settings = replace(params, seed=member.seed)
-    outcome = fit(feed, held, classes, settings, after_epoch, resumed=resumed)
-    _save(outcome, member, metadata, settings, classes)
+    begun = start.network(member.seed) if start else None
+    outcome = fit(feed, held, classes, settings, after_epoch, start=begun, resumed=resumed)
+    _save(outcome, member, metadata, settings, classes, start)
     storage.remove(member.checkpoint)
     return outcome
 
@@ -180,12 +203,14 @@ def _finished(member: Member) -> Fit:
     return Fit(network, history, configuration["best_epoch"], learnt)
 
 
-def _diagnosis(fits: Sequence[Fit], learn: Samples, hold: Samples, classes: int, params: Train) -> pd.DataFrame:
+def _diagnosis(
+    fits: Sequence[Fit], learn: Samples, hold: Samples, classes: int, params: Train, start: Start | None
+) -> pd.DataFrame:
     """Say what went wrong in each training, if anything did."""
     found = {}
     for seed, done in enumerate(fits, params.seed):
         settings = replace(params, seed=seed)
-        begun = fresh(learn.images.shape[1:], classes, settings)
+        begun = fresh(learn.images.shape[1:], classes, settings) if start is None else start.network(seed)
         found[seed] = diagnose(done, learn, hold.labels, classes, settings, begun)
     return diagnosis_table(found)
 
@@ -302,7 +327,7 @@ def _misclassified(samples: Samples, probabilities: Probabilities, metadata: Met
     return picture_table(columns, samples.images[wrong], metadata)
 
 
-def _save(outcome: Fit, member: Member, metadata: Metadata, params: Train, classes: int) -> None:
+def _save(outcome: Fit, member: Member, metadata: Metadata, params: Train, classes: int, start: Start | None) -> None:
     configuration = {
         "name": params.model,
         "shape": list(metadata.shape),
@@ -315,5 +340,6 @@ def _save(outcome: Fit, member: Member, metadata: Metadata, params: Train, class
         "plan": member.plan,
         "history": [asdict(done) for done in outcome.history],
         "best_epoch": outcome.best_epoch,
+        **({"start": start.recorded(), **start.layers} if start else {}),
     }
     save_model(outcome.model, member.path, configuration)

@@ -11,12 +11,13 @@ from mnist_data.cli.options import DatasetArgument, Json, Overwrite
 from mnist_data.cli.reports import print_report
 from mnist_data.cli.robustness import print_robustness
 from mnist_data.cli.splitting import print_groups
-from pipelines.parameters import TRAIN_PRESETS, Model, Optimizer, Precision, Schedule, Train, train_settings
+from pipelines.parameters import TRAIN_PRESETS, Freeze, Model, Optimizer, Precision, Schedule, Train, train_settings
 
 if TYPE_CHECKING:
     import pandas as pd
 
 _TRAIN = Train()
+_SWEEP_DETAIL = ("validation_loss", "epochs_done", "parameters", "runs")
 
 
 def _by(text: str, default: object) -> Any:
@@ -75,6 +76,13 @@ def train(
     ] = None,
     seed: Annotated[int | None, _by("Of the weights, the order and the held-out samples.", _TRAIN.seed)] = None,
     seeds: Annotated[int | None, _by("Train as many networks, and their ensemble.", _TRAIN.seeds)] = None,
+    start: Annotated[
+        str | None,
+        typer.Option("--from", metavar="MODEL", help="Begin from this model's file, which says what network it is."),
+    ] = None,
+    freeze: Annotated[
+        Freeze | None, _by("What stays as MODEL has it; features: all but the last layer.", _TRAIN.freeze)
+    ] = None,
     corruptions: Annotated[
         bool | None,
         typer.Option("--corruptions", help="Also score under fifteen corruptions, at five severities."),
@@ -82,6 +90,12 @@ def train(
     corrections: Annotated[
         str | None,
         typer.Option(metavar="TABLE", help="Also score by corrected labels: an audit.parquet, or id and label."),
+    ] = None,
+    sweep: Annotated[
+        str | None,
+        typer.Option(
+            "--sweep", metavar="FILE", help="Train each point of the grid that FILE lists; see docs/train.md."
+        ),
     ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on from where a killed training had come.")] = False,
     overwrite: Overwrite = False,
@@ -105,11 +119,15 @@ def train(
         ("learning_rate", learning_rate), ("schedule", schedule), ("weight_decay", weight_decay),
         ("label_smoothing", label_smoothing), ("dropout", dropout), ("averaging", averaging), ("recipe", recipe),
         ("precision", precision), ("patience", patience), ("validation_share", validation_share), ("seed", seed),
-        ("seeds", seeds), ("corruptions", corruptions),
+        ("seeds", seeds), ("start", start), ("freeze", freeze), ("corruptions", corruptions),
     )  # fmt: skip
-    params = train_settings({name: value for name, value in named if value is not None}, preset)
+    given = {name: value for name, value in named if value is not None}
     if not resume:
         require_free(out, overwrite)
+    if sweep is not None:
+        _sweep(dataset, out, sweep, given | ({"preset": preset} if preset != "standard" else {}), resume, json)
+        return
+    params = train_settings(given, preset)
     with progress() as report:
         tables = run(open_dataset(dataset), out, params, corrections=corrections, resume=resume, report=report)
     warn(in_words(params.model, tables["diagnosis"]))
@@ -118,6 +136,28 @@ def train(
         print_json({"folder": out, **{name: tables[name].to_dict("records") for name in shown if name in tables}})
         return
     print_training(tables, out)
+
+
+def _sweep(dataset: str, out: str, file: str, over: Mapping[str, Any], resume: bool, json: bool) -> None:
+    """Train a grid; flags stand over its file."""
+    from mnist_data.cli.output import print_frame, print_json, progress, say
+    from mnist_data.store import open_dataset
+    from pipelines.sweep import read_grid
+    from pipelines.sweep import sweep as run
+
+    points = read_grid(file, over)
+    with progress() as report:
+        tables = run(open_dataset(dataset), out, points, resume=resume, report=report)
+    if json:
+        print_json({"folder": out, **{name: table.to_dict("records") for name, table in tables.items()}})
+        return
+    alike = [name for name in points[0].settings if len({str(point.settings[name]) for point in points}) == 1]
+    print_frame(
+        f"{len(points)} points, the best validation first", tables["sweep"].drop(columns=[*alike, *_SWEEP_DETAIL])
+    )
+    if len(tables["effects"]):
+        print_frame("What each setting does", tables["effects"])
+    say(f"Tables: {out}")
 
 
 def print_training(tables: Mapping[str, pd.DataFrame], folder: str) -> None:

@@ -16,7 +16,7 @@ from mnist_data.errors import MissingExtra, UnreadableInput
 from mnist_data.store import first_line
 from pipelines.deployment.graph import INPUT, OUTPUT, onnx_graph, require_onnx
 from pipelines.engine import cores
-from pipelines.training.model_file import load_model, read_configuration
+from pipelines.training.model_file import configuration_in, load_model
 
 if TYPE_CHECKING:
     import onnx
@@ -86,7 +86,7 @@ def load_onnx(path: str | Path) -> tuple[OnnxNetwork, dict[str, Any]]:
         session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
     except Exception as error:  # onnxruntime's errors have no other base in common
         raise _not_ours(path, f"onnxruntime cannot read it ({first_line(error)})") from error
-    configuration = read_configuration(str(path), session.get_modelmeta().custom_metadata_map)
+    configuration = configuration_in(str(path), session.get_modelmeta().custom_metadata_map)
     _check_ends(path, session, configuration)
     return OnnxNetwork(session), configuration
 

@@ -91,7 +91,7 @@ class Fit:
     """The outcome of a training: the network of its best epoch, ready for predictions.
 
     best_epoch: the one of best validation accuracy, the last of equals, counted from 1.
-    parameters: how many numbers were learnt.
+    parameters: how many numbers the network has.
     """
 
     model: nn.Module

@@ -45,7 +45,7 @@ def load_model(path: str | Path) -> tuple[nn.Module, dict[str, Any]]:
         raise _not_a_model(path, "it is a folder", "the file of a model")
     try:
         with safe_open(path, framework="pt") as file:
-            configuration = read_configuration(str(path), file.metadata() or {})
+            configuration = configuration_in(str(path), file.metadata() or {})
             with torch.device("meta"):  # shapes without memory: a false configuration costs nothing
                 network = _network(str(path), configuration)
             _check_tensors(str(path), file, network)
@@ -67,7 +67,19 @@ def _network(path: str, configuration: Mapping[str, Any]) -> nn.Module:
     return build(name, configuration["shape"], configuration["classes"], widths=widths)
 
 
-def read_configuration(path: str, metadata: Mapping[str, str]) -> dict[str, Any]:
+def read_configuration(path: str | Path) -> dict[str, Any]:
+    """Read a network's configuration without its weights. Raises UnreadableInput where the file is no model."""
+    require_torch()
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, framework="np") as file:
+            return configuration_in(str(path), file.metadata() or {})
+    except (SafetensorError, OSError) as error:
+        raise _not_a_model(path, str(error), "a model in the safetensors format") from error
+
+
+def configuration_in(path: str, metadata: Mapping[str, str]) -> dict[str, Any]:
     """Read what `build` needs, and the rest, from the metadata of a model's file."""
     try:
         found = json.loads(metadata.get("configuration", "null"))

@@ -108,3 +108,15 @@ def test_a_small_network_of_mnist_in_whole_numbers(mnist: Dataset, tmp_path: Pat
     assert table.loc["small-pruned-50.safetensors", "difference"] > -1
     # By hand: 25·24·14² + 9·24·40·14² + 9·40²·14² + 9·40·64·7² + 9·64²·7² + 64·10
     assert table.loc["small.onnx", "multiply_adds"] == 7_569_376
+
+
+def test_a_pruned_network_can_be_gone_on_from(digits: Dataset, tmp_path: Path) -> None:
+    """Its widths are those of the network that comes of it."""
+    train(digits, tmp_path / "first", Train(model="tiny", epochs=1))
+    network, configuration = load_model(tmp_path / "first/tiny.safetensors")
+    smaller, described = prune(network, without_training(configuration), 0.5)
+    save_model(smaller, tmp_path / "pruned.safetensors", described)
+
+    train(digits, tmp_path / "second", Train(model="tiny", epochs=1, start=str(tmp_path / "pruned.safetensors")))
+
+    assert load_model(tmp_path / "second/tiny.safetensors")[1]["widths"] == described["widths"]
