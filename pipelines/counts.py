@@ -125,7 +125,7 @@ def sum_up(batch: Batch, limits: Range, bins: int) -> Sums:
         levels = np.zeros((len(labels), 256), np.int64)
         count_bytes(flat, rows.reshape(-1), levels)
         at = np.clip(((np.arange(256) - limits.low) / width).astype(np.int64), 0, bins - 1)
-        np.add.at(sums.histogram, (slice(None), at), levels)
+        np.add.at(sums.histogram.T, at, levels.T)
     else:
         count_values(flat, rows.reshape(-1), limits.low, width, sums.histogram)
     return sums
