@@ -6,7 +6,7 @@ Sums of products of 8-bit images are exact, so they do not depend on how the wor
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,8 +21,11 @@ Floats = npt.NDArray[np.float64]
 MOST_VALUES, SIDE = 1024, 32
 """Values of an image as it is looked at, and the longest side where that takes making it smaller."""
 
-EXACT_ROWS = 256
-"""Products of as many 8-bit pixels add up to less than 2**24, below which float32 holds every whole number."""
+MIDDLE = 128
+"""Taken from 8-bit pixels before they are multiplied: products are at most 2**14 then, not 2**16."""
+
+EXACT_TERMS = 1024
+"""Products of as many such pixels add up to at most 2**24, and float32 holds every whole number up to that."""
 
 WIDE_ROWS = 2048
 
@@ -86,23 +89,36 @@ class Products:
         """Join the sums of two groups of images."""
         return Products(self.count + other.count, self.sums + other.sums, self.products + other.products)
 
+    def about(self, middle: float) -> Products:
+        """Give the sums of the same images less `middle`."""
+        mixed = middle * (self.sums[:, None] + self.sums)
+        return Products(
+            self.count, self.sums - self.count * middle, self.products - mixed + self.count * middle * middle
+        )
+
     def scatter(self) -> Floats:
         """Give the sum of the outer products about the mean."""
         return self.products - np.outer(self.sums, self.sums) / max(1, self.count)
 
 
 def multiply(flat: npt.NDArray[Any]) -> Products:
-    """Sum up images, (n, pixels).
+    """Sum up images, (n, pixels); uint8 exactly, about its middle, all others as float64."""
+    if flat.dtype == np.uint8:
+        return _sum(flat, EXACT_TERMS, centred).about(-MIDDLE)
+    return _sum(flat, WIDE_ROWS, lambda block: block.astype(np.float64))
 
-    8-bit values are multiplied as float32, so few at once that nothing is rounded; all others as float64.
-    """
+
+def centred(values: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
+    """Give 8-bit pixels less their middle, -128 … 127."""
+    return np.asarray(values.astype(np.float32) - np.float32(MIDDLE))
+
+
+def _sum(flat: npt.NDArray[Any], rows: int, prepare: Callable[[Any], npt.NDArray[Any]]) -> Products:
     pixels = flat.shape[1]
-    narrow = flat.dtype.kind in "ui" and flat.dtype.itemsize == 1
-    rows, dtype = (EXACT_ROWS, np.float32) if narrow else (WIDE_ROWS, np.float64)
     sums, products = np.zeros(pixels), np.zeros((pixels, pixels))
     for first in range(0, len(flat), rows):
-        block: npt.NDArray[Any] = flat[first : first + rows].astype(dtype)
-        sums += block.sum(axis=0, dtype=np.float64)
+        block = prepare(flat[first : first + rows])
+        sums += np.ones(len(block), block.dtype) @ block
         products += block.T @ block
     return Products(len(flat), sums, products)
 
@@ -111,8 +127,8 @@ def multiply(flat: npt.NDArray[Any]) -> Products:
 class Components:
     """What the images of one split vary in. count: of the images. mean: (pixels,), unit scale.
 
-    variances: (components,), unit scale, largest first. axes: (components, pixels), each of length 1, its largest
-    value above 0. total: the variance of all pixels together.
+    variances: (components,), unit scale, the largest ones first, at most 100. axes: (components, pixels), each of
+    length 1, its largest value above 0. total: the variance of all pixels together.
     """
 
     count: int
@@ -124,12 +140,17 @@ class Components:
 
 def find_components(sums: Products, scale: float) -> Components:
     """Decompose the covariance (divisor n - 1), as scikit-learn's PCA does. scale: what is 1 on the unit scale."""
+    from scipy.linalg import eigh
+
     covariance = sums.scatter() / (max(1, sums.count - 1) * scale**2)
-    variances, axes = np.linalg.eigh(covariance)
+    pixels = len(covariance)
+    variances, axes = eigh(covariance, subset_by_index=(max(0, pixels - MOST_COMPONENTS), pixels - 1))
     variances, axes = np.maximum(variances[::-1], 0.0), axes[:, ::-1].T
     largest = np.abs(axes).argmax(axis=1)
     axes = axes * np.where(axes[np.arange(len(axes)), largest] < 0, -1.0, 1.0)[:, None]
-    return Components(sums.count, sums.sums / (max(1, sums.count) * scale), variances, axes, float(variances.sum()))
+    return Components(
+        sums.count, sums.sums / (max(1, sums.count) * scale), variances, axes, float(np.trace(covariance))
+    )
 
 
 def tabulate_components(found: Mapping[str, Components]) -> pd.DataFrame:

@@ -112,7 +112,7 @@ BYTE_RANGE = Range(0.0, 256.0, 255.0)
 
 def sum_up(batch: Batch, limits: Range, bins: int) -> Sums:
     """Sum one batch."""
-    from pipelines.kernels.accumulate import accumulate, count_values
+    from pipelines.kernels.accumulate import accumulate, count_bytes, count_values
 
     flat = np.ascontiguousarray(batch.flat)
     # numba has no arithmetic on half floats, and float32 holds each of them exactly.
@@ -120,7 +120,14 @@ def sum_up(batch: Batch, limits: Range, bins: int) -> Sums:
     labels, rows = np.unique(batch.labels, return_inverse=True)
     sums = _empty_sums(labels, flat.shape[1], flat.dtype, bins)
     accumulate(flat, rows.reshape(-1), sums.counts, sums.sums, sums.squares, sums.lowest, sums.highest, sums.nonzero)
-    count_values(flat, rows.reshape(-1), limits.low, (limits.high - limits.low) / bins, sums.histogram)
+    width = (limits.high - limits.low) / bins
+    if flat.dtype == np.uint8:
+        levels = np.zeros((len(labels), 256), np.int64)
+        count_bytes(flat, rows.reshape(-1), levels)
+        at = np.clip(((np.arange(256) - limits.low) / width).astype(np.int64), 0, bins - 1)
+        np.add.at(sums.histogram.T, at, levels.T)
+    else:
+        count_values(flat, rows.reshape(-1), limits.low, width, sums.histogram)
     return sums
 
 

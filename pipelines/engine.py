@@ -81,7 +81,7 @@ class Threads:
         # traverse=False: a task is data to Dask, not a place to look for further graphs.
         calls = [dask.delayed(run, pure=False, traverse=False)(task) for task in tasks]
         # A pool of our own: leaving it waits for tasks that still run beside one that has failed.
-        with ThreadPoolExecutor(self.count) as pool, dask.config.set(scheduler="threads", pool=pool):
+        with one_core(), ThreadPoolExecutor(self.count) as pool, dask.config.set(scheduler="threads", pool=pool):
             return list(dask.compute(*calls, traverse=False))
 
 
@@ -109,6 +109,19 @@ class Cluster:
         finally:
             self.client.cancel(futures)
         return results
+
+
+@contextmanager
+def one_core() -> Iterator[None]:
+    """Keep each product of matrices on the thread that asks for it.
+
+    Threads side by side fill the cores already; were each product to start as many again, they would wait for one
+    another: three times as long on two busy cores.
+    """
+    from threadpoolctl import threadpool_limits
+
+    with threadpool_limits(1, "blas"):
+        yield
 
 
 def cores() -> int:

@@ -16,7 +16,8 @@ import numpy.typing as npt
 import pandas as pd
 
 from mnist_data.batch import Integers
-from pipelines.digests import digest
+from pipelines.components import EXACT_TERMS, centred
+from pipelines.digests import Digests, digest
 from pipelines.hashing import drawn
 
 NEIGHBOURS = 20
@@ -26,7 +27,7 @@ CHOSEN = 5000
 
 @dataclass(frozen=True)
 class Chosen:
-    """Samples that the dimension is estimated from: ids and labels, (n,), and flat, (n, pixels)."""
+    """Samples that the dimension is estimated from: ids and labels, (n,), and flat, (n, pixels), uint8 or float32."""
 
     ids: Integers
     labels: Integers
@@ -44,7 +45,18 @@ class Chosen:
 def choose(ids: Integers, labels: Integers, flat: npt.NDArray[Any], share: float) -> Chosen:
     """Choose about this share of the samples, each by the hash of its id alone."""
     rows = drawn(ids, share)
-    return Chosen(ids[rows], labels[rows], flat[rows].astype(np.float32))
+    points = flat[rows]
+    return Chosen(ids[rows], labels[rows], points if points.dtype == np.uint8 else points.astype(np.float32))
+
+
+def products_of(points: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """Multiply each two of the points, (n, values), about a middle: (n, n), exact for at most 1,024 8-bit values."""
+    if points.dtype == np.uint8 and points.shape[1] <= EXACT_TERMS:
+        about: npt.NDArray[Any] = centred(points)
+    else:
+        about = points.astype(np.float64)
+        about -= about.mean(axis=0) if len(about) else 0
+    return np.asarray(about @ about.T)
 
 
 def estimate_dimension(points: npt.NDArray[Any], neighbours: int = NEIGHBOURS) -> tuple[float, float, float]:
@@ -53,17 +65,23 @@ def estimate_dimension(points: npt.NDArray[Any], neighbours: int = NEIGHBOURS) -
     The interval is of the mean over the points, and says nothing of the bias, which draws high dimensions down
     where points are few. NaN where there are not more different points than neighbours + 1.
     """
-    from sklearn.neighbors import NearestNeighbors
+    return _estimate(products_of(points), _different(digest(points), np.arange(len(points))), neighbours)
 
-    # By digests: to sort whole images takes as long as to find their neighbours.
-    _, first = np.unique(digest(points), axis=0, return_index=True)
-    points = points[np.sort(first)]
-    if len(points) < neighbours + 2:
+
+def _different(digests: Digests, rows: Integers) -> Integers:
+    """Give the first of each group of equal samples among the rows."""
+    return rows[np.sort(np.unique(digests[rows], axis=0, return_index=True)[1])]
+
+
+def _estimate(products: npt.NDArray[Any], rows: Integers, neighbours: int) -> tuple[float, float, float]:
+    from pipelines.kernels.nearest import nearest_squares
+
+    if len(rows) < neighbours + 2:
         return np.nan, np.nan, np.nan
-    found = NearestNeighbors(n_neighbors=neighbours + 1, algorithm="brute").fit(points)
-    distances = found.kneighbors(points)[0][:, 1:]
+    squares = nearest_squares(products, products.diagonal().astype(np.float64), rows, neighbours)
     with np.errstate(divide="ignore", invalid="ignore"):
-        inverses = np.log(distances[:, -1:] / distances[:, :-1]).sum(axis=1) / (neighbours - 2)
+        # The logarithm of a squared distance is twice that of the distance.
+        inverses = np.log(squares[:, -1:] / squares).sum(axis=1) / (2 * (neighbours - 2))
     inverses = inverses[np.isfinite(inverses) & (inverses > 0)]
     if len(inverses) < 2:
         return np.nan, np.nan, np.nan
@@ -73,16 +91,15 @@ def estimate_dimension(points: npt.NDArray[Any], neighbours: int = NEIGHBOURS) -
 
 def tabulate_dimension(found: Mapping[str, Chosen]) -> pd.DataFrame:
     """Give the table `dimension`: split, label (missing: all classes), samples, dimension, low, high."""
-    rows = [
-        (split, label, len(points), *estimate_dimension(points))
-        for split, chosen in found.items()
-        for label, points in _groups(chosen)
-    ]
+    rows = [(split, *row) for split, chosen in found.items() for row in _dimensions(chosen)]
     columns = ["split", "label", "samples", "dimension", "low", "high"]
     return pd.DataFrame(rows, columns=columns).astype({"label": "Int64"})
 
 
-def _groups(chosen: Chosen) -> Iterator[tuple[Any, npt.NDArray[Any]]]:
-    yield pd.NA, chosen.flat
-    for label in np.unique(chosen.labels).tolist():
-        yield label, chosen.flat[chosen.labels == label]
+def _dimensions(chosen: Chosen) -> Iterator[tuple[Any, int, float, float, float]]:
+    """Estimate that of a split's chosen samples and of each class's: the products are the same."""
+    products, digests = products_of(chosen.flat), digest(chosen.flat)
+    groups = [(pd.NA, np.arange(len(chosen.ids)))]
+    groups += [(label, np.flatnonzero(chosen.labels == label)) for label in np.unique(chosen.labels).tolist()]
+    for label, rows in groups:
+        yield label, len(rows), *_estimate(products, _different(digests, rows), NEIGHBOURS)

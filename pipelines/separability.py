@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import combinations
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -30,6 +31,10 @@ FEWEST = 20
 
 RIDGE = 1e-6
 """Added to each variance, as a share of their mean: a class may not vary at all along a component."""
+
+
+BLOCK = 256
+"""Images projected together."""
 
 
 @dataclass(frozen=True)
@@ -79,7 +84,7 @@ def space_of(components: Components, counts: npt.NDArray[np.int64], scale: float
 def project(batch: Batch, view: View, space: Space) -> Spread:
     """Sum up one batch, class by class, in the space."""
     batch = batch.take(batch.finite)
-    points = (look(batch.images, view).astype(np.float64) / space.scale - space.mean) @ space.axes.T
+    points = _points(look(batch.images, view), space)
     labels, counts = np.unique(batch.labels, return_counts=True)
     size = len(space.axes)
     sums, products = np.zeros((len(labels), size)), np.zeros((len(labels), size, size))
@@ -87,6 +92,17 @@ def project(batch: Batch, view: View, space: Space) -> Spread:
         of_class = points[batch.labels == label]
         sums[row], products[row] = of_class.sum(axis=0), of_class.T @ of_class
     return Spread(labels, counts, sums, products)
+
+
+def _points(flat: npt.NDArray[Any], space: Space) -> Floats:
+    """Give the place of images, (n, pixels), in the space, (n, dimensions); few at once, which stay in the cache."""
+    points = np.empty((len(flat), len(space.axes)))
+    for first in range(0, len(flat), BLOCK):
+        block = flat[first : first + BLOCK].astype(np.float64)
+        block /= space.scale
+        block -= space.mean
+        points[first : first + BLOCK] = block @ space.axes.T
+    return points
 
 
 def tabulate_separability(

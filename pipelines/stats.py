@@ -35,6 +35,7 @@ from pipelines.correlations import correlate
 from pipelines.counts import BYTE_RANGE, Range, Sums, sum_up, tabulate
 from pipelines.engine import Engine, Report, Serial, run_tasks, silent
 from pipelines.gallery import wall
+from pipelines.intensity import describe_intensity
 from pipelines.intrinsic_dimension import CHOSEN, Chosen, choose, tabulate_dimension
 from pipelines.morphometrics import shape_columns, summarize_measures
 from pipelines.parameters import Stats
@@ -57,13 +58,8 @@ def describe_samples(batch: Batch, split: str, limits: Range, morphometrics: boo
     ink: the sum of the unit-scale values. The box is of the pixels above 0, its ends inclusive; a blank sample
     has none, and no centre. entropy: of the 256 steps of intensity, in bits. morphometrics: measure the strokes, too.
     """
-    from pipelines.kernels import without_halves
-    from pipelines.kernels.accumulate import measure_entropy
     from pipelines.kernels.moments import measure_moments
 
-    flat = batch.flat.astype(np.float64) / limits.unit
-    entropy = np.empty(len(batch))
-    measure_entropy(without_halves(batch.flat), limits.low, (limits.high - limits.low) / 256, entropy)
     moments = measure_moments(batch.images)
     blank = moments.mass == 0
     columns: dict[str, Any] = {
@@ -71,10 +67,7 @@ def describe_samples(batch: Batch, split: str, limits: Range, morphometrics: boo
         "split": pa.array([split] * len(batch), pa.string()),
         "label": batch.labels,
         **group_columns(batch),
-        "mean": flat.mean(axis=1),
-        "deviation": flat.std(axis=1),
-        "ink": flat.sum(axis=1),
-        "entropy": entropy,
+        **describe_intensity(batch.flat, limits),
     }
     for name in ("top", "left", "bottom", "right"):
         columns[name] = pa.array(getattr(moments, name), pa.int32(), mask=blank)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import partial, reduce
 from pathlib import Path
 from typing import Any
 
@@ -12,14 +12,15 @@ import numpy as np
 import numpy.typing as npt
 
 from mnist_data.batch import Batch, Integers
-from mnist_data.store import Dataset, Partition
+from mnist_data.store import Dataset, Partition, read_partition
 from pipelines.audit import faults
 from pipelines.audit.measures import Measured
 from pipelines.audit.places import read_places
-from pipelines.engine import Engine
+from pipelines.counts import BYTE_RANGE, Sums, sum_up
+from pipelines.engine import Engine, Serial, run_tasks
 from pipelines.hashing import hashes
 from pipelines.parameters import Selftest
-from pipelines.stage import apply_stage
+from pipelines.stage import PARTITION_ROWS, apply_stage
 
 PAIRED: Mapping[str, Callable[[faults.Image, faults.Image, faults.Generator], faults.Image]] = {
     "exact_duplicate": lambda _image, other, _generator: other,
@@ -59,7 +60,9 @@ def kinds_for(source: Dataset, labels: bool) -> list[str]:
     ]
 
 
-def draw_faults(source: Dataset, measured: Measured, params: Selftest, labels: bool) -> list[Planted]:
+def draw_faults(
+    source: Dataset, measured: Measured, params: Selftest, labels: bool, engine: Engine | None = None
+) -> list[Planted]:
     """Make the faults of every kind; each sample has one at most, and samples that have no ink none."""
     count = params.count or max(1, min(350, len(source) // 200))
     free = _Free(measured, source, params.seed)
@@ -72,10 +75,11 @@ def draw_faults(source: Dataset, measured: Measured, params: Selftest, labels: b
     places = np.array([place for _, *both in chosen for place in both if place >= 0], np.int64)
     read = dict(zip(places.tolist(), _rows(read_places(source, places)), strict=True))
     classes = np.unique(measured.labels)
+    means = _class_means(source, engine) if labels else {}
     return [
         planted
         for kind, place, other in chosen
-        for planted in [_plant(kind, place, other, read, classes, params.seed)]
+        for planted in [_plant(kind, place, other, read, classes, means, params.seed)]
         if planted is not None
     ]
 
@@ -114,7 +118,33 @@ def _rows(batch: Batch) -> Iterator[tuple[int, int, npt.NDArray[Any]]]:
     return zip(batch.ids.tolist(), batch.labels.tolist(), batch.images, strict=True)
 
 
-def _plant(kind: str, place: int, other: int, read: Mapping[int, Any], classes: Integers, seed: int) -> Planted | None:
+def _class_means(source: Dataset, engine: Engine | None) -> Mapping[int, npt.NDArray[np.float64]]:
+    """Give the mean image of each class of all splits, flat, in pixel units; images with NaN are left out."""
+    partitions = source.partitions(PARTITION_ROWS)
+    sums = reduce(Sums.merge, run_tasks(engine or Serial(), _sum_finite, partitions))
+    return sums.class_means(1.0)
+
+
+def _sum_finite(partition: Partition) -> Sums:
+    batch = read_partition(partition)
+    return sum_up(batch.take(batch.finite), BYTE_RANGE, 1)
+
+
+def _likest(image: faults.Image, label: int, means: Mapping[int, npt.NDArray[np.float64]]) -> int:
+    """Give the other class that the image is likest to, so confused with first: its mean image is the nearest."""
+    others = [other for other in means if other != label]
+    return min(others, key=lambda other: float(np.linalg.norm(image.reshape(-1) - means[other])))
+
+
+def _plant(
+    kind: str,
+    place: int,
+    other: int,
+    read: Mapping[int, Any],
+    classes: Integers,
+    means: Mapping[int, npt.NDArray[np.float64]],
+    seed: int,
+) -> Planted | None:
     own, label, pixels = read[place]
     generator = np.random.default_rng([seed, *kind.encode(), own])
     image = pixels.astype(np.float64)
@@ -131,6 +161,8 @@ def _plant(kind: str, place: int, other: int, read: Mapping[int, Any], classes: 
         if not len(others):
             return None
         label = int(generator.choice(others))
+        if kind == "label_error" and generator.random() < 0.5 and len(means) > 1:
+            label = _likest(image, read[place][1], means)
     if pixels.dtype.kind in "ui":
         limits = np.iinfo(pixels.dtype)
         image = np.clip(np.rint(image), limits.min, limits.max)

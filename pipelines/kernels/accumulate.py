@@ -9,6 +9,8 @@ import numpy.typing as npt
 
 from pipelines.kernels import compiled
 
+WAYS = 4
+
 
 @compiled
 def accumulate(
@@ -72,3 +74,52 @@ def measure_entropy(flat: npt.NDArray[Any], low: float, width: float, entropy: n
             if count:
                 found += count * np.log2(count)
         entropy[image] = max(0.0, np.log2(flat.shape[1]) - found / flat.shape[1])
+
+
+@compiled
+def count_bytes(flat: npt.NDArray[np.uint8], classes: npt.NDArray[np.int64], counts: npt.NDArray[np.int64]) -> None:
+    """Count each of the 256 values of 8-bit images, (n, pixels), into their class's row of counts, (classes, 256)."""
+    bins = np.zeros((counts.shape[0], WAYS, 256), np.int64)
+    for image in range(flat.shape[0]):
+        _spread(flat[image], bins[classes[image]])
+    counts += bins.sum(axis=1)
+
+
+@compiled
+def measure_bytes(
+    flat: npt.NDArray[np.uint8],
+    weights: npt.NDArray[np.float64],
+    sums: npt.NDArray[np.int64],
+    squares: npt.NDArray[np.int64],
+    entropy: npt.NDArray[np.float64],
+) -> None:
+    """Write the sum, the sum of squares and Shannon's entropy, in bits, of each 8-bit image, (n, pixels).
+
+    weights: (pixels + 1,), count * log2(count) of each count there can be.
+    """
+    bins = np.zeros((WAYS, 256), np.int64)
+    for image in range(flat.shape[0]):
+        _spread(flat[image], bins)
+        total = square = 0
+        found = 0.0
+        for value in range(256):
+            count = 0
+            for way in range(WAYS):
+                count += bins[way, value]
+            total += count * value
+            square += count * value * value
+            found += weights[count]
+        sums[image], squares[image] = total, square
+        entropy[image] = max(0.0, np.log2(flat.shape[1]) - found / flat.shape[1])
+        bins[:] = 0
+
+
+@compiled
+def _spread(image: npt.NDArray[np.uint8], bins: npt.NDArray[np.int64]) -> None:
+    """Count the values of one image in turn into WAYS rows: an image is mostly ground, and a count waits for itself."""
+    whole = image.size // WAYS * WAYS
+    for first in range(0, whole, WAYS):
+        for way in range(WAYS):
+            bins[way, image[first + way]] += 1
+    for pixel in range(whole, image.size):
+        bins[0, image[pixel]] += 1

@@ -18,10 +18,13 @@ from mnist_data.pairing import find_pairs
 from mnist_data.store import Dataset
 from pipelines.compress import compress
 from pipelines.convert import convert
+from pipelines.deployment.onnx_file import without_training
+from pipelines.deployment.pruning import prune
 from pipelines.normalize import normalize
 from pipelines.parameters import Compress, Normalize, Train
 from pipelines.predict import predict
 from pipelines.train import train
+from pipelines.training.model_file import load_model, save_model
 
 QUICK = Compress(calibration=100, epochs=2)
 

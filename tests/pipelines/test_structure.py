@@ -19,7 +19,8 @@ from mnist_data.pairing import find_pairs
 from mnist_data.store import Dataset
 from pipelines.components import Products, look, multiply, view_of
 from pipelines.convert import convert
-from pipelines.intrinsic_dimension import estimate_dimension
+from pipelines.intrinsic_dimension import estimate_dimension, products_of
+from pipelines.kernels.nearest import nearest_squares
 from pipelines.stats import stats
 
 
@@ -71,11 +72,27 @@ def test_sums_of_products_do_not_depend_on_the_cut(seed: int, cuts: list[int], k
         np.testing.assert_allclose(joined.products, wide.T @ wide, rtol=1e-9 if kind == "f4" else 0)
 
 
-def test_brightest_images_are_multiplied_without_rounding() -> None:
+@pytest.mark.parametrize("value", [0, 255])
+def test_darkest_and_brightest_images_are_multiplied_without_rounding(value: int) -> None:
     """float32 would lose the last bit of a longer sum."""
-    flat = np.full((10_001, 3), 255, np.uint8)
+    flat = np.full((10_001, 3), value, np.uint8)
 
-    assert (multiply(flat).products == 10_001 * 255**2).all()
+    assert (multiply(flat).products == 10_001 * value**2).all()
+
+
+@pytest.mark.parametrize("kind", [np.uint8, np.float32])
+def test_neighbours_are_those_of_scikit_learn(kind: type[np.generic]) -> None:
+    """Of all points and of some; those of bytes to the last bit, also the darkest and the brightest."""
+    from sklearn.neighbors import NearestNeighbors
+
+    points = np.random.default_rng(0).choice([0, 0, 7, 255], (300, 1024)).astype(kind)
+    products, wide = products_of(points), points.astype(np.float64)
+    for rows in (np.arange(300), np.arange(0, 300, 3)):
+        found = nearest_squares(products, products.diagonal().astype(np.float64), rows, 5)
+        truth = NearestNeighbors(n_neighbors=6, algorithm="brute").fit(wide[rows]).kneighbors(wide[rows])[0][:, 1:] ** 2
+
+        np.testing.assert_allclose(truth, found, rtol=1e-12)
+        assert kind is np.float32 or (found == np.round(truth)).all()
 
 
 def test_large_images_are_looked_at_by_blocks() -> None:

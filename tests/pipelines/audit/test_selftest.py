@@ -49,6 +49,34 @@ def test_a_copy_is_found_if_its_original_is_flagged() -> None:
     assert (row["found"], row["false"]) == (1, 0)
 
 
+def test_what_is_asked_once_has_its_false_flags_for_alarms() -> None:
+    """Models that judge labels learn for minutes, so they learn from the copy only."""
+    row = score(None, verdict([0, 7, 8]), [planted("blank", 0)])
+
+    assert (row["found"], row["false"], row["alarms"], row["alarm_share"]) == (1, 2, 2, 0.2)
+
+
+def test_half_of_the_swapped_labels_are_of_the_likest_class(digits: Dataset) -> None:
+    """The others are of any; none is the sample's own, and no pixel changes."""
+    measured, _ = find_verdicts(digits, QUICK, Serial(), silent)
+    every = draw_faults(digits, measured, Selftest(count=40), labels=True)
+    swapped = [one for one in every if one.kind == "label_error"]
+    batches = [batch for split in digits.splits for batch in read_batches(digits, split)]
+    images = np.concatenate([batch.flat for batch in batches]).astype(float)
+    labels = np.concatenate([batch.labels for batch in batches])
+    means = np.stack([images[labels == label].mean(axis=0) for label in range(10)])
+    likest = []
+    for one in swapped:
+        apart = np.linalg.norm(means - images[one.place], axis=1)
+        apart[labels[one.place]] = np.inf
+        likest.append(int(apart.argmin()) == one.label)
+
+    assert len(swapped) == 40
+    assert all(one.label != labels[one.place] for one in swapped)
+    assert all((one.image.reshape(-1) == images[one.place]).all() for one in swapped)
+    assert 0.35 < np.mean(likest) < 0.8
+
+
 def test_what_is_planted_is_in_the_copy_and_all_else_is_as_it_was(digits: Dataset, tmp_path: Path) -> None:
     """Each sample has one fault at most, and each kind as many as were asked for, where the images can have it."""
     measured, _ = find_verdicts(digits, QUICK, Serial(), silent)

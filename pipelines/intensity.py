@@ -1,0 +1,43 @@
+"""Intensity of each sample: mean, deviation, ink and entropy of its values, on the unit scale of `counts`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from mnist_data.batch import Images
+from pipelines.counts import Range
+
+Floats = npt.NDArray[np.float64]
+
+
+def describe_intensity(flat: Images, limits: Range) -> dict[str, Floats]:
+    """Give mean, deviation, ink and entropy, (n,) each, of samples, (n, pixels).
+
+    ink: the sum of the unit-scale values. entropy: Shannon's, of 256 steps between the limits, in bits.
+    """
+    return _of_bytes(flat, limits.unit) if flat.dtype == np.uint8 else _of_any(flat, limits)
+
+
+def _of_bytes(flat: npt.NDArray[Any], unit: float) -> dict[str, Floats]:
+    """Sum whole numbers: exact, and in one look at the pixels."""
+    from pipelines.kernels.accumulate import measure_bytes
+
+    samples, pixels = flat.shape
+    sums, squares, entropy = np.empty(samples, np.int64), np.empty(samples, np.int64), np.empty(samples)
+    counts = np.arange(pixels + 1)
+    measure_bytes(np.ascontiguousarray(flat), counts * np.log2(np.maximum(counts, 1)), sums, squares, entropy)
+    deviation = np.sqrt((pixels * squares - sums * sums).astype(np.float64)) / (pixels * unit)
+    return {"mean": sums / (pixels * unit), "deviation": deviation, "ink": sums / unit, "entropy": entropy}
+
+
+def _of_any(flat: Images, limits: Range) -> dict[str, Floats]:
+    from pipelines.kernels import without_halves
+    from pipelines.kernels.accumulate import measure_entropy
+
+    entropy = np.empty(len(flat))
+    measure_entropy(without_halves(flat), limits.low, (limits.high - limits.low) / 256, entropy)
+    wide = flat.astype(np.float64) / limits.unit
+    return {"mean": wide.mean(axis=1), "deviation": wide.std(axis=1), "ink": wide.sum(axis=1), "entropy": entropy}
