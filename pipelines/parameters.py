@@ -276,7 +276,7 @@ class Train(Parameters):
     }
 
     model: Model = "small"
-    epochs: int | None = None  # None: 3, and for a small set as many as give about 1,500 steps
+    epochs: int | None = None  # None: 3, and for a small set as many as give about 600 steps
     batch_size: int = 64
     optimizer: Optimizer = "adamw"
     learning_rate: float = 0.01  # at its highest

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     import torch
     from torch import nn
 
-ENOUGH_STEPS = 1_500
+ENOUGH_STEPS = 600
 """A small set is passed through until this many steps are made, MNIST three times (2,529 steps)."""
 
 MOMENTUM = 0.9
@@ -105,10 +105,10 @@ def silent(_: State) -> None:
 
 
 def epochs_for(samples: int, params: Train) -> int:
-    """Give the number of epochs: the one asked for, or at least 3 and enough for about 1,500 steps.
+    """Give the number of epochs: the one asked for, or at least 3 and enough for about 600 steps.
 
     >>> epochs_for(54_000, Train()), epochs_for(1_300, Train())
-    (3, 75)
+    (3, 30)
     """
     return params.epochs or max(3, math.ceil(ENOUGH_STEPS / steps(samples, params.batch_size)))
 

@@ -31,7 +31,8 @@ def strokes(count: int, generator: np.random.Generator) -> np.ndarray:
     return images
 
 
-@pytest.mark.parametrize(("every", "least"), [(100, 0.93), pytest.param(20, 0.96, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize(("every", "least"), [(100, 0.93), (20, 0.96)])
 def test_planted_transposed_digits_are_found_and_hardly_any_other_is_flagged(
     mnist: Dataset, every: int, least: float
 ) -> None:
