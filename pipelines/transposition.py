@@ -1,9 +1,11 @@
 """Finding samples whose rows and columns were exchanged, by comparing each with its own class.
 
-Transposing an image x keeps its symmetric part s = (x + xᵀ) / 2 and turns the sign of its antisymmetric part
-a = (x - xᵀ) / 2. So sin(w·s + b) · sin(v·a), with w, v and b drawn at random, turns its sign as well, and many of these
-approximate a Gaussian kernel (Rahimi and Recht, NIPS 2007) on the functions that do. In each class a ridge regression
-on them learns to tell upright samples from transposed ones, and a slope brings what it says to log odds (Platt 1999).
+An image is described by how its edges run: how steeply brightness rises in each of 24 directions, in each cell of a
+coarse grid (as in histograms of oriented gradients, Dalal and Triggs, CVPR 2005). Transposing exchanges cells and
+directions, so such a description has a part u that transposing keeps and a part v whose sign it turns, and
+sin(w·u + b) · sin(z·v), with w, z and b drawn at random, turns its sign as well. Many of these approximate a Gaussian
+kernel (Rahimi and Recht, NIPS 2007) on the functions that do. In each class a ridge regression on them learns to tell
+upright samples from transposed ones, and a slope brings what it says to log odds (Platt 1999).
 
 No picture of a digit is built in: letters, clothes and Kuzushiji come out by the same rule. Each sample is judged by
 what was learnt from others, and is flagged where it is likelier transposed than not, given how many seem to be: in a
@@ -27,13 +29,32 @@ MIN_SAMPLES = 50
 """A class with fewer training samples is not judged."""
 
 SHAPE_LIMIT = 32
-"""Larger images are shrunk by whole-number averaging, so that the features cost at most 1,024 products each."""
+"""Larger images are shrunk by whole-number averaging, so that their description costs no more than small ones'."""
+
+DIRECTIONS, CELLS = 24, 4
+"""In which brightness may rise, and rows and columns of the grid. On MNIST, where 35 of 70,000 may be flagged wrongly,
+94.4 % of planted transposed samples are found so; by the pixels in place of the edges, 88.2 %."""
+
+BLUR = 1 / 7
+"""Of a cell's border, as a share of the side."""
+
+SQUARINGS = 3
+"""Of the cosine between an edge and a direction: how sharply directions are told apart."""
+
+ROOT = 0.5
+"""What steepness is raised to, so that faint edges tell as well. 0.4 finds as many, and trusts noise more."""
 
 FEATURES = 1_000
-"""On MNIST twice as many find one sample in a hundred more, and take three times as long."""
+"""On MNIST twice as many find no more, and take three times as long."""
 
-RIDGE = 0.005
+WIDTH = 0.6
+"""Of the kernel, as its inverse, where 1 is the deviation of all descriptions together."""
+
+RIDGE = 0.002
 """Added to the diagonal of the features' mean products."""
+
+BLOCK = 128
+"""Images described at a time: what they take stays in the processor's cache, which is five times as fast."""
 
 FOLDS = 4
 """A sample of one fold is judged by what was learnt from the others, so that none vouches for itself."""
@@ -51,7 +72,7 @@ Floats = npt.NDArray[np.float32]
 class Orientations:
     """How the samples of each class lie.
 
-    bandwidth: of the features, in units of 1 / pixel value. weights: class -> (FOLDS, FEATURES) float32, the fold's
+    bandwidth: what descriptions are multiplied by before the features. weights: class -> (FOLDS, FEATURES) float32, the fold's
     samples left out. slopes: class -> log odds by unit of score. share: of the samples that seem transposed.
     """
 
@@ -74,7 +95,7 @@ class Orientations:
         folds = folds_of(ids)
         for label, weights in self.weights.items():
             rows = np.flatnonzero(labels == label)
-            scores = (_features(images[rows], self.bandwidth) * weights[folds[rows]]).sum(axis=1)
+            scores = (_features(_edges(images[rows]), self.bandwidth) * weights[folds[rows]]).sum(axis=1)
             found[rows] = -self.slopes[label] * scores.astype(np.float64)
         return found
 
@@ -97,14 +118,15 @@ def fit_orientations(images: Images, labels: Integers, ids: Integers) -> Orienta
 
     A few in a hundred may be transposed: they weigh little in the regression, and the slopes allow for them.
     """
-    bandwidth = _bandwidth(images)
+    edges = _edges(images)
+    bandwidth = _bandwidth(edges)
     folds = folds_of(ids)
     weights: dict[int, Floats] = {}
     scores: dict[int, npt.NDArray[np.float64]] = {}
     for label in np.unique(labels):
         rows = np.flatnonzero(labels == label)
         if len(rows) >= MIN_SAMPLES:
-            features = _features(images[rows], bandwidth)
+            features = _features(edges[rows], bandwidth)
             if features.any():  # else all are symmetric
                 learnt = _regress(features, folds[rows])
                 weights[int(label)] = learnt
@@ -157,43 +179,81 @@ def _calibrate(scores: Mapping[int, npt.NDArray[np.float64]]) -> tuple[dict[int,
     return slopes, share
 
 
-def _features(images: Images, bandwidth: float) -> Floats:
+def _features(edges: Floats, bandwidth: float) -> Floats:
     """Give (n, FEATURES) float32 functions of each image that turn their sign where it is transposed."""
-    even, odd = _parts(images)
-    directions, phases, turning = _drawn(even.shape[1], odd.shape[1])
-    features = np.sin(even @ (directions * np.float32(bandwidth)) + phases)
-    features *= np.sin(odd @ (turning * np.float32(bandwidth)))
+    same, turned = (part * np.float32(bandwidth) for part in _parts(edges))
+    directions, phases, turning = _drawn(same.shape[1])
+    features = np.sin(same @ directions + phases)
+    features *= np.sin(turned @ turning)
     return features
 
 
-def _parts(images: Images) -> tuple[Floats, Floats]:
-    """Give the parts of square images that transposing keeps and turns: (n, h(h+1)/2) and (n, h(h-1)/2).
+def _parts(edges: Floats) -> tuple[Floats, Floats]:
+    """Give what transposing keeps of descriptions, and what it turns the sign of, (n, DIRECTIONS · CELLS²) each."""
+    mirrored = (DIRECTIONS // 4 - np.arange(DIRECTIONS)) % DIRECTIONS
+    own = edges.reshape(len(edges), -1)
+    other = edges[:, mirrored].swapaxes(2, 3).reshape(len(edges), -1)
+    return (own + other) / 2, (own - other) / 2
 
-    Scaled so that lengths are those of the whole images.
-    """
+
+def _edges(images: Images) -> Floats:
+    """Describe square images by their edges, (n, DIRECTIONS, CELLS, CELLS): direction, row and column of the cell."""
+    grey = _grey(images)
+    pooling = _pooling(grey.shape[1])
+    angles = (2 * np.pi / DIRECTIONS) * np.arange(DIRECTIONS)
+    found = np.empty((len(grey), DIRECTIONS, CELLS, CELLS), np.float32)
+    for start in range(0, len(grey), BLOCK):
+        across, down, steepness = _gradients(grey[start : start + BLOCK])
+        for number, angle in enumerate(angles):
+            along = across * np.float32(np.cos(angle))
+            along += down * np.float32(np.sin(angle))
+            np.maximum(along, 0, out=along)
+            for _ in range(SQUARINGS):
+                along *= along
+            along *= steepness
+            found[start : start + BLOCK, number] = pooling @ along @ pooling.T
+    return np.power(found, np.float32(ROOT), out=found)
+
+
+def _gradients(grey: Floats) -> tuple[Floats, Floats, Floats]:
+    """Give of each pixel the direction in which brightness rises, as a vector of length 1, and how steeply."""
+    wide = np.pad(grey, ((0, 0), (1, 1), (1, 1)), mode="edge")
+    across = wide[:, 1:-1, 2:] - wide[:, 1:-1, :-2]
+    down = wide[:, 2:, 1:-1] - wide[:, :-2, 1:-1]
+    steepness = np.hypot(across, down)
+    share = np.divide(1, steepness, out=np.zeros_like(steepness), where=steepness > 0)
+    return across * share, down * share, steepness
+
+
+@lru_cache(maxsize=2)
+def _pooling(side: int) -> Floats:
+    """Give the weight of each pixel of a row in each cell, (CELLS, side); each cell's sum to 1."""
+    centres = (np.arange(CELLS) + 0.5) * (side / CELLS) - 0.5
+    weights = np.exp(-0.5 * ((np.arange(side) - centres[:, None]) / (BLUR * side)) ** 2)
+    return np.asarray(weights / weights.sum(axis=1, keepdims=True), np.float32)
+
+
+def _grey(images: Images) -> Floats:
+    """Give (n, h, h) float32 of at most SHAPE_LIMIT pixels a side, the mean of the channels."""
     grey = images.astype(np.float32)
     grey = grey.mean(axis=3) if grey.ndim == 4 else grey
     step = -(-grey.shape[1] // SHAPE_LIMIT)
     if step > 1:
         size = grey.shape[1] // step
         grey = grey[:, : size * step, : size * step].reshape(-1, size, step, size, step).mean(axis=(2, 4))
-    row, column = np.triu_indices(grey.shape[1], 1)
-    upper, lower = grey[:, row, column], grey[:, column, row]
-    half = np.float32(np.sqrt(0.5))
-    diagonal = np.diagonal(grey, axis1=1, axis2=2)
-    return np.concatenate([(upper + lower) * half, diagonal], axis=1), (upper - lower) * half
+    return grey
 
 
-@lru_cache(maxsize=2)
-def _drawn(even: int, odd: int) -> tuple[Floats, Floats, Floats]:
+@lru_cache(maxsize=1)
+def _drawn(size: int) -> tuple[Floats, Floats, Floats]:
     """Draw directions and phases; the same in every process, so that they need not travel."""
     generator = np.random.default_rng(0)
-    directions = generator.standard_normal((even, FEATURES), np.float32)
+    directions = generator.standard_normal((size, FEATURES), np.float32)
     phases = generator.uniform(0, 2 * np.pi, FEATURES).astype(np.float32)
-    return directions, phases, generator.standard_normal((odd, FEATURES), np.float32)
+    return directions, phases, generator.standard_normal((size, FEATURES), np.float32)
 
 
-def _bandwidth(images: Images) -> float:
-    """Give the kernel's width so that two samples lie about one width apart, whatever the pixels' unit."""
-    variance = float(images.var(axis=0, dtype=np.float64).sum()) if len(images) else 0.0
-    return float(np.sqrt(0.5 / variance)) if variance > 0 else 1.0
+def _bandwidth(edges: Floats) -> float:
+    """Give the kernel's width from how far the descriptions spread, whatever the pixels' unit."""
+    variance = float(edges.var(axis=0, dtype=np.float64).sum()) if len(edges) else 0.0
+    return WIDTH / float(np.sqrt(variance)) if variance > 0 else 1.0

@@ -32,7 +32,7 @@ def strokes(count: int, generator: np.random.Generator) -> np.ndarray:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("every", "least"), [(100, 0.93), (20, 0.96)])
+@pytest.mark.parametrize(("every", "least"), [(100, 0.96), (20, 0.98)])
 def test_planted_transposed_digits_are_found_and_hardly_any_other_is_flagged(
     mnist: Dataset, every: int, least: float
 ) -> None:
@@ -86,7 +86,7 @@ def test_the_unit_of_the_pixels_does_not_matter(factor: float) -> None:
     flags = fit_orientations(images, labels, ids).transposed(images, labels, ids)
 
     assert flags[rows].mean() > 0.95
-    assert not flags[~rows].any()
+    assert flags[~rows].mean() < 1 / 300
 
 
 def test_a_class_that_looks_alike_either_way_is_left_alone() -> None:
@@ -111,7 +111,7 @@ def test_large_images_are_judged_like_small_ones() -> None:
     flags = fit_orientations(images, labels, ids).transposed(images, labels, ids)
 
     assert flags[rows].mean() > 0.95
-    assert not flags[~rows].any()
+    assert flags[~rows].mean() < 1 / 300
 
 
 def test_the_order_of_the_samples_does_not_matter() -> None:
