@@ -72,8 +72,8 @@ Floats = npt.NDArray[np.float32]
 class Orientations:
     """How the samples of each class lie.
 
-    bandwidth: what descriptions are multiplied by before the features. weights: class -> (FOLDS, FEATURES) float32, the fold's
-    samples left out. slopes: class -> log odds by unit of score. share: of the samples that seem transposed.
+    bandwidth: what descriptions are multiplied by before the features. weights: class -> (FOLDS, FEATURES) float32,
+    the fold's samples left out. slopes: class -> log odds by unit of score. share: of the samples that seem transposed.
     """
 
     bandwidth: float
@@ -193,7 +193,8 @@ def _parts(edges: Floats) -> tuple[Floats, Floats]:
     mirrored = (DIRECTIONS // 4 - np.arange(DIRECTIONS)) % DIRECTIONS
     own = edges.reshape(len(edges), -1)
     other = edges[:, mirrored].swapaxes(2, 3).reshape(len(edges), -1)
-    return (own + other) / 2, (own - other) / 2
+    half = np.float32(0.5)
+    return (own + other) * half, (own - other) * half
 
 
 def _edges(images: Images) -> Floats:
