@@ -120,7 +120,7 @@ def test_the_page_begins_as_the_system_is_set(browser: Any, path: Path, scheme: 
     assert scheme == state
 
 
-@pytest.mark.parametrize("width", [1280, 700, 390])
+@pytest.mark.parametrize("width", [1280, pytest.param(700, marks=pytest.mark.slow), 390])
 def test_nothing_is_wider_than_the_window(browser: Any, path: Path, width: int) -> None:
     """On a tablet or a phone one scrolls down, never to the side."""
     opened = Visit(browser, path, viewport={"width": width, "height": 800})

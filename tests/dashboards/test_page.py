@@ -225,7 +225,11 @@ def many_classes(picture_table_of: Any, shape: tuple[int, ...]) -> Tables:
     }
 
 
-@pytest.mark.parametrize("shape", [(28, 28), (24, 40, 3), (128, 128, 3), (1, 1), (96, 16)], ids=str)
+@pytest.mark.parametrize(
+    "shape",
+    [(28, 28), (24, 40, 3), pytest.param((128, 128, 3), marks=pytest.mark.slow), (1, 1), (96, 16)],
+    ids=str,
+)
 def test_many_classes_of_any_shape_fit(picture_table_of: Any, shape: tuple[int, ...]) -> None:
     """Sixty-two classes of noise, which packs worst, still make a page below the limit."""
     page = made_of(many_classes(picture_table_of, shape))

@@ -50,6 +50,7 @@ def test_a_dataset_goes_to_s3_and_comes_back(bucket: str, sample_idx: Path, digi
     assert len(pd.read_parquet(f"{bucket}/data/digits")) == 1797
 
 
+@pytest.mark.slow
 def test_stages_read_and_write_s3_from_other_processes(bucket: str, sample_idx: Path, tmp_path: Path) -> None:
     """Workers get URLs, never open connections."""
     from pipelines.engine import open_engine

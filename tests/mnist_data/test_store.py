@@ -208,6 +208,7 @@ print(len(calls))
 """
 
 
+@pytest.mark.slow
 def test_a_killed_writer_leaves_the_old_or_the_new(sample_idx: Path, tmp_path: Path) -> None:
     """It is ended without warning at each flush and each rename in turn; whoever writes next finds the dataset whole.
 

@@ -125,6 +125,7 @@ def test_a_copy_under_another_label_is_told() -> None:
     assert find_duplicates(survey) == {2: "same pixels as 0", 3: "same pixels as 0, whose label is 3"}
 
 
+@pytest.mark.slow
 def test_the_result_does_not_depend_on_engine_or_partitions(
     faulty: Dataset, tmp_path: Path, cluster: Cluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -85,7 +85,7 @@ def test_every_table_agrees_with_numpy(digits: Dataset, tmp_path: Path) -> None:
     assert len(tables["wall"]) == 120
 
 
-@pytest.mark.parametrize("rows", [100, 999])
+@pytest.mark.parametrize("rows", [pytest.param(100, marks=pytest.mark.slow), 999])
 def test_the_tables_do_not_depend_on_engine_or_partitions(
     rows: int, sample_idx: Path, digits: Dataset, tmp_path: Path, cluster: Cluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -126,6 +126,7 @@ def test_few_samples_of_one_class_are_audited(count: int, tmp_path: Path) -> Non
     assert len(pd.read_parquet(tmp_path / "a/audit.parquet")) == count
 
 
+@pytest.mark.slow
 def test_the_engine_does_not_change_the_tables(small: Dataset, cluster: Cluster, tmp_path: Path) -> None:
     """Processes give what one thread gives."""
     audit(small, tmp_path / "one", QUICK, engine=Serial())
