@@ -5,10 +5,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 import numpy as np
 import pandas as pd
@@ -20,7 +21,7 @@ from mnist_data.store import Dataset
 from pipelines.engine import Progress, Report, silent
 from pipelines.gallery import picture_table
 from pipelines.levels import levels_of
-from pipelines.parameters import Train
+from pipelines.parameters import Model, Train
 from pipelines.provenance import WRITER
 from pipelines.robustness import TABLES as ROBUSTNESS
 from pipelines.robustness import robustness_tables
@@ -44,6 +45,9 @@ from pipelines.training.validation import split_validation
 
 if TYPE_CHECKING:
     from pipelines.training.transfer import Start
+
+OURS = re.compile(rf"({'|'.join(get_args(Model))})(-seed\d+)?\.(safetensors|checkpoint)")
+"""The names of what a training leaves of its networks."""
 
 MISTAKES = 60
 """Misclassified samples kept with their pictures, the surest of them first."""
@@ -137,10 +141,10 @@ def _start(source: Dataset, folder: str | Path, params: Train, classes: int) -> 
 
 
 def _make_room(folder: str) -> None:
-    """Remove the networks of an earlier training, which would be taken for some of this one's."""
+    """Remove the networks of an earlier training, which would be taken for some of this one's; no other files."""
     if not storage.is_remote(folder):
-        for pattern in ("*.safetensors", "*.checkpoint"):
-            for path in Path(folder).glob(pattern):
+        for path in Path(folder).glob("*"):
+            if OURS.fullmatch(path.name):
                 storage.remove(path)
 
 

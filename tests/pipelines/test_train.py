@@ -54,12 +54,13 @@ def test_a_series_goes_on_at_the_seed_it_had_reached(digits: Dataset, tmp_path: 
 
 
 def test_networks_of_an_earlier_training_make_room(digits: Dataset, tmp_path: Path) -> None:
-    """A folder holds the networks of one training."""
+    """A folder holds the networks of one training; a file that no training wrote stays."""
     train(digits, tmp_path, Train(model="mlp", epochs=1, seeds=2))
+    (tmp_path / "another.safetensors").write_bytes(b"not ours")
 
     train(digits, tmp_path, QUICK)
 
-    assert [path.name for path in tmp_path.glob("*.safetensors")] == ["mlp.safetensors"]
+    assert {path.name for path in tmp_path.glob("*.safetensors")} == {"mlp.safetensors", "another.safetensors"}
 
 
 def test_a_network_of_other_settings_is_not_taken_for_ours(digits: Dataset, tmp_path: Path) -> None:
