@@ -315,7 +315,7 @@ class Train(Parameters):
 
 TRAIN_PRESETS: Mapping[str, Mapping[str, Any]] = {
     "standard": {},
-    "fast": {"epochs": 1, "batch_size": 128},
+    "fast": {"model": "lenet5", "epochs": 2, "batch_size": 128},
     "thorough": {"epochs": 20, "batch_size": 128, "averaging": 0.998, "recipe": "mild"},
 }
 """Settings of a training by name; what is given beside them stands over them."""
@@ -333,7 +333,7 @@ def train_settings(values: Mapping[str, Any], preset: str = "standard") -> Train
     merged = {**TRAIN_PRESETS[preset], **values}
     if isinstance(merged.get("recipe"), str):
         merged["recipe"] = load_recipe(merged["recipe"])
-    if isinstance(merged.get("start"), str) and "model" not in merged:
+    if isinstance(merged.get("start"), str) and "model" not in values:
         from pipelines.training.model_file import read_configuration
 
         merged["model"] = read_configuration(merged["start"])["name"]

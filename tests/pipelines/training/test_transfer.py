@@ -61,6 +61,12 @@ def test_frozen_features_stay_to_the_last_bit(start: str, tmp_path: Path) -> Non
     assert frozen[last[0]].shape[0] == 3
 
 
+def test_a_start_decides_the_network_whatever_the_preset(start: str) -> None:
+    """A preset's choice of a network gives way to the model's file, as a default does."""
+    assert train_settings({"start": start}, "fast").model == "tiny"
+    assert train_settings({}, "fast").model == "lenet5"
+
+
 def test_a_model_goes_on_with_its_own_classes(digits: Dataset, start: str, tmp_path: Path) -> None:
     """The last layer is kept: a step of no size leaves the predictions as they were."""
     settings = train_settings({"epochs": 1, "start": start, "learning_rate": 1e-9, "freeze": "features"})
