@@ -1,7 +1,8 @@
 """Claim: `--preset thorough` reaches on MNIST what docs/train.md says; five seeds each, the test split asked once.
 
-`large` has one seed, 38 epochs, and a stronger recipe. Validation is by whole writers where QMNIST's tables are at hand,
-else by label. Two hours on two cores; where it is interrupted, the same folder goes on at the seed it had reached:
+`large` has one seed, 38 epochs, and a stronger recipe. Validation is by whole writers where QMNIST's tables are at
+hand, else by label. Two hours on two cores; where it is interrupted, the same folder goes on at the seed it had
+reached:
 
     python -m benchmarks.records FOLDER [MODEL …]
 """
