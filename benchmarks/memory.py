@@ -1,4 +1,4 @@
-"""Claims: converting two million images takes less than 1 GiB of memory, training on 8.1 million less than 3 GiB."""
+"""Claims: memory stays bounded. Of two million images converted 1 GiB, of 8.1 million counted 2, learnt from 3 GiB."""
 
 from __future__ import annotations
 
@@ -26,9 +26,19 @@ from pipelines.convert import convert
 convert([Pair("train", sys.argv[1], sys.argv[2])], sys.argv[3])
 """
 
+COUNTING_LIMIT = 2048.0
 TRAINING_LIMIT = 3072.0
 COPIES = 134
 """With MNIST's 60,000 originals 8.1 million images, 6.4 GB of pixels."""
+
+COUNTING = """
+import sys
+from mnist_data.store import open_dataset
+from pipelines.engine import Threads, cores
+from pipelines.parameters import Stats
+from pipelines.stats import stats
+stats(open_dataset(sys.argv[1]), sys.argv[2], Stats(morphometrics=False), engine=Threads(cores()))
+"""
 
 TRAINING = """
 import sys
@@ -41,10 +51,11 @@ train(open_dataset(sys.argv[1]), sys.argv[2], Train(model="mlp", epochs=1, batch
 
 def claim() -> bool:
     """Measure the peaks of processes that do nothing else."""
-    return all([_converting(), _training()])
+    return all([_converting(), _using_many()])
 
 
-def _training() -> bool:
+def _using_many() -> bool:
+    """Count and learn from MNIST and its copies."""
     folder = real_data("mnist")
     if folder is None:
         return True
@@ -52,9 +63,11 @@ def _training() -> bool:
         originals = convert(find_pairs(folder), f"{name}/mnist").dataset
         params = Augment(copies=COPIES, recipe=load_recipe("light"))
         many = augment(originals, f"{name}/many", params, engine=Threads(cores()))
-        peak = peak_megabytes(TRAINING, many.location, f"{name}/out")
-    images = many.splits["train"]
-    return report(f"peak memory of training on {images:,} images", [peak], TRAINING_LIMIT, " MiB")
+        counting = peak_megabytes(COUNTING, many.location, f"{name}/stats")
+        training = peak_megabytes(TRAINING, many.location, f"{name}/model")
+    images = f"{many.splits['train']:,} images"
+    held = report(f"peak memory of the statistics of {images}", [counting], COUNTING_LIMIT, " MiB")
+    return report(f"peak memory of training on {images}", [training], TRAINING_LIMIT, " MiB") and held
 
 
 def _converting() -> bool:
