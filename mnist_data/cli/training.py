@@ -11,6 +11,7 @@ from mnist_data.cli.options import DatasetArgument, Json, Overwrite
 from mnist_data.cli.reports import print_report
 from mnist_data.cli.robustness import print_robustness
 from mnist_data.cli.splitting import print_groups
+from mnist_data.errors import WrongUse
 from pipelines.parameters import TRAIN_PRESETS, Freeze, Model, Optimizer, Precision, Schedule, Train, train_settings
 
 if TYPE_CHECKING:
@@ -98,6 +99,7 @@ def train(
         ),
     ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on from where a killed training had come.")] = False,
+    plot: Annotated[bool, typer.Option("--plot", help="Also write dashboard.html, with the mistakes.")] = False,
     overwrite: Overwrite = False,
     json: Json = False,
 ) -> None:
@@ -105,11 +107,12 @@ def train(
 
     Example: mnist-data train data/mnist models/mnist
 
-    Example: mnist-data train data/mnist models/best --preset thorough --seeds 5
+    Example: mnist-data train data/mnist models/best --preset thorough --seeds 5 --plot
     """
-    from mnist_data.cli.output import print_json, progress, warn
+    from mnist_data.cli.output import print_json, progress, say, warn
     from mnist_data.storage import require_free
     from mnist_data.store import open_dataset
+    from pipelines.report import write_report
     from pipelines.train import train as run
     from pipelines.training.diagnosis import in_words
     from pipelines.training.report import TABLES
@@ -122,20 +125,26 @@ def train(
         ("seeds", seeds), ("start", start), ("freeze", freeze), ("corruptions", corruptions),
     )  # fmt: skip
     given = {name: value for name, value in named if value is not None}
+    if plot and sweep is not None:
+        raise WrongUse("--plot shows one training, and --sweep makes many; leave out one of the two.")
     if not resume:
         require_free(out, overwrite)
     if sweep is not None:
         _sweep(dataset, out, sweep, given | ({"preset": preset} if preset != "standard" else {}), resume, json)
         return
-    params = train_settings(given, preset)
+    params, source = train_settings(given, preset), open_dataset(dataset)
     with progress() as report:
-        tables = run(open_dataset(dataset), out, params, corrections=corrections, resume=resume, report=report)
+        tables = run(source, out, params, corrections=corrections, resume=resume, report=report)
+    page = write_report(tables, source, f"{out}/dashboard.html") if plot else None
     warn(in_words(params.model, tables["diagnosis"]))
     if json:
         shown = ("history", "diagnosis", "evaluation", *TABLES, "groups", "robustness")
-        print_json({"folder": out, **{name: tables[name].to_dict("records") for name in shown if name in tables}})
+        records = {name: tables[name].to_dict("records") for name in shown if name in tables}
+        print_json({"folder": out, "dashboard": page, **records})
         return
     print_training(tables, out)
+    if page:
+        say(f"Dashboard: {page}")
 
 
 def _sweep(dataset: str, out: str, file: str, over: Mapping[str, Any], resume: bool, json: bool) -> None:

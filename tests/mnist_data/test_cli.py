@@ -290,6 +290,19 @@ def test_train_prints_its_accuracy_under_corruption(run: Cli, digits: Dataset, t
     assert len(json.loads(printed)["robustness"]) == 76
 
 
+def test_train_writes_a_page_where_it_is_asked(run: Cli, digits: Dataset, tmp_path: Path) -> None:
+    """With what was learnt and mistaken; a sweep has no one training to show."""
+    pytest.importorskip("torch")
+    code, out, _ = run("train", digits.location, tmp_path / "m", "--model", "mlp", "--epochs", "1", "--plot")
+    refused, _, message = run("train", digits.location, tmp_path / "s", "--sweep", tmp_path / "grid.toml", "--plot")
+    page = (tmp_path / "m/dashboard.html").read_text(encoding="utf-8")
+
+    assert (code, refused) == (0, 2)
+    assert "dashboard.html" in out
+    assert all(heading in page for heading in ("How good the models are", "What the model got wrong"))
+    assert "leave out one of the two" in message
+
+
 def plant_writers(sample_idx: Path, folder: Path) -> None:
     """Write label tables as QMNIST's that give the embedded sample two series and thirty writers."""
     for name in ("train", "test"):
