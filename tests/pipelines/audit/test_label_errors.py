@@ -229,7 +229,7 @@ def test_the_extra_is_named_where_cleanlab_is_missing(tmp_path: Path, monkeypatc
 
 @pytest.mark.slow
 def test_the_labels_of_mnist_that_human_raters_reject_rank_at_the_top(mnist: Dataset) -> None:
-    """Eight or nine of ten are among the first 50 of 10,000; those about the fiftieth move with the processor."""
+    """Nine or all of ten are among the first 50 of 10,000; those about the fiftieth move with the processor."""
     pytest.importorskip("torch", reason="the extra `train` is not installed")
     verdict = find_label_errors(mnist)
     score = verdict.score[mnist.splits["train"] :]
@@ -237,7 +237,7 @@ def test_the_labels_of_mnist_that_human_raters_reject_rank_at_the_top(mnist: Dat
     ranks[np.argsort(score, kind="stable")] = np.arange(1, len(score) + 1)
 
     assert (ranks[CONFIRMED] <= 50).sum() >= 8
-    assert ranks[CONFIRMED].max() <= 150
+    assert ranks[CONFIRMED].max() <= 100
 
 
 @pytest.mark.slow
