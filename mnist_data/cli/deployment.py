@@ -53,7 +53,7 @@ def compress(
     epochs: Annotated[
         int | None,
         typer.Option(
-            help="Rounds over the training data after pruning. [default: 3, more for a small set]", show_default=False
+            help="Passes over the training data after pruning. [default: 3, more for a small set]", show_default=False
         ),
     ] = _COMPRESS.epochs,
     learning_rate: Annotated[float, typer.Option(help="The highest of those rounds.")] = _COMPRESS.learning_rate,

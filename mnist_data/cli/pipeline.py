@@ -31,9 +31,9 @@ def run(
     until: Annotated[Step, typer.Option(help="The last step to do.")] = "dashboard",
     copies: Annotated[int | None, typer.Option(help="Augmented copies of each training sample.")] = None,
     recipe: Annotated[
-        str | None, typer.Option(help="How copies are made: light, handwriting, heavy, or a TOML file.")
+        str | None, typer.Option(help="How copies are made: mild, light, handwriting, heavy, or a TOML file.")
     ] = None,
-    epochs: Annotated[int | None, typer.Option(help="Rounds of training.")] = None,
+    epochs: Annotated[int | None, typer.Option(help="Passes over the training data.")] = None,
     model: Annotated[Model | None, typer.Option(help="The network to train.")] = None,
     seed: Annotated[int | None, typer.Option(help="Of the augmentation and the training.")] = None,
     workers: Workers = None,

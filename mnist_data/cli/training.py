@@ -54,7 +54,7 @@ def train(
         str, typer.Option(help=f"Settings by name: {', '.join(TRAIN_PRESETS)}; flags stand over them.")
     ] = "standard",
     model: Annotated[Model | None, _by("mlp, or a convolutional network of that size.", _TRAIN.model)] = None,
-    epochs: Annotated[int | None, _by("Rounds over the training data.", "3, more for a small set")] = None,
+    epochs: Annotated[int | None, _by("Passes over the training data.", "3, more for a small set")] = None,
     batch_size: Annotated[int | None, _by("Samples in one step.", _TRAIN.batch_size)] = None,
     optimizer: Annotated[Optimizer | None, _by("How weights follow gradients.", _TRAIN.optimizer)] = None,
     learning_rate: Annotated[float | None, _by("The highest of the schedule.", _TRAIN.learning_rate)] = None,
