@@ -26,7 +26,6 @@ BARS = {"tiny": 0.9940, "small": 0.9960, "large": 0.9975}
 ENSEMBLE = 0.9970
 """Of the five `small`."""
 
-SETTINGS: dict[str, dict[str, Any]] = {"tiny": {"seeds": 5}, "small": {"seeds": 5}, "large": {"epochs": 38}}
 WIDE = {
     "rotation": [-10, 10],
     "scale": [0.9, 1.1],
@@ -37,6 +36,13 @@ WIDE = {
     "thickness": [-0.4, 0.5],
 }
 """The recipe of `large`: what more weights can learn from."""
+
+SETTINGS: dict[str, dict[str, Any]] = {
+    "tiny": {"seeds": 5},
+    "small": {"seeds": 5},
+    "large": {"epochs": 38, "recipe": recipe_of(WIDE, "large")},
+}
+"""What stands over the preset."""
 
 
 def main(folder: Path, models: list[str]) -> int:
@@ -63,8 +69,7 @@ def _dataset(place: Path) -> Dataset | None:
 
 
 def _series(dataset: Dataset, folder: Path, model: str) -> bool:
-    settings = {"recipe": recipe_of(WIDE, "large")} if model == "large" else {}
-    params = train_settings({"model": model, **settings, **SETTINGS[model]}, "thorough")
+    params = train_settings({"model": model, **SETTINGS[model]}, "thorough")
     evaluation = train(dataset, folder, params, resume=True)["evaluation"]
     print(evaluation.to_string(index=False), flush=True)
     test = evaluation[evaluation["split"] == "test"]

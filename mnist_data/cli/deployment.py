@@ -56,7 +56,7 @@ def compress(
             help="Passes over the training data after pruning. [default: 3, more for a small set]", show_default=False
         ),
     ] = _COMPRESS.epochs,
-    learning_rate: Annotated[float, typer.Option(help="The highest of those rounds.")] = _COMPRESS.learning_rate,
+    learning_rate: Annotated[float, typer.Option(help="The highest of those passes.")] = _COMPRESS.learning_rate,
     seed: Annotated[int, typer.Option(help="Of the samples that are chosen, and their order.")] = _COMPRESS.seed,
     overwrite: Overwrite = False,
     json: Json = False,

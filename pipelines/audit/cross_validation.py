@@ -24,9 +24,9 @@ from pipelines.engine import Progress, Report, silent
 from pipelines.hashing import hashes
 from pipelines.parameters import Train
 from pipelines.stage import require_pictures
-from pipelines.training.device import require_torch, seeded
+from pipelines.training.device import require_torch
 from pipelines.training.feed import InMemory
-from pipelines.training.fit import fit
+from pipelines.training.fit import fit, fresh
 from pipelines.training.predictions import Probabilities, predict
 from pipelines.training.samples import Samples, read_samples
 from pipelines.training.validation import Mask
@@ -187,12 +187,9 @@ def _learner(model: Judge, seed: int) -> Learner:
 
 
 def _by_cnn(images: Images, labels: Integers, held: Images, classes: int, seed: int) -> Probabilities:
-    from pipelines.training.models import build
-
     # Smoothed labels would flatten the probabilities: what is surely wrong would stand beside what is hard to read.
     params = Train(label_smoothing=0.0, seed=seed, batch_size=BATCH, epochs=_epochs(len(images), BATCH, 3))
-    with seeded(seed):
-        narrow = build("small", images.shape[1:], classes, widths=WIDTHS)
+    narrow = fresh(images.shape[1:], classes, params, WIDTHS)
     nothing = InMemory(images[:0], labels[:0])
     return predict(fit(InMemory(images, labels), nothing, classes, params, start=narrow).model, held)
 

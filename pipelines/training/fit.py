@@ -147,12 +147,12 @@ def fit(
     return Fit(state.network.cpu().eval(), tuple(state.history), state.best_epoch, learnt)
 
 
-def fresh(shape: Sequence[int], classes: int, params: Train) -> nn.Module:
-    """Give the network that `fit` begins with, where it is given none; shape: of an image."""
+def fresh(shape: Sequence[int], classes: int, params: Train, widths: Sequence[int] | None = None) -> nn.Module:
+    """Give the network that `fit` begins with, where it is given none; shape: of an image, widths: as for `build`."""
     from pipelines.training.models import build
 
     with seeded(params.seed):
-        return build(params.model, shape, classes, params.dropout)
+        return build(params.model, shape, classes, params.dropout, widths)
 
 
 def _begun(shape: Sequence[int], classes: int, params: Train, start: nn.Module | None) -> State:
