@@ -12,7 +12,7 @@ from pathlib import Path
 from statistics import mean, stdev
 
 from benchmarks.measure import real_data, report
-from mnist_data.pairing import find_pairs
+from mnist_data.idx.pairing import find_pairs
 from mnist_data.store import Dataset
 from pipelines.augment import augment
 from pipelines.convert import convert

@@ -17,9 +17,9 @@ import numpy as np
 import pyarrow.parquet as pq
 
 from benchmarks.measure import alternate, peak_megabytes, real_data, report, seconds
-from mnist_data import idx
 from mnist_data.batch import Batch, Images
-from mnist_data.pairing import find_pairs
+from mnist_data.idx import format as idx
+from mnist_data.idx.pairing import find_pairs
 from pipelines.augment import augment_batch, deform_images, draw, matrices_of
 from pipelines.convert import convert
 from pipelines.kernels.warp import warp

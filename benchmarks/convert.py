@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from benchmarks.measure import alternate, real_data, report, seconds
-from mnist_data.pairing import find_pairs
+from mnist_data.idx.pairing import find_pairs
 from pipelines.convert import convert
 from pipelines.engine import Threads
 

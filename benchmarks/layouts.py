@@ -7,7 +7,7 @@ from pathlib import Path
 
 from benchmarks.measure import alternate, real_data, report
 from mnist_data import to_numpy
-from mnist_data.pairing import find_pairs
+from mnist_data.idx.pairing import find_pairs
 from pipelines.convert import convert
 from pipelines.parameters import Convert
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.measure import peak_megabytes, real_data, report
-from mnist_data import idx
-from mnist_data.pairing import find_pairs
+from mnist_data.idx import format as idx
+from mnist_data.idx.pairing import find_pairs
 from pipelines.augment import augment
 from pipelines.convert import convert
 from pipelines.engine import Threads, cores

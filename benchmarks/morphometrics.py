@@ -9,7 +9,7 @@ import numpy.typing as npt
 import scipy.ndimage
 
 from benchmarks.measure import alternate, real_data, report
-from mnist_data import idx
+from mnist_data.idx import format as idx
 from pipelines.kernels.morphometry import measure_morphometrics
 
 LIMIT, KEPT_TABLE_LIMIT = 30.0, 10.0

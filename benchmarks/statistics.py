@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.measure import alternate, real_data, report, seconds
-from mnist_data import idx
-from mnist_data.pairing import find_pairs
+from mnist_data.idx import format as idx
+from mnist_data.idx.pairing import find_pairs
 from pipelines.convert import convert
 from pipelines.engine import Threads, cores
 from pipelines.parameters import Stats

@@ -19,7 +19,7 @@ import pandas as pd
 
 from benchmarks.measure import alternate, real_data, report, seconds
 from mnist_data import to_numpy
-from mnist_data.pairing import find_pairs
+from mnist_data.idx.pairing import find_pairs
 from mnist_data.store import open_dataset
 from pipelines.convert import convert
 

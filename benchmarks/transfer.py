@@ -16,8 +16,8 @@ import numpy as np
 from scipy.stats import t
 
 from benchmarks.measure import describe_machine, real_data
-from mnist_data import idx
-from mnist_data.pairing import find_pairs
+from mnist_data.idx import format as idx
+from mnist_data.idx.pairing import find_pairs
 from mnist_data.store import Dataset, is_dataset, open_dataset
 from pipelines.convert import convert
 from pipelines.hashing import hashes

@@ -6,7 +6,7 @@ import numpy as np
 import scipy.ndimage as ndimage
 
 from benchmarks.measure import alternate, real_data, report
-from mnist_data import idx
+from mnist_data.idx import format as idx
 from pipelines.augment import draw, matrices_of
 from pipelines.kernels.warp import warp
 from pipelines.parameters import Augment

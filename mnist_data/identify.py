@@ -11,8 +11,8 @@ from mnist_data import fingerprints
 from mnist_data.batch import Images, Integers
 from mnist_data.catalog import CATALOG
 from mnist_data.fingerprints import Cells, Element, Fingerprint, Hashes, Rows, read_fingerprints
-from mnist_data.idx import open_idx
-from mnist_data.pairing import Pair
+from mnist_data.idx.format import open_idx
+from mnist_data.idx.pairing import Pair
 from mnist_data.store import Dataset, read_batches
 
 Stream = Iterator[tuple[Images, Integers | None, Integers]]

@@ -13,8 +13,8 @@ from mnist_data.errors import NoDataset
 from mnist_data.findings import in_words
 from mnist_data.fingerprints import Fingerprint
 from mnist_data.identify import Part, fingerprints_of, identify, idx_part, parts_of, parts_of_pairs
-from mnist_data.idx import open_idx
-from mnist_data.pairing import find_pairs, role_of
+from mnist_data.idx.format import open_idx
+from mnist_data.idx.pairing import find_pairs, role_of
 from mnist_data.store import Dataset, is_dataset, open_dataset
 
 

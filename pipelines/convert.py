@@ -16,8 +16,8 @@ from mnist_data.batch import Batch
 from mnist_data.catalog import CATALOG, Known, by_content, by_name
 from mnist_data.draft import Draft, Part, PartWriter
 from mnist_data.errors import WrongUse
-from mnist_data.idx import Header, Reader, open_idx
-from mnist_data.pairing import Pair, check_pair, find_label_tables
+from mnist_data.idx.format import Header, Reader, open_idx
+from mnist_data.idx.pairing import Pair, check_pair, find_label_tables
 from mnist_data.schema import Metadata, Source, Stage, arrow_schema
 from mnist_data.store import Dataset
 from pipelines.engine import Engine, Report, Serial, run_tasks, silent

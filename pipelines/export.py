@@ -14,7 +14,7 @@ import numpy.typing as npt
 from mnist_data import storage
 from mnist_data.batch import Batch
 from mnist_data.errors import WrongUse
-from mnist_data.idx import Header, Writer
+from mnist_data.idx.format import Header, Writer
 from mnist_data.schema import Metadata, Source
 from mnist_data.store import Dataset, read_batches
 

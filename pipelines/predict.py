@@ -13,7 +13,7 @@ import pandas as pd
 from mnist_data import storage
 from mnist_data.batch import Batch, Images
 from mnist_data.errors import NoDataset, WrongUse
-from mnist_data.idx import open_idx
+from mnist_data.idx.format import open_idx
 from mnist_data.schema import Stage
 from mnist_data.store import is_dataset, open_dataset, read_batches
 from pipelines.deployment.onnx_file import load_onnx

@@ -17,8 +17,8 @@ import numpy.typing as npt
 from mnist_data import storage
 from mnist_data.batch import Batch, Integers
 from mnist_data.errors import MismatchedPair, NoDataset, WrongUse
-from mnist_data.idx import open_idx
-from mnist_data.pairing import find_label_tables
+from mnist_data.idx.format import open_idx
+from mnist_data.idx.pairing import find_label_tables
 from mnist_data.schema import Metadata
 
 WRITER, SERIES = "writer_id", "hsf_series"

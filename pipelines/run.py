@@ -11,8 +11,8 @@ from mnist_data import __version__, storage
 from mnist_data.draft import fingerprint, is_current
 from mnist_data.errors import WrongUse
 from mnist_data.fetch import resolve
-from mnist_data.pairing import find_pairs
-from mnist_data.sample import write_sample
+from mnist_data.idx.pairing import find_pairs
+from mnist_data.idx.sample import write_sample
 from mnist_data.store import Dataset, open_dataset
 from pipelines.augment import augment
 from pipelines.clean import clean, has_quarantine

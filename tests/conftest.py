@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import pandas as pd
 import pytest
 
-from mnist_data import sample
-from mnist_data.pairing import find_pairs
+from mnist_data.idx import sample
+from mnist_data.idx.pairing import find_pairs
 from pipelines.convert import convert
 from pipelines.tables import read_tables
 

@@ -90,7 +90,7 @@ def convert(
 
 def _pairs(paths: list[str], images: list[str], labels: list[str], splits: list[str], dataset: str | None) -> Any:
     from mnist_data.fetch import resolve
-    from mnist_data.pairing import explicit_pairs
+    from mnist_data.idx.pairing import explicit_pairs
 
     if images or labels:
         if len(paths) != 1:

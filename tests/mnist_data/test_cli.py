@@ -13,7 +13,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from mnist_data import cli, idx
+from mnist_data import cli
+from mnist_data.idx import format as idx
 from mnist_data.store import Dataset
 from pipelines.parameters import CORRUPTIONS
 

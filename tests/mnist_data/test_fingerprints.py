@@ -14,13 +14,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mnist_data import fingerprints, idx, sample
+from mnist_data import fingerprints
 from mnist_data.batch import Integers
 from mnist_data.findings import in_words
 from mnist_data.fingerprints import Rows, read_fingerprints, write_fingerprints
 from mnist_data.identify import Finding, Part, fingerprints_of, identify, parts_of, parts_of_pairs
+from mnist_data.idx import format as idx
+from mnist_data.idx import sample
+from mnist_data.idx.pairing import find_pairs
 from mnist_data.info import describe
-from mnist_data.pairing import find_pairs
 from mnist_data.store import Dataset
 
 Images = npt.NDArray[Any]

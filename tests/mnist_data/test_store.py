@@ -13,11 +13,12 @@ import pyarrow.parquet as pq
 import pytest
 
 import mnist_data
-from mnist_data import idx, storage
+from mnist_data import storage
 from mnist_data.batch import Batch
 from mnist_data.draft import Draft, write_part
 from mnist_data.errors import DamagedArchive, NoDataset, OutputExists, TruncatedIdx, WrongUse
-from mnist_data.pairing import Pair, find_pairs
+from mnist_data.idx import format as idx
+from mnist_data.idx.pairing import Pair, find_pairs
 from mnist_data.schema import Metadata
 from mnist_data.store import Dataset, open_dataset, read_batches
 from pipelines.convert import convert

@@ -12,10 +12,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import mnist_data
-from mnist_data import idx
 from mnist_data.batch import Batch
 from mnist_data.errors import WrongUse
-from mnist_data.pairing import find_pairs
+from mnist_data.idx import format as idx
+from mnist_data.idx.pairing import find_pairs
 from mnist_data.store import Dataset, Partition
 from pipelines.augment import _augment_partition, augment, augment_batch, cut_out, matrices_of, remake_copy
 from pipelines.clean import clean

@@ -14,11 +14,11 @@ import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
-from mnist_data import idx
 from mnist_data.catalog import CATALOG
 from mnist_data.cli import app
 from mnist_data.errors import CheckFailed, UnreadableInput, WrongUse
-from mnist_data.pairing import find_pairs
+from mnist_data.idx import format as idx
+from mnist_data.idx.pairing import find_pairs
 from mnist_data.schema import Source
 from mnist_data.store import Dataset
 from pipelines.claims.check import check_claims, read_predictions

@@ -9,10 +9,10 @@ import pandas as pd
 import pytest
 
 import mnist_data
-from mnist_data import idx
 from mnist_data.batch import Batch
 from mnist_data.errors import CheckFailed, WrongUse
-from mnist_data.pairing import find_pairs
+from mnist_data.idx import format as idx
+from mnist_data.idx.pairing import find_pairs
 from mnist_data.store import Dataset
 from pipelines.clean import Knowledge, Survey, clean, clean_batch, find_duplicates, is_inverted
 from pipelines.convert import convert

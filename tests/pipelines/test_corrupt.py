@@ -12,7 +12,7 @@ import pytest
 import mnist_data
 from mnist_data.batch import Batch
 from mnist_data.errors import WrongUse
-from mnist_data.pairing import find_pairs
+from mnist_data.idx.pairing import find_pairs
 from mnist_data.schema import Metadata, arrow_schema, encode
 from mnist_data.store import Dataset, open_dataset
 from pipelines.augment import augment

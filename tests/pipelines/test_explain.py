@@ -10,9 +10,10 @@ import pandas as pd
 import pytest
 
 import mnist_data
-from mnist_data import cli, idx
+from mnist_data import cli
 from mnist_data.errors import UnreadableInput, WrongUse
-from mnist_data.pairing import find_pairs
+from mnist_data.idx import format as idx
+from mnist_data.idx.pairing import find_pairs
 from mnist_data.store import Dataset, open_dataset
 from pipelines.convert import convert
 from pipelines.explain import PAGE, RIGHT, explain, tell_most

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 import mnist_data
-from mnist_data import idx
 from mnist_data.errors import WrongUse
-from mnist_data.pairing import find_pairs
+from mnist_data.idx import format as idx
+from mnist_data.idx.pairing import find_pairs
 from mnist_data.store import Dataset
 from pipelines.convert import convert
 from pipelines.levels import Levels, levels_of

@@ -9,8 +9,9 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from mnist_data import idx, sample
 from mnist_data.errors import NoDataset, UnreadableInput, WrongUse
+from mnist_data.idx import format as idx
+from mnist_data.idx import sample
 from mnist_data.store import Dataset, open_dataset
 from pipelines.normalize import normalize
 from pipelines.parameters import Normalize, Train

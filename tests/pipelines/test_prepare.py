@@ -10,8 +10,8 @@ import scipy.ndimage as ndimage
 from PIL import Image
 
 import mnist_data
-from mnist_data import sample
 from mnist_data.errors import NoDataset, UnreadableInput
+from mnist_data.idx import sample
 from pipelines.engine import Cluster, Serial
 from pipelines.photos import digits_of
 from pipelines.prepare import prepare

@@ -11,9 +11,9 @@ import pandas as pd
 import pytest
 
 import mnist_data
-from mnist_data import idx
 from mnist_data.errors import MismatchedPair, NoDataset, WrongUse
-from mnist_data.pairing import find_pairs
+from mnist_data.idx import format as idx
+from mnist_data.idx.pairing import find_pairs
 from mnist_data.store import Dataset, open_dataset
 from pipelines.clean import clean
 from pipelines.config import Config

@@ -11,9 +11,9 @@ import pandas as pd
 import pytest
 
 import mnist_data
-from mnist_data import idx
 from mnist_data.errors import WrongUse
-from mnist_data.pairing import find_pairs
+from mnist_data.idx import format as idx
+from mnist_data.idx.pairing import find_pairs
 from mnist_data.store import Dataset
 from pipelines.augment import augment
 from pipelines.config import Config

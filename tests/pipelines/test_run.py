@@ -9,9 +9,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from mnist_data import idx
 from mnist_data.errors import WrongUse
-from mnist_data.pairing import find_pairs
+from mnist_data.idx import format as idx
+from mnist_data.idx.pairing import find_pairs
 from mnist_data.store import Dataset, open_dataset
 from pipelines.augment import augment
 from pipelines.config import Config, configure, read_config

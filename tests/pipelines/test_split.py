@@ -12,9 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import mnist_data
-from mnist_data import idx
 from mnist_data.errors import WrongUse
-from mnist_data.pairing import find_pairs
+from mnist_data.idx import format as idx
+from mnist_data.idx.pairing import find_pairs
 from mnist_data.schema import Stage
 from mnist_data.store import Dataset, read_columns
 from pipelines.convert import convert

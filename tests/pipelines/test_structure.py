@@ -14,8 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import mnist_data
-from mnist_data import idx
-from mnist_data.pairing import find_pairs
+from mnist_data.idx import format as idx
+from mnist_data.idx.pairing import find_pairs
 from mnist_data.store import Dataset
 from pipelines.components import Products, look, multiply, view_of
 from pipelines.convert import convert

@@ -9,8 +9,8 @@ import pandas as pd
 import pytest
 
 import mnist_data
-from mnist_data import idx
-from mnist_data.pairing import find_pairs
+from mnist_data.idx import format as idx
+from mnist_data.idx.pairing import find_pairs
 from mnist_data.store import Dataset
 from pipelines.convert import convert
 from pipelines.engine import Serial, Threads

@@ -10,9 +10,9 @@ import numpy.typing as npt
 import pandas as pd
 import pytest
 
-from mnist_data import idx
 from mnist_data.cli import app
-from mnist_data.pairing import find_pairs
+from mnist_data.idx import format as idx
+from mnist_data.idx.pairing import find_pairs
 from mnist_data.store import Dataset
 from pipelines.audit import faults, measures, orientation
 from pipelines.audit.run import CHECKS, audit

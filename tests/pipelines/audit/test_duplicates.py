@@ -14,10 +14,11 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 import mnist_data
-from mnist_data import idx, sample
 from mnist_data.batch import Images
 from mnist_data.errors import WrongUse
-from mnist_data.pairing import find_pairs
+from mnist_data.idx import format as idx
+from mnist_data.idx import sample
+from mnist_data.idx.pairing import find_pairs
 from mnist_data.store import Dataset
 from pipelines.audit import duplicates, pairs
 from pipelines.audit.duplicates import LEAST_BAR, MOST_BAR, choose_bar, find_duplicates

@@ -15,8 +15,8 @@ torch = pytest.importorskip("torch", reason="the extra `train` is not installed"
 onnx = pytest.importorskip("onnx", reason="the extra `onnx` is not installed")
 onnxruntime = pytest.importorskip("onnxruntime", reason="the extra `onnx` is not installed")
 
-from mnist_data import sample  # noqa: E402
 from mnist_data.errors import MissingExtra, UnreadableInput  # noqa: E402
+from mnist_data.idx import sample  # noqa: E402
 from mnist_data.store import Dataset  # noqa: E402
 from pipelines.deployment.graph import onnx_graph  # noqa: E402
 from pipelines.deployment.onnx_file import export_onnx, load_onnx, save_onnx  # noqa: E402

@@ -13,8 +13,8 @@ pytest.importorskip("torch", reason="the extra `train` is not installed")
 import torch
 
 from mnist_data.errors import WrongUse
-from mnist_data.idx import write
-from mnist_data.pairing import find_pairs
+from mnist_data.idx.format import write
+from mnist_data.idx.pairing import find_pairs
 from mnist_data.store import Dataset
 from pipelines.convert import convert
 from pipelines.normalize import normalize

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Literal
 
 from mnist_data.errors import MismatchedPair, MnistDataError, NoDataset, NotIdx, WrongUse
-from mnist_data.idx import Header, open_idx
+from mnist_data.idx.format import Header, open_idx
 
 Role = Literal["images", "labels"]
 

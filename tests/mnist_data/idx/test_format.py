@@ -15,7 +15,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mnist_data import idx
 from mnist_data.errors import (
     DamagedArchive,
     MnistDataError,
@@ -25,6 +24,7 @@ from mnist_data.errors import (
     TruncatedIdx,
     WrongUse,
 )
+from mnist_data.idx import format as idx
 
 TYPES = ["u1", "i1", "i2", "i4", "f4", "f8"]
 

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from mnist_data import idx
+from mnist_data.idx import format as idx
 
 NAME = "sklearn-digits"
 TEST_SAMPLES = 360

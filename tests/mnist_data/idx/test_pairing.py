@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mnist_data import idx
 from mnist_data.errors import MismatchedPair, NoDataset, NotIdx, WrongUse
-from mnist_data.pairing import Pair, check_pair, explicit_pairs, find_pairs, pair_of, parse_name
+from mnist_data.idx import format as idx
+from mnist_data.idx.pairing import Pair, check_pair, explicit_pairs, find_pairs, pair_of, parse_name
 
 IMAGES, LABELS = np.zeros((4, 5, 5), np.uint8), np.arange(4, dtype=np.uint8)
 

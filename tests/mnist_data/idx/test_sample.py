@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 import scipy.ndimage
 
-from mnist_data import idx, sample
+from mnist_data.idx import format as idx
+from mnist_data.idx import sample
 
 
 def test_there_are_four_genuine_idx_files(sample_idx: Path) -> None:

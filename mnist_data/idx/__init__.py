@@ -1,0 +1,1 @@
+"""IDX files: their format and compression, how they pair up, and the embedded sample."""
