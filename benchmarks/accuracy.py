@@ -13,7 +13,7 @@ from statistics import mean, stdev
 
 from benchmarks.measure import real_data, report
 from mnist_data.idx.pairing import find_pairs
-from mnist_data.store import Dataset
+from mnist_data.parquet.dataset import Dataset
 from pipelines.augment import augment
 from pipelines.convert import convert
 from pipelines.engine import Threads

@@ -15,7 +15,7 @@ from typing import Any
 
 from benchmarks.measure import describe_machine, real_data, report
 from mnist_data.idx.pairing import find_pairs
-from mnist_data.store import Dataset, is_dataset, open_dataset
+from mnist_data.parquet.dataset import Dataset, is_dataset, open_dataset
 from pipelines.convert import convert
 from pipelines.parameters import train_settings
 from pipelines.recipe import recipe_of

@@ -18,7 +18,7 @@ from scipy.stats import t
 from benchmarks.measure import describe_machine, real_data
 from mnist_data.idx import format as idx
 from mnist_data.idx.pairing import find_pairs
-from mnist_data.store import Dataset, is_dataset, open_dataset
+from mnist_data.parquet.dataset import Dataset, is_dataset, open_dataset
 from pipelines.convert import convert
 from pipelines.hashing import hashes
 from pipelines.parameters import Train, train_settings

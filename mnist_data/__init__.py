@@ -17,19 +17,19 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from mnist_data.batch import Images
-    from mnist_data.frames import images, load, to_numpy
-    from mnist_data.store import Dataset, open_dataset
+    from mnist_data.parquet.dataset import Dataset, open_dataset
+    from mnist_data.parquet.frames import images, load, to_numpy
 
     remake: Callable[[str | Path, int], Images]
 
 __all__ = ["Dataset", "__version__", "images", "load", "open_dataset", "remake", "to_numpy"]
 
 _HOMES = {
-    "images": "mnist_data.frames",
-    "load": "mnist_data.frames",
-    "to_numpy": "mnist_data.frames",
-    "Dataset": "mnist_data.store",
-    "open_dataset": "mnist_data.store",
+    "images": "mnist_data.parquet.frames",
+    "load": "mnist_data.parquet.frames",
+    "to_numpy": "mnist_data.parquet.frames",
+    "Dataset": "mnist_data.parquet.dataset",
+    "open_dataset": "mnist_data.parquet.dataset",
     "remake": "pipelines.remake",
 }
 

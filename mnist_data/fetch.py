@@ -10,7 +10,7 @@ from mnist_data.catalog import CATALOG, Known
 from mnist_data.errors import MissingExtra, NoDataset, UnreadableInput, WrongUse
 from mnist_data.idx.pairing import Pair, find_pairs, pair_of
 from mnist_data.idx.sample import write_sample
-from mnist_data.store import first_line
+from mnist_data.parquet.dataset import first_line
 
 MIRROR_VARIABLE = "MNIST_DATA_MIRROR"
 """Names a folder's URL to fetch from in the place of the publishers' own."""

@@ -13,7 +13,7 @@ from mnist_data.catalog import CATALOG
 from mnist_data.fingerprints import Cells, Element, Fingerprint, Hashes, Rows, read_fingerprints
 from mnist_data.idx.format import open_idx
 from mnist_data.idx.pairing import Pair
-from mnist_data.store import Dataset, read_batches
+from mnist_data.parquet.dataset import Dataset, read_batches
 
 Stream = Iterator[tuple[Images, Integers | None, Integers]]
 """Images, labels where there are any, and ids."""

@@ -15,7 +15,7 @@ from mnist_data.fingerprints import Fingerprint
 from mnist_data.identify import Part, fingerprints_of, identify, idx_part, parts_of, parts_of_pairs
 from mnist_data.idx.format import open_idx
 from mnist_data.idx.pairing import find_pairs, role_of
-from mnist_data.store import Dataset, is_dataset, open_dataset
+from mnist_data.parquet.dataset import Dataset, is_dataset, open_dataset
 
 
 def describe(location: str, original: str | None = None) -> dict[str, Any]:

@@ -18,7 +18,7 @@ import numpy.typing as npt
 
 from mnist_data.batch import Batch, Images, Integers
 from mnist_data.errors import WrongUse
-from mnist_data.store import Dataset, Partition
+from mnist_data.parquet.dataset import Dataset, Partition
 from pipelines.engine import Engine, Report, silent
 from pipelines.levels import BYTES, Levels, levels_of
 from pipelines.parameters import Augment

@@ -20,7 +20,8 @@ import pyarrow as pa
 
 from mnist_data import storage
 from mnist_data.batch import Batch, Images, Integers
-from mnist_data.store import Dataset, Partition, read_partition
+from mnist_data.parquet.dataset import Dataset, Partition, read_partition
+from mnist_data.parquet.tables import merge_tables, provenance, write_table
 from pipelines.convert import unlikely_labels
 from pipelines.digests import Digests, digest, first_with_same, varied
 from pipelines.engine import Engine, Report, Serial, run_tasks, silent
@@ -28,7 +29,6 @@ from pipelines.frame import outermost
 from pipelines.hashing import drawn
 from pipelines.parameters import Clean
 from pipelines.stage import PARTITION_ROWS, apply_stage, require_other_place, require_pictures
-from pipelines.tables import merge_tables, provenance, write_table
 from pipelines.transposition import NOT_JUDGED, Orientations, fit_orientations, judgeable
 
 FIT_SAMPLES = 60_000

@@ -13,7 +13,7 @@ import pandas as pd
 
 from mnist_data import storage
 from mnist_data.errors import WrongUse
-from pipelines.tables import provenance, write_table
+from mnist_data.parquet.tables import provenance, write_table
 from pipelines.training.paired import LEVEL, Paired, compare_right
 from pipelines.training.runs import Run, read_run, together
 

@@ -17,8 +17,9 @@ import pandas as pd
 
 from mnist_data import storage
 from mnist_data.batch import Batch, Images
-from mnist_data.schema import Stage
-from mnist_data.store import Dataset
+from mnist_data.parquet.dataset import Dataset
+from mnist_data.parquet.schema import Stage
+from mnist_data.parquet.tables import provenance, write_table
 from pipelines.deployment.comparison import Variant, compare
 from pipelines.deployment.graph import onnx_graph, require_onnx
 from pipelines.deployment.onnx_file import load_onnx, save_onnx, without_training
@@ -31,7 +32,6 @@ from pipelines.parameters import Compress, Train
 from pipelines.predict import ready
 from pipelines.recipe import recipe_of
 from pipelines.stage import require_pictures
-from pipelines.tables import provenance, write_table
 from pipelines.train import training_samples
 from pipelines.training.feed import Deformed
 from pipelines.training.fit import State, check_labels, fit

@@ -14,12 +14,12 @@ import numpy.typing as npt
 from mnist_data import __version__, storage
 from mnist_data.batch import Batch
 from mnist_data.catalog import CATALOG, Known, by_content, by_name
-from mnist_data.draft import Draft, Part, PartWriter
 from mnist_data.errors import WrongUse
 from mnist_data.idx.format import Header, Reader, open_idx
 from mnist_data.idx.pairing import Pair, check_pair, find_label_tables
-from mnist_data.schema import Metadata, Source, Stage, arrow_schema
-from mnist_data.store import Dataset
+from mnist_data.parquet.dataset import Dataset
+from mnist_data.parquet.schema import Metadata, Source, Stage, arrow_schema
+from mnist_data.parquet.writer import Draft, Part, PartWriter
 from pipelines.engine import Engine, Report, Serial, run_tasks, silent
 from pipelines.parameters import Convert
 from pipelines.provenance import Provenance, read_provenance, table_columns

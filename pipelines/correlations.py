@@ -10,7 +10,7 @@ import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
 
-from mnist_data.store import open_parquet
+from mnist_data.parquet.dataset import open_parquet
 from pipelines.provenance import GROUPS
 
 NO_FEATURES = ("id", "split", "label", *GROUPS, "mean")

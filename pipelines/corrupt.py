@@ -15,7 +15,7 @@ import numpy as np
 
 from mnist_data.batch import Batch
 from mnist_data.errors import unknown_name
-from mnist_data.store import Dataset, Partition
+from mnist_data.parquet.dataset import Dataset, Partition
 from pipelines.engine import Engine, Report, silent
 from pipelines.levels import BYTES, Levels, levels_of
 from pipelines.parameters import Corrupt

@@ -15,8 +15,8 @@ from mnist_data import storage
 from mnist_data.batch import Batch
 from mnist_data.errors import WrongUse
 from mnist_data.idx.format import Header, Writer
-from mnist_data.schema import Metadata, Source
-from mnist_data.store import Dataset, read_batches
+from mnist_data.parquet.dataset import Dataset, read_batches
+from mnist_data.parquet.schema import Metadata, Source
 
 
 @dataclass(frozen=True)

@@ -10,8 +10,8 @@ import numpy.typing as npt
 import pandas as pd
 
 from mnist_data.batch import Batch, Images
-from mnist_data.schema import Metadata
-from mnist_data.store import Dataset, read_batches
+from mnist_data.parquet.dataset import Dataset, read_batches
+from mnist_data.parquet.schema import Metadata
 
 
 def picture_table(columns: Mapping[str, Any], images: Images, metadata: Metadata) -> pd.DataFrame:

@@ -8,7 +8,7 @@ import numpy as np
 
 from mnist_data.batch import Images
 from mnist_data.errors import WrongUse
-from mnist_data.schema import Metadata
+from mnist_data.parquet.schema import Metadata
 from pipelines.normalize import Scaling
 
 

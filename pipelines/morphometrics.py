@@ -11,7 +11,7 @@ import pandas as pd
 import pyarrow as pa
 
 from mnist_data.batch import Images
-from mnist_data.store import open_parquet
+from mnist_data.parquet.dataset import open_parquet
 from pipelines.kernels.moments import Moments
 
 LENGTHS = ("area", "length", "thickness", "slant", "width", "height")

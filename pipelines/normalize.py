@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from mnist_data.batch import Batch, Images
 from mnist_data.errors import CheckFailed
-from mnist_data.store import Dataset, Partition, read_partition
+from mnist_data.parquet.dataset import Dataset, Partition, read_partition
 from pipelines.engine import Engine, Report, Serial, run_tasks, silent
 from pipelines.parameters import Normalize
 from pipelines.stage import PARTITION_ROWS, apply_stage

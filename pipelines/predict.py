@@ -14,14 +14,14 @@ from mnist_data import storage
 from mnist_data.batch import Batch, Images
 from mnist_data.errors import NoDataset, WrongUse
 from mnist_data.idx.format import open_idx
-from mnist_data.schema import Stage
-from mnist_data.store import is_dataset, open_dataset, read_batches
+from mnist_data.parquet.dataset import is_dataset, open_dataset, read_batches
+from mnist_data.parquet.schema import Stage
+from mnist_data.parquet.tables import provenance, write_table
 from pipelines.deployment.onnx_file import load_onnx
 from pipelines.normalize import Scaling, normalize_batch
 from pipelines.parameters import Normalize
 from pipelines.photos import digits_of, read_picture
 from pipelines.prepare import UNKNOWN, find_pictures
-from pipelines.tables import provenance, write_table
 from pipelines.training.model_file import load_model
 from pipelines.training.predictions import Probabilities, predict_mean
 from pipelines.training.scores import prediction_table

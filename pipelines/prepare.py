@@ -12,10 +12,10 @@ import pandas as pd
 
 from mnist_data import __version__, storage
 from mnist_data.batch import Batch
-from mnist_data.draft import Draft, write_part
 from mnist_data.errors import NoDataset
-from mnist_data.schema import Metadata, Stage
-from mnist_data.store import Dataset
+from mnist_data.parquet.dataset import Dataset
+from mnist_data.parquet.schema import Metadata, Stage
+from mnist_data.parquet.writer import Draft, write_part
 from pipelines.engine import Engine, Report, Serial, run_tasks, silent
 from pipelines.gallery import picture_table
 from pipelines.photos import SIDE, Digit, digits_of, read_picture

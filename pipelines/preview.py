@@ -10,8 +10,8 @@ import pandas as pd
 
 from mnist_data.batch import Batch
 from mnist_data.errors import WrongUse
-from mnist_data.schema import Metadata
-from mnist_data.store import Dataset
+from mnist_data.parquet.dataset import Dataset
+from mnist_data.parquet.schema import Metadata
 from pipelines.augment import augment_batch, require_levels
 from pipelines.gallery import first_samples, picture_table
 from pipelines.levels import levels_of

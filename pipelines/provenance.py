@@ -19,7 +19,7 @@ from mnist_data.batch import Batch, Integers
 from mnist_data.errors import MismatchedPair, NoDataset, WrongUse
 from mnist_data.idx.format import open_idx
 from mnist_data.idx.pairing import find_label_tables
-from mnist_data.schema import Metadata
+from mnist_data.parquet.schema import Metadata
 
 WRITER, SERIES = "writer_id", "hsf_series"
 """The columns that tell who wrote a sample, and in which of NIST's collections (handwriting sample forms)."""

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from mnist_data.batch import Images
 from mnist_data.errors import WrongUse
-from mnist_data.store import open_dataset, read_sample
+from mnist_data.parquet.dataset import open_dataset, read_sample
 from pipelines.augment import remake_copy
 from pipelines.levels import levels_of
 from pipelines.parameters import Augment

@@ -8,11 +8,11 @@ from pathlib import Path
 import pandas as pd
 
 from mnist_data import __version__, storage
-from mnist_data.store import Dataset
+from mnist_data.parquet.dataset import Dataset
+from mnist_data.parquet.tables import read_table, read_tables, table_provenance
 from pipelines.clean import TABLES
 from pipelines.gallery import before_after, is_augmented
 from pipelines.parameters import settings_in_words
-from pipelines.tables import read_table, read_tables, table_provenance
 
 COMPARED = ("evaluation", "seeds", "label_scores", "robustness")
 """Tables of which a page shows those of all models together; of the others, the first model's."""

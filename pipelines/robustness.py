@@ -11,7 +11,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from mnist_data.batch import Images, Integers
-from mnist_data.schema import Metadata
+from mnist_data.parquet.schema import Metadata
 from pipelines.engine import Progress, Report, silent
 from pipelines.gallery import picture_table
 from pipelines.levels import levels_of

@@ -8,12 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from mnist_data import __version__, storage
-from mnist_data.draft import fingerprint, is_current
 from mnist_data.errors import WrongUse
 from mnist_data.fetch import resolve
 from mnist_data.idx.pairing import find_pairs
 from mnist_data.idx.sample import write_sample
-from mnist_data.store import Dataset, open_dataset
+from mnist_data.parquet.dataset import Dataset, open_dataset
+from mnist_data.parquet.tables import read_table
+from mnist_data.parquet.writer import fingerprint, is_current
 from pipelines.augment import augment
 from pipelines.clean import clean, has_quarantine
 from pipelines.config import Config
@@ -24,7 +25,6 @@ from pipelines.parameters import Parameters, Train
 from pipelines.report import collect_tables, write_report
 from pipelines.stage import plan_of
 from pipelines.stats import stats
-from pipelines.tables import read_table
 from pipelines.train import train
 from pipelines.training.diagnosis import in_words
 

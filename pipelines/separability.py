@@ -18,7 +18,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from mnist_data.batch import Batch
-from mnist_data.schema import Metadata
+from mnist_data.parquet.schema import Metadata
 from pipelines.components import Components, View, look
 
 Floats = npt.NDArray[np.float64]

@@ -13,7 +13,7 @@ import pandas as pd
 
 from mnist_data.batch import Batch, Integers
 from mnist_data.errors import WrongUse
-from mnist_data.store import Dataset, Partition, read_columns
+from mnist_data.parquet.dataset import Dataset, Partition, read_columns
 from pipelines.engine import Engine, Report, silent
 from pipelines.hashing import hashes
 from pipelines.parameters import Split, Train

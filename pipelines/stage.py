@@ -9,11 +9,11 @@ from typing import Any
 
 from mnist_data import __version__
 from mnist_data.batch import Batch
-from mnist_data.draft import Draft, Part, write_part
 from mnist_data.errors import WrongUse
-from mnist_data.schema import Metadata, Stage
+from mnist_data.parquet.dataset import Dataset, Partition, read_partition
+from mnist_data.parquet.schema import Metadata, Stage
+from mnist_data.parquet.writer import Draft, Part, write_part
 from mnist_data.storage import is_remote
-from mnist_data.store import Dataset, Partition, read_partition
 from pipelines.engine import Engine, Report, Serial, run_tasks, silent
 from pipelines.parameters import Parameters
 

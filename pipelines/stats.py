@@ -19,7 +19,8 @@ import pyarrow.parquet as pq
 
 from mnist_data import storage
 from mnist_data.batch import Batch
-from mnist_data.store import Dataset, Partition, open_parquet, read_partition
+from mnist_data.parquet.dataset import Dataset, Partition, open_parquet, read_partition
+from mnist_data.parquet.tables import merge_tables, provenance, remove_table, write_table
 from pipelines.components import (
     Components,
     Products,
@@ -42,7 +43,6 @@ from pipelines.parameters import Stats
 from pipelines.provenance import group_columns
 from pipelines.separability import Space, Spread, project, space_of, tabulate_separability
 from pipelines.stage import PARTITION_ROWS, require_pictures
-from pipelines.tables import merge_tables, provenance, remove_table, write_table
 from pipelines.writers import TABLES as WRITERS
 from pipelines.writers import writer_tables
 

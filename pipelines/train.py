@@ -16,8 +16,9 @@ import pandas as pd
 
 from mnist_data import __version__, storage
 from mnist_data.errors import WrongUse
-from mnist_data.schema import Metadata
-from mnist_data.store import Dataset
+from mnist_data.parquet.dataset import Dataset
+from mnist_data.parquet.schema import Metadata
+from mnist_data.parquet.tables import provenance, remove_table, write_table
 from pipelines.engine import Progress, Report, silent
 from pipelines.gallery import picture_table
 from pipelines.levels import levels_of
@@ -27,7 +28,6 @@ from pipelines.robustness import TABLES as ROBUSTNESS
 from pipelines.robustness import robustness_tables
 from pipelines.split import choose_writers
 from pipelines.stage import require_pictures
-from pipelines.tables import provenance, remove_table, write_table
 from pipelines.training.checkpoint import Plan, load_checkpoint, other_plan, save_checkpoint
 from pipelines.training.corrections import CORRECTIONS, Corrections, read_corrections
 from pipelines.training.cost import with_cost

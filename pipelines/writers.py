@@ -6,7 +6,7 @@ from itertools import permutations
 
 import pandas as pd
 
-from mnist_data.store import Dataset, open_parquet, read_columns
+from mnist_data.parquet.dataset import Dataset, open_parquet, read_columns
 from pipelines.morphometrics import MEASURES, summarize_measures
 from pipelines.provenance import SERIES, WRITER
 

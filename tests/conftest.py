@@ -11,13 +11,13 @@ import pytest
 
 from mnist_data.idx import sample
 from mnist_data.idx.pairing import find_pairs
+from mnist_data.parquet.tables import read_tables
 from pipelines.convert import convert
-from pipelines.tables import read_tables
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from mnist_data.store import Dataset
+    from mnist_data.parquet.dataset import Dataset
     from pipelines.engine import Cluster
 
 

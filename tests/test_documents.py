@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import mnist_data
-from mnist_data.store import Dataset
+from mnist_data.parquet.dataset import Dataset
 from pipelines.augment import augment
 from pipelines.claims.claim import TESTS, read_claims
 from pipelines.corruptions import TABLE

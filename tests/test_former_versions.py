@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from mnist_data.frames import load, to_numpy
-from mnist_data.store import open_dataset
-from pipelines.tables import read_tables, table_provenance
+from mnist_data.parquet.dataset import open_dataset
+from mnist_data.parquet.frames import load, to_numpy
+from mnist_data.parquet.tables import read_tables, table_provenance
 
 FIXTURES = Path(__file__).parent / "fixtures"
 VERSIONS = ("0.1.0",)

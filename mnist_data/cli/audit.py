@@ -52,8 +52,8 @@ def audit(
     """
     from mnist_data.cli.output import print_json, progress, say
     from mnist_data.errors import WrongUse
+    from mnist_data.parquet.dataset import open_dataset
     from mnist_data.storage import require_free
-    from mnist_data.store import open_dataset
     from pipelines.audit.bars import read_bars, require_limits
     from pipelines.audit.run import ADJUSTABLE, CHECKS
     from pipelines.audit.run import audit as run

@@ -37,8 +37,8 @@ def claims(
     """
     from mnist_data.cli.output import progress, say
     from mnist_data.errors import CheckFailed
+    from mnist_data.parquet.dataset import open_dataset
     from mnist_data.storage import require_free
-    from mnist_data.store import open_dataset
     from pipelines.claims.check import check_claims, write_claims
     from pipelines.claims.claim import load_claims
     from pipelines.engine import open_engine

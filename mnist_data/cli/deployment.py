@@ -68,8 +68,8 @@ def compress(
     Example: mnist-data compress models/mnist/small.safetensors data/mnist models/mnist-compressed
     """
     from mnist_data.cli.output import print_json, progress, say
+    from mnist_data.parquet.dataset import open_dataset
     from mnist_data.storage import require_free
-    from mnist_data.store import open_dataset
     from pipelines.compress import compress as run
 
     params = Compress(amount, calibration, epochs, learning_rate, seed)

@@ -13,7 +13,7 @@ from pipelines.parameters import Drift
 if TYPE_CHECKING:
     import pandas as pd
 
-    from mnist_data.store import Dataset
+    from mnist_data.parquet.dataset import Dataset
     from pipelines.drift.gather import Choice
 
 _DRIFT = Drift()
@@ -56,8 +56,8 @@ def drift(
     Example: mnist-data drift data/mnist --between train test --fail-above auc=0.6
     """
     from mnist_data.cli.output import print_json, progress, say
+    from mnist_data.parquet.dataset import open_dataset
     from mnist_data.storage import require_free
-    from mnist_data.store import open_dataset
     from pipelines.drift.compare import drift as run
     from pipelines.drift.compare import read_bars, require_below, save
     from pipelines.engine import open_engine

@@ -35,8 +35,8 @@ def explain(
     """
     from mnist_data.cli.output import print_frame, print_json, progress, say
     from mnist_data.errors import WrongUse
+    from mnist_data.parquet.dataset import open_dataset
     from mnist_data.storage import require_free
-    from mnist_data.store import open_dataset
     from pipelines.explain import PAGE
     from pipelines.explain import explain as run
 

@@ -149,8 +149,8 @@ def export(
     Example: mnist-data export data/mnist idx/
     """
     from mnist_data.cli.output import print_json, print_table
+    from mnist_data.parquet.dataset import open_dataset
     from mnist_data.storage import sha256_of
-    from mnist_data.store import open_dataset
     from pipelines.export import export as run
 
     paths = run(open_dataset(dataset), out, as_stored=as_stored, overwrite=overwrite)

@@ -47,7 +47,7 @@ def corrupt(
     """
     from mnist_data.cli.output import progress
     from mnist_data.cli.stages import print_dataset
-    from mnist_data.store import open_dataset
+    from mnist_data.parquet.dataset import open_dataset
     from pipelines.corrupt import corrupt as run
     from pipelines.engine import open_engine
 

@@ -13,7 +13,7 @@ from pipelines.parameters import Action, Augment, Clean, DType, Normalize, Scale
 if TYPE_CHECKING:
     import pandas as pd
 
-    from mnist_data.store import Dataset
+    from mnist_data.parquet.dataset import Dataset
 
 _CLEAN, _NORMALIZE, _AUGMENT, _STATS = Clean(), Normalize(), Augment(), Stats()
 
@@ -41,7 +41,7 @@ def clean(
     Example: mnist-data clean data/mnist data/mnist-clean --duplicate keep
     """
     from mnist_data.cli.output import print_frame, print_json, progress, say
-    from mnist_data.store import open_dataset
+    from mnist_data.parquet.dataset import open_dataset
     from pipelines.clean import clean as run
     from pipelines.engine import open_engine
 
@@ -87,7 +87,7 @@ def normalize(
     Example: mnist-data normalize data/mnist data/mnist-upright --deskew --center
     """
     from mnist_data.cli.output import progress
-    from mnist_data.store import open_dataset
+    from mnist_data.parquet.dataset import open_dataset
     from pipelines.engine import open_engine
     from pipelines.normalize import normalize as run
 
@@ -121,7 +121,7 @@ def augment(
     Example: mnist-data augment data/mnist preview.html --recipe heavy --preview
     """
     from mnist_data.cli.output import progress
-    from mnist_data.store import open_dataset
+    from mnist_data.parquet.dataset import open_dataset
     from pipelines.augment import augment as run
     from pipelines.engine import open_engine
     from pipelines.recipe import load_recipe
@@ -185,8 +185,8 @@ def stats(
     """
     from mnist_data.cli.output import print_json, progress, say
     from mnist_data.errors import WrongUse
+    from mnist_data.parquet.dataset import open_dataset
     from mnist_data.storage import require_free
-    from mnist_data.store import open_dataset
     from pipelines.engine import open_engine
     from pipelines.report import collect_tables, write_report
     from pipelines.stats import stats as run

@@ -110,8 +110,8 @@ def train(
     Example: mnist-data train data/mnist models/best --preset thorough --seeds 5 --plot
     """
     from mnist_data.cli.output import print_json, progress, say, warn
+    from mnist_data.parquet.dataset import open_dataset
     from mnist_data.storage import require_free
-    from mnist_data.store import open_dataset
     from pipelines.report import write_report
     from pipelines.train import train as run
     from pipelines.training.diagnosis import in_words
@@ -150,7 +150,7 @@ def train(
 def _sweep(dataset: str, out: str, file: str, over: Mapping[str, Any], resume: bool, json: bool) -> None:
     """Train a grid; flags stand over its file."""
     from mnist_data.cli.output import print_frame, print_json, progress, say
-    from mnist_data.store import open_dataset
+    from mnist_data.parquet.dataset import open_dataset
     from pipelines.sweep import read_grid
     from pipelines.sweep import sweep as run
 

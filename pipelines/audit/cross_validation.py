@@ -19,7 +19,7 @@ import numpy.typing as npt
 
 from mnist_data.batch import Images, Integers
 from mnist_data.errors import WrongUse
-from mnist_data.store import Dataset
+from mnist_data.parquet.dataset import Dataset
 from pipelines.engine import Progress, Report, silent
 from pipelines.hashing import hashes
 from pipelines.parameters import Train

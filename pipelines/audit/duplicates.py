@@ -20,7 +20,7 @@ import numpy.typing as npt
 
 from mnist_data.batch import Integers
 from mnist_data.errors import WrongUse
-from mnist_data.store import HELD_OUT, Dataset, Partition, read_partition
+from mnist_data.parquet.dataset import HELD_OUT, Dataset, Partition, read_partition
 from pipelines.audit.pairs import REACH, Flags, Pairs, compare_pairs, find_close, reach, rotate
 from pipelines.audit.spectra import Floats, magnitudes, unit_ink
 from pipelines.audit.verdict import Scores, Verdict

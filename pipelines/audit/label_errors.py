@@ -9,7 +9,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from mnist_data.errors import MissingExtra
-from mnist_data.store import Dataset
+from mnist_data.parquet.dataset import Dataset
 from pipelines.audit.cross_validation import FEWEST, FOLDS, Judge, OutOfSample, out_of_sample_probabilities
 from pipelines.audit.verdict import Verdict
 from pipelines.engine import Report, silent

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mnist_data.batch import Batch, Images, Integers
-from mnist_data.store import Dataset, Partition, read_partition
+from mnist_data.parquet.dataset import Dataset, Partition, read_partition
 from pipelines.clean import ring_level
 from pipelines.engine import Engine, Report, run_tasks
 from pipelines.stage import PARTITION_ROWS

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from mnist_data.store import Dataset, Partition, read_partition
+from mnist_data.parquet.dataset import Dataset, Partition, read_partition
 from pipelines.audit.verdict import Verdict, judge
 from pipelines.clean import orientation_samples
 from pipelines.engine import Engine, Report, run_tasks

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mnist_data.batch import Images, Integers
-from mnist_data.store import Partition, read_partition
+from mnist_data.parquet.dataset import Partition, read_partition
 from pipelines.audit.spectra import Floats, unit_ink
 from pipelines.engine import Engine, Report, run_tasks
 

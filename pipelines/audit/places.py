@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from mnist_data.batch import Batch, Integers
-from mnist_data.store import Dataset, read_batches
+from mnist_data.parquet.dataset import Dataset, read_batches
 
 
 def read_places(source: Dataset, places: Integers) -> Batch:

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mnist_data.batch import Batch, Integers
-from mnist_data.store import Dataset, Partition, read_partition
+from mnist_data.parquet.dataset import Dataset, Partition, read_partition
 from pipelines.audit import faults
 from pipelines.audit.measures import Measured
 from pipelines.audit.places import read_places

@@ -10,7 +10,8 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from mnist_data.store import Dataset
+from mnist_data.parquet.dataset import Dataset
+from mnist_data.parquet.tables import merge_tables, provenance, write_table
 from pipelines.audit.checks import BARS, judge_images
 from pipelines.audit.duplicates import find_duplicates
 from pipelines.audit.imbalance import IMBALANCE, find_imbalance
@@ -24,7 +25,6 @@ from pipelines.engine import Engine, Report, Serial, silent
 from pipelines.gallery import picture_table
 from pipelines.parameters import Audit
 from pipelines.stage import require_pictures
-from pipelines.tables import merge_tables, provenance, write_table
 
 PAIRS = ("exact_duplicate", "near_duplicate", "label_conflict", "leaked")
 """The checks that compare samples with each other."""

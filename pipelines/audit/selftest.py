@@ -12,13 +12,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from mnist_data.store import Dataset
+from mnist_data.parquet.dataset import Dataset
+from mnist_data.parquet.tables import provenance, write_table
 from pipelines.audit.planting import Planted, draw_faults, plant
 from pipelines.audit.run import find_verdicts
 from pipelines.audit.verdict import Verdict
 from pipelines.engine import Engine, Report, Serial, silent
 from pipelines.parameters import Audit, Selftest
-from pipelines.tables import provenance, write_table
 from pipelines.training.scores import wilson
 
 

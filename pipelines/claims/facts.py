@@ -11,8 +11,8 @@ import numpy.typing as npt
 import pandas as pd
 
 from mnist_data.batch import Batch, Images
-from mnist_data.schema import Metadata
-from mnist_data.store import Dataset, Partition, read_partition
+from mnist_data.parquet.dataset import Dataset, Partition, read_partition
+from mnist_data.parquet.schema import Metadata
 from pipelines.digests import digest
 from pipelines.engine import Engine, Report, run_tasks
 from pipelines.frame import outermost

@@ -13,7 +13,7 @@ import numpy as np
 from mnist_data import storage
 from mnist_data.batch import Images
 from mnist_data.errors import MissingExtra, UnreadableInput
-from mnist_data.store import first_line
+from mnist_data.parquet.dataset import first_line
 from pipelines.deployment.graph import INPUT, OUTPUT, onnx_graph, require_onnx
 from pipelines.engine import cores
 from pipelines.training.model_file import configuration_in, load_model

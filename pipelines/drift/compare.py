@@ -12,12 +12,12 @@ import numpy as np
 import pandas as pd
 
 from mnist_data.errors import CheckFailed, WrongUse, unknown_name
+from mnist_data.parquet.tables import provenance, write_table
 from pipelines.drift import distances as d
 from pipelines.drift.domain import domain_auc
 from pipelines.drift.gather import LEAST, LEVELS, Choice, Side, gather
 from pipelines.engine import Engine, Report, Serial, silent
 from pipelines.parameters import Drift
-from pipelines.tables import provenance, write_table
 
 COLUMNS = ("class", "feature", "measure", "value", "low", "high", "floor", "yardstick", "ratio")
 AUC = "auc"

@@ -11,7 +11,7 @@ import pandas as pd
 
 from mnist_data.batch import Batch, Images, Integers
 from mnist_data.errors import WrongUse
-from mnist_data.store import Dataset, Partition, open_parquet, read_partition
+from mnist_data.parquet.dataset import Dataset, Partition, open_parquet, read_partition
 from pipelines.counts import BYTE_RANGE, Range
 from pipelines.engine import Engine, Report, run_tasks
 from pipelines.hashing import Hashes, hashes

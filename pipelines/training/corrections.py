@@ -14,8 +14,8 @@ import pyarrow.csv as pa_csv
 from mnist_data import storage
 from mnist_data.batch import Integers
 from mnist_data.errors import UnreadableInput, WrongUse
-from mnist_data.store import first_line
-from pipelines.tables import read_table
+from mnist_data.parquet.dataset import first_line
+from mnist_data.parquet.tables import read_table
 from pipelines.training.predictions import Probabilities
 from pipelines.training.scores import evaluate
 

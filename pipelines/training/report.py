@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from mnist_data.schema import Metadata
+from mnist_data.parquet.schema import Metadata
 from pipelines.training.breakdown import class_scores, thickness_scores
 from pipelines.training.calibration import calibration_tables
 from pipelines.training.corrections import Corrections, corrected_scores

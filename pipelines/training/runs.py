@@ -11,7 +11,7 @@ import pandas as pd
 
 from mnist_data import storage
 from mnist_data.errors import NoDataset, UnreadableInput
-from pipelines.tables import read_table, table_provenance
+from mnist_data.parquet.tables import read_table, table_provenance
 from pipelines.training.corrections import CORRECTIONS
 
 NEEDED = ("id", "label", "predicted", "correct")

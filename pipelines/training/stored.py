@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mnist_data.batch import Images
-from mnist_data.store import Dataset, read_images
+from mnist_data.parquet.dataset import Dataset, read_images
 
 Rows = npt.NDArray[np.intp]
 

@@ -23,7 +23,7 @@ from mnist_data.idx import format as idx
 from mnist_data.idx import sample
 from mnist_data.idx.pairing import find_pairs
 from mnist_data.info import describe
-from mnist_data.store import Dataset
+from mnist_data.parquet.dataset import Dataset
 
 Images = npt.NDArray[Any]
 Split = tuple[Images, Integers]

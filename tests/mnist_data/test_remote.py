@@ -13,7 +13,7 @@ import mnist_data
 from mnist_data import storage
 from mnist_data.errors import NoDataset, OutputExists, TruncatedIdx
 from mnist_data.idx.pairing import Pair, find_pairs
-from mnist_data.store import Dataset, open_dataset
+from mnist_data.parquet.dataset import Dataset, open_dataset
 from pipelines.clean import clean
 from pipelines.convert import convert
 from pipelines.engine import Cluster

@@ -16,7 +16,7 @@ from mnist_data.batch import Batch
 from mnist_data.errors import WrongUse
 from mnist_data.idx import format as idx
 from mnist_data.idx.pairing import find_pairs
-from mnist_data.store import Dataset, Partition
+from mnist_data.parquet.dataset import Dataset, Partition
 from pipelines.augment import _augment_partition, augment, augment_batch, cut_out, matrices_of, remake_copy
 from pipelines.clean import clean
 from pipelines.convert import convert

@@ -19,8 +19,9 @@ from mnist_data.cli import app
 from mnist_data.errors import CheckFailed, UnreadableInput, WrongUse
 from mnist_data.idx import format as idx
 from mnist_data.idx.pairing import find_pairs
-from mnist_data.schema import Source
-from mnist_data.store import Dataset
+from mnist_data.parquet.dataset import Dataset
+from mnist_data.parquet.schema import Source
+from mnist_data.parquet.tables import provenance, read_table, table_provenance, write_table
 from pipelines.claims.check import check_claims, read_predictions
 from pipelines.claims.claim import TESTS, Claim, known_claims, load_claims, read_claims
 from pipelines.claims.facts import Facts, gather_facts
@@ -28,7 +29,6 @@ from pipelines.claims.outcomes import Outcome
 from pipelines.convert import convert
 from pipelines.engine import Serial, Threads, silent
 from pipelines.parameters import Convert
-from pipelines.tables import provenance, read_table, table_provenance, write_table
 
 Array = npt.NDArray[Any]
 Make = Callable[..., Facts]

@@ -13,7 +13,7 @@ from mnist_data.batch import Batch
 from mnist_data.errors import CheckFailed, WrongUse
 from mnist_data.idx import format as idx
 from mnist_data.idx.pairing import find_pairs
-from mnist_data.store import Dataset
+from mnist_data.parquet.dataset import Dataset
 from pipelines.clean import Knowledge, Survey, clean, clean_batch, find_duplicates, is_inverted
 from pipelines.convert import convert
 from pipelines.engine import Cluster, Serial, Threads

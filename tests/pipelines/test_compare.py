@@ -16,9 +16,9 @@ from typer.testing import CliRunner
 
 from mnist_data.cli import app
 from mnist_data.errors import NoDataset, UnreadableInput, WrongUse
+from mnist_data.parquet.tables import provenance, read_table, table_provenance, write_table
 from pipelines.claims.check import read_predictions
 from pipelines.compare import compare, verdict, write_comparison
-from pipelines.tables import provenance, read_table, table_provenance, write_table
 from pipelines.training.paired import compare_right, mcnemar, paired_interval
 from pipelines.training.runs import together
 from pipelines.training.scores import prediction_table

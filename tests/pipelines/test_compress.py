@@ -15,7 +15,7 @@ pytest.importorskip("onnxruntime", reason="the extra `onnx` is not installed")
 from mnist_data.errors import WrongUse
 from mnist_data.idx import format as idx
 from mnist_data.idx.pairing import find_pairs
-from mnist_data.store import Dataset
+from mnist_data.parquet.dataset import Dataset
 from pipelines.compress import compress
 from pipelines.convert import convert
 from pipelines.deployment.onnx_file import without_training

@@ -15,7 +15,7 @@ import mnist_data
 from mnist_data.errors import MismatchedPair, TruncatedIdx, WrongUse
 from mnist_data.idx import format as idx
 from mnist_data.idx.pairing import Pair, find_pairs
-from mnist_data.store import Dataset, open_dataset
+from mnist_data.parquet.dataset import Dataset, open_dataset
 from pipelines.convert import convert, unlikely_labels
 from pipelines.engine import Cluster, Serial, Threads
 from pipelines.export import export

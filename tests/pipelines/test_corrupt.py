@@ -13,8 +13,8 @@ import mnist_data
 from mnist_data.batch import Batch
 from mnist_data.errors import WrongUse
 from mnist_data.idx.pairing import find_pairs
-from mnist_data.schema import Metadata, arrow_schema, encode
-from mnist_data.store import Dataset, open_dataset
+from mnist_data.parquet.dataset import Dataset, open_dataset
+from mnist_data.parquet.schema import Metadata, arrow_schema, encode
 from pipelines.augment import augment
 from pipelines.convert import convert
 from pipelines.corrupt import corrupt, corrupt_batch

@@ -14,7 +14,7 @@ from scipy.stats import norm
 
 import mnist_data
 from mnist_data.errors import WrongUse
-from mnist_data.store import Dataset
+from mnist_data.parquet.dataset import Dataset
 from pipelines.corruptions import MUD, TABLE, corrupt_images
 from pipelines.kernels.edges import find_edges
 from pipelines.kernels.noise import Draws, count_photons, salt_and_pepper

@@ -14,7 +14,7 @@ from sklearn.metrics import roc_auc_score
 
 from mnist_data.cli.drift import drift as command
 from mnist_data.errors import CheckFailed, WrongUse
-from mnist_data.store import Dataset, read_batches
+from mnist_data.parquet.dataset import Dataset, read_batches
 from pipelines.counts import BYTE_RANGE
 from pipelines.drift.compare import YARDSTICK, _one_hot, beside_yardstick, drift, measure, read_bars, require_below
 from pipelines.drift.distances import BINS, distances, interval, resample, shuffle, support_of

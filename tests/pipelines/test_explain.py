@@ -14,13 +14,13 @@ from mnist_data import cli
 from mnist_data.errors import UnreadableInput, WrongUse
 from mnist_data.idx import format as idx
 from mnist_data.idx.pairing import find_pairs
-from mnist_data.store import Dataset, open_dataset
+from mnist_data.parquet.dataset import Dataset, open_dataset
+from mnist_data.parquet.tables import read_tables, table_provenance
 from pipelines.convert import convert
 from pipelines.explain import PAGE, RIGHT, explain, tell_most
 from pipelines.normalize import normalize
 from pipelines.parameters import Convert, Normalize, Train
 from pipelines.predict import predict
-from pipelines.tables import read_tables, table_provenance
 from pipelines.train import train
 
 pytest.importorskip("torch")

@@ -11,7 +11,7 @@ import mnist_data
 from mnist_data.errors import WrongUse
 from mnist_data.idx import format as idx
 from mnist_data.idx.pairing import find_pairs
-from mnist_data.store import Dataset
+from mnist_data.parquet.dataset import Dataset
 from pipelines.convert import convert
 from pipelines.levels import Levels, levels_of
 from pipelines.normalize import normalize

@@ -15,7 +15,7 @@ import scipy.ndimage
 import mnist_data
 from mnist_data.idx import format as idx
 from mnist_data.idx.pairing import find_pairs
-from mnist_data.store import Dataset
+from mnist_data.parquet.dataset import Dataset
 from pipelines.convert import convert
 from pipelines.kernels.medial_axis import REMOVABLE, RING
 from pipelines.kernels.morphometry import Morphometrics, measure_morphometrics

@@ -12,7 +12,7 @@ import mnist_data
 from mnist_data.batch import Batch
 from mnist_data.idx import format as idx
 from mnist_data.idx.pairing import find_pairs
-from mnist_data.store import Dataset
+from mnist_data.parquet.dataset import Dataset
 from pipelines.convert import convert
 from pipelines.engine import Cluster, Threads
 from pipelines.kernels.moments import measure_moments

@@ -12,7 +12,7 @@ from PIL import Image
 from mnist_data.errors import NoDataset, UnreadableInput, WrongUse
 from mnist_data.idx import format as idx
 from mnist_data.idx import sample
-from mnist_data.store import Dataset, open_dataset
+from mnist_data.parquet.dataset import Dataset, open_dataset
 from pipelines.normalize import normalize
 from pipelines.parameters import Normalize, Train
 from pipelines.predict import predict, save_predictions

@@ -10,7 +10,7 @@ import pytest
 
 import mnist_data
 from mnist_data.errors import WrongUse
-from mnist_data.store import Dataset
+from mnist_data.parquet.dataset import Dataset
 from pipelines.augment import augment
 from pipelines.parameters import Augment
 from pipelines.preview import COPIES, first_of_each_class, preview_tables, write_preview

@@ -14,7 +14,7 @@ import mnist_data
 from mnist_data.errors import MismatchedPair, NoDataset, WrongUse
 from mnist_data.idx import format as idx
 from mnist_data.idx.pairing import find_pairs
-from mnist_data.store import Dataset, open_dataset
+from mnist_data.parquet.dataset import Dataset, open_dataset
 from pipelines.clean import clean
 from pipelines.config import Config
 from pipelines.convert import convert

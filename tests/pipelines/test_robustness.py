@@ -14,7 +14,8 @@ import mnist_data
 from mnist_data.errors import WrongUse
 from mnist_data.idx import format as idx
 from mnist_data.idx.pairing import find_pairs
-from mnist_data.store import Dataset
+from mnist_data.parquet.dataset import Dataset
+from mnist_data.parquet.tables import read_tables
 from pipelines.augment import augment
 from pipelines.config import Config
 from pipelines.convert import convert
@@ -24,7 +25,6 @@ from pipelines.normalize import normalize
 from pipelines.parameters import CORRUPTIONS, SEVERITIES, Corrupt, Normalize, Train
 from pipelines.report import collect_tables
 from pipelines.run import run
-from pipelines.tables import read_tables
 from pipelines.train import train
 
 pytest.importorskip("torch")

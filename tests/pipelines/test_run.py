@@ -12,7 +12,7 @@ import pytest
 from mnist_data.errors import WrongUse
 from mnist_data.idx import format as idx
 from mnist_data.idx.pairing import find_pairs
-from mnist_data.store import Dataset, open_dataset
+from mnist_data.parquet.dataset import Dataset, open_dataset
 from pipelines.augment import augment
 from pipelines.config import Config, configure, read_config
 from pipelines.convert import convert

@@ -15,8 +15,8 @@ import mnist_data
 from mnist_data.errors import WrongUse
 from mnist_data.idx import format as idx
 from mnist_data.idx.pairing import find_pairs
-from mnist_data.schema import Stage
-from mnist_data.store import Dataset, read_columns
+from mnist_data.parquet.dataset import Dataset, read_columns
+from mnist_data.parquet.schema import Stage
 from pipelines.convert import convert
 from pipelines.engine import Cluster, Serial, Threads
 from pipelines.parameters import Convert, Split, Train

@@ -13,7 +13,7 @@ import scipy.stats
 import mnist_data
 from mnist_data.idx import format as idx
 from mnist_data.idx.pairing import find_pairs
-from mnist_data.store import Dataset
+from mnist_data.parquet.dataset import Dataset
 from pipelines.convert import convert
 from pipelines.engine import Cluster, Serial, Threads
 from pipelines.parameters import Convert, Stats
@@ -123,7 +123,7 @@ def test_tables_are_saved_as_parquet_and_csv_with_their_origin(digits: Dataset, 
 
 def test_text_that_looks_like_a_formula_stays_text_in_a_spreadsheet(tmp_path: Path) -> None:
     """A class named =1+1 must not be run by whoever opens the CSV."""
-    from pipelines.tables import write_table
+    from mnist_data.parquet.tables import write_table
 
     write_table(pd.DataFrame({"name": ["=1+1", "-2", "plain"], "x": [-1, 2, 3]}), str(tmp_path / "t"), {})
 

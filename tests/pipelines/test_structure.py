@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 import mnist_data
 from mnist_data.idx import format as idx
 from mnist_data.idx.pairing import find_pairs
-from mnist_data.store import Dataset
+from mnist_data.parquet.dataset import Dataset
 from pipelines.components import Products, look, multiply, view_of
 from pipelines.convert import convert
 from pipelines.intrinsic_dimension import estimate_dimension, products_of

@@ -11,7 +11,7 @@ import pytest
 pytest.importorskip("torch", reason="the extra `train` is not installed")
 
 from mnist_data.errors import WrongUse
-from mnist_data.store import Dataset, open_dataset
+from mnist_data.parquet.dataset import Dataset, open_dataset
 from pipelines.parameters import Train, train_settings
 from pipelines.train import train, training_samples
 from tests.pipelines.test_writers import written  # noqa: F401

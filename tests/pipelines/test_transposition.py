@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import mnist_data
-from mnist_data.store import Dataset
+from mnist_data.parquet.dataset import Dataset
 from pipelines.transposition import LEAST_SHARE, fit_orientations
 
 AMBIGUOUS = (0, 1)

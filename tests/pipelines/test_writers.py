@@ -11,7 +11,7 @@ import pytest
 import mnist_data
 from mnist_data.idx import format as idx
 from mnist_data.idx.pairing import find_pairs
-from mnist_data.store import Dataset
+from mnist_data.parquet.dataset import Dataset
 from pipelines.convert import convert
 from pipelines.engine import Serial, Threads
 from pipelines.morphometrics import MEASURES

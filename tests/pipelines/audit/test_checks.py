@@ -13,7 +13,7 @@ import pytest
 from mnist_data.cli import app
 from mnist_data.idx import format as idx
 from mnist_data.idx.pairing import find_pairs
-from mnist_data.store import Dataset
+from mnist_data.parquet.dataset import Dataset
 from pipelines.audit import faults, measures, orientation
 from pipelines.audit.run import CHECKS, audit
 from pipelines.convert import convert

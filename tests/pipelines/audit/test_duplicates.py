@@ -19,7 +19,7 @@ from mnist_data.errors import WrongUse
 from mnist_data.idx import format as idx
 from mnist_data.idx import sample
 from mnist_data.idx.pairing import find_pairs
-from mnist_data.store import Dataset
+from mnist_data.parquet.dataset import Dataset
 from pipelines.audit import duplicates, pairs
 from pipelines.audit.duplicates import LEAST_BAR, MOST_BAR, choose_bar, find_duplicates
 from pipelines.audit.pairs import compare_pairs, find_close, rotate

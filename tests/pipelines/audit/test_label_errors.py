@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 from sklearn.datasets import load_digits
 
 from mnist_data.batch import Batch
-from mnist_data.draft import Draft, write_part
 from mnist_data.errors import MissingExtra, WrongUse
-from mnist_data.schema import Metadata
-from mnist_data.store import Dataset, read_batches
+from mnist_data.parquet.dataset import Dataset, read_batches
+from mnist_data.parquet.schema import Metadata
+from mnist_data.parquet.writer import Draft, write_part
 from pipelines.audit.cross_validation import FEWEST, OutOfSample, folds_of, out_of_sample_probabilities
 from pipelines.audit.label_errors import find_label_errors, judge_labels
 

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from mnist_data.store import Dataset, read_batches
+from mnist_data.parquet.dataset import Dataset, read_batches
 from pipelines.audit import faults
 from pipelines.audit.planting import Planted, draw_faults, kinds_for, plant
 from pipelines.audit.run import find_verdicts

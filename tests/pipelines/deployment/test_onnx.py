@@ -17,7 +17,7 @@ onnxruntime = pytest.importorskip("onnxruntime", reason="the extra `onnx` is not
 
 from mnist_data.errors import MissingExtra, UnreadableInput  # noqa: E402
 from mnist_data.idx import sample  # noqa: E402
-from mnist_data.store import Dataset  # noqa: E402
+from mnist_data.parquet.dataset import Dataset  # noqa: E402
 from pipelines.deployment.graph import onnx_graph  # noqa: E402
 from pipelines.deployment.onnx_file import export_onnx, load_onnx, save_onnx  # noqa: E402
 from pipelines.deployment.quantization import quantize  # noqa: E402

@@ -12,7 +12,7 @@ import pytest
 from scipy.stats import binomtest
 
 from mnist_data.errors import MnistDataError, UnreadableInput, WrongUse
-from pipelines.tables import write_table
+from mnist_data.parquet.tables import write_table
 from pipelines.training.breakdown import class_scores, decile_scores, thickness_scores
 from pipelines.training.corrections import corrected_scores, read_corrections
 

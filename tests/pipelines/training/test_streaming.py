@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from mnist_data.batch import Batch, Images
 from mnist_data.idx import format as idx
 from mnist_data.idx.pairing import find_pairs
-from mnist_data.store import Dataset, open_dataset
+from mnist_data.parquet.dataset import Dataset, open_dataset
 from pipelines.augment import augment_batch
 from pipelines.convert import convert
 from pipelines.engine import Threads

@@ -15,11 +15,11 @@ import torch
 from mnist_data.errors import WrongUse
 from mnist_data.idx.format import write
 from mnist_data.idx.pairing import find_pairs
-from mnist_data.store import Dataset
+from mnist_data.parquet.dataset import Dataset
+from mnist_data.parquet.tables import table_provenance
 from pipelines.convert import convert
 from pipelines.normalize import normalize
 from pipelines.parameters import Normalize, Train, train_settings
-from pipelines.tables import table_provenance
 from pipelines.train import train
 from pipelines.training.model_file import load_model
 

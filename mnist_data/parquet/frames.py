@@ -11,8 +11,8 @@ import pandas as pd
 import pyarrow as pa
 
 from mnist_data.errors import WrongUse
-from mnist_data.schema import Metadata, decode_images
-from mnist_data.store import Dataset, open_dataset, read_whole
+from mnist_data.parquet.dataset import Dataset, open_dataset, read_whole
+from mnist_data.parquet.schema import Metadata, decode_images
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -21,7 +21,7 @@ import pyarrow.parquet as pq
 from mnist_data import storage
 from mnist_data.batch import Batch, Images
 from mnist_data.errors import DamagedArchive, NoDataset, WrongUse
-from mnist_data.schema import Metadata, decode, decode_images, image_columns, metadata_of
+from mnist_data.parquet.schema import Metadata, decode, decode_images, image_columns, metadata_of
 
 MANIFEST = ".manifest.json"
 

@@ -21,8 +21,7 @@ import pyarrow.parquet as pq
 from mnist_data import storage
 from mnist_data.batch import Batch
 from mnist_data.errors import MnistDataError, OutputExists, WrongUse
-from mnist_data.schema import Metadata, arrow_schema, encode, key_values
-from mnist_data.store import (
+from mnist_data.parquet.dataset import (
     IN_SPLIT,
     MANIFEST,
     Dataset,
@@ -32,6 +31,7 @@ from mnist_data.store import (
     open_parquet,
     read_manifest,
 )
+from mnist_data.parquet.schema import Metadata, arrow_schema, encode, key_values
 
 
 @dataclass(frozen=True)

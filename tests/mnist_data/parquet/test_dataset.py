@@ -15,12 +15,12 @@ import pytest
 import mnist_data
 from mnist_data import storage
 from mnist_data.batch import Batch
-from mnist_data.draft import Draft, write_part
 from mnist_data.errors import DamagedArchive, NoDataset, OutputExists, TruncatedIdx, WrongUse
 from mnist_data.idx import format as idx
 from mnist_data.idx.pairing import Pair, find_pairs
-from mnist_data.schema import Metadata
-from mnist_data.store import Dataset, open_dataset, read_batches
+from mnist_data.parquet.dataset import Dataset, open_dataset, read_batches
+from mnist_data.parquet.schema import Metadata
+from mnist_data.parquet.writer import Draft, write_part
 from pipelines.convert import convert
 from pipelines.parameters import Convert
 
@@ -308,7 +308,7 @@ def test_images_are_not_copied_one_by_one(digits: Dataset) -> None:
 
 def test_a_newer_format_is_refused_by_its_number(digits: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
     """And not by a traceback about a field."""
-    monkeypatch.setattr("mnist_data.schema.FORMAT", 0)
+    monkeypatch.setattr("mnist_data.parquet.schema.FORMAT", 0)
 
     with pytest.raises(NoDataset, match="a dataset of format 1; expected format 0"):
         open_dataset(digits.location)
