@@ -13,16 +13,16 @@ import numpy.typing as npt
 
 from mnist_data import __version__, storage
 from mnist_data.batch import Batch
-from mnist_data.catalog import CATALOG, Known, by_content, by_name
 from mnist_data.errors import WrongUse
 from mnist_data.idx.format import Header, Reader, open_idx
 from mnist_data.idx.pairing import Pair, check_pair, find_label_tables
+from mnist_data.known.catalog import CATALOG, Known, by_content, by_name
+from mnist_data.known.label_tables import Provenance, read_provenance, table_columns
 from mnist_data.parquet.dataset import Dataset
 from mnist_data.parquet.schema import Metadata, Source, Stage, arrow_schema
 from mnist_data.parquet.writer import Draft, Part, PartWriter
 from pipelines.engine import Engine, Report, Serial, run_tasks, silent
 from pipelines.parameters import Convert
-from pipelines.provenance import Provenance, read_provenance, table_columns
 
 Item = TypeVar("Item")
 
@@ -74,7 +74,7 @@ def convert(
     """Convert pairs of IDX files into one dataset, a split a pair.
 
     dataset: the name of a known one, or any other name; None finds it by content and by the files' names.
-    provenance: a folder of label tables whose columns are joined to the samples (see `pipelines.provenance`).
+    provenance: a folder of label tables whose columns are joined to the samples (see `mnist_data.known.label_tables`).
     Raises an UnreadableInput that names the file where one is damaged or does not fit; nothing is written then.
     """
     params = params or Convert()

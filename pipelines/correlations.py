@@ -10,8 +10,8 @@ import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
 
+from mnist_data.known.label_tables import GROUPS
 from mnist_data.parquet.dataset import open_parquet
-from pipelines.provenance import GROUPS
 
 NO_FEATURES = ("id", "split", "label", *GROUPS, "mean")
 """Columns of the per-sample table that are left out: names, if by numbers, and the mean, the ink by another name."""

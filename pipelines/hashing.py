@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mnist_data.batch import Integers
-from mnist_data.splitmix import scatter
+from mnist_data.known.splitmix import scatter
 
 Hashes = npt.NDArray[np.uint64]
 """(n,) uint64, spread evenly."""

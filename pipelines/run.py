@@ -9,9 +9,9 @@ from typing import Any
 
 from mnist_data import __version__, storage
 from mnist_data.errors import WrongUse
-from mnist_data.fetch import resolve
 from mnist_data.idx.pairing import find_pairs
 from mnist_data.idx.sample import write_sample
+from mnist_data.known.fetch import resolve
 from mnist_data.parquet.dataset import Dataset, open_dataset
 from mnist_data.parquet.tables import read_table
 from mnist_data.parquet.writer import fingerprint, is_current

@@ -13,11 +13,11 @@ import pandas as pd
 
 from mnist_data.batch import Batch, Integers
 from mnist_data.errors import WrongUse
+from mnist_data.known.label_tables import WRITER, Columns, Provenance, provenance_of
 from mnist_data.parquet.dataset import Dataset, Partition, read_columns
 from pipelines.engine import Engine, Report, silent
 from pipelines.hashing import hashes
 from pipelines.parameters import Split, Train
-from pipelines.provenance import WRITER, Columns, Provenance, provenance_of
 from pipelines.stage import PARTITION_ROWS, apply_stage, require_originals
 from pipelines.training.validation import Mask, split_validation
 from pipelines.writers import dataset_writers, shared_writers
@@ -45,7 +45,7 @@ def split(
 ) -> Divided:
     """Write a dataset of the same samples, some of the training split under "validation"; others stay as they are.
 
-    provenance: a folder of label tables whose columns are joined on the way (see `pipelines.provenance`).
+    provenance: a folder of label tables whose columns are joined on the way (see `mnist_data.known.label_tables`).
     Raises WrongUse where writers are to be kept apart and none or one is known, where there is a validation split
     already, and for a dataset of copies; and what `provenance_of` raises.
     """

@@ -19,6 +19,7 @@ import pyarrow.parquet as pq
 
 from mnist_data import storage
 from mnist_data.batch import Batch
+from mnist_data.known.label_tables import group_columns
 from mnist_data.parquet.dataset import Dataset, Partition, open_parquet, read_partition
 from mnist_data.parquet.tables import merge_tables, provenance, remove_table, write_table
 from pipelines.components import (
@@ -40,7 +41,6 @@ from pipelines.intensity import describe_intensity
 from pipelines.intrinsic_dimension import CHOSEN, Chosen, choose, tabulate_dimension
 from pipelines.morphometrics import shape_columns, summarize_measures
 from pipelines.parameters import Stats
-from pipelines.provenance import group_columns
 from pipelines.separability import Space, Spread, project, space_of, tabulate_separability
 from pipelines.stage import PARTITION_ROWS, require_pictures
 from pipelines.writers import TABLES as WRITERS

@@ -16,6 +16,7 @@ import pandas as pd
 
 from mnist_data import __version__, storage
 from mnist_data.errors import WrongUse
+from mnist_data.known.label_tables import WRITER
 from mnist_data.parquet.dataset import Dataset
 from mnist_data.parquet.schema import Metadata
 from mnist_data.parquet.tables import provenance, remove_table, write_table
@@ -23,7 +24,6 @@ from pipelines.engine import Progress, Report, silent
 from pipelines.gallery import picture_table
 from pipelines.levels import levels_of
 from pipelines.parameters import Model, Train
-from pipelines.provenance import WRITER
 from pipelines.robustness import TABLES as ROBUSTNESS
 from pipelines.robustness import robustness_tables
 from pipelines.split import choose_writers

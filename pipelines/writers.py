@@ -6,9 +6,9 @@ from itertools import permutations
 
 import pandas as pd
 
+from mnist_data.known.label_tables import SERIES, WRITER
 from mnist_data.parquet.dataset import Dataset, open_parquet, read_columns
 from pipelines.morphometrics import MEASURES, summarize_measures
-from pipelines.provenance import SERIES, WRITER
 
 TABLES = ("writers", "writer_measures", "series_measures")
 

@@ -56,7 +56,7 @@ def convert(
     Example: mnist-data convert ~/Downloads/mnist data/mnist
     """
     from mnist_data.cli.output import print_json, print_table, progress, say, warn
-    from mnist_data.info import describe_dataset
+    from mnist_data.known.info import describe_dataset
     from pipelines.convert import convert as run
     from pipelines.engine import open_engine
 
@@ -89,8 +89,8 @@ def convert(
 
 
 def _pairs(paths: list[str], images: list[str], labels: list[str], splits: list[str], dataset: str | None) -> Any:
-    from mnist_data.fetch import resolve
     from mnist_data.idx.pairing import explicit_pairs
+    from mnist_data.known.fetch import resolve
 
     if images or labels:
         if len(paths) != 1:
@@ -118,7 +118,7 @@ def prepare(
     Example: mnist-data prepare photos/ data/mine
     """
     from mnist_data.cli.output import print_json, progress, say, warn
-    from mnist_data.info import describe_dataset
+    from mnist_data.known.info import describe_dataset
     from pipelines.engine import open_engine
     from pipelines.prepare import prepare as run
 
@@ -177,7 +177,7 @@ def info(
     Example: mnist-data info train-images-idx3-ubyte.gz
     """
     from mnist_data.cli.output import print_json, print_table, say
-    from mnist_data.info import describe
+    from mnist_data.known.info import describe
 
     values = describe(path, original)
     if json:

@@ -35,7 +35,7 @@ def split(
     """
     from mnist_data.cli.output import print_json, progress
     from mnist_data.cli.stages import print_dataset
-    from mnist_data.info import describe_dataset
+    from mnist_data.known.info import describe_dataset
     from mnist_data.parquet.dataset import open_dataset
     from pipelines.engine import open_engine
     from pipelines.split import split as run

@@ -152,7 +152,7 @@ def _preview(source: Dataset, out: str, params: Augment, overwrite: bool, json: 
 def print_dataset(title: str, written: Dataset, json: bool) -> None:
     """Print the splits of a dataset that was written, or all that it says of itself as JSON."""
     from mnist_data.cli.output import print_json, print_table
-    from mnist_data.info import describe_dataset
+    from mnist_data.known.info import describe_dataset
 
     if json:
         print_json(describe_dataset(written))

@@ -11,12 +11,12 @@ import numpy.typing as npt
 import pandas as pd
 
 from mnist_data.batch import Batch, Images
+from mnist_data.known.label_tables import SERIES, WRITER
 from mnist_data.parquet.dataset import Dataset, Partition, read_partition
 from mnist_data.parquet.schema import Metadata
 from pipelines.digests import digest
 from pipelines.engine import Engine, Report, run_tasks
 from pipelines.frame import outermost
-from pipelines.provenance import SERIES, WRITER
 from pipelines.stage import PARTITION_ROWS, require_pictures
 
 DIGEST = ["digest_high", "digest_low"]

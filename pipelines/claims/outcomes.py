@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
 
+from mnist_data.known.label_tables import SERIES, WRITER
 from pipelines.claims.facts import DIGEST, Facts
-from pipelines.provenance import SERIES, WRITER
 from pipelines.training.scores import wilson
 
 MOST_SIZES = 3

@@ -10,8 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from mnist_data.batch import Batch, Images, Integers
+from mnist_data.known.label_tables import GROUPS, Columns, group_columns
 from mnist_data.parquet.dataset import Dataset, read_batches, read_columns
-from pipelines.provenance import GROUPS, Columns, group_columns
 from pipelines.training.feed import Deformed, Feed, InMemory
 from pipelines.training.stored import StoredImages
 from pipelines.training.streaming import Streamed

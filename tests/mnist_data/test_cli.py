@@ -235,7 +235,7 @@ def test_an_interruption_ends_with_130(run: Cli, monkeypatch: pytest.MonkeyPatch
     def interrupted(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("mnist_data.info.describe", interrupted)
+    monkeypatch.setattr("mnist_data.known.info.describe", interrupted)
 
     assert run("info", ".")[:2] == (130, "")
 

@@ -14,11 +14,11 @@ import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
-from mnist_data.catalog import CATALOG
 from mnist_data.cli import app
 from mnist_data.errors import CheckFailed, UnreadableInput, WrongUse
 from mnist_data.idx import format as idx
 from mnist_data.idx.pairing import find_pairs
+from mnist_data.known.catalog import CATALOG
 from mnist_data.parquet.dataset import Dataset
 from mnist_data.parquet.schema import Source
 from mnist_data.parquet.tables import provenance, read_table, table_provenance, write_table

@@ -149,7 +149,7 @@ def test_explicit_files_need_one_label_file_and_one_name_each() -> None:
 
 def test_emnist_mnist_is_not_taken_for_mnist() -> None:
     """Its images are transposed; the longer name counts."""
-    from mnist_data.catalog import by_name
+    from mnist_data.known.catalog import by_name
 
     known = by_name(parse_name("emnist-mnist-train-images-idx3-ubyte.gz").dataset)
 

@@ -26,7 +26,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from mnist_data.batch import Images, Integers
-from mnist_data.splitmix import scatter
+from mnist_data.known.splitmix import scatter
 
 Hashes = npt.NDArray[np.uint64]
 """(n,) uint64, one a row."""

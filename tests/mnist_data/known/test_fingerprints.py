@@ -14,15 +14,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mnist_data import fingerprints
 from mnist_data.batch import Integers
-from mnist_data.findings import in_words
-from mnist_data.fingerprints import Rows, read_fingerprints, write_fingerprints
-from mnist_data.identify import Finding, Part, fingerprints_of, identify, parts_of, parts_of_pairs
 from mnist_data.idx import format as idx
 from mnist_data.idx import sample
 from mnist_data.idx.pairing import find_pairs
-from mnist_data.info import describe
+from mnist_data.known import fingerprints
+from mnist_data.known.findings import in_words
+from mnist_data.known.fingerprints import Rows, read_fingerprints, write_fingerprints
+from mnist_data.known.identify import Finding, Part, fingerprints_of, identify, parts_of, parts_of_pairs
+from mnist_data.known.info import describe
 from mnist_data.parquet.dataset import Dataset
 
 Images = npt.NDArray[Any]

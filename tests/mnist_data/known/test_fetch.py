@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from mnist_data.catalog import CATALOG
 from mnist_data.errors import MissingExtra, NoDataset, UnreadableInput, WrongUse
-from mnist_data.fetch import fetch, resolve
+from mnist_data.known.catalog import CATALOG
+from mnist_data.known.fetch import fetch, resolve
 
 
 class Quiet(SimpleHTTPRequestHandler):

@@ -14,6 +14,7 @@ import mnist_data
 from mnist_data.errors import MismatchedPair, NoDataset, WrongUse
 from mnist_data.idx import format as idx
 from mnist_data.idx.pairing import find_pairs
+from mnist_data.known.label_tables import QMNIST_COLUMNS, provenance_of
 from mnist_data.parquet.dataset import Dataset, open_dataset
 from pipelines.clean import clean
 from pipelines.config import Config
@@ -21,7 +22,6 @@ from pipelines.convert import convert
 from pipelines.engine import Serial
 from pipelines.export import export
 from pipelines.parameters import Split
-from pipelines.provenance import QMNIST_COLUMNS, provenance_of
 from pipelines.run import run
 from pipelines.split import split
 from pipelines.writers import dataset_writers, shared_writers

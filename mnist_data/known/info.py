@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from mnist_data import storage
-from mnist_data.catalog import by_content
 from mnist_data.errors import NoDataset
-from mnist_data.findings import in_words
-from mnist_data.fingerprints import Fingerprint
-from mnist_data.identify import Part, fingerprints_of, identify, idx_part, parts_of, parts_of_pairs
 from mnist_data.idx.format import open_idx
 from mnist_data.idx.pairing import find_pairs, role_of
+from mnist_data.known.catalog import by_content
+from mnist_data.known.findings import in_words
+from mnist_data.known.fingerprints import Fingerprint
+from mnist_data.known.identify import Part, fingerprints_of, identify, idx_part, parts_of, parts_of_pairs
 from mnist_data.parquet.dataset import Dataset, is_dataset, open_dataset
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from mnist_data.identify import Finding
+from mnist_data.known.identify import Finding
 
 NAMED = 5
 """Rows that a sentence names; the JSON names them all."""

@@ -7,12 +7,12 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from mnist_data import fingerprints
 from mnist_data.batch import Images, Integers
-from mnist_data.catalog import CATALOG
-from mnist_data.fingerprints import Cells, Element, Fingerprint, Hashes, Rows, read_fingerprints
 from mnist_data.idx.format import open_idx
 from mnist_data.idx.pairing import Pair
+from mnist_data.known import fingerprints
+from mnist_data.known.catalog import CATALOG
+from mnist_data.known.fingerprints import Cells, Element, Fingerprint, Hashes, Rows, read_fingerprints
 from mnist_data.parquet.dataset import Dataset, read_batches
 
 Stream = Iterator[tuple[Images, Integers | None, Integers]]

@@ -6,10 +6,10 @@ import os
 from difflib import get_close_matches
 from pathlib import Path
 
-from mnist_data.catalog import CATALOG, Known
 from mnist_data.errors import MissingExtra, NoDataset, UnreadableInput, WrongUse
 from mnist_data.idx.pairing import Pair, find_pairs, pair_of
 from mnist_data.idx.sample import write_sample
+from mnist_data.known.catalog import CATALOG, Known
 from mnist_data.parquet.dataset import first_line
 
 MIRROR_VARIABLE = "MNIST_DATA_MIRROR"
