@@ -17,8 +17,8 @@ from mnist_data.parquet.dataset import Dataset
 from pipelines.augment import augment
 from pipelines.convert import convert
 from pipelines.engine import Threads
-from pipelines.parameters import Augment, Train
-from pipelines.recipe import load_recipe
+from pipelines.settings.parameters import Augment, Train
+from pipelines.settings.recipe import load_recipe
 from pipelines.train import train
 
 SEEDS = range(5)

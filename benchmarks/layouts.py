@@ -9,7 +9,7 @@ from benchmarks.measure import alternate, real_data, report
 from mnist_data import to_numpy
 from mnist_data.idx.pairing import find_pairs
 from pipelines.convert import convert
-from pipelines.parameters import Convert
+from pipelines.settings.parameters import Convert
 
 LIMIT = 4.0
 

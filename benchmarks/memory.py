@@ -13,8 +13,8 @@ from mnist_data.idx.pairing import find_pairs
 from pipelines.augment import augment
 from pipelines.convert import convert
 from pipelines.engine import Threads, cores
-from pipelines.parameters import Augment
-from pipelines.recipe import load_recipe
+from pipelines.settings.parameters import Augment
+from pipelines.settings.recipe import load_recipe
 
 LIMIT = 1024.0
 IMAGES = 2_000_000

@@ -17,8 +17,8 @@ from benchmarks.measure import describe_machine, real_data, report
 from mnist_data.idx.pairing import find_pairs
 from mnist_data.parquet.dataset import Dataset, is_dataset, open_dataset
 from pipelines.convert import convert
-from pipelines.parameters import train_settings
-from pipelines.recipe import recipe_of
+from pipelines.settings.parameters import train_settings
+from pipelines.settings.recipe import recipe_of
 from pipelines.split import split
 from pipelines.train import train
 

@@ -12,7 +12,7 @@ from mnist_data.idx import format as idx
 from mnist_data.idx.pairing import find_pairs
 from pipelines.convert import convert
 from pipelines.engine import Threads, cores
-from pipelines.parameters import Stats
+from pipelines.settings.parameters import Stats
 from pipelines.stats import stats
 
 LIMIT, SECONDS = 3.0, 20.0

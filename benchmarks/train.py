@@ -44,8 +44,8 @@ def claim() -> bool:
 
 def _feeding(dataset: str) -> bool:
     """Time an epoch of `fit`, augmentation and all, beside a loop over a tensor in memory, alike in all else."""
-    from pipelines.parameters import train_settings
-    from pipelines.recipe import load_recipe
+    from pipelines.settings.parameters import train_settings
+    from pipelines.settings.recipe import load_recipe
     from pipelines.training.feed import Deformed, InMemory
     from pipelines.training.fit import fit
 
@@ -59,8 +59,8 @@ def _feeding(dataset: str) -> bool:
 
 def _streaming(dataset: str) -> bool:
     """Time an epoch from the files beside one from memory, alike in all else."""
-    from pipelines.parameters import train_settings
-    from pipelines.recipe import load_recipe
+    from pipelines.settings.parameters import train_settings
+    from pipelines.settings.recipe import load_recipe
     from pipelines.training.feed import Deformed
     from pipelines.training.fit import fit
     from pipelines.training.samples import read_samples, stored_samples
@@ -77,7 +77,7 @@ def _bare_loop(images: np.ndarray, labels: np.ndarray) -> Callable[[], None]:
     import torch
     from torch.nn import functional
 
-    from pipelines.parameters import train_settings
+    from pipelines.settings.parameters import train_settings
     from pipelines.training.averaging import Average
     from pipelines.training.device import computing_in, every_core, resolved
     from pipelines.training.models import build

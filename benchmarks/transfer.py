@@ -21,7 +21,7 @@ from mnist_data.idx.pairing import find_pairs
 from mnist_data.parquet.dataset import Dataset, is_dataset, open_dataset
 from pipelines.convert import convert
 from pipelines.hashing import hashes
-from pipelines.parameters import Train, train_settings
+from pipelines.settings.parameters import Train, train_settings
 from pipelines.train import train
 from pipelines.training.feed import InMemory
 from pipelines.training.fit import fit

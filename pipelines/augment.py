@@ -21,8 +21,8 @@ from mnist_data.errors import WrongUse
 from mnist_data.parquet.dataset import Dataset, Partition
 from pipelines.engine import Engine, Report, silent
 from pipelines.levels import BYTES, Levels, levels_of
-from pipelines.parameters import Augment
-from pipelines.recipe import TRANSFORMS, Recipe
+from pipelines.settings.parameters import Augment
+from pipelines.settings.recipe import TRANSFORMS, Recipe
 from pipelines.stage import apply_stage, in_slices, require_originals
 
 ELASTIC_NOISE, EXPOSURE_NOISE = 100, 101

@@ -27,7 +27,7 @@ from pipelines.digests import Digests, digest, first_with_same, varied
 from pipelines.engine import Engine, Report, Serial, run_tasks, silent
 from pipelines.frame import outermost
 from pipelines.hashing import drawn
-from pipelines.parameters import Clean
+from pipelines.settings.parameters import Clean
 from pipelines.stage import PARTITION_ROWS, apply_stage, require_other_place, require_pictures
 from pipelines.transposition import NOT_JUDGED, Orientations, fit_orientations, judgeable
 

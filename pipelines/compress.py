@@ -28,9 +28,9 @@ from pipelines.deployment.quantization import quantize
 from pipelines.engine import Progress, Report, silent
 from pipelines.hashing import hashes
 from pipelines.levels import levels_of
-from pipelines.parameters import Compress, Train
 from pipelines.predict import ready
-from pipelines.recipe import recipe_of
+from pipelines.settings.parameters import Compress, Train
+from pipelines.settings.recipe import recipe_of
 from pipelines.stage import require_pictures
 from pipelines.train import training_samples
 from pipelines.training.feed import Deformed

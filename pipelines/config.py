@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from mnist_data.errors import WrongUse, unknown_name
-from pipelines.parameters import Augment, Clean, Convert, Normalize, Parameters, Stats, Train, train_settings
-from pipelines.recipe import load_recipe, read_toml, recipe_of
+from pipelines.settings.parameters import Augment, Clean, Convert, Normalize, Parameters, Stats, Train, train_settings
+from pipelines.settings.recipe import load_recipe, read_toml, recipe_of
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,7 @@ from mnist_data.parquet.dataset import Dataset
 from mnist_data.parquet.schema import Metadata, Source, Stage, arrow_schema
 from mnist_data.parquet.writer import Draft, Part, PartWriter
 from pipelines.engine import Engine, Report, Serial, run_tasks, silent
-from pipelines.parameters import Convert
+from pipelines.settings.parameters import Convert
 
 Item = TypeVar("Item")
 

@@ -18,7 +18,7 @@ from mnist_data.errors import unknown_name
 from mnist_data.parquet.dataset import Dataset, Partition
 from pipelines.engine import Engine, Report, silent
 from pipelines.levels import BYTES, Levels, levels_of
-from pipelines.parameters import Corrupt
+from pipelines.settings.parameters import Corrupt
 from pipelines.stage import apply_stage, in_slices, require_originals
 
 

@@ -26,7 +26,7 @@ from pipelines.kernels.optics import look_through_glass, move_camera
 from pipelines.kernels.overlay import blots, draw_strokes, plasma
 from pipelines.kernels.warp import about_middle, warp
 from pipelines.levels import Levels
-from pipelines.parameters import CORRUPTIONS, require_corruption, require_severity
+from pipelines.settings.parameters import CORRUPTIONS, require_corruption, require_severity
 
 BLOCK_PIXELS = 1 << 20
 """Pixels worked on at once, so that temporaries stay small beside a batch."""

@@ -9,7 +9,7 @@ from mnist_data.errors import WrongUse
 from mnist_data.parquet.dataset import open_dataset, read_sample
 from pipelines.augment import remake_copy
 from pipelines.levels import levels_of
-from pipelines.parameters import Augment
+from pipelines.settings.parameters import Augment
 
 
 def remake(location: str | Path, sample: int) -> Images:

@@ -12,7 +12,7 @@ from mnist_data.parquet.dataset import Dataset
 from mnist_data.parquet.tables import read_table, read_tables, table_provenance
 from pipelines.clean import TABLES
 from pipelines.gallery import before_after, is_augmented
-from pipelines.parameters import settings_in_words
+from pipelines.settings.parameters import settings_in_words
 
 COMPARED = ("evaluation", "seeds", "label_scores", "robustness")
 """Tables of which a page shows those of all models together; of the others, the first model's."""

@@ -15,7 +15,7 @@ from mnist_data.parquet.schema import Metadata
 from pipelines.engine import Progress, Report, silent
 from pipelines.gallery import picture_table
 from pipelines.levels import levels_of
-from pipelines.parameters import CORRUPTIONS, SEVERITIES, Corrupt
+from pipelines.settings.parameters import CORRUPTIONS, SEVERITIES, Corrupt
 from pipelines.training.predictions import Probabilities, predict_mean
 from pipelines.training.scores import evaluate
 from pipelines.training.stored import StoredImages

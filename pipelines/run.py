@@ -21,8 +21,8 @@ from pipelines.config import Config
 from pipelines.convert import conversion_plan, convert
 from pipelines.engine import Engine, Report, silent
 from pipelines.normalize import normalize
-from pipelines.parameters import Parameters, Train
 from pipelines.report import collect_tables, write_report
+from pipelines.settings.parameters import Parameters, Train
 from pipelines.stage import plan_of
 from pipelines.stats import stats
 from pipelines.train import train

@@ -17,7 +17,7 @@ from mnist_data.known.label_tables import WRITER, Columns, Provenance, provenanc
 from mnist_data.parquet.dataset import Dataset, Partition, read_columns
 from pipelines.engine import Engine, Report, silent
 from pipelines.hashing import hashes
-from pipelines.parameters import Split, Train
+from pipelines.settings.parameters import Split, Train
 from pipelines.stage import PARTITION_ROWS, apply_stage, require_originals
 from pipelines.training.validation import Mask, split_validation
 from pipelines.writers import dataset_writers, shared_writers

@@ -15,7 +15,7 @@ from mnist_data.parquet.schema import Metadata, Stage
 from mnist_data.parquet.writer import Draft, Part, write_part
 from mnist_data.storage import is_remote
 from pipelines.engine import Engine, Report, Serial, run_tasks, silent
-from pipelines.parameters import Parameters
+from pipelines.settings.parameters import Parameters
 
 PARTITION_ROWS = 10_000
 """Samples in one task: 8 MB of MNIST, small beside memory and large beside a task's cost of about a millisecond."""

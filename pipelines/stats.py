@@ -40,8 +40,8 @@ from pipelines.gallery import wall
 from pipelines.intensity import describe_intensity
 from pipelines.intrinsic_dimension import CHOSEN, Chosen, choose, tabulate_dimension
 from pipelines.morphometrics import shape_columns, summarize_measures
-from pipelines.parameters import Stats
 from pipelines.separability import Space, Spread, project, space_of, tabulate_separability
+from pipelines.settings.parameters import Stats
 from pipelines.stage import PARTITION_ROWS, require_pictures
 from pipelines.writers import TABLES as WRITERS
 from pipelines.writers import writer_tables

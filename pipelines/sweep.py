@@ -22,8 +22,8 @@ from mnist_data.parquet.tables import provenance, read_table, table_provenance, 
 from mnist_data.parquet.writer import fingerprint
 from pipelines.engine import Progress, Report, silent
 from pipelines.levels import levels_of
-from pipelines.parameters import Train, train_settings
-from pipelines.recipe import read_toml
+from pipelines.settings.parameters import Train, train_settings
+from pipelines.settings.recipe import read_toml
 from pipelines.stage import require_pictures
 from pipelines.train import class_count, members, training_samples
 from pipelines.training.device import require_torch

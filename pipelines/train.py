@@ -23,9 +23,9 @@ from mnist_data.parquet.tables import provenance, remove_table, write_table
 from pipelines.engine import Progress, Report, silent
 from pipelines.gallery import picture_table
 from pipelines.levels import levels_of
-from pipelines.parameters import Model, Train
 from pipelines.robustness import TABLES as ROBUSTNESS
 from pipelines.robustness import robustness_tables
+from pipelines.settings.parameters import Model, Train
 from pipelines.split import choose_writers
 from pipelines.stage import require_pictures
 from pipelines.training.checkpoint import Plan, load_checkpoint, other_plan, save_checkpoint

@@ -13,7 +13,7 @@ from mnist_data.parquet.dataset import Dataset
 from pipelines.augment import augment
 from pipelines.claims.claim import TESTS, read_claims
 from pipelines.corruptions import TABLE
-from pipelines.recipe import PRESETS, TRANSFORMS, recipe_of
+from pipelines.settings.recipe import PRESETS, TRANSFORMS, recipe_of
 
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from mnist_data.cli.options import DatasetArgument, Json, Overwrite, Scheduler, Workers
-from pipelines.parameters import Audit, Selftest
+from pipelines.settings.parameters import Audit, Selftest
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mnist_data.cli.options import DatasetArgument, Json, Overwrite
-from pipelines.parameters import Compress
+from pipelines.settings.parameters import Compress
 
 if TYPE_CHECKING:
     import pandas as pd

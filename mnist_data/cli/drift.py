@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from mnist_data.cli.options import Json, Overwrite, Scheduler, Workers
-from pipelines.parameters import Drift
+from pipelines.settings.parameters import Drift
 
 if TYPE_CHECKING:
     import pandas as pd

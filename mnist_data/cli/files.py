@@ -8,7 +8,7 @@ import typer
 
 from mnist_data.cli.options import DatasetArgument, Json, OutArgument, Overwrite, Provenance, Scheduler, Workers
 from mnist_data.errors import WrongUse
-from pipelines.parameters import Compression, Convert, Layout, settings_in_words
+from pipelines.settings.parameters import Compression, Convert, Layout, settings_in_words
 
 _DEFAULT = Convert()
 

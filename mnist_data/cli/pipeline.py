@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 import typer
 
 from mnist_data.cli.options import Json, Provenance, Scheduler, Workers
-from pipelines.parameters import Model
+from pipelines.settings.parameters import Model
 
 Step = Literal["convert", "clean", "normalize", "augment", "stats", "train", "dashboard"]
 
@@ -51,8 +51,8 @@ def run(
     from mnist_data.cli.output import print_json, progress, warn
     from pipelines.config import Config, read_config, with_flags
     from pipelines.engine import open_engine
-    from pipelines.recipe import load_recipe
     from pipelines.run import run as run_pipeline
+    from pipelines.settings.recipe import load_recipe
 
     settings = read_config(config) if config else Config()
     settings = replace(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mnist_data.cli.options import DatasetArgument, Json, OutArgument, Overwrite, Scheduler, Workers
-from pipelines.parameters import CORRUPTIONS, SEVERITIES, Corrupt
+from pipelines.settings.parameters import CORRUPTIONS, SEVERITIES, Corrupt
 
 if TYPE_CHECKING:
     import pandas as pd

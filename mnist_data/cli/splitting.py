@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mnist_data.cli.options import DatasetArgument, Json, OutArgument, Overwrite, Provenance, Scheduler, Workers
-from pipelines.parameters import Split, SplitBy
+from pipelines.settings.parameters import Split, SplitBy
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mnist_data.cli.options import DatasetArgument, Json, OutArgument, Overwrite, Scheduler, Workers
-from pipelines.parameters import Action, Augment, Clean, DType, Normalize, Scale, Stats
+from pipelines.settings.parameters import Action, Augment, Clean, DType, Normalize, Scale, Stats
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -124,7 +124,7 @@ def augment(
     from mnist_data.parquet.dataset import open_dataset
     from pipelines.augment import augment as run
     from pipelines.engine import open_engine
-    from pipelines.recipe import load_recipe
+    from pipelines.settings.recipe import load_recipe
 
     params = Augment(copies, seed, load_recipe(recipe))
     if preview:

@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 
 from mnist_data.errors import CheckFailed, WrongUse, unknown_name
-from pipelines.recipe import read_toml
+from pipelines.settings.recipe import read_toml
 
 TABLES = ("bars", "limits")
 

@@ -22,7 +22,7 @@ from mnist_data.errors import WrongUse
 from mnist_data.parquet.dataset import Dataset
 from pipelines.engine import Progress, Report, silent
 from pipelines.hashing import hashes
-from pipelines.parameters import Train
+from pipelines.settings.parameters import Train
 from pipelines.stage import require_pictures
 from pipelines.training.device import require_torch
 from pipelines.training.feed import InMemory

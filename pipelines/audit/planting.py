@@ -19,7 +19,7 @@ from pipelines.audit.places import read_places
 from pipelines.counts import BYTE_RANGE, Sums, sum_up
 from pipelines.engine import Engine, Serial, run_tasks
 from pipelines.hashing import hashes
-from pipelines.parameters import Selftest
+from pipelines.settings.parameters import Selftest
 from pipelines.stage import PARTITION_ROWS, apply_stage
 
 PAIRED: Mapping[str, Callable[[faults.Image, faults.Image, faults.Generator], faults.Image]] = {

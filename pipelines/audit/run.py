@@ -23,7 +23,7 @@ from pipelines.audit.places import read_places
 from pipelines.audit.verdict import Verdict
 from pipelines.engine import Engine, Report, Serial, silent
 from pipelines.gallery import picture_table
-from pipelines.parameters import Audit
+from pipelines.settings.parameters import Audit
 from pipelines.stage import require_pictures
 
 PAIRS = ("exact_duplicate", "near_duplicate", "label_conflict", "leaked")

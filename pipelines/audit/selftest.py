@@ -18,7 +18,7 @@ from pipelines.audit.planting import Planted, draw_faults, plant
 from pipelines.audit.run import find_verdicts
 from pipelines.audit.verdict import Verdict
 from pipelines.engine import Engine, Report, Serial, silent
-from pipelines.parameters import Audit, Selftest
+from pipelines.settings.parameters import Audit, Selftest
 from pipelines.training.scores import wilson
 
 

@@ -17,7 +17,7 @@ from pipelines.drift import distances as d
 from pipelines.drift.domain import domain_auc
 from pipelines.drift.gather import LEAST, LEVELS, Choice, Side, gather
 from pipelines.engine import Engine, Report, Serial, silent
-from pipelines.parameters import Drift
+from pipelines.settings.parameters import Drift
 
 COLUMNS = ("class", "feature", "measure", "value", "low", "high", "floor", "yardstick", "ratio")
 AUC = "auc"

@@ -17,7 +17,7 @@ import pandas as pd
 
 from mnist_data.batch import Integers
 from pipelines.hashing import hashes
-from pipelines.parameters import Train
+from pipelines.settings.parameters import Train
 from pipelines.training.feed import steps
 from pipelines.training.fit import EpochDone, Fit
 from pipelines.training.neighbours import MOST, SLIGHT, Neighbourhood, neighbourhood

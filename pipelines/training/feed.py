@@ -14,8 +14,8 @@ from mnist_data.batch import Images, Integers
 from mnist_data.errors import WrongUse
 from pipelines.augment import deform_images, draw, require_levels
 from pipelines.levels import BYTES, Levels
-from pipelines.parameters import Augment
-from pipelines.recipe import Recipe
+from pipelines.settings.parameters import Augment
+from pipelines.settings.recipe import Recipe
 
 Item = TypeVar("Item")
 Rows = npt.NDArray[np.intp]

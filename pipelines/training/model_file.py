@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, get_args
 
 from mnist_data import storage
 from mnist_data.errors import UnreadableInput
-from pipelines.parameters import Model
+from pipelines.settings.parameters import Model
 from pipelines.training.device import require_torch
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from torch import nn
 from mnist_data import storage
 from mnist_data.errors import WrongUse
 from mnist_data.parquet.schema import Metadata
-from pipelines.parameters import Train
+from pipelines.settings.parameters import Train
 from pipelines.training.device import seeded
 from pipelines.training.model_file import load_model
 

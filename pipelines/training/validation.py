@@ -7,7 +7,7 @@ import numpy.typing as npt
 
 from mnist_data.batch import Integers
 from pipelines.hashing import hashes
-from pipelines.parameters import Train
+from pipelines.settings.parameters import Train
 
 Mask = npt.NDArray[np.bool_]
 """(n,) bool."""

@@ -16,7 +16,7 @@ import pytest
 from mnist_data import cli
 from mnist_data.idx import format as idx
 from mnist_data.parquet.dataset import Dataset
-from pipelines.parameters import CORRUPTIONS
+from pipelines.settings.parameters import CORRUPTIONS
 
 Outcome = tuple[int, str, str]
 Cli = Callable[..., Outcome]

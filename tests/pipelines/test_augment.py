@@ -25,8 +25,8 @@ from pipelines.engine import Cluster, Serial, Threads
 from pipelines.kernels.warp import warp
 from pipelines.levels import BYTES, Levels
 from pipelines.normalize import normalize
-from pipelines.parameters import Augment, Convert, Corrupt, Normalize
-from pipelines.recipe import TRANSFORMS, Amount, Recipe, load_recipe, recipe_of
+from pipelines.settings.parameters import Augment, Convert, Corrupt, Normalize
+from pipelines.settings.recipe import TRANSFORMS, Amount, Recipe, load_recipe, recipe_of
 
 COLUMNS = ("rotation", "scale", "scale_x", "shear", "shift_x", "shift_y", "elastic", "thickness")
 HEAVY = load_recipe("heavy")

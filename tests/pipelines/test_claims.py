@@ -28,7 +28,7 @@ from pipelines.claims.facts import Facts, gather_facts
 from pipelines.claims.outcomes import Outcome
 from pipelines.convert import convert
 from pipelines.engine import Serial, Threads, silent
-from pipelines.parameters import Convert
+from pipelines.settings.parameters import Convert
 
 Array = npt.NDArray[Any]
 Make = Callable[..., Facts]

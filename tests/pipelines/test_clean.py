@@ -18,7 +18,7 @@ from pipelines.clean import Knowledge, Survey, clean, clean_batch, find_duplicat
 from pipelines.convert import convert
 from pipelines.engine import Cluster, Serial, Threads
 from pipelines.normalize import normalize
-from pipelines.parameters import Clean, Convert
+from pipelines.settings.parameters import Clean, Convert
 
 
 @pytest.fixture

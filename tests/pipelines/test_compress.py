@@ -21,8 +21,8 @@ from pipelines.convert import convert
 from pipelines.deployment.onnx_file import without_training
 from pipelines.deployment.pruning import prune
 from pipelines.normalize import normalize
-from pipelines.parameters import Compress, Normalize, Train
 from pipelines.predict import predict
+from pipelines.settings.parameters import Compress, Normalize, Train
 from pipelines.train import train
 from pipelines.training.model_file import load_model, save_model
 

@@ -19,7 +19,7 @@ from mnist_data.parquet.dataset import Dataset, open_dataset
 from pipelines.convert import convert, unlikely_labels
 from pipelines.engine import Cluster, Serial, Threads
 from pipelines.export import export
-from pipelines.parameters import Convert
+from pipelines.settings.parameters import Convert
 
 
 def pair_of(folder: Path, images: np.ndarray, labels: np.ndarray, prefix: str = "train") -> list[Pair]:

@@ -21,7 +21,7 @@ from pipelines.corrupt import corrupt, corrupt_batch
 from pipelines.corruptions import corrupt_images
 from pipelines.engine import Cluster, Serial, Threads
 from pipelines.normalize import normalize
-from pipelines.parameters import CORRUPTIONS, SEVERITIES, Convert, Corrupt, Normalize
+from pipelines.settings.parameters import CORRUPTIONS, SEVERITIES, Convert, Corrupt, Normalize
 
 FEW = Corrupt(("fog", "zigzag"), (1, 4), seed=3)
 

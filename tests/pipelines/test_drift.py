@@ -21,7 +21,7 @@ from pipelines.drift.distances import BINS, distances, interval, resample, shuff
 from pipelines.drift.domain import delong, domain_auc
 from pipelines.drift.gather import Choice, gather, relative
 from pipelines.engine import Serial, Threads, silent
-from pipelines.parameters import Drift
+from pipelines.settings.parameters import Drift
 
 FAST = Drift(resamples=20, samples=300)
 

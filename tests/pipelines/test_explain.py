@@ -19,8 +19,8 @@ from mnist_data.parquet.tables import read_tables, table_provenance
 from pipelines.convert import convert
 from pipelines.explain import PAGE, RIGHT, explain, tell_most
 from pipelines.normalize import normalize
-from pipelines.parameters import Convert, Normalize, Train
 from pipelines.predict import predict
+from pipelines.settings.parameters import Convert, Normalize, Train
 from pipelines.train import train
 
 pytest.importorskip("torch")

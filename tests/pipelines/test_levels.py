@@ -15,7 +15,7 @@ from mnist_data.parquet.dataset import Dataset
 from pipelines.convert import convert
 from pipelines.levels import Levels, levels_of
 from pipelines.normalize import normalize
-from pipelines.parameters import Normalize
+from pipelines.settings.parameters import Normalize
 
 
 def test_bytes_go_from_0_to_255(digits: Dataset) -> None:

@@ -21,7 +21,7 @@ from pipelines.kernels.medial_axis import REMOVABLE, RING
 from pipelines.kernels.morphometry import Morphometrics, measure_morphometrics
 from pipelines.kernels.upscale import enlarge
 from pipelines.morphometrics import MEASURES
-from pipelines.parameters import Stats
+from pipelines.settings.parameters import Stats
 from pipelines.stats import stats
 
 SIX = ("area", "length", "thickness", "slant", "width", "height")

@@ -17,7 +17,7 @@ from pipelines.convert import convert
 from pipelines.engine import Cluster, Threads
 from pipelines.kernels.moments import measure_moments
 from pipelines.normalize import Scaling, center, deskew, measure, normalize, normalize_batch
-from pipelines.parameters import Normalize
+from pipelines.settings.parameters import Normalize
 
 NONE = Scaling(0, 0, 0, 0.0, 1.0)
 

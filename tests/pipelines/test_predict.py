@@ -14,9 +14,9 @@ from mnist_data.idx import format as idx
 from mnist_data.idx import sample
 from mnist_data.parquet.dataset import Dataset, open_dataset
 from pipelines.normalize import normalize
-from pipelines.parameters import Normalize, Train
 from pipelines.predict import predict, save_predictions
 from pipelines.prepare import prepare
+from pipelines.settings.parameters import Normalize, Train
 from pipelines.train import train
 from tests.conftest import real_folder
 

@@ -22,9 +22,9 @@ from pipelines.convert import convert
 from pipelines.corrupt import corrupt
 from pipelines.engine import Threads
 from pipelines.normalize import normalize
-from pipelines.parameters import CORRUPTIONS, SEVERITIES, Corrupt, Normalize, Train
 from pipelines.report import collect_tables
 from pipelines.run import run
+from pipelines.settings.parameters import CORRUPTIONS, SEVERITIES, Corrupt, Normalize, Train
 from pipelines.train import train
 
 pytest.importorskip("torch")

@@ -12,7 +12,7 @@ pytest.importorskip("torch", reason="the extra `train` is not installed")
 
 from mnist_data.errors import WrongUse
 from mnist_data.parquet.dataset import Dataset, open_dataset
-from pipelines.parameters import Train, train_settings
+from pipelines.settings.parameters import Train, train_settings
 from pipelines.train import train, training_samples
 from tests.pipelines.test_writers import written  # noqa: F401
 

@@ -18,7 +18,7 @@ from mnist_data.errors import WrongUse
 from mnist_data.parquet.dataset import Dataset, open_dataset
 from mnist_data.parquet.tables import read_table, read_tables
 from pipelines.compare import compare
-from pipelines.parameters import Train
+from pipelines.settings.parameters import Train
 from pipelines.train import train, training_samples
 from pipelines.training.calibration import fit_temperature
 from pipelines.training.model_file import load_model

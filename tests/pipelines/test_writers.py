@@ -15,7 +15,7 @@ from mnist_data.parquet.dataset import Dataset
 from pipelines.convert import convert
 from pipelines.engine import Serial, Threads
 from pipelines.morphometrics import MEASURES
-from pipelines.parameters import Split, Stats, Train
+from pipelines.settings.parameters import Split, Stats, Train
 from pipelines.split import split
 from pipelines.stats import stats
 from pipelines.training.scores import group_table

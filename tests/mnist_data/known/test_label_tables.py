@@ -21,8 +21,8 @@ from pipelines.config import Config
 from pipelines.convert import convert
 from pipelines.engine import Serial
 from pipelines.export import export
-from pipelines.parameters import Split
 from pipelines.run import run
+from pipelines.settings.parameters import Split
 from pipelines.split import split
 from pipelines.writers import dataset_writers, shared_writers
 from tests.conftest import real_folder

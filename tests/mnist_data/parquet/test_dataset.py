@@ -22,7 +22,7 @@ from mnist_data.parquet.dataset import Dataset, open_dataset, read_batches
 from mnist_data.parquet.schema import Metadata
 from mnist_data.parquet.writer import Draft, write_part
 from pipelines.convert import convert
-from pipelines.parameters import Convert
+from pipelines.settings.parameters import Convert
 
 LAYOUTS = ["binary", "list", "pixels", "png"]
 

@@ -18,7 +18,7 @@ from pipelines.audit import faults, measures, orientation
 from pipelines.audit.run import CHECKS, audit
 from pipelines.convert import convert
 from pipelines.engine import Cluster, Serial, Threads
-from pipelines.parameters import Audit, Convert
+from pipelines.settings.parameters import Audit, Convert
 
 Array = npt.NDArray[Any]
 QUICK = Audit(labels=False)

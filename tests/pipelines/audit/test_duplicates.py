@@ -28,7 +28,7 @@ from pipelines.audit.verdict import Verdict
 from pipelines.convert import convert
 from pipelines.engine import Cluster, Serial, Threads, silent
 from pipelines.kernels.matches import match_pairs
-from pipelines.parameters import Convert
+from pipelines.settings.parameters import Convert
 
 Labels = npt.NDArray[np.uint8]
 

@@ -12,8 +12,8 @@ torch = pytest.importorskip("torch", reason="the extra `train` is not installed"
 pytest.importorskip("safetensors", reason="the extra `train` is not installed")
 
 from mnist_data.errors import UnreadableInput, WrongUse  # noqa: E402
-from pipelines.parameters import Train  # noqa: E402
-from pipelines.recipe import load_recipe  # noqa: E402
+from pipelines.settings.parameters import Train  # noqa: E402
+from pipelines.settings.recipe import load_recipe  # noqa: E402
 from pipelines.training.checkpoint import load_checkpoint, save_checkpoint  # noqa: E402
 from pipelines.training.feed import Deformed, InMemory  # noqa: E402
 from pipelines.training.fit import Fit, State, fit  # noqa: E402

@@ -18,7 +18,7 @@ from mnist_data.batch import Images, Integers  # noqa: E402
 from mnist_data.errors import CheckFailed  # noqa: E402
 from mnist_data.parquet.dataset import Dataset, open_dataset  # noqa: E402
 from mnist_data.parquet.tables import read_table  # noqa: E402
-from pipelines.parameters import Train, train_settings  # noqa: E402
+from pipelines.settings.parameters import Train, train_settings  # noqa: E402
 from pipelines.train import train  # noqa: E402
 from pipelines.training.diagnosis import Finding, diagnose, in_words, scores  # noqa: E402
 from pipelines.training.feed import Deformed, InMemory  # noqa: E402

@@ -11,7 +11,7 @@ torch = pytest.importorskip("torch", reason="the extra `train` is not installed"
 
 from torch import nn  # noqa: E402
 
-from pipelines.parameters import Model  # noqa: E402
+from pipelines.settings.parameters import Model  # noqa: E402
 from pipelines.training.attribution import grad_cam, integrated_gradients, saliency  # noqa: E402
 from pipelines.training.explanation import Covered, explain_image  # noqa: E402
 from pipelines.training.filters import filter_table  # noqa: E402

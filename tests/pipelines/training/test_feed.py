@@ -11,8 +11,8 @@ from mnist_data.batch import Batch
 from mnist_data.errors import WrongUse
 from pipelines.augment import augment_batch
 from pipelines.levels import Levels
-from pipelines.parameters import Augment
-from pipelines.recipe import load_recipe
+from pipelines.settings.parameters import Augment
+from pipelines.settings.recipe import load_recipe
 from pipelines.training.feed import Deformed, InMemory, ahead
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (200, 9, 7), np.uint8)

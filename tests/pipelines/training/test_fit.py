@@ -23,7 +23,7 @@ pytest.importorskip("safetensors", reason="the extra `train` is not installed")
 from safetensors.torch import save_file  # noqa: E402
 
 from mnist_data.errors import UnreadableInput, WrongUse  # noqa: E402
-from pipelines.parameters import Train  # noqa: E402
+from pipelines.settings.parameters import Train  # noqa: E402
 from pipelines.training.feed import InMemory  # noqa: E402
 from pipelines.training.fit import epochs_for, fit, history_table, silent  # noqa: E402
 from pipelines.training.model_file import load_model, save_model  # noqa: E402

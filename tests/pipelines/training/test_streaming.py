@@ -16,8 +16,8 @@ from mnist_data.parquet.dataset import Dataset, open_dataset
 from pipelines.augment import augment_batch
 from pipelines.convert import convert
 from pipelines.engine import Threads
-from pipelines.parameters import Augment, Convert, Train
-from pipelines.recipe import load_recipe
+from pipelines.settings.parameters import Augment, Convert, Train
+from pipelines.settings.recipe import load_recipe
 from pipelines.training import samples as sampling
 from pipelines.training.feed import Deformed
 from pipelines.training.samples import read_samples, stored_samples

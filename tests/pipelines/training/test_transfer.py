@@ -19,7 +19,7 @@ from mnist_data.parquet.dataset import Dataset
 from mnist_data.parquet.tables import table_provenance
 from pipelines.convert import convert
 from pipelines.normalize import normalize
-from pipelines.parameters import Normalize, Train, train_settings
+from pipelines.settings.parameters import Normalize, Train, train_settings
 from pipelines.train import train
 from pipelines.training.model_file import load_model
 

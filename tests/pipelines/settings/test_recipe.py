@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mnist_data.errors import UnreadableInput, WrongUse
-from pipelines.recipe import PRESETS, TRANSFORMS, Amount, Recipe, load_recipe, recipe_of
+from pipelines.settings.recipe import PRESETS, TRANSFORMS, Amount, Recipe, load_recipe, recipe_of
 
 
 def test_a_file_can_start_from_a_preset_change_it_and_take_out(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from typing import Any, ClassVar, Literal, get_args, get_type_hints
 
 from mnist_data.errors import WrongUse, unknown_name
 from mnist_data.storage import sha256_of
-from pipelines.recipe import Recipe, in_words, load_recipe, recipe_of
+from pipelines.settings.recipe import Recipe, in_words, load_recipe, recipe_of
 
 Layout = Literal["binary", "list", "pixels", "png"]
 Compression = Literal["zstd", "lz4", "snappy", "gzip", "none"]
