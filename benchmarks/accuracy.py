@@ -16,7 +16,7 @@ from mnist_data.idx.pairing import find_pairs
 from mnist_data.parquet.dataset import Dataset
 from pipelines.augment import augment
 from pipelines.convert import convert
-from pipelines.engine import Threads
+from pipelines.engine.engine import Threads
 from pipelines.settings.parameters import Augment, Train
 from pipelines.settings.recipe import load_recipe
 from pipelines.train import train

@@ -12,7 +12,7 @@ from mnist_data.idx import format as idx
 from mnist_data.idx.pairing import find_pairs
 from pipelines.augment import augment
 from pipelines.convert import convert
-from pipelines.engine import Threads, cores
+from pipelines.engine.engine import Threads, cores
 from pipelines.settings.parameters import Augment
 from pipelines.settings.recipe import load_recipe
 

@@ -11,7 +11,7 @@ from benchmarks.measure import alternate, real_data, report, seconds
 from mnist_data.idx import format as idx
 from mnist_data.idx.pairing import find_pairs
 from pipelines.convert import convert
-from pipelines.engine import Threads, cores
+from pipelines.engine.engine import Threads, cores
 from pipelines.settings.parameters import Stats
 from pipelines.stats import stats
 

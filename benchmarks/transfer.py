@@ -20,7 +20,7 @@ from mnist_data.idx import format as idx
 from mnist_data.idx.pairing import find_pairs
 from mnist_data.parquet.dataset import Dataset, is_dataset, open_dataset
 from pipelines.convert import convert
-from pipelines.hashing import hashes
+from pipelines.engine.id_hash import hashes
 from pipelines.settings.parameters import Train, train_settings
 from pipelines.train import train
 from pipelines.training.feed import InMemory

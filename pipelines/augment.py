@@ -19,11 +19,11 @@ import numpy.typing as npt
 from mnist_data.batch import Batch, Images, Integers
 from mnist_data.errors import WrongUse
 from mnist_data.parquet.dataset import Dataset, Partition
-from pipelines.engine import Engine, Report, silent
+from pipelines.engine.engine import Engine, Report, silent
+from pipelines.engine.map_dataset import apply_stage, in_slices, require_originals
 from pipelines.levels import BYTES, Levels, levels_of
 from pipelines.settings.parameters import Augment
 from pipelines.settings.recipe import TRANSFORMS, Recipe
-from pipelines.stage import apply_stage, in_slices, require_originals
 
 ELASTIC_NOISE, EXPOSURE_NOISE = 100, 101
 """Streams of random numbers beside those of the transforms' amounts."""

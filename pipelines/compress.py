@@ -25,13 +25,13 @@ from pipelines.deployment.graph import onnx_graph, require_onnx
 from pipelines.deployment.onnx_file import load_onnx, save_onnx, without_training
 from pipelines.deployment.pruning import prune
 from pipelines.deployment.quantization import quantize
-from pipelines.engine import Progress, Report, silent
-from pipelines.hashing import hashes
+from pipelines.engine.engine import Progress, Report, silent
+from pipelines.engine.id_hash import hashes
+from pipelines.engine.map_dataset import require_pictures
 from pipelines.levels import levels_of
 from pipelines.predict import ready
 from pipelines.settings.parameters import Compress, Train
 from pipelines.settings.recipe import recipe_of
-from pipelines.stage import require_pictures
 from pipelines.train import training_samples
 from pipelines.training.feed import Deformed
 from pipelines.training.fit import State, check_labels, fit

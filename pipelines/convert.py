@@ -21,7 +21,7 @@ from mnist_data.known.label_tables import Provenance, read_provenance, table_col
 from mnist_data.parquet.dataset import Dataset
 from mnist_data.parquet.schema import Metadata, Source, Stage, arrow_schema
 from mnist_data.parquet.writer import Draft, Part, PartWriter
-from pipelines.engine import Engine, Report, Serial, run_tasks, silent
+from pipelines.engine.engine import Engine, Report, Serial, run_tasks, silent
 from pipelines.settings.parameters import Convert
 
 Item = TypeVar("Item")

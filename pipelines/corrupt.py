@@ -16,10 +16,10 @@ import numpy as np
 from mnist_data.batch import Batch
 from mnist_data.errors import unknown_name
 from mnist_data.parquet.dataset import Dataset, Partition
-from pipelines.engine import Engine, Report, silent
+from pipelines.engine.engine import Engine, Report, silent
+from pipelines.engine.map_dataset import apply_stage, in_slices, require_originals
 from pipelines.levels import BYTES, Levels, levels_of
 from pipelines.settings.parameters import Corrupt
-from pipelines.stage import apply_stage, in_slices, require_originals
 
 
 def corrupt(

@@ -15,12 +15,12 @@ from mnist_data import storage
 from mnist_data.errors import WrongUse, unknown_name
 from mnist_data.parquet.dataset import Dataset, read_batches, read_columns, read_sample
 from mnist_data.parquet.tables import provenance, write_table
-from pipelines.engine import Progress, Report, silent
+from pipelines.engine.engine import Progress, Report, silent
+from pipelines.engine.map_dataset import require_pictures
 from pipelines.gallery import picture_table
 from pipelines.levels import levels_of
 from pipelines.predict import class_name, learnt_stages, predict_batch, ready
 from pipelines.report import write_report
-from pipelines.stage import require_pictures
 from pipelines.training.device import device, require_torch
 from pipelines.training.model_file import load_model
 from pipelines.training.occlusion import occlude, patches

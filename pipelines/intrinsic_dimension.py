@@ -18,7 +18,7 @@ import pandas as pd
 from mnist_data.batch import Integers
 from pipelines.components import EXACT_TERMS, centred
 from pipelines.digests import Digests, digest
-from pipelines.hashing import drawn
+from pipelines.engine.id_hash import drawn
 
 NEIGHBOURS = 20
 CHOSEN = 5000

@@ -16,9 +16,9 @@ import numpy.typing as npt
 from mnist_data.batch import Batch, Images
 from mnist_data.errors import CheckFailed
 from mnist_data.parquet.dataset import Dataset, Partition, read_partition
-from pipelines.engine import Engine, Report, Serial, run_tasks, silent
+from pipelines.engine.engine import Engine, Report, Serial, run_tasks, silent
+from pipelines.engine.map_dataset import PARTITION_ROWS, apply_stage
 from pipelines.settings.parameters import Normalize
-from pipelines.stage import PARTITION_ROWS, apply_stage
 
 
 @dataclass(frozen=True)

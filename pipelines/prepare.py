@@ -16,7 +16,7 @@ from mnist_data.errors import NoDataset
 from mnist_data.parquet.dataset import Dataset
 from mnist_data.parquet.schema import Metadata, Stage
 from mnist_data.parquet.writer import Draft, write_part
-from pipelines.engine import Engine, Report, Serial, run_tasks, silent
+from pipelines.engine.engine import Engine, Report, Serial, run_tasks, silent
 from pipelines.gallery import picture_table
 from pipelines.photos import SIDE, Digit, digits_of, read_picture
 from pipelines.report import write_report

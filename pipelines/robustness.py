@@ -12,7 +12,7 @@ import pandas as pd
 
 from mnist_data.batch import Images, Integers
 from mnist_data.parquet.schema import Metadata
-from pipelines.engine import Progress, Report, silent
+from pipelines.engine.engine import Progress, Report, silent
 from pipelines.gallery import picture_table
 from pipelines.levels import levels_of
 from pipelines.settings.parameters import CORRUPTIONS, SEVERITIES, Corrupt

@@ -19,11 +19,11 @@ from pipelines.augment import augment
 from pipelines.clean import clean, has_quarantine
 from pipelines.config import Config
 from pipelines.convert import conversion_plan, convert
-from pipelines.engine import Engine, Report, silent
+from pipelines.engine.engine import Engine, Report, silent
+from pipelines.engine.map_dataset import plan_of
 from pipelines.normalize import normalize
 from pipelines.report import collect_tables, write_report
 from pipelines.settings.parameters import Parameters, Train
-from pipelines.stage import plan_of
 from pipelines.stats import stats
 from pipelines.train import train
 from pipelines.training.diagnosis import in_words

@@ -20,11 +20,11 @@ from mnist_data.errors import CheckFailed, WrongUse, unknown_name
 from mnist_data.parquet.dataset import Dataset
 from mnist_data.parquet.tables import provenance, read_table, table_provenance, write_table
 from mnist_data.parquet.writer import fingerprint
-from pipelines.engine import Progress, Report, silent
+from pipelines.engine.engine import Progress, Report, silent
+from pipelines.engine.map_dataset import require_pictures
 from pipelines.levels import levels_of
 from pipelines.settings.parameters import Train, train_settings
 from pipelines.settings.recipe import read_toml
-from pipelines.stage import require_pictures
 from pipelines.train import class_count, members, training_samples
 from pipelines.training.device import require_torch
 from pipelines.training.feed import Deformed

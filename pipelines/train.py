@@ -20,14 +20,14 @@ from mnist_data.known.label_tables import WRITER
 from mnist_data.parquet.dataset import Dataset
 from mnist_data.parquet.schema import Metadata
 from mnist_data.parquet.tables import provenance, remove_table, write_table
-from pipelines.engine import Progress, Report, silent
+from pipelines.engine.engine import Progress, Report, silent
+from pipelines.engine.map_dataset import require_pictures
 from pipelines.gallery import picture_table
 from pipelines.levels import levels_of
 from pipelines.robustness import TABLES as ROBUSTNESS
 from pipelines.robustness import robustness_tables
 from pipelines.settings.parameters import Model, Train
 from pipelines.split import choose_writers
-from pipelines.stage import require_pictures
 from pipelines.training.checkpoint import Plan, load_checkpoint, other_plan, save_checkpoint
 from pipelines.training.corrections import CORRECTIONS, Corrections, read_corrections
 from pipelines.training.cost import with_cost

@@ -23,7 +23,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mnist_data.batch import Images, Integers
-from pipelines.hashing import hashes
+from pipelines.engine.id_hash import hashes
 
 MIN_SAMPLES = 50
 """A class with fewer training samples is not judged."""

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from mnist_data.parquet.dataset import Dataset
-    from pipelines.engine import Cluster
+    from pipelines.engine.engine import Cluster
 
 
 def real_folder(name: str) -> Path:
@@ -71,7 +71,7 @@ def mnist(real_mnist: Path, tmp_path_factory: pytest.TempPathFactory) -> Dataset
 @pytest.fixture(scope="session")
 def mnist_tables(mnist: Dataset, tmp_path_factory: pytest.TempPathFactory) -> dict[str, pd.DataFrame]:
     """Give all tables of MNIST's statistics."""
-    from pipelines.engine import Threads
+    from pipelines.engine.engine import Threads
     from pipelines.stats import stats
 
     folder = tmp_path_factory.mktemp("mnist-stats")
@@ -88,7 +88,7 @@ def fashion(real_fashion: Path, tmp_path_factory: pytest.TempPathFactory) -> Dat
 @pytest.fixture(scope="session")
 def cluster() -> Iterator[Cluster]:
     """Give an engine of two real worker processes."""
-    from pipelines.engine import open_engine
+    from pipelines.engine.engine import open_engine
 
     with open_engine(workers=2) as engine:
         yield engine  # type: ignore[misc]

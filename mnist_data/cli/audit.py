@@ -57,7 +57,7 @@ def audit(
     from pipelines.audit.bars import read_bars, require_limits
     from pipelines.audit.run import ADJUSTABLE, CHECKS
     from pipelines.audit.run import audit as run
-    from pipelines.engine import open_engine
+    from pipelines.engine.engine import open_engine
     from pipelines.report import write_report
 
     given = read_bars(bars, CHECKS, ADJUSTABLE) if bars else {}

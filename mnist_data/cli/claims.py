@@ -41,7 +41,7 @@ def claims(
     from mnist_data.storage import require_free
     from pipelines.claims.check import check_claims, write_claims
     from pipelines.claims.claim import load_claims
-    from pipelines.engine import open_engine
+    from pipelines.engine.engine import open_engine
 
     source = open_dataset(dataset)
     chosen = load_claims(source.metadata.dataset, claims)

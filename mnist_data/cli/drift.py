@@ -60,7 +60,7 @@ def drift(
     from mnist_data.storage import require_free
     from pipelines.drift.compare import drift as run
     from pipelines.drift.compare import read_bars, require_below, save
-    from pipelines.engine import open_engine
+    from pipelines.engine.engine import open_engine
     from pipelines.report import write_report
 
     params, bars = Drift(samples, resamples, seed, by_class), read_bars(fail_above or [])

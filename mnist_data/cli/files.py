@@ -58,7 +58,7 @@ def convert(
     from mnist_data.cli.output import print_json, print_table, progress, say, warn
     from mnist_data.known.info import describe_dataset
     from pipelines.convert import convert as run
-    from pipelines.engine import open_engine
+    from pipelines.engine.engine import open_engine
 
     params = Convert(layout, compression, row_group_rows, transpose, first_label)
     pairs, out = _pairs(paths, images or [], labels or [], split or [], dataset)
@@ -119,7 +119,7 @@ def prepare(
     """
     from mnist_data.cli.output import print_json, progress, say, warn
     from mnist_data.known.info import describe_dataset
-    from pipelines.engine import open_engine
+    from pipelines.engine.engine import open_engine
     from pipelines.prepare import prepare as run
 
     with open_engine(workers, scheduler) as engine, progress() as report:

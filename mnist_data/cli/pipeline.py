@@ -50,7 +50,7 @@ def run(
 
     from mnist_data.cli.output import print_json, progress, warn
     from pipelines.config import Config, read_config, with_flags
-    from pipelines.engine import open_engine
+    from pipelines.engine.engine import open_engine
     from pipelines.run import run as run_pipeline
     from pipelines.settings.recipe import load_recipe
 

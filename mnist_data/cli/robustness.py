@@ -49,7 +49,7 @@ def corrupt(
     from mnist_data.cli.stages import print_dataset
     from mnist_data.parquet.dataset import open_dataset
     from pipelines.corrupt import corrupt as run
-    from pipelines.engine import open_engine
+    from pipelines.engine.engine import open_engine
 
     params = Corrupt(tuple(corruption or CORRUPTIONS), tuple(severity or SEVERITIES), split, seed)
     with open_engine(workers, scheduler) as engine, progress() as report:

@@ -37,7 +37,7 @@ def split(
     from mnist_data.cli.stages import print_dataset
     from mnist_data.known.info import describe_dataset
     from mnist_data.parquet.dataset import open_dataset
-    from pipelines.engine import open_engine
+    from pipelines.engine.engine import open_engine
     from pipelines.split import split as run
 
     with open_engine(workers, scheduler) as engine, progress() as report:

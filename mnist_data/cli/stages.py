@@ -43,7 +43,7 @@ def clean(
     from mnist_data.cli.output import print_frame, print_json, progress, say
     from mnist_data.parquet.dataset import open_dataset
     from pipelines.clean import clean as run
-    from pipelines.engine import open_engine
+    from pipelines.engine.engine import open_engine
 
     params = Clean(not_finite, blank, constant, inverted, transposed, label, duplicate, outlier_pixels)
     source = open_dataset(dataset)
@@ -88,7 +88,7 @@ def normalize(
     """
     from mnist_data.cli.output import progress
     from mnist_data.parquet.dataset import open_dataset
-    from pipelines.engine import open_engine
+    from pipelines.engine.engine import open_engine
     from pipelines.normalize import normalize as run
 
     params = Normalize(scale, deskew, center, dtype)
@@ -123,7 +123,7 @@ def augment(
     from mnist_data.cli.output import progress
     from mnist_data.parquet.dataset import open_dataset
     from pipelines.augment import augment as run
-    from pipelines.engine import open_engine
+    from pipelines.engine.engine import open_engine
     from pipelines.settings.recipe import load_recipe
 
     params = Augment(copies, seed, load_recipe(recipe))
@@ -187,7 +187,7 @@ def stats(
     from mnist_data.errors import WrongUse
     from mnist_data.parquet.dataset import open_dataset
     from mnist_data.storage import require_free
-    from pipelines.engine import open_engine
+    from pipelines.engine.engine import open_engine
     from pipelines.report import collect_tables, write_report
     from pipelines.stats import stats as run
 

@@ -20,10 +20,10 @@ import numpy.typing as npt
 from mnist_data.batch import Images, Integers
 from mnist_data.errors import WrongUse
 from mnist_data.parquet.dataset import Dataset
-from pipelines.engine import Progress, Report, silent
-from pipelines.hashing import hashes
+from pipelines.engine.engine import Progress, Report, silent
+from pipelines.engine.id_hash import hashes
+from pipelines.engine.map_dataset import require_pictures
 from pipelines.settings.parameters import Train
-from pipelines.stage import require_pictures
 from pipelines.training.device import require_torch
 from pipelines.training.feed import InMemory
 from pipelines.training.fit import fit, fresh

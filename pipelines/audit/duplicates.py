@@ -25,9 +25,9 @@ from pipelines.audit.pairs import REACH, Flags, Pairs, compare_pairs, find_close
 from pipelines.audit.spectra import Floats, magnitudes, unit_ink
 from pipelines.audit.verdict import Scores, Verdict
 from pipelines.digests import Digests, digest, first_with_same, varied
-from pipelines.engine import Engine, Report, Serial, run_tasks, silent
-from pipelines.hashing import hashes
-from pipelines.stage import PARTITION_ROWS, require_pictures
+from pipelines.engine.engine import Engine, Report, Serial, run_tasks, silent
+from pipelines.engine.id_hash import hashes
+from pipelines.engine.map_dataset import PARTITION_ROWS, require_pictures
 
 BAR_MEANING = "a third of the usual distance between neighbours in dense places, kept between 0.02 and 0.1"
 

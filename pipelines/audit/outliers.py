@@ -10,7 +10,7 @@ import numpy.typing as npt
 from mnist_data.batch import Integers
 from pipelines.audit.measures import SHAPE, Measured
 from pipelines.audit.usual import usual
-from pipelines.hashing import hashes
+from pipelines.engine.id_hash import hashes
 
 NEIGHBOUR = 5
 """Of the class, whose distance counts: so many alike hide each other, fewer do not."""

@@ -13,7 +13,7 @@ import numpy.typing as npt
 from mnist_data.batch import Images, Integers
 from mnist_data.parquet.dataset import Partition, read_partition
 from pipelines.audit.spectra import Floats, unit_ink
-from pipelines.engine import Engine, Report, run_tasks
+from pipelines.engine.engine import Engine, Report, run_tasks
 
 REACH, REACH_SHARE = 2, 8
 """Shifts of up to 2 pixels are tried, and of at most an eighth of the side."""

@@ -17,10 +17,10 @@ from pipelines.audit import faults
 from pipelines.audit.measures import Measured
 from pipelines.audit.places import read_places
 from pipelines.counts import BYTE_RANGE, Sums, sum_up
-from pipelines.engine import Engine, Serial, run_tasks
-from pipelines.hashing import hashes
+from pipelines.engine.engine import Engine, Serial, run_tasks
+from pipelines.engine.id_hash import hashes
+from pipelines.engine.map_dataset import PARTITION_ROWS, apply_stage
 from pipelines.settings.parameters import Selftest
-from pipelines.stage import PARTITION_ROWS, apply_stage
 
 PAIRED: Mapping[str, Callable[[faults.Image, faults.Image, faults.Generator], faults.Image]] = {
     "exact_duplicate": lambda _image, other, _generator: other,

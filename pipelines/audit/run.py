@@ -21,10 +21,10 @@ from pipelines.audit.measures import Measured, measure
 from pipelines.audit.orientation import TRANSPOSED, find_transposed
 from pipelines.audit.places import read_places
 from pipelines.audit.verdict import Verdict
-from pipelines.engine import Engine, Report, Serial, silent
+from pipelines.engine.engine import Engine, Report, Serial, silent
+from pipelines.engine.map_dataset import require_pictures
 from pipelines.gallery import picture_table
 from pipelines.settings.parameters import Audit
-from pipelines.stage import require_pictures
 
 PAIRS = ("exact_duplicate", "near_duplicate", "label_conflict", "leaked")
 """The checks that compare samples with each other."""

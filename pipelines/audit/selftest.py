@@ -17,7 +17,7 @@ from mnist_data.parquet.tables import provenance, write_table
 from pipelines.audit.planting import Planted, draw_faults, plant
 from pipelines.audit.run import find_verdicts
 from pipelines.audit.verdict import Verdict
-from pipelines.engine import Engine, Report, Serial, silent
+from pipelines.engine.engine import Engine, Report, Serial, silent
 from pipelines.settings.parameters import Audit, Selftest
 from pipelines.training.scores import wilson
 

@@ -15,7 +15,7 @@ from mnist_data.parquet.dataset import Dataset, open_parquet
 from mnist_data.parquet.tables import provenance, read_table, table_provenance, write_table
 from pipelines.claims.claim import TESTS, Claim
 from pipelines.claims.facts import gather_facts
-from pipelines.engine import Engine, Report, Serial, silent
+from pipelines.engine.engine import Engine, Report, Serial, silent
 from pipelines.training.runs import together
 
 VERDICTS = {True: "true", False: "false", None: "not decidable"}

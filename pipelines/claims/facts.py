@@ -15,9 +15,9 @@ from mnist_data.known.label_tables import SERIES, WRITER
 from mnist_data.parquet.dataset import Dataset, Partition, read_partition
 from mnist_data.parquet.schema import Metadata
 from pipelines.digests import digest
-from pipelines.engine import Engine, Report, run_tasks
+from pipelines.engine.engine import Engine, Report, run_tasks
+from pipelines.engine.map_dataset import PARTITION_ROWS, require_pictures
 from pipelines.frame import outermost
-from pipelines.stage import PARTITION_ROWS, require_pictures
 
 DIGEST = ["digest_high", "digest_low"]
 """The columns of the 128 bits that stand for a sample's pixels."""

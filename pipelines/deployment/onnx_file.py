@@ -15,7 +15,7 @@ from mnist_data.batch import Images
 from mnist_data.errors import MissingExtra, UnreadableInput
 from mnist_data.parquet.dataset import first_line
 from pipelines.deployment.graph import INPUT, OUTPUT, onnx_graph, require_onnx
-from pipelines.engine import cores
+from pipelines.engine.engine import cores
 from pipelines.training.model_file import configuration_in, load_model
 
 if TYPE_CHECKING:

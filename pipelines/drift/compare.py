@@ -16,7 +16,7 @@ from mnist_data.parquet.tables import provenance, write_table
 from pipelines.drift import distances as d
 from pipelines.drift.domain import domain_auc
 from pipelines.drift.gather import LEAST, LEVELS, Choice, Side, gather
-from pipelines.engine import Engine, Report, Serial, silent
+from pipelines.engine.engine import Engine, Report, Serial, silent
 from pipelines.settings.parameters import Drift
 
 COLUMNS = ("class", "feature", "measure", "value", "low", "high", "floor", "yardstick", "ratio")

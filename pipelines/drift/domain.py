@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pipelines.drift.gather import Side
-from pipelines.hashing import hashes
+from pipelines.engine.id_hash import hashes
 
 FOLDS = 5
 COMPONENTS = 32

@@ -11,7 +11,7 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from mnist_data.errors import MissingExtra
-from pipelines.engine import cores
+from pipelines.engine.engine import cores
 from pipelines.settings.parameters import Precision
 
 if TYPE_CHECKING:

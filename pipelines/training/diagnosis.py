@@ -16,7 +16,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from mnist_data.batch import Integers
-from pipelines.hashing import hashes
+from pipelines.engine.id_hash import hashes
 from pipelines.settings.parameters import Train
 from pipelines.training.feed import steps
 from pipelines.training.fit import EpochDone, Fit

@@ -17,7 +17,7 @@ import pandas as pd
 
 from mnist_data.batch import Images, Integers
 from mnist_data.errors import WrongUse
-from pipelines.hashing import hashes
+from pipelines.engine.id_hash import hashes
 from pipelines.settings.parameters import Train
 from pipelines.training.averaging import Average
 from pipelines.training.device import computing_in, device, every_core, require_torch, resolved, seeded

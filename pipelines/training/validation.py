@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mnist_data.batch import Integers
-from pipelines.hashing import hashes
+from pipelines.engine.id_hash import hashes
 from pipelines.settings.parameters import Train
 
 Mask = npt.NDArray[np.bool_]

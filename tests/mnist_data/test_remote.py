@@ -16,7 +16,7 @@ from mnist_data.idx.pairing import Pair, find_pairs
 from mnist_data.parquet.dataset import Dataset, open_dataset
 from pipelines.clean import clean
 from pipelines.convert import convert
-from pipelines.engine import Cluster
+from pipelines.engine.engine import Cluster
 from pipelines.report import collect_tables, write_report
 from pipelines.stats import stats
 
@@ -53,7 +53,7 @@ def test_a_dataset_goes_to_s3_and_comes_back(bucket: str, sample_idx: Path, digi
 @pytest.mark.slow
 def test_stages_read_and_write_s3_from_other_processes(bucket: str, sample_idx: Path, tmp_path: Path) -> None:
     """Workers get URLs, never open connections."""
-    from pipelines.engine import open_engine
+    from pipelines.engine.engine import open_engine
 
     source = convert(find_pairs(sample_idx), f"{bucket}/staged").dataset
     local = clean(source, tmp_path / "clean").dataset

@@ -21,7 +21,7 @@ from pipelines.augment import _augment_partition, augment, augment_batch, cut_ou
 from pipelines.clean import clean
 from pipelines.convert import convert
 from pipelines.corrupt import corrupt
-from pipelines.engine import Cluster, Serial, Threads
+from pipelines.engine.engine import Cluster, Serial, Threads
 from pipelines.kernels.warp import warp
 from pipelines.levels import BYTES, Levels
 from pipelines.normalize import normalize
@@ -267,7 +267,7 @@ def test_the_dataset_does_not_depend_on_engine_or_partitions(
     """1 partition or 15, threads or processes: the same bytes."""
     whole = mnist_data.load(augment(digits, tmp_path / "whole", engine=Serial()).location)
     cut = convert(find_pairs(sample_idx), tmp_path / "cut", Convert(row_group_rows=rows)).dataset
-    monkeypatch.setattr("pipelines.stage.PARTITION_ROWS", rows)
+    monkeypatch.setattr("pipelines.engine.map_dataset.PARTITION_ROWS", rows)
     contents = set()
     for name, engine in (("threads", Threads(2)), ("processes", cluster)):
         augmented = augment(cut, tmp_path / name, engine=engine)
@@ -283,7 +283,7 @@ def test_an_interrupted_run_goes_on_where_it_stopped(
 ) -> None:
     """Ended in the middle, it ends with the same bytes, and does not make the finished parts again."""
     source = convert(find_pairs(sample_idx), tmp_path / "source", Convert(row_group_rows=200)).dataset
-    monkeypatch.setattr("pipelines.stage.PARTITION_ROWS", 200)
+    monkeypatch.setattr("pipelines.engine.map_dataset.PARTITION_ROWS", 200)
     real, calls, deadly = augment_batch, [], 0
 
     def counted(batch: Batch, params: Augment, levels: Levels, deform: bool = True) -> Batch:

@@ -16,7 +16,7 @@ from mnist_data.idx.pairing import find_pairs
 from mnist_data.parquet.dataset import Dataset
 from pipelines.clean import Knowledge, Survey, clean, clean_batch, find_duplicates, is_inverted
 from pipelines.convert import convert
-from pipelines.engine import Cluster, Serial, Threads
+from pipelines.engine.engine import Cluster, Serial, Threads
 from pipelines.normalize import normalize
 from pipelines.settings.parameters import Clean, Convert
 
@@ -139,7 +139,7 @@ def test_the_result_does_not_depend_on_engine_or_partitions(
         )
     small = convert(find_pairs(Path(faulty.location).parent), tmp_path / "small", Convert(row_group_rows=100)).dataset
     monkeypatch.setattr("pipelines.clean.PARTITION_ROWS", 100)
-    monkeypatch.setattr("pipelines.stage.PARTITION_ROWS", 100)
+    monkeypatch.setattr("pipelines.engine.map_dataset.PARTITION_ROWS", 100)
     cut = clean(small, tmp_path / "cut")
 
     assert findings(one.quarantine) == findings(cut.quarantine)

@@ -17,7 +17,7 @@ from mnist_data.idx import format as idx
 from mnist_data.idx.pairing import Pair, find_pairs
 from mnist_data.parquet.dataset import Dataset, open_dataset
 from pipelines.convert import convert, unlikely_labels
-from pipelines.engine import Cluster, Serial, Threads
+from pipelines.engine.engine import Cluster, Serial, Threads
 from pipelines.export import export
 from pipelines.settings.parameters import Convert
 

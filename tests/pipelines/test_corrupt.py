@@ -19,7 +19,7 @@ from pipelines.augment import augment
 from pipelines.convert import convert
 from pipelines.corrupt import corrupt, corrupt_batch
 from pipelines.corruptions import corrupt_images
-from pipelines.engine import Cluster, Serial, Threads
+from pipelines.engine.engine import Cluster, Serial, Threads
 from pipelines.normalize import normalize
 from pipelines.settings.parameters import CORRUPTIONS, SEVERITIES, Convert, Corrupt, Normalize
 
@@ -60,7 +60,7 @@ def test_the_dataset_does_not_depend_on_engine_or_partitions(
     """One partition or six, one thread, two, or two processes: the same rows, and for one cut the same bytes."""
     whole = mnist_data.load(corrupt(digits, tmp_path / "whole", FEW, engine=Serial()).location)
     cut = convert(find_pairs(sample_idx), tmp_path / "cut", Convert(row_group_rows=rows)).dataset
-    monkeypatch.setattr("pipelines.stage.PARTITION_ROWS", rows)
+    monkeypatch.setattr("pipelines.engine.map_dataset.PARTITION_ROWS", rows)
     contents = set()
     for name, engine in (("serial", Serial()), ("threads", Threads(2)), ("processes", cluster)):
         corrupted = corrupt(cut, tmp_path / name, FEW, engine=engine)
@@ -84,7 +84,7 @@ def test_memory_does_not_grow_with_the_number_of_variants(digits: Dataset, monke
         return made
 
     monkeypatch.setattr("pipelines.corrupt.corrupt_batch", measured)
-    monkeypatch.setattr("pipelines.stage.SLICE_ROWS", 500)
+    monkeypatch.setattr("pipelines.engine.map_dataset.SLICE_ROWS", 500)
     corrupt(digits, f"{digits.location}-measured")
 
     assert 0 < largest <= 500

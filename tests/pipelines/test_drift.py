@@ -20,7 +20,7 @@ from pipelines.drift.compare import YARDSTICK, _one_hot, beside_yardstick, drift
 from pipelines.drift.distances import BINS, distances, interval, resample, shuffle, support_of
 from pipelines.drift.domain import delong, domain_auc
 from pipelines.drift.gather import Choice, gather, relative
-from pipelines.engine import Serial, Threads, silent
+from pipelines.engine.engine import Serial, Threads, silent
 from pipelines.settings.parameters import Drift
 
 FAST = Drift(resamples=20, samples=300)

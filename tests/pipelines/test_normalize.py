@@ -14,7 +14,7 @@ from mnist_data.idx import format as idx
 from mnist_data.idx.pairing import find_pairs
 from mnist_data.parquet.dataset import Dataset
 from pipelines.convert import convert
-from pipelines.engine import Cluster, Threads
+from pipelines.engine.engine import Cluster, Threads
 from pipelines.kernels.moments import measure_moments
 from pipelines.normalize import Scaling, center, deskew, measure, normalize, normalize_batch
 from pipelines.settings.parameters import Normalize

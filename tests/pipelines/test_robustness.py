@@ -20,7 +20,7 @@ from pipelines.augment import augment
 from pipelines.config import Config
 from pipelines.convert import convert
 from pipelines.corrupt import corrupt
-from pipelines.engine import Threads
+from pipelines.engine.engine import Threads
 from pipelines.normalize import normalize
 from pipelines.report import collect_tables
 from pipelines.run import run

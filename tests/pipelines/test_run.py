@@ -16,7 +16,7 @@ from mnist_data.parquet.dataset import Dataset, open_dataset
 from pipelines.augment import augment
 from pipelines.config import Config, configure, read_config
 from pipelines.convert import convert
-from pipelines.engine import Threads
+from pipelines.engine.engine import Threads
 from pipelines.run import Outcome, run
 from pipelines.settings.parameters import Augment, Clean, Convert, Normalize, Stats, Train
 from pipelines.train import train, training_samples

@@ -15,7 +15,7 @@ from mnist_data.idx import format as idx
 from mnist_data.idx.pairing import find_pairs
 from mnist_data.parquet.dataset import Dataset
 from pipelines.convert import convert
-from pipelines.engine import Cluster, Serial, Threads
+from pipelines.engine.engine import Cluster, Serial, Threads
 from pipelines.settings.parameters import Convert, Stats
 from pipelines.stats import stats
 

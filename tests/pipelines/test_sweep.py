@@ -12,7 +12,7 @@ pytest.importorskip("torch", reason="the extra `train` is not installed")
 
 from mnist_data.errors import WrongUse
 from mnist_data.parquet.dataset import Dataset, open_dataset
-from pipelines.engine import Progress
+from pipelines.engine.engine import Progress
 from pipelines.settings.parameters import Train
 from pipelines.sweep import read_grid, sweep
 from pipelines.train import train

@@ -13,7 +13,7 @@ from mnist_data.idx import format as idx
 from mnist_data.idx.pairing import find_pairs
 from mnist_data.parquet.dataset import Dataset
 from pipelines.convert import convert
-from pipelines.engine import Serial, Threads
+from pipelines.engine.engine import Serial, Threads
 from pipelines.morphometrics import MEASURES
 from pipelines.settings.parameters import Split, Stats, Train
 from pipelines.split import split

@@ -19,7 +19,7 @@ from mnist_data.parquet.dataset import Dataset, open_dataset
 from pipelines.clean import clean
 from pipelines.config import Config
 from pipelines.convert import convert
-from pipelines.engine import Serial
+from pipelines.engine.engine import Serial
 from pipelines.export import export
 from pipelines.run import run
 from pipelines.settings.parameters import Split

@@ -17,7 +17,7 @@ from mnist_data.parquet.dataset import Dataset
 from pipelines.audit import faults, measures, orientation
 from pipelines.audit.run import CHECKS, audit
 from pipelines.convert import convert
-from pipelines.engine import Cluster, Serial, Threads
+from pipelines.engine.engine import Cluster, Serial, Threads
 from pipelines.settings.parameters import Audit, Convert
 
 Array = npt.NDArray[Any]

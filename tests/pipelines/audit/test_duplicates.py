@@ -26,7 +26,7 @@ from pipelines.audit.pairs import compare_pairs, find_close, rotate
 from pipelines.audit.spectra import magnitudes, unit_ink
 from pipelines.audit.verdict import Verdict
 from pipelines.convert import convert
-from pipelines.engine import Cluster, Serial, Threads, silent
+from pipelines.engine.engine import Cluster, Serial, Threads, silent
 from pipelines.kernels.matches import match_pairs
 from pipelines.settings.parameters import Convert
 

@@ -14,7 +14,7 @@ from pipelines.audit.planting import Planted, draw_faults, kinds_for, plant
 from pipelines.audit.run import find_verdicts
 from pipelines.audit.selftest import score, selftest
 from pipelines.audit.verdict import Verdict
-from pipelines.engine import Serial, Threads, silent
+from pipelines.engine.engine import Serial, Threads, silent
 from pipelines.settings.parameters import Audit, Selftest
 
 QUICK = Audit(labels=False)

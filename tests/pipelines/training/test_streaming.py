@@ -15,7 +15,7 @@ from mnist_data.idx.pairing import find_pairs
 from mnist_data.parquet.dataset import Dataset, open_dataset
 from pipelines.augment import augment_batch
 from pipelines.convert import convert
-from pipelines.engine import Threads
+from pipelines.engine.engine import Threads
 from pipelines.settings.parameters import Augment, Convert, Train
 from pipelines.settings.recipe import load_recipe
 from pipelines.training import samples as sampling

@@ -14,7 +14,7 @@ from mnist_data.parquet.dataset import Dataset, Partition, read_partition
 from mnist_data.parquet.schema import Metadata, Stage
 from mnist_data.parquet.writer import Draft, Part, write_part
 from mnist_data.storage import is_remote
-from pipelines.engine import Engine, Report, Serial, run_tasks, silent
+from pipelines.engine.engine import Engine, Report, Serial, run_tasks, silent
 from pipelines.settings.parameters import Parameters
 
 PARTITION_ROWS = 10_000

@@ -11,7 +11,7 @@ import psutil
 import pytest
 
 from mnist_data.errors import LostWorkers, TruncatedIdx, WrongUse
-from pipelines.engine import Cluster, Progress, Serial, Threads, open_engine, run_tasks
+from pipelines.engine.engine import Cluster, Progress, Serial, Threads, open_engine, run_tasks
 
 
 def fail(number: int) -> int:

@@ -1,0 +1,1 @@
+"""Where work runs, and how a stage is mapped over a dataset."""
