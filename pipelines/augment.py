@@ -21,7 +21,7 @@ from mnist_data.errors import WrongUse
 from mnist_data.parquet.dataset import Dataset, Partition
 from pipelines.engine.engine import Engine, Report, silent
 from pipelines.engine.map_dataset import apply_stage, in_slices, require_originals
-from pipelines.levels import BYTES, Levels, levels_of
+from pipelines.images.levels import BYTES, Levels, levels_of
 from pipelines.settings.parameters import Augment
 from pipelines.settings.recipe import TRANSFORMS, Recipe
 

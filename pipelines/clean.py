@@ -23,13 +23,13 @@ from mnist_data.batch import Batch, Images, Integers
 from mnist_data.parquet.dataset import Dataset, Partition, read_partition
 from mnist_data.parquet.tables import merge_tables, provenance, write_table
 from pipelines.convert import unlikely_labels
-from pipelines.digests import Digests, digest, first_with_same, varied
 from pipelines.engine.engine import Engine, Report, Serial, run_tasks, silent
 from pipelines.engine.id_hash import drawn
 from pipelines.engine.map_dataset import PARTITION_ROWS, apply_stage, require_other_place, require_pictures
-from pipelines.frame import outermost
+from pipelines.images.border import outermost
+from pipelines.images.digests import Digests, digest, first_with_same, varied
+from pipelines.images.transposition import NOT_JUDGED, Orientations, fit_orientations, judgeable
 from pipelines.settings.parameters import Clean
-from pipelines.transposition import NOT_JUDGED, Orientations, fit_orientations, judgeable
 
 FIT_SAMPLES = 60_000
 """Training samples from which each class's orientation is learnt."""

@@ -28,7 +28,7 @@ from pipelines.deployment.quantization import quantize
 from pipelines.engine.engine import Progress, Report, silent
 from pipelines.engine.id_hash import hashes
 from pipelines.engine.map_dataset import require_pictures
-from pipelines.levels import levels_of
+from pipelines.images.levels import levels_of
 from pipelines.predict import ready
 from pipelines.settings.parameters import Compress, Train
 from pipelines.settings.recipe import recipe_of

@@ -18,7 +18,7 @@ from mnist_data.errors import unknown_name
 from mnist_data.parquet.dataset import Dataset, Partition
 from pipelines.engine.engine import Engine, Report, silent
 from pipelines.engine.map_dataset import apply_stage, in_slices, require_originals
-from pipelines.levels import BYTES, Levels, levels_of
+from pipelines.images.levels import BYTES, Levels, levels_of
 from pipelines.settings.parameters import Corrupt
 
 
@@ -81,7 +81,7 @@ def corrupt_batch(batch: Batch, params: Corrupt, levels: Levels = BYTES) -> Batc
     The new id is source_id · variants + number of the variant, severities counted first. Columns added: source_id
     int64, corruption (text), severity int32.
     """
-    from pipelines.corruptions import corrupt_images
+    from pipelines.images.corruptions import corrupt_images
 
     pairs = [(name, severity) for name in params.corruptions for severity in params.severities]
     samples, each = len(batch), len(pairs)

@@ -17,8 +17,8 @@ from mnist_data.parquet.dataset import Dataset, read_batches, read_columns, read
 from mnist_data.parquet.tables import provenance, write_table
 from pipelines.engine.engine import Progress, Report, silent
 from pipelines.engine.map_dataset import require_pictures
-from pipelines.gallery import picture_table
-from pipelines.levels import levels_of
+from pipelines.images.levels import levels_of
+from pipelines.images.thumbnails import picture_table
 from pipelines.predict import class_name, learnt_stages, predict_batch, ready
 from pipelines.report import write_report
 from pipelines.training.device import device, require_torch

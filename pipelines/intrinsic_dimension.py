@@ -17,8 +17,8 @@ import pandas as pd
 
 from mnist_data.batch import Integers
 from pipelines.components import EXACT_TERMS, centred
-from pipelines.digests import Digests, digest
 from pipelines.engine.id_hash import drawn
+from pipelines.images.digests import Digests, digest
 
 NEIGHBOURS = 20
 CHOSEN = 5000

@@ -18,8 +18,8 @@ from mnist_data.parquet.dataset import is_dataset, open_dataset, read_batches
 from mnist_data.parquet.schema import Stage
 from mnist_data.parquet.tables import provenance, write_table
 from pipelines.deployment.onnx_file import load_onnx
+from pipelines.images.find_digits import digits_of, read_picture
 from pipelines.normalize import Scaling, normalize_batch
-from pipelines.photos import digits_of, read_picture
 from pipelines.prepare import UNKNOWN, find_pictures
 from pipelines.settings.parameters import Normalize
 from pipelines.training.model_file import load_model

@@ -17,8 +17,8 @@ from mnist_data.parquet.dataset import Dataset
 from mnist_data.parquet.schema import Metadata, Stage
 from mnist_data.parquet.writer import Draft, write_part
 from pipelines.engine.engine import Engine, Report, Serial, run_tasks, silent
-from pipelines.gallery import picture_table
-from pipelines.photos import SIDE, Digit, digits_of, read_picture
+from pipelines.images.find_digits import SIDE, Digit, digits_of, read_picture
+from pipelines.images.thumbnails import picture_table
 from pipelines.report import write_report
 
 PICTURES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp")

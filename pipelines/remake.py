@@ -8,7 +8,7 @@ from mnist_data.batch import Images
 from mnist_data.errors import WrongUse
 from mnist_data.parquet.dataset import open_dataset, read_sample
 from pipelines.augment import remake_copy
-from pipelines.levels import levels_of
+from pipelines.images.levels import levels_of
 from pipelines.settings.parameters import Augment
 
 

@@ -11,7 +11,7 @@ from mnist_data import __version__, storage
 from mnist_data.parquet.dataset import Dataset
 from mnist_data.parquet.tables import read_table, read_tables, table_provenance
 from pipelines.clean import TABLES
-from pipelines.gallery import before_after, is_augmented
+from pipelines.images.thumbnails import before_after, is_augmented
 from pipelines.settings.parameters import settings_in_words
 
 COMPARED = ("evaluation", "seeds", "label_scores", "robustness")

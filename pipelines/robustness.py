@@ -13,8 +13,8 @@ import pandas as pd
 from mnist_data.batch import Images, Integers
 from mnist_data.parquet.schema import Metadata
 from pipelines.engine.engine import Progress, Report, silent
-from pipelines.gallery import picture_table
-from pipelines.levels import levels_of
+from pipelines.images.levels import levels_of
+from pipelines.images.thumbnails import picture_table
 from pipelines.settings.parameters import CORRUPTIONS, SEVERITIES, Corrupt
 from pipelines.training.predictions import Probabilities, predict_mean
 from pipelines.training.scores import evaluate
@@ -89,7 +89,7 @@ def _predict(
 def _blocks(
     images: Images | StoredImages, ids: Integers, metadata: Metadata, corruption: str, severity: int
 ) -> Iterator[npt.NDArray[Any]]:
-    from pipelines.corruptions import corrupt_images
+    from pipelines.images.corruptions import corrupt_images
 
     levels = levels_of(metadata)
     for first in range(0, len(images), ROWS):

@@ -37,7 +37,7 @@ from pipelines.correlations import correlate
 from pipelines.counts import BYTE_RANGE, Range, Sums, sum_up, tabulate
 from pipelines.engine.engine import Engine, Report, Serial, run_tasks, silent
 from pipelines.engine.map_dataset import PARTITION_ROWS, require_pictures
-from pipelines.gallery import wall
+from pipelines.images.thumbnails import wall
 from pipelines.intensity import describe_intensity
 from pipelines.intrinsic_dimension import CHOSEN, Chosen, choose, tabulate_dimension
 from pipelines.morphometrics import shape_columns, summarize_measures

@@ -22,7 +22,7 @@ from mnist_data.parquet.tables import provenance, read_table, table_provenance, 
 from mnist_data.parquet.writer import fingerprint
 from pipelines.engine.engine import Progress, Report, silent
 from pipelines.engine.map_dataset import require_pictures
-from pipelines.levels import levels_of
+from pipelines.images.levels import levels_of
 from pipelines.settings.parameters import Train, train_settings
 from pipelines.settings.recipe import read_toml
 from pipelines.train import class_count, members, training_samples

@@ -22,8 +22,8 @@ from mnist_data.parquet.schema import Metadata
 from mnist_data.parquet.tables import provenance, remove_table, write_table
 from pipelines.engine.engine import Progress, Report, silent
 from pipelines.engine.map_dataset import require_pictures
-from pipelines.gallery import picture_table
-from pipelines.levels import levels_of
+from pipelines.images.levels import levels_of
+from pipelines.images.thumbnails import picture_table
 from pipelines.robustness import TABLES as ROBUSTNESS
 from pipelines.robustness import robustness_tables
 from pipelines.settings.parameters import Model, Train

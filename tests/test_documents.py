@@ -12,7 +12,7 @@ import mnist_data
 from mnist_data.parquet.dataset import Dataset
 from pipelines.augment import augment
 from pipelines.claims.claim import TESTS, read_claims
-from pipelines.corruptions import TABLE
+from pipelines.images.corruptions import TABLE
 from pipelines.settings.recipe import PRESETS, TRANSFORMS, recipe_of
 
 ROOT = Path(__file__).parent.parent

@@ -24,10 +24,10 @@ from mnist_data.parquet.dataset import HELD_OUT, Dataset, Partition, read_partit
 from pipelines.audit.pairs import REACH, Flags, Pairs, compare_pairs, find_close, reach, rotate
 from pipelines.audit.spectra import Floats, magnitudes, unit_ink
 from pipelines.audit.verdict import Scores, Verdict
-from pipelines.digests import Digests, digest, first_with_same, varied
 from pipelines.engine.engine import Engine, Report, Serial, run_tasks, silent
 from pipelines.engine.id_hash import hashes
 from pipelines.engine.map_dataset import PARTITION_ROWS, require_pictures
+from pipelines.images.digests import Digests, digest, first_with_same, varied
 
 BAR_MEANING = "a third of the usual distance between neighbours in dense places, kept between 0.02 and 0.1"
 

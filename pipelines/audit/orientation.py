@@ -12,7 +12,7 @@ from pipelines.audit.verdict import Verdict, judge
 from pipelines.clean import orientation_samples
 from pipelines.engine.engine import Engine, Report, run_tasks
 from pipelines.engine.map_dataset import PARTITION_ROWS
-from pipelines.transposition import Orientations, fit_orientations, judgeable
+from pipelines.images.transposition import Orientations, fit_orientations, judgeable
 
 TRANSPOSED = "transposed"
 

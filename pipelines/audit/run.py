@@ -23,7 +23,7 @@ from pipelines.audit.places import read_places
 from pipelines.audit.verdict import Verdict
 from pipelines.engine.engine import Engine, Report, Serial, silent
 from pipelines.engine.map_dataset import require_pictures
-from pipelines.gallery import picture_table
+from pipelines.images.thumbnails import picture_table
 from pipelines.settings.parameters import Audit
 
 PAIRS = ("exact_duplicate", "near_duplicate", "label_conflict", "leaked")

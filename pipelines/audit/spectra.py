@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mnist_data.batch import Images
-from pipelines.frame import outermost
+from pipelines.images.border import outermost
 from pipelines.kernels import as_planes, exact_type
 
 Floats = npt.NDArray[np.float32]

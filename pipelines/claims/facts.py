@@ -14,10 +14,10 @@ from mnist_data.batch import Batch, Images
 from mnist_data.known.label_tables import SERIES, WRITER
 from mnist_data.parquet.dataset import Dataset, Partition, read_partition
 from mnist_data.parquet.schema import Metadata
-from pipelines.digests import digest
 from pipelines.engine.engine import Engine, Report, run_tasks
 from pipelines.engine.map_dataset import PARTITION_ROWS, require_pictures
-from pipelines.frame import outermost
+from pipelines.images.border import outermost
+from pipelines.images.digests import digest
 
 DIGEST = ["digest_high", "digest_low"]
 """The columns of the 128 bits that stand for a sample's pixels."""

@@ -13,7 +13,7 @@ import numpy.typing as npt
 from mnist_data.batch import Images, Integers
 from mnist_data.errors import WrongUse
 from pipelines.augment import deform_images, draw, require_levels
-from pipelines.levels import BYTES, Levels
+from pipelines.images.levels import BYTES, Levels
 from pipelines.settings.parameters import Augment
 from pipelines.settings.recipe import Recipe
 

@@ -22,8 +22,8 @@ from pipelines.clean import clean
 from pipelines.convert import convert
 from pipelines.corrupt import corrupt
 from pipelines.engine.engine import Cluster, Serial, Threads
+from pipelines.images.levels import BYTES, Levels
 from pipelines.kernels.warp import warp
-from pipelines.levels import BYTES, Levels
 from pipelines.normalize import normalize
 from pipelines.settings.parameters import Augment, Convert, Corrupt, Normalize
 from pipelines.settings.recipe import TRANSFORMS, Amount, Recipe, load_recipe, recipe_of

@@ -18,8 +18,8 @@ from mnist_data.parquet.schema import Metadata, arrow_schema, encode
 from pipelines.augment import augment
 from pipelines.convert import convert
 from pipelines.corrupt import corrupt, corrupt_batch
-from pipelines.corruptions import corrupt_images
 from pipelines.engine.engine import Cluster, Serial, Threads
+from pipelines.images.corruptions import corrupt_images
 from pipelines.normalize import normalize
 from pipelines.settings.parameters import CORRUPTIONS, SEVERITIES, Convert, Corrupt, Normalize
 

@@ -13,7 +13,7 @@ import mnist_data
 from mnist_data.errors import NoDataset, UnreadableInput
 from mnist_data.idx import sample
 from pipelines.engine.engine import Cluster, Serial
-from pipelines.photos import digits_of
+from pipelines.images.find_digits import digits_of
 from pipelines.prepare import prepare
 from tests.conftest import real_folder
 

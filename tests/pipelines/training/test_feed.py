@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from mnist_data.batch import Batch
 from mnist_data.errors import WrongUse
 from pipelines.augment import augment_batch
-from pipelines.levels import Levels
+from pipelines.images.levels import Levels
 from pipelines.settings.parameters import Augment
 from pipelines.settings.recipe import load_recipe
 from pipelines.training.feed import Deformed, InMemory, ahead

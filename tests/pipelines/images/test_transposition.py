@@ -7,7 +7,7 @@ import pytest
 
 import mnist_data
 from mnist_data.parquet.dataset import Dataset
-from pipelines.transposition import LEAST_SHARE, fit_orientations
+from pipelines.images.transposition import LEAST_SHARE, fit_orientations
 
 AMBIGUOUS = (0, 1)
 """A MNIST 0 looks alike either way, and a slanted 1 nearly so."""

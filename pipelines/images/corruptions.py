@@ -19,13 +19,13 @@ import numpy.typing as npt
 
 from mnist_data.batch import Images, Integers
 from mnist_data.errors import WrongUse
+from pipelines.images.levels import Levels
 from pipelines.kernels import as_planes
 from pipelines.kernels.edges import find_edges
 from pipelines.kernels.noise import Draws, Planes, count_photons, salt_and_pepper
 from pipelines.kernels.optics import look_through_glass, move_camera
 from pipelines.kernels.overlay import blots, draw_strokes, plasma
 from pipelines.kernels.warp import about_middle, warp
-from pipelines.levels import Levels
 from pipelines.settings.parameters import CORRUPTIONS, require_corruption, require_severity
 
 BLOCK_PIXELS = 1 << 20

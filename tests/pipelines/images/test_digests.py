@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipelines.digests import digest, first_with_same, varied
+from pipelines.images.digests import digest, first_with_same, varied
 
 
 def test_the_same_bytes_in_another_shape_or_type_are_another_image() -> None:

@@ -15,12 +15,12 @@ from scipy.stats import norm
 import mnist_data
 from mnist_data.errors import WrongUse
 from mnist_data.parquet.dataset import Dataset
-from pipelines.corruptions import MUD, TABLE, corrupt_images
+from pipelines.images.corruptions import MUD, TABLE, corrupt_images
+from pipelines.images.levels import Levels
 from pipelines.kernels.edges import find_edges
 from pipelines.kernels.noise import Draws, count_photons, salt_and_pepper
 from pipelines.kernels.optics import look_through_glass, move_camera, trail_weights
 from pipelines.kernels.overlay import blots, draw_strokes, plasma
-from pipelines.levels import Levels
 from pipelines.settings.parameters import CORRUPTIONS, SEVERITIES
 
 PAIRS = [(name, severity) for name in CORRUPTIONS for severity in SEVERITIES]
@@ -74,7 +74,7 @@ def test_blocks_change_nothing(name: str, pictures: np.ndarray, monkeypatch: pyt
     """How many images are worked on at once is a matter of memory alone."""
     ids = np.arange(40)
     whole = corrupt_images(pictures[:40], ids, name, 4, 1)
-    monkeypatch.setattr("pipelines.corruptions.BLOCK_PIXELS", 28 * 28 * 7)
+    monkeypatch.setattr("pipelines.images.corruptions.BLOCK_PIXELS", 28 * 28 * 7)
 
     np.testing.assert_array_equal(whole, corrupt_images(pictures[:40], ids, name, 4, 1))
 

@@ -1,0 +1,1 @@
+"""Arrays of images in, arrays out."""
