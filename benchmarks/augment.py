@@ -20,11 +20,11 @@ from benchmarks.measure import alternate, peak_megabytes, real_data, report, sec
 from mnist_data.batch import Batch, Images
 from mnist_data.idx import format as idx
 from mnist_data.idx.pairing import find_pairs
-from pipelines.augment import augment_batch, deform_images, draw, matrices_of
-from pipelines.convert import convert
 from pipelines.kernels.warp import warp
 from pipelines.settings.parameters import Augment
 from pipelines.settings.recipe import load_recipe, recipe_of
+from pipelines.stages.augment import augment_batch, deform_images, draw, matrices_of
+from pipelines.stages.convert import convert
 
 IMAGES, COPIES = 2000, 135
 AFFINE = {"rotation": [-10, 10], "scale": [0.9, 1.1], "shear": [-0.1, 0.1], "shift": [-0.1, 0.1]}

@@ -14,8 +14,8 @@ import pyarrow.parquet as pq
 
 from benchmarks.measure import alternate, real_data, report, seconds
 from mnist_data.idx.pairing import find_pairs
-from pipelines.convert import convert
 from pipelines.engine.engine import Threads
+from pipelines.stages.convert import convert
 
 LIMIT, COMMAND_LIMIT = 1.5, 2.0
 

@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 import mnist_data
 from benchmarks.measure import alternate, real_data, report
 from mnist_data.idx.pairing import find_pairs
-from pipelines.convert import convert
+from pipelines.stages.convert import convert
 
 LIMIT = 1.3
 

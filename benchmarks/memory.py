@@ -10,11 +10,11 @@ import numpy as np
 from benchmarks.measure import peak_megabytes, real_data, report
 from mnist_data.idx import format as idx
 from mnist_data.idx.pairing import find_pairs
-from pipelines.augment import augment
-from pipelines.convert import convert
 from pipelines.engine.engine import Threads, cores
 from pipelines.settings.parameters import Augment
 from pipelines.settings.recipe import load_recipe
+from pipelines.stages.augment import augment
+from pipelines.stages.convert import convert
 
 LIMIT = 1024.0
 IMAGES = 2_000_000

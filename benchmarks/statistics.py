@@ -10,9 +10,9 @@ import numpy as np
 from benchmarks.measure import alternate, real_data, report, seconds
 from mnist_data.idx import format as idx
 from mnist_data.idx.pairing import find_pairs
-from pipelines.convert import convert
 from pipelines.engine.engine import Threads, cores
 from pipelines.settings.parameters import Stats
+from pipelines.stages.convert import convert
 from pipelines.stats import stats
 
 LIMIT, SECONDS = 3.0, 20.0

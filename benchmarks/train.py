@@ -21,7 +21,7 @@ from benchmarks.measure import alternate, real_data, report, seconds
 from mnist_data import to_numpy
 from mnist_data.idx.pairing import find_pairs
 from mnist_data.parquet.dataset import open_dataset
-from pipelines.convert import convert
+from pipelines.stages.convert import convert
 
 if TYPE_CHECKING:
     import torch

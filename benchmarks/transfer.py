@@ -19,9 +19,9 @@ from benchmarks.measure import describe_machine, real_data
 from mnist_data.idx import format as idx
 from mnist_data.idx.pairing import find_pairs
 from mnist_data.parquet.dataset import Dataset, is_dataset, open_dataset
-from pipelines.convert import convert
 from pipelines.engine.id_hash import hashes
 from pipelines.settings.parameters import Train, train_settings
+from pipelines.stages.convert import convert
 from pipelines.train import train
 from pipelines.training.feed import InMemory
 from pipelines.training.fit import fit

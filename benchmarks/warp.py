@@ -7,9 +7,9 @@ import scipy.ndimage as ndimage
 
 from benchmarks.measure import alternate, real_data, report
 from mnist_data.idx import format as idx
-from pipelines.augment import draw, matrices_of
 from pipelines.kernels.warp import warp
 from pipelines.settings.parameters import Augment
+from pipelines.stages.augment import draw, matrices_of
 
 LIMIT = 0.25
 IMAGES = 1000

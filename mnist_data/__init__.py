@@ -30,7 +30,7 @@ _HOMES = {
     "to_numpy": "mnist_data.parquet.frames",
     "Dataset": "mnist_data.parquet.dataset",
     "open_dataset": "mnist_data.parquet.dataset",
-    "remake": "pipelines.remake",
+    "remake": "pipelines.stages.remake",
 }
 
 

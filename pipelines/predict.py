@@ -19,9 +19,9 @@ from mnist_data.parquet.schema import Stage
 from mnist_data.parquet.tables import provenance, write_table
 from pipelines.deployment.onnx_file import load_onnx
 from pipelines.images.find_digits import digits_of, read_picture
-from pipelines.normalize import Scaling, normalize_batch
-from pipelines.prepare import UNKNOWN, find_pictures
 from pipelines.settings.parameters import Normalize
+from pipelines.stages.normalize import Scaling, normalize_batch
+from pipelines.stages.prepare import UNKNOWN, find_pictures
 from pipelines.training.model_file import load_model
 from pipelines.training.predictions import Probabilities, predict_mean
 from pipelines.training.scores import prediction_table

@@ -10,9 +10,9 @@ import pandas as pd
 from mnist_data import __version__, storage
 from mnist_data.parquet.dataset import Dataset
 from mnist_data.parquet.tables import read_table, read_tables, table_provenance
-from pipelines.clean import TABLES
 from pipelines.images.thumbnails import before_after, is_augmented
 from pipelines.settings.parameters import settings_in_words
+from pipelines.stages.clean import TABLES
 
 COMPARED = ("evaluation", "seeds", "label_scores", "robustness")
 """Tables of which a page shows those of all models together; of the others, the first model's."""

@@ -15,15 +15,15 @@ from mnist_data.known.fetch import resolve
 from mnist_data.parquet.dataset import Dataset, open_dataset
 from mnist_data.parquet.tables import read_table
 from mnist_data.parquet.writer import fingerprint, is_current
-from pipelines.augment import augment
-from pipelines.clean import clean, has_quarantine
 from pipelines.config import Config
-from pipelines.convert import conversion_plan, convert
 from pipelines.engine.engine import Engine, Report, silent
 from pipelines.engine.map_dataset import plan_of
-from pipelines.normalize import normalize
 from pipelines.report import collect_tables, write_report
 from pipelines.settings.parameters import Parameters, Train
+from pipelines.stages.augment import augment
+from pipelines.stages.clean import clean, has_quarantine
+from pipelines.stages.convert import conversion_plan, convert
+from pipelines.stages.normalize import normalize
 from pipelines.stats import stats
 from pipelines.train import train
 from pipelines.training.diagnosis import in_words

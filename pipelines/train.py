@@ -27,7 +27,7 @@ from pipelines.images.thumbnails import picture_table
 from pipelines.robustness import TABLES as ROBUSTNESS
 from pipelines.robustness import robustness_tables
 from pipelines.settings.parameters import Model, Train
-from pipelines.split import choose_writers
+from pipelines.stages.split import choose_writers
 from pipelines.training.checkpoint import Plan, load_checkpoint, other_plan, save_checkpoint
 from pipelines.training.corrections import CORRECTIONS, Corrections, read_corrections
 from pipelines.training.cost import with_cost

@@ -12,7 +12,7 @@ import pytest
 from mnist_data.idx import sample
 from mnist_data.idx.pairing import find_pairs
 from mnist_data.parquet.tables import read_tables
-from pipelines.convert import convert
+from pipelines.stages.convert import convert
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -10,10 +10,10 @@ import pytest
 
 import mnist_data
 from mnist_data.parquet.dataset import Dataset
-from pipelines.augment import augment
 from pipelines.claims.claim import TESTS, read_claims
 from pipelines.images.corruptions import TABLE
 from pipelines.settings.recipe import PRESETS, TRANSFORMS, recipe_of
+from pipelines.stages.augment import augment
 
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]

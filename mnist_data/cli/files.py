@@ -57,8 +57,8 @@ def convert(
     """
     from mnist_data.cli.output import print_json, print_table, progress, say, warn
     from mnist_data.known.info import describe_dataset
-    from pipelines.convert import convert as run
     from pipelines.engine.engine import open_engine
+    from pipelines.stages.convert import convert as run
 
     params = Convert(layout, compression, row_group_rows, transpose, first_label)
     pairs, out = _pairs(paths, images or [], labels or [], split or [], dataset)
@@ -120,7 +120,7 @@ def prepare(
     from mnist_data.cli.output import print_json, progress, say, warn
     from mnist_data.known.info import describe_dataset
     from pipelines.engine.engine import open_engine
-    from pipelines.prepare import prepare as run
+    from pipelines.stages.prepare import prepare as run
 
     with open_engine(workers, scheduler) as engine, progress() as report:
         outcome = run(photos, out, engine=engine, overwrite=overwrite, report=report)
@@ -151,7 +151,7 @@ def export(
     from mnist_data.cli.output import print_json, print_table
     from mnist_data.parquet.dataset import open_dataset
     from mnist_data.storage import sha256_of
-    from pipelines.export import export as run
+    from pipelines.stages.export import export as run
 
     paths = run(open_dataset(dataset), out, as_stored=as_stored, overwrite=overwrite)
     rows = [(str(path), path.stat().st_size, sha256_of(path)) for path in paths]

@@ -48,8 +48,8 @@ def corrupt(
     from mnist_data.cli.output import progress
     from mnist_data.cli.stages import print_dataset
     from mnist_data.parquet.dataset import open_dataset
-    from pipelines.corrupt import corrupt as run
     from pipelines.engine.engine import open_engine
+    from pipelines.stages.corrupt import corrupt as run
 
     params = Corrupt(tuple(corruption or CORRUPTIONS), tuple(severity or SEVERITIES), split, seed)
     with open_engine(workers, scheduler) as engine, progress() as report:

@@ -38,7 +38,7 @@ def split(
     from mnist_data.known.info import describe_dataset
     from mnist_data.parquet.dataset import open_dataset
     from pipelines.engine.engine import open_engine
-    from pipelines.split import split as run
+    from pipelines.stages.split import split as run
 
     with open_engine(workers, scheduler) as engine, progress() as report:
         outcome = run(

@@ -42,8 +42,8 @@ def clean(
     """
     from mnist_data.cli.output import print_frame, print_json, progress, say
     from mnist_data.parquet.dataset import open_dataset
-    from pipelines.clean import clean as run
     from pipelines.engine.engine import open_engine
+    from pipelines.stages.clean import clean as run
 
     params = Clean(not_finite, blank, constant, inverted, transposed, label, duplicate, outlier_pixels)
     source = open_dataset(dataset)
@@ -89,7 +89,7 @@ def normalize(
     from mnist_data.cli.output import progress
     from mnist_data.parquet.dataset import open_dataset
     from pipelines.engine.engine import open_engine
-    from pipelines.normalize import normalize as run
+    from pipelines.stages.normalize import normalize as run
 
     params = Normalize(scale, deskew, center, dtype)
     with open_engine(workers, scheduler) as engine, progress() as report:
@@ -122,9 +122,9 @@ def augment(
     """
     from mnist_data.cli.output import progress
     from mnist_data.parquet.dataset import open_dataset
-    from pipelines.augment import augment as run
     from pipelines.engine.engine import open_engine
     from pipelines.settings.recipe import load_recipe
+    from pipelines.stages.augment import augment as run
 
     params = Augment(copies, seed, load_recipe(recipe))
     if preview:
@@ -138,7 +138,7 @@ def augment(
 def _preview(source: Dataset, out: str, params: Augment, overwrite: bool, json: bool) -> None:
     from mnist_data.cli.output import print_json, say
     from mnist_data.storage import require_free
-    from pipelines.preview import write_preview
+    from pipelines.stages.preview import write_preview
 
     page = out if out.endswith((".html", ".htm")) else f"{out}.html"
     require_free(page, overwrite)

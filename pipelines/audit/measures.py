@@ -15,9 +15,9 @@ import numpy.typing as npt
 
 from mnist_data.batch import Batch, Images, Integers
 from mnist_data.parquet.dataset import Dataset, Partition, read_partition
-from pipelines.clean import ring_level
 from pipelines.engine.engine import Engine, Report, run_tasks
 from pipelines.engine.map_dataset import PARTITION_ROWS
+from pipelines.stages.clean import ring_level
 
 Floats = npt.NDArray[np.float32]
 

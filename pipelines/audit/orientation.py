@@ -9,10 +9,10 @@ import numpy.typing as npt
 
 from mnist_data.parquet.dataset import Dataset, Partition, read_partition
 from pipelines.audit.verdict import Verdict, judge
-from pipelines.clean import orientation_samples
 from pipelines.engine.engine import Engine, Report, run_tasks
 from pipelines.engine.map_dataset import PARTITION_ROWS
 from pipelines.images.transposition import Orientations, fit_orientations, judgeable
+from pipelines.stages.clean import orientation_samples
 
 TRANSPOSED = "transposed"
 

@@ -12,10 +12,10 @@ import numpy.typing as npt
 
 from mnist_data.batch import Images, Integers
 from mnist_data.errors import WrongUse
-from pipelines.augment import deform_images, draw, require_levels
 from pipelines.images.levels import BYTES, Levels
 from pipelines.settings.parameters import Augment
 from pipelines.settings.recipe import Recipe
+from pipelines.stages.augment import deform_images, draw, require_levels
 
 Item = TypeVar("Item")
 Rows = npt.NDArray[np.intp]

@@ -26,9 +26,9 @@ from pipelines.claims.check import check_claims, read_predictions
 from pipelines.claims.claim import TESTS, Claim, known_claims, load_claims, read_claims
 from pipelines.claims.facts import Facts, gather_facts
 from pipelines.claims.outcomes import Outcome
-from pipelines.convert import convert
 from pipelines.engine.engine import Serial, Threads, silent
 from pipelines.settings.parameters import Convert
+from pipelines.stages.convert import convert
 
 Array = npt.NDArray[Any]
 Make = Callable[..., Facts]

@@ -17,12 +17,12 @@ from mnist_data.idx import format as idx
 from mnist_data.idx.pairing import find_pairs
 from mnist_data.parquet.dataset import Dataset
 from pipelines.compress import compress
-from pipelines.convert import convert
 from pipelines.deployment.onnx_file import without_training
 from pipelines.deployment.pruning import prune
-from pipelines.normalize import normalize
 from pipelines.predict import predict
 from pipelines.settings.parameters import Compress, Normalize, Train
+from pipelines.stages.convert import convert
+from pipelines.stages.normalize import normalize
 from pipelines.train import train
 from pipelines.training.model_file import load_model, save_model
 

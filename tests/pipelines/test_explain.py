@@ -16,11 +16,11 @@ from mnist_data.idx import format as idx
 from mnist_data.idx.pairing import find_pairs
 from mnist_data.parquet.dataset import Dataset, open_dataset
 from mnist_data.parquet.tables import read_tables, table_provenance
-from pipelines.convert import convert
 from pipelines.explain import PAGE, RIGHT, explain, tell_most
-from pipelines.normalize import normalize
 from pipelines.predict import predict
 from pipelines.settings.parameters import Convert, Normalize, Train
+from pipelines.stages.convert import convert
+from pipelines.stages.normalize import normalize
 from pipelines.train import train
 
 pytest.importorskip("torch")

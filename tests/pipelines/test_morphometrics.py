@@ -16,12 +16,12 @@ import mnist_data
 from mnist_data.idx import format as idx
 from mnist_data.idx.pairing import find_pairs
 from mnist_data.parquet.dataset import Dataset
-from pipelines.convert import convert
 from pipelines.kernels.medial_axis import REMOVABLE, RING
 from pipelines.kernels.morphometry import Morphometrics, measure_morphometrics
 from pipelines.kernels.upscale import enlarge
 from pipelines.morphometrics import MEASURES
 from pipelines.settings.parameters import Stats
+from pipelines.stages.convert import convert
 from pipelines.stats import stats
 
 SIX = ("area", "length", "thickness", "slant", "width", "height")

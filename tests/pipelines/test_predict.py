@@ -13,10 +13,10 @@ from mnist_data.errors import NoDataset, UnreadableInput, WrongUse
 from mnist_data.idx import format as idx
 from mnist_data.idx import sample
 from mnist_data.parquet.dataset import Dataset, open_dataset
-from pipelines.normalize import normalize
 from pipelines.predict import predict, save_predictions
-from pipelines.prepare import prepare
 from pipelines.settings.parameters import Normalize, Train
+from pipelines.stages.normalize import normalize
+from pipelines.stages.prepare import prepare
 from pipelines.train import train
 from tests.conftest import real_folder
 
@@ -125,7 +125,7 @@ def test_saved_predictions_are_read_by_pandas(model: Path, digits: Dataset, tmp_
 @pytest.mark.slow
 def test_a_network_of_the_sample_reads_the_digits_of_other_people(digits: Dataset, tmp_path: Path) -> None:
     """At least sixteen of the seventeen real pictures, whose labels stand in their names."""
-    from pipelines.augment import augment
+    from pipelines.stages.augment import augment
 
     pictures = real_folder("own-digits")
     more = augment(digits, tmp_path / "more")

@@ -16,15 +16,15 @@ from mnist_data.idx import format as idx
 from mnist_data.idx.pairing import find_pairs
 from mnist_data.parquet.dataset import Dataset
 from mnist_data.parquet.tables import read_tables
-from pipelines.augment import augment
 from pipelines.config import Config
-from pipelines.convert import convert
-from pipelines.corrupt import corrupt
 from pipelines.engine.engine import Threads
-from pipelines.normalize import normalize
 from pipelines.report import collect_tables
 from pipelines.run import run
 from pipelines.settings.parameters import CORRUPTIONS, SEVERITIES, Corrupt, Normalize, Train
+from pipelines.stages.augment import augment
+from pipelines.stages.convert import convert
+from pipelines.stages.corrupt import corrupt
+from pipelines.stages.normalize import normalize
 from pipelines.train import train
 
 pytest.importorskip("torch")

@@ -14,9 +14,9 @@ import mnist_data
 from mnist_data.idx import format as idx
 from mnist_data.idx.pairing import find_pairs
 from mnist_data.parquet.dataset import Dataset
-from pipelines.convert import convert
 from pipelines.engine.engine import Cluster, Serial, Threads
 from pipelines.settings.parameters import Convert, Stats
+from pipelines.stages.convert import convert
 from pipelines.stats import stats
 
 

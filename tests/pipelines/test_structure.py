@@ -18,9 +18,9 @@ from mnist_data.idx import format as idx
 from mnist_data.idx.pairing import find_pairs
 from mnist_data.parquet.dataset import Dataset
 from pipelines.components import Products, look, multiply, view_of
-from pipelines.convert import convert
 from pipelines.intrinsic_dimension import estimate_dimension, products_of
 from pipelines.kernels.nearest import nearest_squares
+from pipelines.stages.convert import convert
 from pipelines.stats import stats
 
 

@@ -12,11 +12,11 @@ import mnist_data
 from mnist_data.idx import format as idx
 from mnist_data.idx.pairing import find_pairs
 from mnist_data.parquet.dataset import Dataset
-from pipelines.convert import convert
 from pipelines.engine.engine import Serial, Threads
 from pipelines.morphometrics import MEASURES
 from pipelines.settings.parameters import Split, Stats, Train
-from pipelines.split import split
+from pipelines.stages.convert import convert
+from pipelines.stages.split import split
 from pipelines.stats import stats
 from pipelines.training.scores import group_table
 from pipelines.writers import TABLES, shared_writers

@@ -16,14 +16,14 @@ from mnist_data.idx import format as idx
 from mnist_data.idx.pairing import find_pairs
 from mnist_data.known.label_tables import QMNIST_COLUMNS, provenance_of
 from mnist_data.parquet.dataset import Dataset, open_dataset
-from pipelines.clean import clean
 from pipelines.config import Config
-from pipelines.convert import convert
 from pipelines.engine.engine import Serial
-from pipelines.export import export
 from pipelines.run import run
 from pipelines.settings.parameters import Split
-from pipelines.split import split
+from pipelines.stages.clean import clean
+from pipelines.stages.convert import convert
+from pipelines.stages.export import export
+from pipelines.stages.split import split
 from pipelines.writers import dataset_writers, shared_writers
 from tests.conftest import real_folder
 

@@ -16,9 +16,9 @@ from mnist_data.idx.pairing import find_pairs
 from mnist_data.parquet.dataset import Dataset
 from pipelines.audit import faults, measures, orientation
 from pipelines.audit.run import CHECKS, audit
-from pipelines.convert import convert
 from pipelines.engine.engine import Cluster, Serial, Threads
 from pipelines.settings.parameters import Audit, Convert
+from pipelines.stages.convert import convert
 
 Array = npt.NDArray[Any]
 QUICK = Audit(labels=False)

@@ -25,10 +25,10 @@ from pipelines.audit.duplicates import LEAST_BAR, MOST_BAR, choose_bar, find_dup
 from pipelines.audit.pairs import compare_pairs, find_close, rotate
 from pipelines.audit.spectra import magnitudes, unit_ink
 from pipelines.audit.verdict import Verdict
-from pipelines.convert import convert
 from pipelines.engine.engine import Cluster, Serial, Threads, silent
 from pipelines.kernels.matches import match_pairs
 from pipelines.settings.parameters import Convert
+from pipelines.stages.convert import convert
 
 Labels = npt.NDArray[np.uint8]
 

@@ -12,10 +12,10 @@ from mnist_data.errors import WrongUse
 from mnist_data.idx import format as idx
 from mnist_data.idx.pairing import find_pairs
 from mnist_data.parquet.dataset import Dataset
-from pipelines.convert import convert
 from pipelines.images.levels import Levels, levels_of
-from pipelines.normalize import normalize
 from pipelines.settings.parameters import Normalize
+from pipelines.stages.convert import convert
+from pipelines.stages.normalize import normalize
 
 
 def test_bytes_go_from_0_to_255(digits: Dataset) -> None:

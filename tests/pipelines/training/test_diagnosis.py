@@ -318,8 +318,8 @@ def test_the_stage_keeps_what_it_found(digits: Dataset, tmp_path: Path) -> None:
 
 def test_copies_do_not_hide_that_labels_are_wrong(digits: Dataset, tmp_path: Path) -> None:
     """A copy has the label of its original, right or wrong, and is the image most like it."""
-    from pipelines.augment import augment
     from pipelines.engine.engine import Threads
+    from pipelines.stages.augment import augment
 
     copied = read_samples(augment(open_dataset(digits.location), tmp_path / "copied", engine=Threads(1)), "train")
     originals = np.unique(copied.ids)

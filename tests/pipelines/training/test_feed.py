@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 
 from mnist_data.batch import Batch
 from mnist_data.errors import WrongUse
-from pipelines.augment import augment_batch
 from pipelines.images.levels import Levels
 from pipelines.settings.parameters import Augment
 from pipelines.settings.recipe import load_recipe
+from pipelines.stages.augment import augment_batch
 from pipelines.training.feed import Deformed, InMemory, ahead
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (200, 9, 7), np.uint8)

@@ -13,11 +13,11 @@ from mnist_data.batch import Batch, Images
 from mnist_data.idx import format as idx
 from mnist_data.idx.pairing import find_pairs
 from mnist_data.parquet.dataset import Dataset, open_dataset
-from pipelines.augment import augment_batch
-from pipelines.convert import convert
 from pipelines.engine.engine import Threads
 from pipelines.settings.parameters import Augment, Convert, Train
 from pipelines.settings.recipe import load_recipe
+from pipelines.stages.augment import augment_batch
+from pipelines.stages.convert import convert
 from pipelines.training import samples as sampling
 from pipelines.training.feed import Deformed
 from pipelines.training.samples import read_samples, stored_samples

@@ -17,9 +17,9 @@ from mnist_data.idx.format import write
 from mnist_data.idx.pairing import find_pairs
 from mnist_data.parquet.dataset import Dataset
 from mnist_data.parquet.tables import table_provenance
-from pipelines.convert import convert
-from pipelines.normalize import normalize
 from pipelines.settings.parameters import Normalize, Train, train_settings
+from pipelines.stages.convert import convert
+from pipelines.stages.normalize import normalize
 from pipelines.train import train
 from pipelines.training.model_file import load_model
 

@@ -12,13 +12,13 @@ from mnist_data.batch import Batch
 from mnist_data.errors import WrongUse
 from mnist_data.parquet.dataset import Dataset
 from mnist_data.parquet.schema import Metadata
-from pipelines.augment import augment_batch, require_levels
 from pipelines.engine.map_dataset import require_originals
 from pipelines.images.levels import levels_of
 from pipelines.images.thumbnails import first_samples, picture_table
 from pipelines.report import write_report
 from pipelines.settings.parameters import Augment, settings_in_words
 from pipelines.settings.recipe import TRANSFORMS
+from pipelines.stages.augment import augment_batch, require_levels
 
 COPIES = 8
 SAMPLES = 10

@@ -13,11 +13,11 @@ from mnist_data.batch import Batch
 from mnist_data.idx import format as idx
 from mnist_data.idx.pairing import find_pairs
 from mnist_data.parquet.dataset import Dataset
-from pipelines.convert import convert
 from pipelines.engine.engine import Cluster, Threads
 from pipelines.kernels.moments import measure_moments
-from pipelines.normalize import Scaling, center, deskew, measure, normalize, normalize_batch
 from pipelines.settings.parameters import Normalize
+from pipelines.stages.convert import convert
+from pipelines.stages.normalize import Scaling, center, deskew, measure, normalize, normalize_batch
 
 NONE = Scaling(0, 0, 0, 0.0, 1.0)
 

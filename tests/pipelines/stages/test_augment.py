@@ -17,16 +17,16 @@ from mnist_data.errors import WrongUse
 from mnist_data.idx import format as idx
 from mnist_data.idx.pairing import find_pairs
 from mnist_data.parquet.dataset import Dataset, Partition
-from pipelines.augment import _augment_partition, augment, augment_batch, cut_out, matrices_of, remake_copy
-from pipelines.clean import clean
-from pipelines.convert import convert
-from pipelines.corrupt import corrupt
 from pipelines.engine.engine import Cluster, Serial, Threads
 from pipelines.images.levels import BYTES, Levels
 from pipelines.kernels.warp import warp
-from pipelines.normalize import normalize
 from pipelines.settings.parameters import Augment, Convert, Corrupt, Normalize
 from pipelines.settings.recipe import TRANSFORMS, Amount, Recipe, load_recipe, recipe_of
+from pipelines.stages.augment import _augment_partition, augment, augment_batch, cut_out, matrices_of, remake_copy
+from pipelines.stages.clean import clean
+from pipelines.stages.convert import convert
+from pipelines.stages.corrupt import corrupt
+from pipelines.stages.normalize import normalize
 
 COLUMNS = ("rotation", "scale", "scale_x", "shear", "shift_x", "shift_y", "elastic", "thickness")
 HEAVY = load_recipe("heavy")
@@ -292,7 +292,7 @@ def test_an_interrupted_run_goes_on_where_it_stopped(
             raise KeyboardInterrupt
         return real(batch, params, levels, deform)
 
-    monkeypatch.setattr("pipelines.augment.augment_batch", counted)
+    monkeypatch.setattr("pipelines.stages.augment.augment_batch", counted)
     expected = augment(source, tmp_path / "expected").content
     whole, deadly = len(calls), len(calls) + 5  # two calls a part: the third part is interrupted
     with pytest.raises(KeyboardInterrupt):
@@ -318,7 +318,7 @@ def test_memory_does_not_grow_with_the_number_of_copies(digits: Dataset, monkeyp
         largest = max(largest, len(made))
         return made
 
-    monkeypatch.setattr("pipelines.augment.augment_batch", measured)
+    monkeypatch.setattr("pipelines.stages.augment.augment_batch", measured)
     augment(digits, f"{digits.location}-many", Augment(copies=50))
 
     assert largest <= 10_000

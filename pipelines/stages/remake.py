@@ -7,9 +7,9 @@ from pathlib import Path
 from mnist_data.batch import Images
 from mnist_data.errors import WrongUse
 from mnist_data.parquet.dataset import open_dataset, read_sample
-from pipelines.augment import remake_copy
 from pipelines.images.levels import levels_of
 from pipelines.settings.parameters import Augment
+from pipelines.stages.augment import remake_copy
 
 
 def remake(location: str | Path, sample: int) -> Images:

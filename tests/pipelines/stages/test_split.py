@@ -17,10 +17,10 @@ from mnist_data.idx import format as idx
 from mnist_data.idx.pairing import find_pairs
 from mnist_data.parquet.dataset import Dataset, read_columns
 from mnist_data.parquet.schema import Stage
-from pipelines.convert import convert
 from pipelines.engine.engine import Cluster, Serial, Threads
 from pipelines.settings.parameters import Convert, Split, Train
-from pipelines.split import choose_writers, held_out, split
+from pipelines.stages.convert import convert
+from pipelines.stages.split import choose_writers, held_out, split
 from pipelines.training.validation import split_validation
 
 

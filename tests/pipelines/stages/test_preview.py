@@ -11,10 +11,10 @@ import pytest
 import mnist_data
 from mnist_data.errors import WrongUse
 from mnist_data.parquet.dataset import Dataset
-from pipelines.augment import augment
-from pipelines.preview import COPIES, first_of_each_class, preview_tables, write_preview
 from pipelines.settings.parameters import Augment
 from pipelines.settings.recipe import load_recipe
+from pipelines.stages.augment import augment
+from pipelines.stages.preview import COPIES, first_of_each_class, preview_tables, write_preview
 
 HEAVY = Augment(seed=3, recipe=load_recipe("heavy"))
 

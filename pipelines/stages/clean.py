@@ -22,7 +22,6 @@ from mnist_data import storage
 from mnist_data.batch import Batch, Images, Integers
 from mnist_data.parquet.dataset import Dataset, Partition, read_partition
 from mnist_data.parquet.tables import merge_tables, provenance, write_table
-from pipelines.convert import unlikely_labels
 from pipelines.engine.engine import Engine, Report, Serial, run_tasks, silent
 from pipelines.engine.id_hash import drawn
 from pipelines.engine.map_dataset import PARTITION_ROWS, apply_stage, require_other_place, require_pictures
@@ -30,6 +29,7 @@ from pipelines.images.border import outermost
 from pipelines.images.digests import Digests, digest, first_with_same, varied
 from pipelines.images.transposition import NOT_JUDGED, Orientations, fit_orientations, judgeable
 from pipelines.settings.parameters import Clean
+from pipelines.stages.convert import unlikely_labels
 
 FIT_SAMPLES = 60_000
 """Training samples from which each class's orientation is learnt."""

@@ -15,13 +15,13 @@ from mnist_data.errors import WrongUse
 from mnist_data.idx.pairing import find_pairs
 from mnist_data.parquet.dataset import Dataset, open_dataset
 from mnist_data.parquet.schema import Metadata, arrow_schema, encode
-from pipelines.augment import augment
-from pipelines.convert import convert
-from pipelines.corrupt import corrupt, corrupt_batch
 from pipelines.engine.engine import Cluster, Serial, Threads
 from pipelines.images.corruptions import corrupt_images
-from pipelines.normalize import normalize
 from pipelines.settings.parameters import CORRUPTIONS, SEVERITIES, Convert, Corrupt, Normalize
+from pipelines.stages.augment import augment
+from pipelines.stages.convert import convert
+from pipelines.stages.corrupt import corrupt, corrupt_batch
+from pipelines.stages.normalize import normalize
 
 FEW = Corrupt(("fog", "zigzag"), (1, 4), seed=3)
 
@@ -83,7 +83,7 @@ def test_memory_does_not_grow_with_the_number_of_variants(digits: Dataset, monke
         largest = max(largest, len(made))
         return made
 
-    monkeypatch.setattr("pipelines.corrupt.corrupt_batch", measured)
+    monkeypatch.setattr("pipelines.stages.corrupt.corrupt_batch", measured)
     monkeypatch.setattr("pipelines.engine.map_dataset.SLICE_ROWS", 500)
     corrupt(digits, f"{digits.location}-measured")
 

@@ -14,7 +14,7 @@ from mnist_data.errors import NoDataset, UnreadableInput
 from mnist_data.idx import sample
 from pipelines.engine.engine import Cluster, Serial
 from pipelines.images.find_digits import digits_of
-from pipelines.prepare import prepare
+from pipelines.stages.prepare import prepare
 from tests.conftest import real_folder
 
 IMAGES, LABELS = sample.digits()

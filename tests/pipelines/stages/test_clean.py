@@ -14,11 +14,11 @@ from mnist_data.errors import CheckFailed, WrongUse
 from mnist_data.idx import format as idx
 from mnist_data.idx.pairing import find_pairs
 from mnist_data.parquet.dataset import Dataset
-from pipelines.clean import Knowledge, Survey, clean, clean_batch, find_duplicates, is_inverted
-from pipelines.convert import convert
 from pipelines.engine.engine import Cluster, Serial, Threads
-from pipelines.normalize import normalize
 from pipelines.settings.parameters import Clean, Convert
+from pipelines.stages.clean import Knowledge, Survey, clean, clean_batch, find_duplicates, is_inverted
+from pipelines.stages.convert import convert
+from pipelines.stages.normalize import normalize
 
 
 @pytest.fixture
@@ -138,7 +138,7 @@ def test_the_result_does_not_depend_on_engine_or_partitions(
             pd.read_parquet(f"{one.quarantine}.parquet"), pd.read_parquet(f"{other.quarantine}.parquet")
         )
     small = convert(find_pairs(Path(faulty.location).parent), tmp_path / "small", Convert(row_group_rows=100)).dataset
-    monkeypatch.setattr("pipelines.clean.PARTITION_ROWS", 100)
+    monkeypatch.setattr("pipelines.stages.clean.PARTITION_ROWS", 100)
     monkeypatch.setattr("pipelines.engine.map_dataset.PARTITION_ROWS", 100)
     cut = clean(small, tmp_path / "cut")
 

@@ -16,10 +16,10 @@ from mnist_data.errors import MismatchedPair, TruncatedIdx, WrongUse
 from mnist_data.idx import format as idx
 from mnist_data.idx.pairing import Pair, find_pairs
 from mnist_data.parquet.dataset import Dataset, open_dataset
-from pipelines.convert import convert, unlikely_labels
 from pipelines.engine.engine import Cluster, Serial, Threads
-from pipelines.export import export
 from pipelines.settings.parameters import Convert
+from pipelines.stages.convert import convert, unlikely_labels
+from pipelines.stages.export import export
 
 
 def pair_of(folder: Path, images: np.ndarray, labels: np.ndarray, prefix: str = "train") -> list[Pair]:
@@ -215,7 +215,7 @@ def test_images_without_pixels_are_refused(tmp_path: Path) -> None:
 
 def test_large_files_are_cut_into_parts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A part holds whole row groups, and ids run on from part to part."""
-    monkeypatch.setattr("pipelines.convert.ROWS_IN_A_PART", 100)
+    monkeypatch.setattr("pipelines.stages.convert.ROWS_IN_A_PART", 100)
     pairs = pair_of(tmp_path / "in", np.zeros((250, 2, 2), np.uint8), np.zeros(250, np.uint8))
 
     dataset = convert(pairs, tmp_path / "out", Convert(row_group_rows=10)).dataset
