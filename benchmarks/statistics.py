@@ -13,7 +13,7 @@ from mnist_data.idx.pairing import find_pairs
 from pipelines.engine.engine import Threads, cores
 from pipelines.settings.parameters import Stats
 from pipelines.stages.convert import convert
-from pipelines.stats import stats
+from pipelines.statistics.stats import stats
 
 LIMIT, SECONDS = 3.0, 20.0
 

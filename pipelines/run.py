@@ -24,7 +24,7 @@ from pipelines.stages.augment import augment
 from pipelines.stages.clean import clean, has_quarantine
 from pipelines.stages.convert import conversion_plan, convert
 from pipelines.stages.normalize import normalize
-from pipelines.stats import stats
+from pipelines.statistics.stats import stats
 from pipelines.train import train
 from pipelines.training.diagnosis import in_words
 

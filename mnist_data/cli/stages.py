@@ -189,7 +189,7 @@ def stats(
     from mnist_data.storage import require_free
     from pipelines.engine.engine import open_engine
     from pipelines.report import collect_tables, write_report
-    from pipelines.stats import stats as run
+    from pipelines.statistics.stats import stats as run
 
     params = Stats(bins, wall, morphometrics)
     source = open_dataset(dataset)

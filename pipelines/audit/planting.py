@@ -16,11 +16,11 @@ from mnist_data.parquet.dataset import Dataset, Partition, read_partition
 from pipelines.audit import faults
 from pipelines.audit.measures import Measured
 from pipelines.audit.places import read_places
-from pipelines.counts import BYTE_RANGE, Sums, sum_up
 from pipelines.engine.engine import Engine, Serial, run_tasks
 from pipelines.engine.id_hash import hashes
 from pipelines.engine.map_dataset import PARTITION_ROWS, apply_stage
 from pipelines.settings.parameters import Selftest
+from pipelines.statistics.counts import BYTE_RANGE, Sums, sum_up
 
 PAIRED: Mapping[str, Callable[[faults.Image, faults.Image, faults.Generator], faults.Image]] = {
     "exact_duplicate": lambda _image, other, _generator: other,

@@ -12,12 +12,12 @@ import pandas as pd
 from mnist_data.batch import Batch, Images, Integers
 from mnist_data.errors import WrongUse
 from mnist_data.parquet.dataset import Dataset, Partition, open_parquet, read_partition
-from pipelines.counts import BYTE_RANGE, Range
 from pipelines.engine.engine import Engine, Report, run_tasks
 from pipelines.engine.id_hash import Hashes, hashes
 from pipelines.engine.map_dataset import PARTITION_ROWS, require_pictures
-from pipelines.morphometrics import COUNTS, LENGTHS
-from pipelines.stats import describe_samples, find_range
+from pipelines.statistics.counts import BYTE_RANGE, Range
+from pipelines.statistics.morphometrics import COUNTS, LENGTHS
+from pipelines.statistics.stats import describe_samples, find_range
 
 PLACES = ("top", "left", "bottom", "right", "centre_row", "centre_column")
 

@@ -19,8 +19,8 @@ from pipelines.engine.engine import Engine, Report, silent
 from pipelines.engine.id_hash import hashes
 from pipelines.engine.map_dataset import PARTITION_ROWS, apply_stage, require_originals
 from pipelines.settings.parameters import Split, Train
+from pipelines.statistics.writers import dataset_writers, shared_writers
 from pipelines.training.validation import Mask, split_validation
-from pipelines.writers import dataset_writers, shared_writers
 
 VALIDATION = "validation"
 

@@ -11,7 +11,7 @@ import pytest
 
 from dashboards.page import render
 from pipelines.kernels.morphometry import measure_morphometrics
-from pipelines.morphometrics import MEASURES
+from pipelines.statistics.morphometrics import MEASURES
 
 FIRST_TEST = 1400
 NAMES = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")

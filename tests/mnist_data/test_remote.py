@@ -18,7 +18,7 @@ from pipelines.engine.engine import Cluster
 from pipelines.report import collect_tables, write_report
 from pipelines.stages.clean import clean
 from pipelines.stages.convert import convert
-from pipelines.stats import stats
+from pipelines.statistics.stats import stats
 
 
 @pytest.fixture(scope="module")

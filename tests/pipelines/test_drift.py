@@ -15,13 +15,13 @@ from sklearn.metrics import roc_auc_score
 from mnist_data.cli.drift import drift as command
 from mnist_data.errors import CheckFailed, WrongUse
 from mnist_data.parquet.dataset import Dataset, read_batches
-from pipelines.counts import BYTE_RANGE
 from pipelines.drift.compare import YARDSTICK, _one_hot, beside_yardstick, drift, measure, read_bars, require_below
 from pipelines.drift.distances import BINS, distances, interval, resample, shuffle, support_of
 from pipelines.drift.domain import delong, domain_auc
 from pipelines.drift.gather import Choice, gather, relative
 from pipelines.engine.engine import Serial, Threads, silent
 from pipelines.settings.parameters import Drift
+from pipelines.statistics.counts import BYTE_RANGE
 
 FAST = Drift(resamples=20, samples=300)
 
@@ -107,7 +107,7 @@ def test_halves_of_one_distribution_are_not_told_apart(digits: Dataset) -> None:
 
 def test_planted_ink_is_what_drifts(digits: Dataset) -> None:
     """The same images, twice as dark as they were: the ink says so, the shape of the strokes does not."""
-    from pipelines.stats import describe_samples
+    from pipelines.statistics.stats import describe_samples
 
     batch = next(read_batches(digits, "train"))
     darker = replace(batch, images=batch.images // 2)

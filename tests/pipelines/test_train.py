@@ -14,7 +14,7 @@ from mnist_data.errors import WrongUse
 from mnist_data.parquet.dataset import Dataset, open_dataset
 from pipelines.settings.parameters import Train, train_settings
 from pipelines.train import train, training_samples
-from tests.pipelines.test_writers import written  # noqa: F401
+from tests.pipelines.statistics.test_writers import written  # noqa: F401
 
 QUICK = Train(model="mlp", epochs=1)
 

@@ -24,7 +24,7 @@ from pipelines.stages.clean import clean
 from pipelines.stages.convert import convert
 from pipelines.stages.export import export
 from pipelines.stages.split import split
-from pipelines.writers import dataset_writers, shared_writers
+from pipelines.statistics.writers import dataset_writers, shared_writers
 from tests.conftest import real_folder
 
 Table = npt.NDArray[np.int32]

@@ -22,7 +22,11 @@ from mnist_data.batch import Batch
 from mnist_data.known.label_tables import group_columns
 from mnist_data.parquet.dataset import Dataset, Partition, open_parquet, read_partition
 from mnist_data.parquet.tables import merge_tables, provenance, remove_table, write_table
-from pipelines.components import (
+from pipelines.engine.engine import Engine, Report, Serial, run_tasks, silent
+from pipelines.engine.map_dataset import PARTITION_ROWS, require_pictures
+from pipelines.images.thumbnails import wall
+from pipelines.settings.parameters import Stats
+from pipelines.statistics.components import (
     Components,
     Products,
     View,
@@ -33,18 +37,14 @@ from pipelines.components import (
     tabulate_components,
     view_of,
 )
-from pipelines.correlations import correlate
-from pipelines.counts import BYTE_RANGE, Range, Sums, sum_up, tabulate
-from pipelines.engine.engine import Engine, Report, Serial, run_tasks, silent
-from pipelines.engine.map_dataset import PARTITION_ROWS, require_pictures
-from pipelines.images.thumbnails import wall
-from pipelines.intensity import describe_intensity
-from pipelines.intrinsic_dimension import CHOSEN, Chosen, choose, tabulate_dimension
-from pipelines.morphometrics import shape_columns, summarize_measures
-from pipelines.separability import Space, Spread, project, space_of, tabulate_separability
-from pipelines.settings.parameters import Stats
-from pipelines.writers import TABLES as WRITERS
-from pipelines.writers import writer_tables
+from pipelines.statistics.correlations import correlate
+from pipelines.statistics.counts import BYTE_RANGE, Range, Sums, sum_up, tabulate
+from pipelines.statistics.intensity import describe_intensity
+from pipelines.statistics.intrinsic_dimension import CHOSEN, Chosen, choose, tabulate_dimension
+from pipelines.statistics.morphometrics import shape_columns, summarize_measures
+from pipelines.statistics.separability import Space, Spread, project, space_of, tabulate_separability
+from pipelines.statistics.writers import TABLES as WRITERS
+from pipelines.statistics.writers import writer_tables
 
 MAX_TASKS = 64
 """A task gives back its sums, 2 MB for 62 classes of 28×28: a larger dataset makes longer tasks, not more."""

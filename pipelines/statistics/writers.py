@@ -8,7 +8,7 @@ import pandas as pd
 
 from mnist_data.known.label_tables import SERIES, WRITER
 from mnist_data.parquet.dataset import Dataset, open_parquet, read_columns
-from pipelines.morphometrics import MEASURES, summarize_measures
+from pipelines.statistics.morphometrics import MEASURES, summarize_measures
 
 TABLES = ("writers", "writer_measures", "series_measures")
 

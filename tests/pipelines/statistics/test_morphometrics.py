@@ -19,10 +19,10 @@ from mnist_data.parquet.dataset import Dataset
 from pipelines.kernels.medial_axis import REMOVABLE, RING
 from pipelines.kernels.morphometry import Morphometrics, measure_morphometrics
 from pipelines.kernels.upscale import enlarge
-from pipelines.morphometrics import MEASURES
 from pipelines.settings.parameters import Stats
 from pipelines.stages.convert import convert
-from pipelines.stats import stats
+from pipelines.statistics.morphometrics import MEASURES
+from pipelines.statistics.stats import stats
 
 SIX = ("area", "length", "thickness", "slant", "width", "height")
 

@@ -13,13 +13,13 @@ from mnist_data.idx import format as idx
 from mnist_data.idx.pairing import find_pairs
 from mnist_data.parquet.dataset import Dataset
 from pipelines.engine.engine import Serial, Threads
-from pipelines.morphometrics import MEASURES
 from pipelines.settings.parameters import Split, Stats, Train
 from pipelines.stages.convert import convert
 from pipelines.stages.split import split
-from pipelines.stats import stats
+from pipelines.statistics.morphometrics import MEASURES
+from pipelines.statistics.stats import stats
+from pipelines.statistics.writers import TABLES, shared_writers
 from pipelines.training.scores import group_table
-from pipelines.writers import TABLES, shared_writers
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mnist_data.batch import Images
-from pipelines.counts import Range
+from pipelines.statistics.counts import Range
 
 Floats = npt.NDArray[np.float64]
 

@@ -17,11 +17,11 @@ import mnist_data
 from mnist_data.idx import format as idx
 from mnist_data.idx.pairing import find_pairs
 from mnist_data.parquet.dataset import Dataset
-from pipelines.components import Products, look, multiply, view_of
-from pipelines.intrinsic_dimension import estimate_dimension, products_of
 from pipelines.kernels.nearest import nearest_squares
 from pipelines.stages.convert import convert
-from pipelines.stats import stats
+from pipelines.statistics.components import Products, look, multiply, view_of
+from pipelines.statistics.intrinsic_dimension import estimate_dimension, products_of
+from pipelines.statistics.stats import stats
 
 
 def test_components_are_those_of_scikit_learn(digits: Dataset, tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from mnist_data.parquet.dataset import Dataset
 from pipelines.engine.engine import Cluster, Serial, Threads
 from pipelines.settings.parameters import Convert, Stats
 from pipelines.stages.convert import convert
-from pipelines.stats import stats
+from pipelines.statistics.stats import stats
 
 
 def test_mnist_has_its_published_statistics(mnist_tables: dict[str, pd.DataFrame]) -> None:
@@ -92,7 +92,7 @@ def test_the_tables_do_not_depend_on_engine_or_partitions(
     """Sums of integers merge exactly: not a bit may differ."""
     whole = stats(digits, tmp_path / "whole", engine=Serial())
     cut = convert(find_pairs(sample_idx), tmp_path / "cut", Convert(row_group_rows=rows)).dataset
-    monkeypatch.setattr("pipelines.stats.PARTITION_ROWS", rows)
+    monkeypatch.setattr("pipelines.statistics.stats.PARTITION_ROWS", rows)
     for name, engine in (("threads", Threads(2)), ("processes", cluster)):
         tables = stats(cut, tmp_path / name, engine=engine)
         for table in ("summary", "classes", "pixels", "intensity", "wall", "morphometrics"):

@@ -19,7 +19,7 @@ import pandas as pd
 
 from mnist_data.batch import Batch
 from mnist_data.parquet.schema import Metadata
-from pipelines.components import Components, View, look
+from pipelines.statistics.components import Components, View, look
 
 Floats = npt.NDArray[np.float64]
 

@@ -16,9 +16,9 @@ import numpy.typing as npt
 import pandas as pd
 
 from mnist_data.batch import Integers
-from pipelines.components import EXACT_TERMS, centred
 from pipelines.engine.id_hash import drawn
 from pipelines.images.digests import Digests, digest
+from pipelines.statistics.components import EXACT_TERMS, centred
 
 NEIGHBOURS = 20
 CHOSEN = 5000

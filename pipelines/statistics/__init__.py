@@ -1,0 +1,1 @@
+"""From a dataset to tables that say what is in it."""
