@@ -15,11 +15,11 @@ from benchmarks.measure import real_data, report
 from mnist_data.idx.pairing import find_pairs
 from mnist_data.parquet.dataset import Dataset
 from pipelines.engine.engine import Threads
+from pipelines.networks.train import train
 from pipelines.settings.parameters import Augment, Train
 from pipelines.settings.recipe import load_recipe
 from pipelines.stages.augment import augment
 from pipelines.stages.convert import convert
-from pipelines.train import train
 
 SEEDS = range(5)
 COPIES, EPOCHS = 2, 1

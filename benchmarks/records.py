@@ -16,11 +16,11 @@ from typing import Any
 from benchmarks.measure import describe_machine, real_data, report
 from mnist_data.idx.pairing import find_pairs
 from mnist_data.parquet.dataset import Dataset, is_dataset, open_dataset
+from pipelines.networks.train import train
 from pipelines.settings.parameters import train_settings
 from pipelines.settings.recipe import recipe_of
 from pipelines.stages.convert import convert
 from pipelines.stages.split import split
-from pipelines.train import train
 
 BARS = {"tiny": 0.9940, "small": 0.9960, "large": 0.9975}
 ENSEMBLE = 0.9970

@@ -44,10 +44,10 @@ def claim() -> bool:
 
 def _feeding(dataset: str) -> bool:
     """Time an epoch of `fit`, augmentation and all, beside a loop over a tensor in memory, alike in all else."""
+    from pipelines.networks.data.loader import Deformed, InMemory
+    from pipelines.networks.training.fit import fit
     from pipelines.settings.parameters import train_settings
     from pipelines.settings.recipe import load_recipe
-    from pipelines.training.feed import Deformed, InMemory
-    from pipelines.training.fit import fit
 
     images, labels = (values[:SAMPLES] for values in to_numpy(dataset, split="train"))
     params = train_settings({"epochs": 1}, "thorough")
@@ -59,11 +59,11 @@ def _feeding(dataset: str) -> bool:
 
 def _streaming(dataset: str) -> bool:
     """Time an epoch from the files beside one from memory, alike in all else."""
+    from pipelines.networks.data.loader import Deformed
+    from pipelines.networks.data.samples import read_samples, stored_samples
+    from pipelines.networks.training.fit import fit
     from pipelines.settings.parameters import train_settings
     from pipelines.settings.recipe import load_recipe
-    from pipelines.training.feed import Deformed
-    from pipelines.training.fit import fit
-    from pipelines.training.samples import read_samples, stored_samples
 
     source, chosen = open_dataset(dataset), np.arange(SAMPLES)
     params, deformed = train_settings({"epochs": 1}, "thorough"), Deformed(load_recipe("mild"))
@@ -77,10 +77,10 @@ def _bare_loop(images: np.ndarray, labels: np.ndarray) -> Callable[[], None]:
     import torch
     from torch.nn import functional
 
+    from pipelines.networks.training.averaging import Average
+    from pipelines.networks.training.device import computing_in, every_core, resolved
+    from pipelines.networks.training.models import build
     from pipelines.settings.parameters import train_settings
-    from pipelines.training.averaging import Average
-    from pipelines.training.device import computing_in, every_core, resolved
-    from pipelines.training.models import build
 
     params = train_settings({}, "thorough")
     pixels = torch.from_numpy(images).float().div_(255).unsqueeze(1)

@@ -20,14 +20,14 @@ from mnist_data.idx import format as idx
 from mnist_data.idx.pairing import find_pairs
 from mnist_data.parquet.dataset import Dataset, is_dataset, open_dataset
 from pipelines.engine.id_hash import hashes
+from pipelines.networks.data.loader import InMemory
+from pipelines.networks.data.samples import Samples, read_samples
+from pipelines.networks.evaluation.predictions import predict
+from pipelines.networks.train import train
+from pipelines.networks.training.fit import fit
+from pipelines.networks.training.transfer import read_start
 from pipelines.settings.parameters import Train, train_settings
 from pipelines.stages.convert import convert
-from pipelines.train import train
-from pipelines.training.feed import InMemory
-from pipelines.training.fit import fit
-from pipelines.training.predictions import predict
-from pipelines.training.samples import Samples, read_samples
-from pipelines.training.transfer import read_start
 
 WAYS = ("from nothing", "from MNIST, all free", "from MNIST, features frozen")
 

@@ -18,6 +18,8 @@ from mnist_data.parquet.writer import fingerprint, is_current
 from pipelines.config import Config
 from pipelines.engine.engine import Engine, Report, silent
 from pipelines.engine.map_dataset import plan_of
+from pipelines.networks.evaluation.diagnosis import in_words
+from pipelines.networks.train import train
 from pipelines.report import collect_tables, write_report
 from pipelines.settings.parameters import Parameters, Train
 from pipelines.stages.augment import augment
@@ -25,8 +27,6 @@ from pipelines.stages.clean import clean, has_quarantine
 from pipelines.stages.convert import conversion_plan, convert
 from pipelines.stages.normalize import normalize
 from pipelines.statistics.stats import stats
-from pipelines.train import train
-from pipelines.training.diagnosis import in_words
 
 STEPS = ("convert", "clean", "normalize", "augment", "stats", "train", "dashboard")
 

@@ -58,7 +58,7 @@ def test_a_model_of_a_former_version_predicts(version: str, model: str) -> None:
     pytest.importorskip("torch")
     if model.endswith(".onnx"):
         pytest.importorskip("onnxruntime")
-    from pipelines.predict import predict
+    from pipelines.networks.predict import predict
 
     predicted = predict(str(FIXTURES / version / model), str(FIXTURES / version / "dataset"))
 

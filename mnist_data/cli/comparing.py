@@ -34,8 +34,8 @@ def compare(
     """
     from mnist_data.cli.output import print_json, say
     from mnist_data.storage import require_free
-    from pipelines.compare import TABLES, verdict, write_comparison
-    from pipelines.compare import compare as run
+    from pipelines.networks.compare import TABLES, verdict, write_comparison
+    from pipelines.networks.compare import compare as run
 
     if out:
         for name in TABLES:

@@ -31,7 +31,7 @@ def onnx(
     """
     from mnist_data.cli.output import print_json, say
     from mnist_data.storage import require_free
-    from pipelines.deployment.onnx_file import export_onnx
+    from pipelines.networks.export.onnx_file import export_onnx
 
     path = out if out.endswith(".onnx") else f"{out}.onnx"
     require_free(path, overwrite)
@@ -70,7 +70,7 @@ def compress(
     from mnist_data.cli.output import print_json, progress, say
     from mnist_data.parquet.dataset import open_dataset
     from mnist_data.storage import require_free
-    from pipelines.compress import compress as run
+    from pipelines.networks.compress import compress as run
 
     params = Compress(amount, calibration, epochs, learning_rate, seed)
     require_free(out, overwrite)

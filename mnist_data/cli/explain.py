@@ -37,8 +37,8 @@ def explain(
     from mnist_data.errors import WrongUse
     from mnist_data.parquet.dataset import open_dataset
     from mnist_data.storage import require_free
-    from pipelines.explain import PAGE
-    from pipelines.explain import explain as run
+    from pipelines.networks.explain import PAGE
+    from pipelines.networks.explain import explain as run
 
     if "/split=" in out:
         raise WrongUse(f"{out} lies within a dataset, which would no longer be one; choose another place.")

@@ -121,10 +121,10 @@ def train(
     from mnist_data.cli.output import print_json, progress, say, warn
     from mnist_data.parquet.dataset import open_dataset
     from mnist_data.storage import require_free
+    from pipelines.networks.evaluation.diagnosis import in_words
+    from pipelines.networks.evaluation.report import TABLES
+    from pipelines.networks.train import train as run
     from pipelines.report import write_report
-    from pipelines.train import train as run
-    from pipelines.training.diagnosis import in_words
-    from pipelines.training.report import TABLES
 
     named = (
         ("model", model), ("epochs", epochs), ("batch_size", batch_size), ("optimizer", optimizer),
@@ -160,8 +160,8 @@ def _sweep(dataset: str, out: str, file: str, over: Mapping[str, Any], resume: b
     """Train a grid; flags stand over its file."""
     from mnist_data.cli.output import print_frame, print_json, progress, say
     from mnist_data.parquet.dataset import open_dataset
-    from pipelines.sweep import read_grid
-    from pipelines.sweep import sweep as run
+    from pipelines.networks.sweep import read_grid
+    from pipelines.networks.sweep import sweep as run
 
     points = read_grid(file, over)
     with progress() as report:
@@ -215,8 +215,8 @@ def predict(
     """
     from mnist_data.cli.output import print_frame, print_json, say
     from mnist_data.storage import require_free
-    from pipelines.predict import SHOWN, save_predictions
-    from pipelines.predict import predict as run
+    from pipelines.networks.predict import SHOWN, save_predictions
+    from pipelines.networks.predict import predict as run
 
     if out:
         require_free(f"{out}.parquet", overwrite)

@@ -18,8 +18,8 @@ from pipelines.audit.planting import Planted, draw_faults, plant
 from pipelines.audit.run import find_verdicts
 from pipelines.audit.verdict import Verdict
 from pipelines.engine.engine import Engine, Report, Serial, silent
+from pipelines.networks.evaluation.scores import wilson
 from pipelines.settings.parameters import Audit, Selftest
-from pipelines.training.scores import wilson
 
 
 def selftest(

@@ -16,7 +16,7 @@ from mnist_data.parquet.tables import provenance, read_table, table_provenance, 
 from pipelines.claims.claim import TESTS, Claim
 from pipelines.claims.facts import gather_facts
 from pipelines.engine.engine import Engine, Report, Serial, silent
-from pipelines.training.runs import together
+from pipelines.networks.evaluation.runs import together
 
 VERDICTS = {True: "true", False: "false", None: "not decidable"}
 

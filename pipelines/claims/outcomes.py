@@ -10,7 +10,7 @@ import pandas as pd
 
 from mnist_data.known.label_tables import SERIES, WRITER
 from pipelines.claims.facts import DIGEST, Facts
-from pipelines.training.scores import wilson
+from pipelines.networks.evaluation.scores import wilson
 
 MOST_SIZES = 3
 """Sizes that are listed one by one; of more, the least and the greatest are given."""

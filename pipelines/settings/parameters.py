@@ -334,7 +334,7 @@ def train_settings(values: Mapping[str, Any], preset: str = "standard") -> Train
     if isinstance(merged.get("recipe"), str):
         merged["recipe"] = load_recipe(merged["recipe"])
     if isinstance(merged.get("start"), str) and "model" not in values:
-        from pipelines.training.model_file import read_configuration
+        from pipelines.networks.training.model_file import read_configuration
 
         merged["model"] = read_configuration(merged["start"])["name"]
     return Train(**merged)

@@ -18,9 +18,9 @@ from mnist_data.parquet.dataset import Dataset, Partition, read_columns
 from pipelines.engine.engine import Engine, Report, silent
 from pipelines.engine.id_hash import hashes
 from pipelines.engine.map_dataset import PARTITION_ROWS, apply_stage, require_originals
+from pipelines.networks.data.validation import Mask, split_validation
 from pipelines.settings.parameters import Split, Train
 from pipelines.statistics.writers import dataset_writers, shared_writers
-from pipelines.training.validation import Mask, split_validation
 
 VALIDATION = "validation"
 

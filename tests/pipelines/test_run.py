@@ -15,11 +15,11 @@ from mnist_data.idx.pairing import find_pairs
 from mnist_data.parquet.dataset import Dataset, open_dataset
 from pipelines.config import Config, configure, read_config
 from pipelines.engine.engine import Threads
+from pipelines.networks.train import train, training_samples
 from pipelines.run import Outcome, run
 from pipelines.settings.parameters import Augment, Clean, Convert, Normalize, Stats, Train
 from pipelines.stages.augment import augment
 from pipelines.stages.convert import convert
-from pipelines.train import train, training_samples
 
 
 @pytest.fixture(scope="module")

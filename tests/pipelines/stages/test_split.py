@@ -18,10 +18,10 @@ from mnist_data.idx.pairing import find_pairs
 from mnist_data.parquet.dataset import Dataset, read_columns
 from mnist_data.parquet.schema import Stage
 from pipelines.engine.engine import Cluster, Serial, Threads
+from pipelines.networks.data.validation import split_validation
 from pipelines.settings.parameters import Convert, Split, Train
 from pipelines.stages.convert import convert
 from pipelines.stages.split import choose_writers, held_out, split
-from pipelines.training.validation import split_validation
 
 
 @pytest.fixture(scope="module")

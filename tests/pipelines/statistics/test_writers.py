@@ -13,13 +13,13 @@ from mnist_data.idx import format as idx
 from mnist_data.idx.pairing import find_pairs
 from mnist_data.parquet.dataset import Dataset
 from pipelines.engine.engine import Serial, Threads
+from pipelines.networks.evaluation.scores import group_table
 from pipelines.settings.parameters import Split, Stats, Train
 from pipelines.stages.convert import convert
 from pipelines.stages.split import split
 from pipelines.statistics.morphometrics import MEASURES
 from pipelines.statistics.stats import stats
 from pipelines.statistics.writers import TABLES, shared_writers
-from pipelines.training.scores import group_table
 
 
 @pytest.fixture(scope="module")
@@ -109,7 +109,7 @@ def test_each_group_is_scored_by_itself() -> None:
 def test_training_scores_each_writer_and_series(written: Dataset, digits: Dataset, tmp_path: Path) -> None:
     """On the validation split that keeps writers apart; the groups add up to the whole, and nothing is left behind."""
     pytest.importorskip("torch")
-    from pipelines.train import train
+    from pipelines.networks.train import train
 
     parted = split(written, tmp_path / "split", Split(share=0.2)).dataset
     tables = train(parted, tmp_path / "model", Train(model="mlp", epochs=1))

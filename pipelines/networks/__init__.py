@@ -1,0 +1,1 @@
+"""From a dataset to trained networks, and what they are worth."""

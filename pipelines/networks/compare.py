@@ -1,0 +1,126 @@
+"""Two trainings side by side: which is better on the same samples, by how much, and whether that can be chance."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from mnist_data import storage
+from mnist_data.errors import WrongUse
+from mnist_data.parquet.tables import provenance, write_table
+from pipelines.networks.evaluation.paired import LEVEL, Paired, compare_right
+from pipelines.networks.evaluation.runs import Run, read_run, together
+
+TABLES = ("comparison", "disagreements")
+
+
+def compare(a: str | Path, b: str | Path, *, across_datasets: bool = False) -> dict[str, pd.DataFrame]:
+    """Compare two folders that `train` has written, sample by sample.
+
+    Gives the tables
+
+    - comparison: seed, then the fields of Paired. The first row, without a seed, is of the runs' predictions, those of
+      the mean of their seeds' probabilities; where both have several seeds, a row follows for each that both have.
+    - disagreements, the samples that A and B predict otherwise: id, label, predicted_a, probability_a, predicted_b,
+      probability_b, right ("A", "B" or "neither").
+
+    across_datasets: compare runs from datasets of other content, too, as before and after an augmentation; ids and
+    labels must agree even so. Raises WrongUse where the samples are not the same.
+    """
+    run_a, run_b = read_run(a), read_run(b)
+    _require_same_data(run_a, run_b, across_datasets)
+    one, other = _aligned(run_a, run_b, together(run_a.table), together(run_b.table))
+    rows: list[dict[str, Any]] = [{"seed": pd.NA, **asdict(_compare(one, other))}]
+    if len(run_a.seeds) > 1 and len(run_b.seeds) > 1:
+        for seed in sorted(set(run_a.seeds) & set(run_b.seeds)):
+            pair = _aligned(run_a, run_b, run_a.of(seed), run_b.of(seed))
+            rows.append({"seed": seed, **asdict(_compare(*pair))})
+    comparison = pd.DataFrame(rows).astype({"seed": "Int64"})
+    return {"comparison": comparison, "disagreements": _disagreements(one, other)}
+
+
+def write_comparison(tables: Mapping[str, pd.DataFrame], folder: str | Path, a: str | Path, b: str | Path) -> None:
+    """Write the tables that `compare` gives into a folder, with the hashes of the predictions in their metadata."""
+    inputs = {str(run): _digest(f"{run}/predictions.parquet") for run in (a, b)}
+    for name in TABLES:
+        write_table(tables[name], f"{folder}/{name}", provenance("compare", inputs, {"a": str(a), "b": str(b)}))
+
+
+def _digest(location: str) -> str:
+    files, path = storage.filesystem(location)
+    with files.open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def verdict(row: pd.Series[Any], a: str, b: str) -> str:
+    """Say in one sentence which is better, with interval and p.
+
+    row: of the table comparison. a, b: what the two are called. A difference is told where p is below LEVEL.
+    """
+    points, low, high = (100 * row[name] for name in ("difference", "low", "high"))
+    p = f"p = {row['p']:.2g}"
+    if row["p"] >= LEVEL:
+        return (
+            f"No difference can be told: {b} minus {a} is {points:.2f} points "
+            f"(95 % interval {low:.2f} … {high:.2f}), {p}."
+        )
+    if points < 0:
+        a, b, points, low, high = b, a, -points, -high, -low
+    return f"{b} is better than {a} by {points:.2f} points (95 % interval {low:.2f} … {high:.2f}), {p}."
+
+
+def _require_same_data(a: Run, b: Run, across_datasets: bool) -> None:
+    """Refuse runs whose tables say that they were made from other data."""
+    contents = [sorted(run.inputs.values()) for run in (a, b)]
+    if across_datasets or not all(contents) or contents[0] == contents[1]:
+        return
+    names = [", ".join(f"{name} ({content[:12]})" for name, content in run.inputs.items()) for run in (a, b)]
+    raise WrongUse(
+        f"{a.folder} was trained and tested with {names[0]}, {b.folder} with {names[1]}: their contents differ. "
+        "If the samples tested with are the same, as after an augmentation, pass --across-datasets."
+    )
+
+
+def _aligned(run_a: Run, run_b: Run, a: pd.DataFrame, b: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Bring two tables of predictions into the order of the ids; refuse those of other samples or labels."""
+    a, b = (table.sort_values("id", ignore_index=True) for table in (a, b))
+    if not np.array_equal(a["id"], b["id"]):
+        common = len(set(a["id"]) & set(b["id"]))
+        raise WrongUse(
+            f"{run_a.folder} has predicted {len(a):,} samples, {run_b.folder} {len(b):,}, and {common:,} of them are "
+            "the same; only predictions of the same samples can be compared."
+        )
+    differ = np.flatnonzero(a["label"] != b["label"])
+    if len(differ):
+        sample, labels = a["id"].iloc[differ[0]], (a["label"].iloc[differ[0]], b["label"].iloc[differ[0]])
+        raise WrongUse(
+            f"{run_a.folder} and {run_b.folder} have other labels for {len(differ):,} samples (sample {sample}: "
+            f"{labels[0]} and {labels[1]}); only predictions of the same samples can be compared."
+        )
+    return a, b
+
+
+def _compare(a: pd.DataFrame, b: pd.DataFrame) -> Paired:
+    return compare_right(a["correct"].to_numpy(np.bool_), b["correct"].to_numpy(np.bool_))
+
+
+def _disagreements(a: pd.DataFrame, b: pd.DataFrame) -> pd.DataFrame:
+    rows = (a["predicted"] != b["predicted"]).to_numpy()
+    a, b = a[rows], b[rows]
+    return pd.DataFrame(
+        {
+            "id": a["id"],
+            "label": a["label"],
+            "predicted_a": a["predicted"],
+            "probability_a": a["probability"],
+            "predicted_b": b["predicted"],
+            "probability_b": b["probability"],
+            "right": np.select([a["correct"], b["correct"]], ["A", "B"], "neither"),
+        }
+    ).reset_index(drop=True)

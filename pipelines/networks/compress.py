@@ -1,0 +1,138 @@
+"""The compression stage: a trained network in; the same in whole numbers, and with fewer channels, out.
+
+A table lays each beside the original: bytes, time, accuracy. What a network is compressed by are training samples,
+validation says which epoch is best; the test split is read once, when every file is written.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from mnist_data import storage
+from mnist_data.batch import Batch, Images
+from mnist_data.parquet.dataset import Dataset
+from mnist_data.parquet.schema import Stage
+from mnist_data.parquet.tables import provenance, write_table
+from pipelines.engine.engine import Progress, Report, silent
+from pipelines.engine.id_hash import hashes
+from pipelines.engine.map_dataset import require_pictures
+from pipelines.images.levels import levels_of
+from pipelines.networks.data.loader import Deformed
+from pipelines.networks.data.samples import Samples, read_samples
+from pipelines.networks.evaluation.predictions import predict
+from pipelines.networks.export.comparison import Variant, compare
+from pipelines.networks.export.graph import onnx_graph, require_onnx
+from pipelines.networks.export.onnx_file import load_onnx, save_onnx, without_training
+from pipelines.networks.export.pruning import prune
+from pipelines.networks.export.quantization import quantize
+from pipelines.networks.predict import ready
+from pipelines.networks.train import training_samples
+from pipelines.networks.training.fit import State, check_labels, fit
+from pipelines.networks.training.model_file import load_model, save_model
+from pipelines.settings.parameters import Compress, Train
+from pipelines.settings.recipe import recipe_of
+
+if TYPE_CHECKING:
+    from torch import nn
+
+
+def compress(
+    model: str | Path, source: Dataset, folder: str | Path, params: Compress | None = None, *, report: Report = silent
+) -> pd.DataFrame:
+    """Make a network smaller in three ways, each beside the original: in whole numbers, with fewer channels, both.
+
+    model: a file that `train` has written. source: the dataset that it was trained on, or one of its kind.
+
+    Writes into the folder, for small.safetensors and half of its channels, small.onnx, small-int8.onnx,
+    small-pruned-50.safetensors, small-pruned-50.onnx, small-pruned-50-int8.onnx, and the table compression, which it
+    gives, as `compare` describes it.
+
+    Raises MissingExtra without PyTorch, onnx or onnxruntime, UnreadableInput for what is no model, WrongUse for images
+    or labels of another kind than it has learnt from.
+    """
+    require_onnx()
+    network, configuration = load_model(model)
+    require_pictures(source)
+    params = params or Compress()
+    settings = _settings(configuration, params)
+    learn, hold = (_ready(samples, configuration, source) for samples in training_samples(source, settings))
+    calibration = learn.images[np.argsort(hashes(learn.ids, params.seed), kind="stable")[: params.calibration]]
+
+    name = f"{folder}/{Path(model).stem}"
+    variants = [Variant(str(model), partial(predict, network), network)]
+    variants += _exported(network, configuration, name, calibration)
+    smaller, described = prune(network, without_training(configuration), params.amount)
+    smaller = _recovered(smaller, learn, hold, configuration, settings, source, report)
+    pruned = f"{name}-pruned-{100 * params.amount:.0f}"
+    save_model(smaller, f"{pruned}.safetensors", described)
+    variants.append(Variant(f"{pruned}.safetensors", partial(predict, smaller), smaller))
+    variants += _exported(smaller, described, pruned, calibration)
+
+    judged, split = hold, "validation"
+    if "test" in source.splits:
+        judged, split = _originals(_ready(read_samples(source, "test"), configuration, source)), "test"
+    table = compare(variants, judged.images[:], judged.labels).assign(split=split)
+    inputs = {source.metadata.dataset: source.content, "model": storage.sha256_of(Path(model))}
+    write_table(table, f"{folder}/compression", provenance(params.stage, inputs, params.recorded()))
+    return table
+
+
+def _settings(configuration: Mapping[str, Any], params: Compress) -> Train:
+    """Give the settings of the learning after pruning: the recipe and validation of the original, the rest as asked."""
+    recorded = configuration["parameters"]
+    return Train(
+        configuration["name"],
+        epochs=params.epochs,
+        learning_rate=params.learning_rate,
+        recipe=recipe_of(recorded["recipe"], "the model's recipe"),
+        validation_share=recorded["validation_share"],
+        seed=configuration.get("plan", {}).get("validation_seed", recorded["seed"]),
+    )
+
+
+def _ready(samples: Samples, configuration: Mapping[str, Any], source: Dataset) -> Samples:
+    """Bring samples to what the network has learnt from, and refuse those it cannot know."""
+    batch = ready(configuration, Batch(samples.ids, samples.labels, samples.images[:]), source.metadata.stages)
+    check_labels("dataset's", batch.labels, configuration["classes"])
+    return replace(samples, images=batch.images)
+
+
+def _originals(samples: Samples) -> Samples:
+    return samples.take(samples.copies == 0)
+
+
+def _exported(network: nn.Module, configuration: Mapping[str, Any], name: str, calibration: Images) -> list[Variant]:
+    """Write NAME.onnx and NAME-int8.onnx."""
+    graph = onnx_graph(network, configuration)
+    made = {f"{name}.onnx": graph, f"{name}-int8.onnx": quantize(graph, calibration)}
+    for path, model in made.items():
+        save_onnx(model, path, configuration)
+    return [Variant(path, load_onnx(path)[0], network) for path in made]
+
+
+def _recovered(
+    network: nn.Module,
+    learn: Samples,
+    hold: Samples,
+    configuration: Mapping[str, Any],
+    settings: Train,
+    source: Dataset,
+    report: Report,
+) -> nn.Module:
+    """Let a pruned network learn for a while."""
+    learnt = tuple(Stage(**stage) for stage in configuration["stages"])
+    levels = levels_of(replace(source.metadata, stages=learnt, dtype=configuration["dtype"]))
+    feed = learn.feed(Deformed(settings.recipe, levels))
+
+    def after_epoch(state: State) -> None:
+        done, samples = state.history[-1], len(learn.ids)
+        report(Progress("after pruning", done.epoch * samples, done.epochs * samples))
+
+    return fit(feed, hold.feed(), configuration["classes"], settings, after_epoch, start=network).model

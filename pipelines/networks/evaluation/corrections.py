@@ -1,0 +1,118 @@
+"""Corrected labels: a table that says which labels are wrong, and what a network's accuracy is without those."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import pyarrow as pa
+import pyarrow.csv as pa_csv
+
+from mnist_data import storage
+from mnist_data.batch import Integers
+from mnist_data.errors import UnreadableInput, WrongUse
+from mnist_data.parquet.dataset import first_line
+from mnist_data.parquet.tables import read_table
+from pipelines.networks.evaluation.predictions import Probabilities
+from pipelines.networks.evaluation.scores import evaluate
+
+CORRECTIONS = "corrections"
+"""What a table of them is called among the inputs of a training's tables."""
+
+SUGGESTED, FLAG = "suggested_label", "is_label_error"
+"""The columns in which `mnist-data audit` says what a label should be, and whether it holds it to be wrong."""
+
+EXPECTED = f"columns id and label, or id, {FLAG} and {SUGGESTED} as mnist-data audit writes them"
+ADVICE = "Give each sample's id and its right label, or the audit.parquet of an audit with labels."
+
+
+@dataclass(frozen=True)
+class Corrections:
+    """Labels that replace others. ids, labels: (n,) int64, each id once. digest: the SHA-256 of the table's file.
+
+    given: what the table says the labels were, (n,) int64, if it does.
+    """
+
+    path: str
+    digest: str
+    ids: Integers
+    labels: Integers
+    given: Integers | None = None
+
+    def apply(self, ids: Integers, labels: Integers) -> Integers:
+        """Give the labels of samples with the corrections made; those that are not in the table keep theirs.
+
+        Raises WrongUse where the table says that another label was given: it is of another dataset.
+        """
+        places = pd.Index(self.ids).get_indexer(pd.Index(ids))
+        here = places >= 0
+        if self.given is not None:
+            wrong = np.flatnonzero(here & (self.given[places] != labels))
+            if len(wrong):
+                raise WrongUse(
+                    f"{self.path}: sample {ids[wrong[0]]} has the label {self.given[places[wrong[0]]]} there and "
+                    f"{labels[wrong[0]]} in the dataset; the table is of another dataset."
+                )
+        return np.where(here, self.labels[places], labels) if len(self.ids) else labels
+
+
+def read_corrections(path: str | Path) -> Corrections:
+    """Read a table of corrected labels, CSV or Parquet.
+
+    It has the columns id and label, or it is the table of an audit, of which only the rows that are flagged as label
+    errors and have a suggestion count. Raises UnreadableInput for another table, WrongUse where there is none.
+    """
+    table = _read(str(path))
+    if {"id", FLAG, SUGGESTED} <= set(table):
+        table = table[table[FLAG].astype("boolean").fillna(False) & table[SUGGESTED].notna()]
+        given = _whole(table, "label", path) if "label" in table else None
+        labels = _whole(table, SUGGESTED, path)
+    elif {"id", "label"} <= set(table) and not any(str(name).startswith("is_") for name in table):
+        labels, given = _whole(table, "label", path), None
+    else:
+        raise UnreadableInput(str(path), f"its columns are {_listed(table)}", EXPECTED, ADVICE)
+    ids = _whole(table, "id", path)
+    if len(np.unique(ids)) < len(ids):
+        twice = pd.Index(ids)[pd.Index(ids).duplicated()][0]
+        raise UnreadableInput(str(path), f"sample {twice} is in it twice", "one row for each id", ADVICE)
+    return Corrections(str(path), storage.sha256_of(Path(path)), ids, labels, given)
+
+
+def corrected_scores(probabilities: Probabilities, ids: Integers, labels: Integers, table: Corrections) -> pd.DataFrame:
+    """Evaluate by the given labels and by the corrected ones, a row each.
+
+    Columns: labels ("given" or "corrected"), changed, how many of them are not the given ones, and those of `evaluate`.
+    """
+    corrected = table.apply(ids, labels)
+    rows = [
+        {"labels": name, "changed": int((by != labels).sum()), **asdict(evaluate(probabilities, by))}
+        for name, by in (("given", labels), ("corrected", corrected))
+    ]
+    return pd.DataFrame(rows)
+
+
+def _read(path: str) -> pd.DataFrame:
+    if not storage.exists(path):
+        raise WrongUse(f"{path}: there is no such file; --corrections names a table, CSV or Parquet.")
+    if path.endswith(".parquet"):
+        return read_table(path)
+    try:
+        table: pd.DataFrame = pa_csv.read_csv(path).to_pandas(types_mapper={pa.int64(): pd.Int64Dtype()}.get)
+    except (pa.ArrowException, OSError) as error:
+        raise UnreadableInput(path, first_line(error), f"a CSV or Parquet table with {EXPECTED}", ADVICE) from error
+    return table
+
+
+def _whole(table: pd.DataFrame, name: str, path: str | Path) -> npt.NDArray[np.int64]:
+    """Give a column as whole numbers; one without rows has no type of its own."""
+    try:
+        return np.asarray(table[name].astype("Int64").to_numpy(np.int64), np.int64)
+    except (TypeError, ValueError) as error:
+        raise UnreadableInput(str(path), f"{name} is no column of whole numbers", EXPECTED, ADVICE) from error
+
+
+def _listed(table: pd.DataFrame) -> str:
+    return ", ".join(map(str, table.columns))

@@ -1,0 +1,68 @@
+"""What a trained network makes of images."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from mnist_data.batch import Images
+from pipelines.networks.data.stored import StoredImages
+from pipelines.networks.training.device import device, every_core, require_torch
+
+if TYPE_CHECKING:
+    import torch
+    from torch import nn
+
+Probabilities = npt.NDArray[np.float32]
+"""(n, classes) float32, each row adds up to 1."""
+
+ROWS = 512
+"""Images predicted at once."""
+
+
+def predict(model: nn.Module, images: Images | StoredImages, batch_size: int = ROWS) -> Probabilities:
+    """Give the probability of each class for each image, in the order of the images.
+
+    images: (n, h, w) or (n, h, w, c), scaled as those the network was trained with; n may be 0. Those that lie in
+    files are read batch by batch.
+    """
+    require_torch()
+    import torch
+
+    starts = range(0, max(len(images), 1), batch_size)  # one empty batch gives an empty table its columns
+    with every_core():
+        found = torch.cat([logits(model, images[start : start + batch_size]) for start in starts])
+        probabilities: Probabilities = found.softmax(1).cpu().numpy()
+    return probabilities
+
+
+def predict_mean(models: Sequence[nn.Module], images: Images) -> Probabilities:
+    """Give the mean of the probabilities that several networks give, which is what their ensemble says."""
+    return np.asarray(np.mean([predict(model, images) for model in models], axis=0))
+
+
+def logits(network: nn.Module, images: Images) -> torch.Tensor:
+    """Give (n, classes) float32 for a batch; the network is in eval mode afterwards."""
+    import torch
+
+    network.eval()
+    with torch.inference_mode():
+        found: torch.Tensor = network.to(device())(inputs(images))
+        return found
+
+
+def inputs(images: Images) -> torch.Tensor:
+    """Bring a batch of images to (n, c, h, w) float32, channels-last in memory as IDX has them.
+
+    Bytes become x / 255; floats are taken as they are.
+    """
+    import torch
+
+    # A copy where it is needed only: PyTorch takes no array that is read-only or not in native byte order.
+    pixels = torch.from_numpy(np.require(images, images.dtype.newbyteorder("="), ["C", "W"])).to(device()).float()
+    if images.dtype == np.uint8:
+        pixels = pixels.div_(255)
+    return pixels.unsqueeze(1) if images.ndim == 3 else pixels.permute(0, 3, 1, 2)

@@ -1,0 +1,57 @@
+"""The report of a training: how far its accuracy can be trusted, and where it errs, as tables."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pandas as pd
+
+from mnist_data.parquet.schema import Metadata
+from pipelines.networks.data.samples import Samples
+from pipelines.networks.evaluation.breakdown import class_scores, thickness_scores
+from pipelines.networks.evaluation.calibration import calibration_tables
+from pipelines.networks.evaluation.corrections import Corrections, corrected_scores
+from pipelines.networks.evaluation.predictions import Probabilities
+from pipelines.networks.evaluation.series import summarize_seeds
+
+TABLES = ("seeds", "calibration", "reliability", "class_scores", "thickness_scores", "label_scores")
+
+
+@dataclass(frozen=True)
+class Judged:
+    """The samples of a split, and what a run predicts of them, (n, classes)."""
+
+    split: str
+    samples: Samples
+    probabilities: Probabilities
+
+
+def report_tables(
+    model: str, judged: Judged, held: Judged, metadata: Metadata, corrections: Corrections | None = None
+) -> dict[str, pd.DataFrame]:
+    """Report on a run's prediction of the split that it is judged by; nothing where that has no samples.
+
+    held: of the validation samples, by which the temperature is found; where the run is judged by these themselves,
+    there is none. Gives the tables calibration, reliability, class_scores, thickness_scores and, with corrections,
+    label_scores, each with the columns model and split first.
+    """
+    samples, probabilities = judged.samples, judged.probabilities
+    if not len(samples.ids):
+        return {}
+    apart = slice(None) if held.split != judged.split else slice(0)
+    names = [metadata.class_name(label) for label in range(probabilities.shape[1])]
+    tables = calibration_tables(probabilities, samples.labels, held.probabilities[apart], held.samples.labels[apart])
+    tables["class_scores"] = class_scores(probabilities, samples.labels, names)
+    tables["thickness_scores"] = thickness_scores(probabilities, samples.labels, samples.images)
+    if corrections is not None:
+        tables["label_scores"] = corrected_scores(probabilities, samples.ids, samples.labels, corrections)
+    return {
+        name: table.assign(model=model, split=judged.split)[["model", "split", *table.columns]]
+        for name, table in tables.items()
+    }
+
+
+def seed_tables(evaluation: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    """Give the table seeds, where several have been evaluated."""
+    seeds = summarize_seeds(evaluation) if len(evaluation) else evaluation
+    return {"seeds": seeds} if len(seeds) else {}

@@ -1,0 +1,120 @@
+"""How well a trained model stands corrupted images: its accuracy under each corruption and severity, without files."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from mnist_data.batch import Images, Integers
+from mnist_data.parquet.schema import Metadata
+from pipelines.engine.engine import Progress, Report, silent
+from pipelines.images.levels import levels_of
+from pipelines.images.thumbnails import picture_table
+from pipelines.networks.data.stored import StoredImages
+from pipelines.networks.evaluation.predictions import Probabilities, predict_mean
+from pipelines.networks.evaluation.scores import evaluate
+from pipelines.settings.parameters import CORRUPTIONS, SEVERITIES, Corrupt
+
+if TYPE_CHECKING:
+    from torch import nn
+
+TABLES = ("robustness", "corrupted")
+
+IDENTITY = "identity"
+"""How MNIST-C calls the images as they are; their severity here is 0."""
+
+SEED = Corrupt().seed
+"""The suite is one and the same for every model, however that was seeded."""
+
+ROWS = 2_000
+"""Images corrupted and predicted at once."""
+
+
+def robustness_tables(
+    models: Sequence[nn.Module],
+    name: str,
+    images: Images | StoredImages,
+    ids: Integers,
+    labels: Integers,
+    metadata: Metadata,
+    report: Report = silent,
+) -> dict[str, pd.DataFrame]:
+    """Score the mean of some networks' probabilities on images as they are and under each corruption and severity.
+
+    images, ids, labels: of the originals to test by, at least one. Gives the tables
+
+    - robustness, a row for each corruption and severity, first the identity with severity 0: model, corruption,
+      severity, samples, correct, accuracy, low, high;
+    - corrupted, the same rows for one sample with its pictures: id, label, name, corruption, severity, predicted,
+      predicted_name, probability, image. It is the one that, right as it is, was wrong under the most of them.
+    """
+    rows: list[dict[str, Any]] = []
+    misled = np.zeros(len(labels), np.int64)
+    for corruption, severity in _suite():
+        report(Progress(f"robustness {name}", len(rows) * len(labels), len(_suite()) * len(labels)))
+        probabilities = _predict(models, images, ids, metadata, corruption, severity)
+        wrong = probabilities.argmax(axis=1) != labels
+        # One that is wrong as it is must come after all others.
+        misled += wrong * (-len(_suite()) if corruption == IDENTITY else 1)
+        scored = {"model": name, "corruption": corruption, "severity": severity}
+        rows.append({**scored, **asdict(evaluate(probabilities, labels))})
+    report(Progress(f"robustness {name}", len(rows) * len(labels), len(rows) * len(labels)))
+    worst = slice(int(misled.argmax()), int(misled.argmax()) + 1)
+    pictures = _pictures(models, images[worst], ids[worst], int(labels[worst][0]), metadata)
+    return {"robustness": pd.DataFrame(rows), "corrupted": pictures}
+
+
+def _suite() -> list[tuple[str, int]]:
+    return [(IDENTITY, 0), *((corruption, severity) for corruption in CORRUPTIONS for severity in SEVERITIES)]
+
+
+def _predict(
+    models: Sequence[nn.Module],
+    images: Images | StoredImages,
+    ids: Integers,
+    metadata: Metadata,
+    corruption: str,
+    severity: int,
+) -> Probabilities:
+    """Predict images under a corruption, so few at a time that memory does not grow with their number."""
+    blocks = _blocks(images, ids, metadata, corruption, severity)
+    return np.concatenate([predict_mean(models, block) for block in blocks])
+
+
+def _blocks(
+    images: Images | StoredImages, ids: Integers, metadata: Metadata, corruption: str, severity: int
+) -> Iterator[npt.NDArray[Any]]:
+    from pipelines.images.corruptions import corrupt_images
+
+    levels = levels_of(metadata)
+    for first in range(0, len(images), ROWS):
+        part = slice(first, first + ROWS)
+        if corruption == IDENTITY:
+            yield images[part]
+        else:
+            yield corrupt_images(images[part], ids[part], corruption, severity, SEED, levels)
+
+
+def _pictures(
+    models: Sequence[nn.Module], images: Images, ids: Integers, label: int, metadata: Metadata
+) -> pd.DataFrame:
+    """Tabulate one sample, (1, h, w[, c]), under everything."""
+    made = np.concatenate([block for pair in _suite() for block in _blocks(images, ids, metadata, *pair)])
+    probabilities = predict_mean(models, made)
+    predicted = probabilities.argmax(axis=1)
+    columns = {
+        "id": int(ids[0]),
+        "label": label,
+        "name": metadata.class_name(label),
+        "corruption": [corruption for corruption, _ in _suite()],
+        "severity": [severity for _, severity in _suite()],
+        "predicted": predicted,
+        "predicted_name": [metadata.class_name(int(found)) for found in predicted],
+        "probability": probabilities.max(axis=1),
+    }
+    return picture_table(columns, made, metadata)

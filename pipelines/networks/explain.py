@@ -1,0 +1,217 @@
+"""Why a trained network answers as it does: maps of single samples, and the filters of its first layer, with a page."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from mnist_data import storage
+from mnist_data.errors import WrongUse, unknown_name
+from mnist_data.parquet.dataset import Dataset, read_batches, read_columns, read_sample
+from mnist_data.parquet.tables import provenance, write_table
+from pipelines.engine.engine import Progress, Report, silent
+from pipelines.engine.map_dataset import require_pictures
+from pipelines.images.levels import levels_of
+from pipelines.images.thumbnails import picture_table
+from pipelines.networks.evaluation.predictions import predict
+from pipelines.networks.explaining.occlusion import occlude, patches
+from pipelines.networks.predict import class_name, learnt_stages, predict_batch, ready
+from pipelines.networks.training.device import device, require_torch
+from pipelines.networks.training.model_file import load_model
+from pipelines.report import write_report
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from pipelines.networks.explaining.attribution import Map
+    from pipelines.networks.explaining.explanation import Covered
+
+PAGE = "explain.html"
+
+RIGHT, WRONG = 10, 8
+"""Samples that are chosen at most: so many that the model is right about, and wrong."""
+
+ROWS = 10_000
+"""Images in memory at once."""
+
+
+@dataclass(frozen=True)
+class Model:
+    """A network, what its file says of it, and the value that means no ink in the images that it takes."""
+
+    network: nn.Module
+    configuration: Mapping[str, Any]
+    ground: float
+
+    def name(self, label: int) -> str:
+        """Name a class."""
+        return class_name(self.configuration, label)
+
+
+def explain(
+    model: str | Path,
+    source: Dataset,
+    folder: str | Path,
+    split: str | None = None,
+    ids: Sequence[int] = (),
+    *,
+    report: Report = silent,
+) -> dict[str, pd.DataFrame]:
+    """Explain what a model answers for some samples, and show the filters of its first layer.
+
+    model: a file that `train` has written. ids: of the samples; none: those that `tell_most` chooses. split: to choose
+    from, by default "test" or the only one; named samples are looked for in all splits unless one is given.
+
+    Of each sample the predicted class is explained and, where that is wrong, the label as well. Writes into the folder
+    explain.html and the tables
+
+    - explained, a row a sample and class: model, id, split, chosen ("surest right", "surest wrong", "surest" where the
+      label is not known, or "named"), label, name, predicted, predicted_name, target (the class explained),
+      target_name, probability, logit and ground_logit (the target's, for the image and for one without ink), attributed
+      (the sum of its integrated gradients), image;
+    - explanations, a row a pixel of these: id, target, row, column, saliency, integrated_gradients, grad_cam (left out
+      where the network has no feature maps), occlusion (the mean fall of the probability under the patches here);
+    - occlusion, a row a patch: id, target, top, left, bottom, right, probability, drop;
+    - filters, as `filter_table` gives it;
+
+    and gives the tables. Raises UnreadableInput for what is no model, WrongUse for unknown ids, images that the model
+    has not learnt from, and where there is nothing to explain.
+    """
+    require_torch()
+    from pipelines.networks.explaining.filters import filter_table
+
+    require_pictures(source)
+    network, configuration = load_model(model)
+    ground = levels_of(replace(source.metadata, stages=learnt_stages(configuration))).ground
+    trained = Model(network.to(device()), configuration, ground)
+    chosen = _named(source, split, ids) if ids else _telling(source, split, trained)
+    pieces: dict[str, list[pd.DataFrame]] = {}
+    for number, row in enumerate(chosen[["id", "split", "chosen"]].to_dict("records")):
+        report(Progress("explain", number, len(chosen)))
+        for name, table in _explain_sample(source, trained, row).items():
+            pieces.setdefault(name, []).append(table)
+    report(Progress("explain", len(chosen), len(chosen)))
+    tables = {name: pd.concat(parts, ignore_index=True) for name, parts in pieces.items()}
+    tables["explained"].attrs = pieces["explained"][0].attrs
+    tables["filters"] = filter_table(network, configuration["shape"])
+    _save(tables, source, str(folder), Path(model), {"split": split, "ids": list(ids)})
+    return tables
+
+
+def tell_most(predictions: pd.DataFrame) -> pd.DataFrame:
+    """Choose the samples that tell most, a row each: id, split, chosen and the columns it needs to choose again.
+
+    predictions: id, split, label, predicted, probability, correct, as `predict_batch` names them. Of each predicted
+    class the surest that is right, or whose label is not known, of ten classes at most; and of each label the surest
+    that is wrong, the eight surest of these. Of equals, to five digits, the lower id; so neither the order of the
+    samples nor how they are cut matters, and what was chosen from parts can be chosen from again.
+    """
+    table = predictions[["id", "split", "label", "predicted", "probability", "correct"]]
+    order = np.lexsort((table["id"], -table["probability"].round(5)))
+    table = table.iloc[order]
+    is_wrong = ~table["correct"].fillna(True).astype(bool)
+    right = table[~is_wrong].drop_duplicates("predicted").sort_values("predicted").head(RIGHT)
+    right["chosen"] = np.where(right["correct"].isna(), "surest", "surest right")
+    wrong = table[is_wrong].drop_duplicates("label").head(WRONG).assign(chosen="surest wrong")
+    return pd.concat([right, wrong], ignore_index=True)
+
+
+def _telling(source: Dataset, split: str | None, model: Model) -> pd.DataFrame:
+    best: list[pd.DataFrame] = []
+    split = _split_of(source, split)
+    for batch in read_batches(source, split, ROWS):
+        finite = batch.take(batch.finite)
+        found = predict_batch(partial(predict, model.network), model.configuration, finite, source.metadata.stages)
+        best = [tell_most(pd.concat([*best, found.assign(split=split)], ignore_index=True))]
+    if not best or best[0].empty:
+        raise WrongUse(f"{source.location} has no samples in split {split!r} whose pixels are numbers; name another.")
+    return best[0]
+
+
+def _split_of(source: Dataset, split: str | None) -> str:
+    """Give the split to choose from: the one asked for, "test", or the only one."""
+    if split is None and ("test" in source.splits or len(source.splits) == 1):
+        return "test" if "test" in source.splits else source.main_split
+    if split is None:
+        raise WrongUse(f"{source.location} has no split 'test'; name one by --split: {', '.join(source.splits)}.")
+    if split not in source.splits:
+        raise unknown_name("split", split, source.splits, source.location)
+    return split
+
+
+def _named(source: Dataset, split: str | None, ids: Sequence[int]) -> pd.DataFrame:
+    """Find the split of each id, in the order in which they were given."""
+    splits = [_split_of(source, split)] if split else list(source.splits)
+    found: dict[int, str] = {}
+    for name in splits:
+        held = read_columns(source, name, ["id"])["id"]
+        found |= dict.fromkeys(held[np.isin(held, ids)].tolist(), name)
+    for sample in ids:
+        if sample not in found:
+            where = f"in split {split!r}" if split else f"in any split ({', '.join(splits)})"
+            raise WrongUse(f"{source.location} has no sample with the id {sample} {where}.")
+    return pd.DataFrame(
+        [(sample, found[sample], "named") for sample in dict.fromkeys(ids)], columns=["id", "split", "chosen"]
+    )
+
+
+def _explain_sample(source: Dataset, model: Model, row: Mapping[Any, Any]) -> dict[str, pd.DataFrame]:
+    """Make a sample's rows of all tables; row: id, split, chosen."""
+    from pipelines.networks.explaining.explanation import Covered, explain_image
+
+    batch = ready(model.configuration, read_sample(source, row["id"]), source.metadata.stages)
+    if not batch.finite.all():
+        raise WrongUse(
+            f"Sample {row['id']} of {source.location} has pixels that are no numbers; clean the dataset first."
+        )
+    image, label = batch.images[0], int(batch.labels[0])
+    boxes = patches(*image.shape[:2])
+    answers = occlude(model.network, image, model.ground, boxes)
+    covered = Covered(predict(model.network, batch.images)[0], boxes, answers)
+    predicted = int(covered.whole.argmax())
+    said = {"model": model.configuration["name"], **row, "label": label, "name": model.name(label)}
+    said |= {"predicted": predicted, "predicted_name": model.name(predicted)}
+    parts: dict[str, list[pd.DataFrame]] = {}
+    for target in dict.fromkeys([predicted, *([label] if 0 <= label < len(covered.whole) else [])]):
+        why = explain_image(model.network, image, model.ground, target, covered)
+        key = {"id": row["id"], "target": target}
+        of = {"target": [target], "target_name": model.name(target), "probability": covered.whole[target]}
+        of |= {"logit": why.logit, "ground_logit": why.ground_logit}
+        of["attributed"] = float(why.maps["integrated_gradients"].sum(dtype=np.float64))
+        taken = replace(source.metadata, dtype=image.dtype.name)
+        parts.setdefault("explained", []).append(picture_table({**said, **of}, image[None], taken))
+        parts.setdefault("explanations", []).append(_pixel_rows(key, why.maps))
+        parts.setdefault("occlusion", []).append(_patch_rows(key, covered, target))
+    return {name: pd.concat(tables, ignore_index=True) for name, tables in parts.items()}
+
+
+def _pixel_rows(key: Mapping[str, int], maps: Mapping[str, Map]) -> pd.DataFrame:
+    """Lay maps side by side, a row a pixel."""
+    rows, columns = np.indices(maps["saliency"].shape, np.int32).reshape(2, -1)
+    values = {name: values.reshape(-1) for name, values in maps.items()}
+    return pd.DataFrame({"row": rows, "column": columns, **values}).assign(**key)[[*key, "row", "column", *values]]
+
+
+def _patch_rows(key: Mapping[str, int], covered: Covered, target: int) -> pd.DataFrame:
+    """Give a row a patch."""
+    sides = dict(zip(("top", "left", "bottom", "right"), covered.boxes.astype(np.int32).T, strict=True))
+    table = pd.DataFrame({**sides, "probability": covered.answers[:, target], "drop": covered.drops(target)})
+    return table.assign(**key)[[*key, *table.columns]]
+
+
+def _save(
+    tables: Mapping[str, pd.DataFrame], source: Dataset, folder: str, model: Path, parameters: Mapping[str, Any]
+) -> None:
+    sha256 = storage.sha256_of(model)
+    made = provenance("explain", {source.metadata.dataset: source.content, "model": sha256}, parameters)
+    for name, table in tables.items():
+        write_table(table, f"{folder}/{name}", made)
+    samples = dict.fromkeys(tables["explained"]["id"].tolist())
+    made_by = {"Model": f"{model.name}, SHA-256 {sha256}", "Explained samples": ", ".join(map(str, samples))}
+    write_report(tables, source, f"{folder}/{PAGE}", made_by)

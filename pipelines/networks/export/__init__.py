@@ -1,0 +1,1 @@
+"""Networks for elsewhere: ONNX, int8, pruned."""

@@ -1,0 +1,108 @@
+"""A trained network as an ONNX file: written from PyTorch, read and run by onnxruntime without it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from mnist_data import storage
+from mnist_data.batch import Images
+from mnist_data.errors import MissingExtra, UnreadableInput
+from mnist_data.parquet.dataset import first_line
+from pipelines.engine.engine import cores
+from pipelines.networks.export.graph import INPUT, OUTPUT, onnx_graph, require_onnx
+from pipelines.networks.training.model_file import configuration_in, load_model
+
+if TYPE_CHECKING:
+    import onnx
+    import onnxruntime
+
+    from pipelines.networks.evaluation.predictions import Probabilities
+
+ROWS = 512
+"""Images predicted at once."""
+
+
+@dataclass(frozen=True)
+class OnnxNetwork:
+    """A network as onnxruntime runs it; called with images, it gives the probability of each class."""
+
+    session: onnxruntime.InferenceSession
+
+    def __call__(self, images: Images) -> Probabilities:
+        """Give (n, classes) float32 for images as the network has learnt from: (n, h, w) or (n, h, w, channels)."""
+        kind = np.uint8 if images.dtype == np.uint8 else np.float32
+        starts = range(0, max(len(images), 1), ROWS)  # one empty batch gives an empty table its columns
+        pieces = [
+            self.session.run([OUTPUT], {INPUT: np.ascontiguousarray(images[start : start + ROWS], kind)})[0]
+            for start in starts
+        ]
+        return np.concatenate(pieces)
+
+
+def save_onnx(model: onnx.ModelProto, path: str | Path, configuration: Mapping[str, Any]) -> None:
+    """Write an ONNX model with the configuration of its network, as JSON, in its metadata."""
+    from onnx import helper
+
+    helper.set_model_props(model, {"configuration": json.dumps(without_training(configuration))})
+    with storage.new_file(path) as draft:
+        draft.write_bytes(model.SerializeToString())
+
+
+def without_training(configuration: Mapping[str, Any]) -> dict[str, Any]:
+    """Leave out how the network came about, by which training alone goes on; what images it takes stays."""
+    return {name: value for name, value in configuration.items() if name not in ("plan", "history", "best_epoch")}
+
+
+def export_onnx(model: str | Path, path: str | Path) -> None:
+    """Write a model that `train` has written as an ONNX file.
+
+    Raises MissingExtra without PyTorch or onnx, UnreadableInput for what is no model.
+    """
+    require_onnx()
+    network, configuration = load_model(model)
+    save_onnx(onnx_graph(network, configuration), path, configuration)
+
+
+def load_onnx(path: str | Path) -> tuple[OnnxNetwork, dict[str, Any]]:
+    """Read a network and its configuration as `save_onnx` wrote them. PyTorch is not needed.
+
+    Raises MissingExtra without onnxruntime, UnreadableInput where the file is damaged or not one of ours.
+    """
+    try:
+        import onnxruntime
+    except ImportError:
+        raise MissingExtra("onnxruntime", "onnx", "Running an ONNX file") from None
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = cores()
+    options.log_severity_level = 4  # what goes wrong is said once, by the error below
+    content = Path(path).read_bytes()
+    try:
+        session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # onnxruntime's errors have no other base in common
+        raise _not_ours(path, f"onnxruntime cannot read it ({first_line(error)})") from error
+    configuration = configuration_in(str(path), session.get_modelmeta().custom_metadata_map)
+    _check_ends(path, session, configuration)
+    return OnnxNetwork(session), configuration
+
+
+def _check_ends(path: str | Path, session: onnxruntime.InferenceSession, configuration: Mapping[str, Any]) -> None:
+    """Refuse a graph that takes or gives anything else than its configuration says."""
+    ends = [(end.name, end.type, end.shape[1:]) for end in (*session.get_inputs(), *session.get_outputs())]
+    kind = "tensor(uint8)" if configuration.get("dtype") == "uint8" else "tensor(float)"
+    expected = [
+        (INPUT, kind, list(configuration["shape"])),
+        (OUTPUT, "tensor(float)", [configuration["classes"]]),
+    ]
+    if ends != expected:
+        raise _not_ours(path, f"its graph goes from and to {ends} in the place of {expected}")
+
+
+def _not_ours(path: str | Path, found: str) -> UnreadableInput:
+    advice = "Make it with: mnist-data onnx MODEL OUT.onnx"
+    return UnreadableInput(str(path), found, "an ONNX file that mnist-data has written", advice)

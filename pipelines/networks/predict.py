@@ -1,0 +1,194 @@
+"""Predictions of a trained network for images that it has never seen: a dataset, an IDX file, or pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from mnist_data import storage
+from mnist_data.batch import Batch, Images
+from mnist_data.errors import NoDataset, WrongUse
+from mnist_data.idx.format import open_idx
+from mnist_data.parquet.dataset import is_dataset, open_dataset, read_batches
+from mnist_data.parquet.schema import Stage
+from mnist_data.parquet.tables import provenance, write_table
+from pipelines.images.find_digits import digits_of, read_picture
+from pipelines.networks.evaluation.predictions import Probabilities, predict_mean
+from pipelines.networks.evaluation.scores import prediction_table
+from pipelines.networks.export.onnx_file import load_onnx
+from pipelines.networks.training.model_file import load_model
+from pipelines.settings.parameters import Normalize
+from pipelines.stages.normalize import Scaling, normalize_batch
+from pipelines.stages.prepare import UNKNOWN, find_pictures
+
+Network = Callable[[Images], Probabilities]
+"""Gives the probabilities of the classes, (n, classes) float32, for images."""
+
+ROWS = 10_000
+"""Images in memory at once."""
+
+SHOWN = 40
+"""Predictions that the command prints."""
+
+
+def predict(model: str | Path, images: str | Path, splits: Sequence[str] | None = None) -> pd.DataFrame:
+    """Predict the class of each image: a row each, as `prediction_table` names the columns, and `name`, the class's.
+
+    model: a file that `train`, `onnx` or `compress` has written, or a folder of `train`, whose networks are taken
+    together. images: a dataset, of which `splits` chooses some; an
+    IDX file of images; a picture or a folder of pictures, whose digits are found as `prepare` finds them. What the
+    training data was normalized by is done to the images first, unless it has been done already. label is -1 where it
+    is not known; of pictures there is a column `file`, of datasets `split`.
+
+    Raises UnreadableInput for what is no model or cannot be read, WrongUse for images of another shape or otherwise
+    normalized than those the model has learnt from.
+    """
+    network, configuration = _open_network(model)
+    tables = [predict_batch(network, configuration, batch, done) for batch, done in _batches(str(images), splits)]
+    return pd.concat(tables, ignore_index=True)
+
+
+def _open_network(model: str | Path) -> tuple[Network, dict[str, Any]]:
+    """Read a network, of an ONNX file without PyTorch; of a folder of networks their mean."""
+    if str(model).endswith(".onnx"):
+        return load_onnx(model)
+    read = [load_model(path) for path in _files(model)]
+    return partial(predict_mean, [network for network, _ in read]), read[0][1]
+
+
+def _files(model: str | Path) -> list[Path]:
+    """Give the files of a model: itself, or those in a folder that `train` has written."""
+    if not Path(model).is_dir():
+        return [Path(model)]
+    paths = sorted(Path(model).glob("*.safetensors"))
+    if not paths:
+        raise NoDataset(str(model), "no .safetensors file lies in it", "a model, or a folder of them", "Train one.")
+    return paths
+
+
+def save_predictions(table: pd.DataFrame, target: str, model: str | Path, images: str | Path) -> None:
+    """Write predictions to TARGET.parquet and TARGET.csv, with the model's hash in the metadata."""
+    models = {path.name: storage.sha256_of(path) for path in _files(model)}
+    made = provenance("predict", {str(images): "", **models}, {})
+    write_table(table, target, made)
+
+
+def predict_batch(
+    network: Network, configuration: Mapping[str, Any], batch: Batch, done: Sequence[Stage]
+) -> pd.DataFrame:
+    """Predict one batch as `predict` does. done: the stages that its images have gone through."""
+    table = prediction_table(batch.ids, batch.labels, network(ready(configuration, batch, done).images))
+    table.insert(3, "name", [class_name(configuration, label) for label in table["predicted"]])
+    table["correct"] = table["correct"].where(table["label"] >= 0, None).astype("boolean")
+    for place, name in enumerate(name for name in ("file", "split") if name in batch.columns):
+        table.insert(1 + place, name, batch.columns[name])
+    return table
+
+
+def class_name(configuration: Mapping[str, Any], label: int) -> str:
+    """Name a class of a model; the number itself where no name is known."""
+    names = configuration["class_names"]
+    return str(names[label]) if 0 <= label < len(names) else str(label)
+
+
+def ready(configuration: Mapping[str, Any], batch: Batch, done: Sequence[Stage]) -> Batch:
+    """Bring images to what a model has learnt from.
+
+    configuration: of the model, as `load_model` gives it. done: the stages that the images have gone through. Raises
+    WrongUse for images of another shape, type or normalization.
+    """
+    if list(batch.images.shape[1:]) != list(configuration["shape"]):
+        shapes = (batch.images.shape[1:], configuration["shape"])
+        found, expected = ("×".join(map(str, shape)) or "single numbers" for shape in shapes)
+        raise WrongUse(
+            f"The images are {found}, and {configuration['name']} has learnt from {expected}; bring pictures of digits "
+            "to MNIST's form by mnist-data prepare."
+        )
+    batch = as_learnt(batch, learnt_stages(configuration), done)
+    if batch.images.dtype != np.dtype(configuration["dtype"]):
+        raise WrongUse(
+            f"The images are of type {batch.images.dtype}, and {configuration['name']} has learnt from "
+            f"{configuration['dtype']}; convert or normalize them as its training data."
+        )
+    return batch
+
+
+def learnt_stages(configuration: Mapping[str, Any]) -> tuple[Stage, ...]:
+    """Give the stages that a model's training data had gone through."""
+    return tuple(Stage(**stage) for stage in configuration["stages"])
+
+
+def as_learnt(batch: Batch, learnt: Sequence[Stage], done: Sequence[Stage]) -> Batch:
+    """Normalize images as those were that the model has learnt from.
+
+    learnt, done: the stages that the training data and these images have gone through; of both only normalizing
+    counts. Raises WrongUse where these have been normalized otherwise.
+    """
+    wanted, had = ([stage.parameters for stage in stages if stage.stage == "normalize"] for stages in (learnt, done))
+    if had and had != wanted:
+        raise WrongUse(
+            "These images have been normalized otherwise than those the model has learnt from; give it the dataset "
+            "that they were made from."
+        )
+    for recorded in wanted[len(had) :]:
+        settings = {name: value for name, value in recorded.items() if name != "learnt"}
+        scaling = Scaling(**recorded["learnt"]) if "learnt" in recorded else None
+        batch = normalize_batch(batch, Normalize(**settings), scaling)
+    return batch
+
+
+def _batches(images: str, splits: Sequence[str] | None) -> Iterator[tuple[Batch, Sequence[Stage]]]:
+    """Read images of any kind, each batch with the stages that it has gone through."""
+    if not storage.exists(images):
+        raise NoDataset(
+            images,
+            "there is no such file or folder",
+            "a dataset, an IDX file, a picture or a folder of pictures",
+            "Check the path.",
+        )
+    if is_dataset(images):
+        dataset = open_dataset(images)
+        for split in splits or tuple(dataset.splits):
+            if split not in dataset.splits:
+                raise WrongUse(f"{images} has no split {split!r}; it has {', '.join(dataset.splits)}.")
+            for batch in read_batches(dataset, split, ROWS):
+                named = {**batch.columns, "split": np.full(len(batch), split, object)}
+                yield Batch(batch.ids, batch.labels, batch.images, named), dataset.metadata.stages
+    elif Path(images).is_file() and not _is_picture(Path(images)):
+        with open_idx(images) as reader:
+            first = 0
+            for pixels in reader.batches(reader.rows_at_once(ROWS)):
+                yield _unknown(pixels, first), ()
+                first += len(pixels)
+    else:
+        yield _pictures(images), ()
+
+
+def _is_picture(path: Path) -> bool:
+    """Say whether the file's content is a picture, whatever its name."""
+    from PIL import Image
+
+    try:
+        with Image.open(path):
+            return True
+    except (OSError, ValueError, SyntaxError):
+        return False
+
+
+def _unknown(pixels: Any, first: int, **columns: Any) -> Batch:
+    ids = np.arange(first, first + len(pixels))
+    return Batch(ids, np.full(len(pixels), UNKNOWN, np.int64), pixels, columns)
+
+
+def _pictures(images: str) -> Batch:
+    found = [
+        (name, digit.image) for path, name in find_pictures(Path(images)) for digit in digits_of(read_picture(path))
+    ]
+    if not found:
+        raise WrongUse(f"{images}: no digit was found in any picture.")
+    return _unknown(np.stack([image for _, image in found]), 0, file=np.array([name for name, _ in found], object))

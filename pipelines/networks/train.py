@@ -1,0 +1,349 @@
+"""The training stage: a dataset in; models, their learning curves, and their score on the test split out.
+
+`fit` never sees the test split: it is read here, once, after every network is fixed.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, get_args
+
+import numpy as np
+import pandas as pd
+
+from mnist_data import __version__, storage
+from mnist_data.errors import WrongUse
+from mnist_data.known.label_tables import WRITER
+from mnist_data.parquet.dataset import Dataset
+from mnist_data.parquet.schema import Metadata
+from mnist_data.parquet.tables import provenance, remove_table, write_table
+from pipelines.engine.engine import Progress, Report, silent
+from pipelines.engine.map_dataset import require_pictures
+from pipelines.images.levels import levels_of
+from pipelines.images.thumbnails import picture_table
+from pipelines.networks.data.loader import Deformed, Feed
+from pipelines.networks.data.samples import Samples, open_samples
+from pipelines.networks.data.validation import split_validation
+from pipelines.networks.evaluation.corrections import CORRECTIONS, Corrections, read_corrections
+from pipelines.networks.evaluation.cost import with_cost
+from pipelines.networks.evaluation.diagnosis import diagnose, diagnosis_table
+from pipelines.networks.evaluation.predictions import Probabilities, predict
+from pipelines.networks.evaluation.report import TABLES as REPORT
+from pipelines.networks.evaluation.report import Judged, report_tables, seed_tables
+from pipelines.networks.evaluation.robustness import TABLES as ROBUSTNESS
+from pipelines.networks.evaluation.robustness import robustness_tables
+from pipelines.networks.evaluation.scores import confusion_table, evaluate, group_table, prediction_table
+from pipelines.networks.training.checkpoint import Plan, load_checkpoint, other_plan, save_checkpoint
+from pipelines.networks.training.device import require_torch, resolved
+from pipelines.networks.training.fit import EpochDone, Fit, State, fit, fresh, history_table
+from pipelines.networks.training.model_file import load_model, save_model
+from pipelines.settings.parameters import Model, Train
+from pipelines.stages.split import choose_writers
+
+if TYPE_CHECKING:
+    from pipelines.networks.training.transfer import Start
+
+OURS = re.compile(rf"({'|'.join(get_args(Model))})(-seed\d+)?\.(safetensors|checkpoint)")
+"""The names of what a training leaves of its networks."""
+
+MISTAKES = 60
+"""Misclassified samples kept with their pictures, the surest of them first."""
+
+
+@dataclass(frozen=True)
+class Member:
+    """One network of a run. seed: its own. path: of its model's file. plan: what makes it the network it is."""
+
+    seed: int
+    path: str
+    plan: Plan
+
+    @property
+    def checkpoint(self) -> str:
+        """Where it stands while it is being trained."""
+        return self.path.removesuffix(".safetensors") + ".checkpoint"
+
+
+def train(
+    source: Dataset,
+    folder: str | Path,
+    params: Train | None = None,
+    *,
+    corrections: str | Path | None = None,
+    resume: bool = False,
+    report: Report = silent,
+) -> dict[str, pd.DataFrame]:
+    """Train networks on a dataset's training split, and score them on its test split, if it has one.
+
+    Validation is the split "validation" where there is one, else a share of the training samples: of whole writers,
+    where writers are known, else of each class. Of an augmented dataset only originals are validated and tested with,
+    and copies of validation samples are not learnt from. Images of more than IN_MEMORY bytes stay in the files.
+
+    Writes into the folder MODEL.safetensors, or MODEL-seedN.safetensors for each of several seeds, and the tables
+    history, evaluation, predictions, confusion, misclassified and those of `report_tables`, of several seeds also
+    seeds, with `params.corruptions` also robustness and corrupted, where writers or series are known also groups; gives
+    the tables. Of several seeds the prediction is that of their ensemble, the mean of their probabilities. After each
+    epoch a checkpoint is written, which goes when the network is done; with `resume` the training goes on from what
+    lies in the folder. corrections: a table of corrected labels, by which the run is judged, too.
+
+    Raises MissingExtra without PyTorch, WrongUse for a dataset of one class, for corruptions of one whose full ink is
+    not known, and where what lies in the folder is of another training, or the network to start from does not fit.
+    """
+    require_torch()
+    require_pictures(source)
+    params = params or Train()
+    if params.corruptions:
+        levels_of(source.metadata).width()  # refused now, and not after an hour of training
+    corrected = None if corrections is None else read_corrections(corrections)
+    learn, hold = training_samples(source, params)
+    classes = class_count(source, learn)
+    start = _start(source, folder, params, classes)
+    if not resume:
+        _make_room(str(folder))
+    feed, held = learn.feed(Deformed(params.recipe, levels_of(source.metadata))), hold.feed()
+    fits = [
+        _trained(member, feed, held, classes, params, source.metadata, start, resume, report)
+        for member in members(source, folder, params)
+    ]
+    tables = {"history": _by_seed([history_table(done.history) for done in fits], params)}
+    tables["diagnosis"] = _diagnosis(fits, learn, hold, classes, params, start)
+    tables |= _score(source, fits, params, hold, corrected, report)
+    inputs = {source.metadata.dataset: source.content}
+    inputs |= {"start": start.digest} if start else {}
+    inputs |= {CORRECTIONS: corrected.digest} if corrected else {}
+    made = provenance(params.stage, inputs, params.recorded())
+    for name in {"groups", *REPORT, *ROBUSTNESS} - set(tables):  # of an earlier training into this folder
+        remove_table(f"{folder}/{name}")
+    for name, table in tables.items():
+        write_table(table, f"{folder}/{name}", made)
+    return tables
+
+
+def class_count(source: Dataset, learn: Samples) -> int:
+    """Count the classes that a network of the dataset tells apart. Raises WrongUse where there are none to learn."""
+    if len(np.unique(learn.labels)) < 2:
+        found = "of one class" if len(learn.ids) else "none"
+        raise WrongUse(f"{source.location}: its training samples are {found}; there is nothing to learn.")
+    return max(len(source.metadata.classes), int(learn.labels.max()) + 1)
+
+
+def _start(source: Dataset, folder: str | Path, params: Train, classes: int) -> Start | None:
+    """Read the network to begin from, if there is one; one in the run's own folder would be lost to it."""
+    from pipelines.networks.training.transfer import read_start
+
+    start = read_start(params, source.metadata, classes)
+    if start is not None and Path(str(params.start)).resolve().parent == Path(folder).resolve():
+        raise WrongUse(f"{params.start} is in the folder that is written, {folder}; write to another one.")
+    return start
+
+
+def _make_room(folder: str) -> None:
+    """Remove the networks of an earlier training, which would be taken for some of this one's; no other files."""
+    if not storage.is_remote(folder):
+        for path in Path(folder).glob("*"):
+            if OURS.fullmatch(path.name):
+                storage.remove(path)
+
+
+def members(source: Dataset, folder: str | Path, params: Train) -> list[Member]:
+    """Name the networks of a run; more seeds, or other scores, leave those there were as they are."""
+    found = []
+    for seed in range(params.seed, params.seed + params.seeds):
+        name = params.model if params.seeds == 1 else f"{params.model}-seed{seed}"
+        alone = replace(params, seed=seed, seeds=1, corruptions=False, precision=resolved(params.precision))
+        plan = {
+            "input": source.content,
+            "parameters": alone.recorded(),
+            "validation_seed": params.seed,
+            "version": __version__,
+        }
+        found.append(Member(seed, f"{folder}/{name}.safetensors", plan))
+    return found
+
+
+def _trained(
+    member: Member,
+    feed: Feed,
+    held: Feed,
+    classes: int,
+    params: Train,
+    metadata: Metadata,
+    start: Start | None,
+    resume: bool,
+    report: Report,
+) -> Fit:
+    """Give a network of the run: as it lies there, from its checkpoint on, or from the beginning."""
+    if resume and storage.exists(member.path):
+        return _finished(member)
+
+    def after_epoch(state: State) -> None:
+        save_checkpoint(state, member.checkpoint, member.plan)
+        done, samples = state.history[-1], len(feed.labels)
+        name = params.model if params.seeds == 1 else f"{params.model} {member.seed}"
+        report(Progress(f"train {name}", done.epoch * samples, done.epochs * samples))
+
+    def resumed(state: State) -> State:
+        there = resume and storage.exists(member.checkpoint)
+        return load_checkpoint(state, member.checkpoint, member.plan) if there else state
+
+    settings = replace(params, seed=member.seed)
+    begun = start.network(member.seed) if start else None
+    outcome = fit(feed, held, classes, settings, after_epoch, start=begun, resumed=resumed)
+    _save(outcome, member, metadata, settings, classes, start)
+    storage.remove(member.checkpoint)
+    return outcome
+
+
+def _finished(member: Member) -> Fit:
+    """Read a network that an interrupted run had finished."""
+    network, configuration = load_model(member.path)
+    if configuration.get("plan") != member.plan:
+        raise other_plan(member.path, configuration.get("plan", {}), member.plan)
+    history = tuple(EpochDone(**done) for done in configuration["history"])
+    learnt = sum(tensor.numel() for tensor in network.parameters())
+    return Fit(network, history, configuration["best_epoch"], learnt)
+
+
+def _diagnosis(
+    fits: Sequence[Fit], learn: Samples, hold: Samples, classes: int, params: Train, start: Start | None
+) -> pd.DataFrame:
+    """Say what went wrong in each training, if anything did."""
+    found = {}
+    for seed, done in enumerate(fits, params.seed):
+        settings = replace(params, seed=seed)
+        begun = fresh(learn.images.shape[1:], classes, settings) if start is None else start.network(seed)
+        found[seed] = diagnose(done, learn, hold.labels, classes, settings, begun)
+    return diagnosis_table(found)
+
+
+def training_samples(source: Dataset, params: Train) -> tuple[Samples, Samples]:
+    """Give what is learnt from and what is validated with."""
+    samples = open_samples(source, source.training_split)
+    if "validation" in source.splits:
+        held = open_samples(source, "validation")
+        return samples, held.take(held.copies == 0)
+    writers = samples.groups.get(WRITER)
+    if writers is not None and len(np.unique(writers)) > 1:
+        original = samples.copies == 0
+        chosen = choose_writers(writers[original], samples.labels[original], params.validation_share, params.seed)
+        apart = np.isin(writers, chosen)
+        return samples.take(~apart), samples.take(apart & original)
+    rows = split_validation(samples.ids, samples.labels, samples.ids, params, samples.copies)
+    return samples.take(rows[0]), samples.take(rows[1])
+
+
+def _by_seed(tables: Sequence[pd.DataFrame], params: Train) -> pd.DataFrame:
+    """Put one table a network below each other, with its seed as the first column."""
+    seeds = range(params.seed, params.seed + params.seeds)
+    return pd.concat(
+        [table.assign(seed=seed)[["seed", *table.columns]] for seed, table in zip(seeds, tables, strict=True)],
+        ignore_index=True,
+    )
+
+
+def _score(
+    source: Dataset,
+    fits: Sequence[Fit],
+    params: Train,
+    validation: Samples,
+    corrections: Corrections | None,
+    report: Report,
+) -> dict[str, pd.DataFrame]:
+    """Evaluate on the validation samples and, now that all is fixed, on the test split; detail the latter."""
+    parts = [("validation", validation)]
+    if "test" in source.splits:
+        test = open_samples(source, "test")
+        parts.append(("test", test.take(test.copies == 0)))
+    rows: list[dict[str, Any]] = []
+    judged: list[Judged] = []
+    for split, samples in parts:
+        each = [predict(done.model, samples.images) for done in fits]
+        judged.append(Judged(split, samples, np.mean(each, axis=0)))
+        if len(samples.ids):
+            rows += _evaluations(each, samples, fits, params, split)
+    # In detail the last of them: the test split, where there is one.
+    told = [prediction_table(samples.ids, samples.labels, found).assign(**samples.groups) for found in each]
+    tables = {"evaluation": pd.DataFrame(rows), "predictions": _by_seed(told, params)}
+    if rows:
+        some = next(one.samples.images for one in judged if len(one.samples.ids))
+        tables["evaluation"] = with_cost(tables["evaluation"].astype({"seed": "Int64"}), fits[0].model, some)
+    tables |= seed_tables(tables["evaluation"])
+    tables |= report_tables(params.model, judged[-1], judged[0], source.metadata, corrections)
+    return tables | _details(judged[-1], fits, params, source.metadata, report)
+
+
+def _evaluations(
+    each: Sequence[Probabilities], samples: Samples, fits: Sequence[Fit], params: Train, split: str
+) -> list[dict[str, Any]]:
+    """Evaluate each network, and of several their ensemble, whose seed is missing."""
+    rows: list[dict[str, Any]] = []
+    seconds = [sum(done.seconds for done in one.history) for one in fits]
+    for place, found in enumerate(each):
+        scored = {"model": params.model, "split": split, "seed": params.seed + place}
+        cost = {"parameters": fits[place].parameters, "epochs": len(fits[place].history), "seconds": seconds[place]}
+        rows.append({**scored, **asdict(evaluate(found, samples.labels)), **cost})
+    if len(each) > 1:
+        scored = {"model": params.model, "split": split, "seed": None}
+        cost = {
+            "parameters": sum(one.parameters for one in fits),
+            "epochs": sum(len(one.history) for one in fits),
+            "seconds": sum(seconds),
+        }
+        rows.append({**scored, **asdict(evaluate(np.mean(each, axis=0), samples.labels)), **cost})
+    return rows
+
+
+def _details(
+    judged: Judged, fits: Sequence[Fit], params: Train, metadata: Metadata, report: Report
+) -> dict[str, pd.DataFrame]:
+    """Tabulate what the run's prediction gets right and wrong."""
+    samples, probabilities = judged.samples, judged.probabilities
+    names = [metadata.class_name(label) for label in range(probabilities.shape[1])]
+    tables = {
+        "confusion": confusion_table(samples.labels, probabilities.argmax(axis=1), names),
+        "misclassified": _misclassified(samples, probabilities, metadata),
+    }
+    if samples.groups and len(samples.ids):
+        groups = group_table(probabilities, samples.labels, samples.groups)
+        tables["groups"] = groups.assign(model=params.model, split=judged.split)[["model", "split", *groups.columns]]
+    if params.corruptions and len(samples.ids):
+        arrays = samples.images, samples.ids, samples.labels
+        networks = [done.model for done in fits]
+        tables |= robustness_tables(networks, params.model, *arrays, metadata, report)
+    return tables
+
+
+def _misclassified(samples: Samples, probabilities: Probabilities, metadata: Metadata) -> pd.DataFrame:
+    predicted, sure = probabilities.argmax(axis=1), probabilities.max(axis=1)
+    wrong = np.flatnonzero(predicted != samples.labels)
+    wrong = wrong[np.argsort(-sure[wrong], kind="stable")][:MISTAKES]
+    columns = {
+        "id": samples.ids[wrong],
+        "label": samples.labels[wrong],
+        "name": [metadata.class_name(int(label)) for label in samples.labels[wrong]],
+        "predicted": predicted[wrong],
+        "predicted_name": [metadata.class_name(int(label)) for label in predicted[wrong]],
+        "probability": sure[wrong],
+    }
+    return picture_table(columns, samples.images[wrong], metadata)
+
+
+def _save(outcome: Fit, member: Member, metadata: Metadata, params: Train, classes: int, start: Start | None) -> None:
+    configuration = {
+        "name": params.model,
+        "shape": list(metadata.shape),
+        "classes": classes,
+        "class_names": list(metadata.classes),
+        "dataset": metadata.dataset,
+        "dtype": metadata.dtype,
+        "stages": [asdict(stage) for stage in metadata.stages],
+        "parameters": params.recorded(),
+        "plan": member.plan,
+        "history": [asdict(done) for done in outcome.history],
+        "best_epoch": outcome.best_epoch,
+        **({"start": start.recorded(), **start.layers} if start else {}),
+    }
+    save_model(outcome.model, member.path, configuration)

@@ -1,0 +1,135 @@
+"""Training that begins from a saved network, on data that it was not learnt from."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from torch import nn
+
+from mnist_data import storage
+from mnist_data.errors import WrongUse
+from mnist_data.parquet.schema import Metadata
+from pipelines.networks.training.device import seeded
+from pipelines.networks.training.model_file import load_model
+from pipelines.settings.parameters import Train
+
+BOUND = ("mlp", "lenet5")
+"""Networks whose weights belong to places of the image, so that another size is another network."""
+
+
+class FrozenNorm(nn.BatchNorm2d):
+    """A batch norm that goes on by the statistics it has learnt, in a network that is being trained, too."""
+
+    def train(self, mode: bool = True) -> FrozenNorm:  # noqa: ARG002  (what was asked for does not matter)
+        """Stay as for predictions."""
+        super().train(False)
+        return self
+
+
+@dataclass(frozen=True)
+class Start:
+    """A saved network, fit for a dataset. classes: of the dataset; new_layer: its last layer is drawn anew.
+
+    learnt_on: the dataset that it has learnt from. digest: SHA-256 of its file. layers: what its configuration
+    says of them beside its name: of a pruned network their widths.
+    """
+
+    saved: nn.Sequential
+    classes: int
+    new_layer: bool
+    learnt_on: str
+    digest: str
+    freeze: bool
+    dropout: float
+    layers: Mapping[str, Any]
+
+    def network(self, seed: int) -> nn.Sequential:
+        """Give what a training begins with; only a new last layer depends on the seed."""
+        network = copy.deepcopy(self.saved)
+        last = network[-1]
+        assert isinstance(last, nn.Linear)
+        if self.new_layer:
+            with seeded(seed):
+                network[-1] = nn.Linear(last.in_features, self.classes)
+        for place, layer in enumerate(list(network)[:-1]):
+            if isinstance(layer, nn.Dropout):
+                layer.p = self.dropout
+            if self.freeze:
+                network[place] = frozen(layer)
+        return network
+
+    def recorded(self) -> dict[str, str]:
+        """Give what the new model's file says of it."""
+        return {"sha256": self.digest, "dataset": self.learnt_on, "last_layer": "new" if self.new_layer else "kept"}
+
+
+def frozen(layer: nn.Module) -> nn.Module:
+    """Give the layer so that training changes neither its weights nor its statistics."""
+    if isinstance(layer, nn.BatchNorm2d):
+        norm = FrozenNorm(layer.num_features)
+        norm.load_state_dict(layer.state_dict())
+        layer = norm
+    return layer.requires_grad_(False)
+
+
+def read_start(params: Train, metadata: Metadata, classes: int) -> Start | None:
+    """Read the network that `params.start` names, None where it names none.
+
+    Images are taken at their own size, nothing is resampled: the convolutional networks but lenet5 take any. The last
+    layer is drawn anew unless the network's classes have the same names.
+    Raises UnreadableInput for what is no model, WrongUse where it is another network than `params.model`, or its images
+    had another number of channels, another range of pixels, or, for mlp and lenet5, another size.
+    """
+    if params.start is None:
+        return None
+    network, known = load_model(params.start)
+    assert isinstance(network, nn.Sequential)
+    if known["name"] != params.model:
+        raise WrongUse(f"{params.start} is {known['name']}, and train.model is {params.model!r}; leave model out.")
+    _require_shape(params.start, known, metadata.shape)
+    _require_range(params.start, known, metadata)
+    same = known["classes"] == classes and list(known.get("class_names", ())) == list(metadata.classes)
+    digest, learnt_on = storage.sha256_of(Path(params.start)), str(known.get("dataset", "unknown"))
+    layers = {"widths": known["widths"]} if "widths" in known else {}
+    return Start(network, classes, not same, learnt_on, digest, params.freeze == "features", params.dropout, layers)
+
+
+def _require_shape(path: str, known: Mapping[str, Any], shape: Sequence[int]) -> None:
+    (height, width, channels), (*size, depth) = (*known["shape"], 1)[:3], (*shape, 1)[:3]
+    if depth != channels:
+        raise WrongUse(
+            f"{path} has learnt from images of {_channels(channels)}, and these have {depth}; it takes as many only."
+        )
+    if known["name"] in BOUND and size != [height, width]:
+        found, learnt = "×".join(map(str, size)), f"{height}×{width}"
+        raise WrongUse(
+            f"{path} is {known['name']}, which takes images of the size it has learnt from only, {learnt}; "
+            f"these are {found}. Start from tiny, small or large, which take any."
+        )
+
+
+def _channels(number: int) -> str:
+    return "1 channel" if number == 1 else f"{number} channels"
+
+
+def _require_range(path: str, known: Mapping[str, Any], metadata: Metadata) -> None:
+    """Refuse pixels of another range: 0 … 1 means another thing than standardized values."""
+    before = _range_of(known.get("dtype", "uint8"), [(one["stage"], one["parameters"]) for one in known["stages"]])
+    now = _range_of(metadata.dtype, [(stage.stage, stage.parameters) for stage in metadata.stages])
+    if before != now:
+        raise WrongUse(
+            f"{path} has learnt from pixels {before}, and these are {now}; normalize them by mnist-data normalize as "
+            "its training data was."
+        )
+
+
+def _range_of(dtype: str, stages: Sequence[tuple[str, Mapping[str, Any]]]) -> str:
+    """Say how pixels reach the network; bytes do so divided by 255."""
+    scales = [parameters.get("scale") for stage, parameters in stages if stage == "normalize"]
+    if "standardize" in scales:
+        return "standardized"
+    return "from 0 to 1" if dtype == "uint8" or "unit" in scales else "as they were stored"

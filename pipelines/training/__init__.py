@@ -1,1 +1,0 @@
-"""What training and judging a network consists of: models, the loop, the scores, the files."""
