@@ -58,7 +58,7 @@ def audit(
     from pipelines.audit.run import ADJUSTABLE, CHECKS
     from pipelines.audit.run import audit as run
     from pipelines.engine.engine import open_engine
-    from pipelines.report import write_report
+    from pipelines.run.report import write_report
 
     given = read_bars(bars, CHECKS, ADJUSTABLE) if bars else {}
     params = Audit(labels, pictures, seed, **given)

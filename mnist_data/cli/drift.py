@@ -61,7 +61,7 @@ def drift(
     from pipelines.drift.compare import drift as run
     from pipelines.drift.compare import read_bars, require_below, save
     from pipelines.engine.engine import open_engine
-    from pipelines.report import write_report
+    from pipelines.run.report import write_report
 
     params, bars = Drift(samples, resamples, seed, by_class), read_bars(fail_above or [])
     source = open_dataset(a)

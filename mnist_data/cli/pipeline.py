@@ -49,9 +49,9 @@ def run(
     from dataclasses import replace
 
     from mnist_data.cli.output import print_json, progress, warn
-    from pipelines.config import Config, read_config, with_flags
     from pipelines.engine.engine import open_engine
-    from pipelines.run import run as run_pipeline
+    from pipelines.run.config import Config, read_config, with_flags
+    from pipelines.run.run import run as run_pipeline
     from pipelines.settings.recipe import load_recipe
 
     settings = read_config(config) if config else Config()
@@ -98,7 +98,7 @@ def _print_outcome(outcome: object) -> None:
     from mnist_data.cli.output import say
     from mnist_data.cli.stages import print_statistics
     from mnist_data.cli.training import print_evaluation
-    from pipelines.run import Outcome
+    from pipelines.run.run import Outcome
 
     assert isinstance(outcome, Outcome)
     for folder in outcome.tables:

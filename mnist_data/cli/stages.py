@@ -188,7 +188,7 @@ def stats(
     from mnist_data.parquet.dataset import open_dataset
     from mnist_data.storage import require_free
     from pipelines.engine.engine import open_engine
-    from pipelines.report import collect_tables, write_report
+    from pipelines.run.report import collect_tables, write_report
     from pipelines.statistics.stats import stats as run
 
     params = Stats(bins, wall, morphometrics)

@@ -124,7 +124,7 @@ def train(
     from pipelines.networks.evaluation.diagnosis import in_words
     from pipelines.networks.evaluation.report import TABLES
     from pipelines.networks.train import train as run
-    from pipelines.report import write_report
+    from pipelines.run.report import write_report
 
     named = (
         ("model", model), ("epochs", epochs), ("batch_size", batch_size), ("optimizer", optimizer),

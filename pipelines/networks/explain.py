@@ -24,7 +24,7 @@ from pipelines.networks.explaining.occlusion import occlude, patches
 from pipelines.networks.predict import class_name, learnt_stages, predict_batch, ready
 from pipelines.networks.training.device import device, require_torch
 from pipelines.networks.training.model_file import load_model
-from pipelines.report import write_report
+from pipelines.run.report import write_report
 
 if TYPE_CHECKING:
     from torch import nn

@@ -19,7 +19,7 @@ from mnist_data.parquet.writer import Draft, write_part
 from pipelines.engine.engine import Engine, Report, Serial, run_tasks, silent
 from pipelines.images.find_digits import SIDE, Digit, digits_of, read_picture
 from pipelines.images.thumbnails import picture_table
-from pipelines.report import write_report
+from pipelines.run.report import write_report
 
 PICTURES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp")
 """Endings by which pictures are known in a folder."""

@@ -15,7 +15,7 @@ from mnist_data.parquet.schema import Metadata
 from pipelines.engine.map_dataset import require_originals
 from pipelines.images.levels import levels_of
 from pipelines.images.thumbnails import first_samples, picture_table
-from pipelines.report import write_report
+from pipelines.run.report import write_report
 from pipelines.settings.parameters import Augment, settings_in_words
 from pipelines.settings.recipe import TRANSFORMS
 from pipelines.stages.augment import augment_batch, require_levels

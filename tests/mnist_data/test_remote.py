@@ -15,7 +15,7 @@ from mnist_data.errors import NoDataset, OutputExists, TruncatedIdx
 from mnist_data.idx.pairing import Pair, find_pairs
 from mnist_data.parquet.dataset import Dataset, open_dataset
 from pipelines.engine.engine import Cluster
-from pipelines.report import collect_tables, write_report
+from pipelines.run.report import collect_tables, write_report
 from pipelines.stages.clean import clean
 from pipelines.stages.convert import convert
 from pipelines.statistics.stats import stats

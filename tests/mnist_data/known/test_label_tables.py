@@ -16,9 +16,9 @@ from mnist_data.idx import format as idx
 from mnist_data.idx.pairing import find_pairs
 from mnist_data.known.label_tables import QMNIST_COLUMNS, provenance_of
 from mnist_data.parquet.dataset import Dataset, open_dataset
-from pipelines.config import Config
 from pipelines.engine.engine import Serial
-from pipelines.run import run
+from pipelines.run.config import Config
+from pipelines.run.run import run
 from pipelines.settings.parameters import Split
 from pipelines.stages.clean import clean
 from pipelines.stages.convert import convert

@@ -256,7 +256,7 @@ def test_signed_images_on_a_ground_of_0_are_not_inverted(sample_idx: Path, tmp_p
 
 def test_tables_of_an_earlier_cleaning_are_not_shown_for_another_dataset(faulty: Dataset, tmp_path: Path) -> None:
     """They still stand beside a dataset that was converted in the place of the cleaned one."""
-    from pipelines.report import collect_tables
+    from pipelines.run.report import collect_tables
 
     cleaned = clean(faulty, tmp_path / "clean").dataset
     assert "quarantine" in collect_tables(tmp_path, cleaned)

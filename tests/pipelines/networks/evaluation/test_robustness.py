@@ -16,11 +16,11 @@ from mnist_data.idx import format as idx
 from mnist_data.idx.pairing import find_pairs
 from mnist_data.parquet.dataset import Dataset
 from mnist_data.parquet.tables import read_tables
-from pipelines.config import Config
 from pipelines.engine.engine import Threads
 from pipelines.networks.train import train
-from pipelines.report import collect_tables
-from pipelines.run import run
+from pipelines.run.config import Config
+from pipelines.run.report import collect_tables
+from pipelines.run.run import run
 from pipelines.settings.parameters import CORRUPTIONS, SEVERITIES, Corrupt, Normalize, Train
 from pipelines.stages.augment import augment
 from pipelines.stages.convert import convert

@@ -13,10 +13,10 @@ from mnist_data.errors import WrongUse
 from mnist_data.idx import format as idx
 from mnist_data.idx.pairing import find_pairs
 from mnist_data.parquet.dataset import Dataset, open_dataset
-from pipelines.config import Config, configure, read_config
 from pipelines.engine.engine import Threads
 from pipelines.networks.train import train, training_samples
-from pipelines.run import Outcome, run
+from pipelines.run.config import Config, configure, read_config
+from pipelines.run.run import Outcome, run
 from pipelines.settings.parameters import Augment, Clean, Convert, Normalize, Stats, Train
 from pipelines.stages.augment import augment
 from pipelines.stages.convert import convert

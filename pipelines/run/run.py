@@ -15,12 +15,12 @@ from mnist_data.known.fetch import resolve
 from mnist_data.parquet.dataset import Dataset, open_dataset
 from mnist_data.parquet.tables import read_table
 from mnist_data.parquet.writer import fingerprint, is_current
-from pipelines.config import Config
 from pipelines.engine.engine import Engine, Report, silent
 from pipelines.engine.map_dataset import plan_of
 from pipelines.networks.evaluation.diagnosis import in_words
 from pipelines.networks.train import train
-from pipelines.report import collect_tables, write_report
+from pipelines.run.config import Config
+from pipelines.run.report import collect_tables, write_report
 from pipelines.settings.parameters import Parameters, Train
 from pipelines.stages.augment import augment
 from pipelines.stages.clean import clean, has_quarantine
