@@ -31,10 +31,10 @@ AFFINE = {"rotation": [-10, 10], "scale": [0.9, 1.1], "shear": [-0.1, 0.1], "shi
 
 CODE = """
 import sys
-from mnist_data.store import open_dataset
-from pipelines.augment import augment
+from mnist_data.parquet.dataset import open_dataset
+from pipelines.stages.augment import augment
 from pipelines.engine import Threads
-from pipelines.parameters import Augment
+from pipelines.settings.parameters import Augment
 augment(open_dataset(sys.argv[1]), sys.argv[2], Augment(copies=int(sys.argv[3])), engine=Threads(2))
 """
 

@@ -21,8 +21,8 @@ IMAGES = 2_000_000
 
 CODE = """
 import sys
-from mnist_data.pairing import Pair
-from pipelines.convert import convert
+from mnist_data.idx.pairing import Pair
+from pipelines.stages.convert import convert
 convert([Pair("train", sys.argv[1], sys.argv[2])], sys.argv[3])
 """
 
@@ -33,18 +33,18 @@ COPIES = 134
 
 COUNTING = """
 import sys
-from mnist_data.store import open_dataset
+from mnist_data.parquet.dataset import open_dataset
 from pipelines.engine import Threads, cores
-from pipelines.parameters import Stats
-from pipelines.stats import stats
+from pipelines.settings.parameters import Stats
+from pipelines.statistics.stats import stats
 stats(open_dataset(sys.argv[1]), sys.argv[2], Stats(morphometrics=False), engine=Threads(cores()))
 """
 
 TRAINING = """
 import sys
-from mnist_data.store import open_dataset
-from pipelines.parameters import Train
-from pipelines.train import train
+from mnist_data.parquet.dataset import open_dataset
+from pipelines.settings.parameters import Train
+from pipelines.networks.train import train
 train(open_dataset(sys.argv[1]), sys.argv[2], Train(model="mlp", epochs=1, batch_size=4096))
 """
 

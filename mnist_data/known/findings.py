@@ -13,7 +13,7 @@ NAMED = 5
 def in_words(finding: Finding) -> str:
     """Say what images are, and which rows are not as published.
 
-    >>> from mnist_data.identify import Change
+    >>> from mnist_data.known.identify import Change
     >>> one = Finding("", "mnist", "MNIST", "train", False, 60000, 60000, 0, 59999 / 60000, 60000, 1)
     >>> in_words(one)
     'MNIST, train images'

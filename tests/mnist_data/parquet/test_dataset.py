@@ -192,8 +192,8 @@ def test_the_old_dataset_stays_when_its_replacement_fails(sample_idx: Path, tmp_
 KILLED = """
 import os, pathlib, sys
 from mnist_data import storage
-from mnist_data.pairing import find_pairs
-from pipelines.convert import convert
+from mnist_data.idx.pairing import find_pairs
+from pipelines.stages.convert import convert
 calls = []
 def deadly(real):
     def call(*args):

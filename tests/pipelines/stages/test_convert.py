@@ -248,8 +248,8 @@ def test_a_name_that_begins_like_a_known_one_is_another_dataset(tmp_path: Path) 
 MEASURED = """
 import sys
 from pathlib import Path
-from mnist_data.pairing import Pair
-from pipelines.convert import convert
+from mnist_data.idx.pairing import Pair
+from pipelines.stages.convert import convert
 convert([Pair("train", sys.argv[1], sys.argv[2])], sys.argv[3])
 print(int(Path("/proc/self/status").read_text().split("VmHWM:")[1].split()[0]) // 1024)
 """

@@ -401,12 +401,12 @@ import sys
 sys.modules["torch"] = None
 import numpy as np
 from mnist_data.errors import MissingExtra
-from pipelines.parameters import Train
-from pipelines.training.feed import InMemory
-from pipelines.training.fit import fit
-from pipelines.training.predictions import predict
-from pipelines.training.model_file import load_model
-from pipelines.training.scores import evaluate
+from pipelines.settings.parameters import Train
+from pipelines.networks.data.loader import InMemory
+from pipelines.networks.training.fit import fit
+from pipelines.networks.evaluation.predictions import predict
+from pipelines.networks.training.model_file import load_model
+from pipelines.networks.evaluation.scores import evaluate
 images, labels = np.zeros((2, 1, 1), np.uint8), np.zeros(2, np.int64)
 evaluate(np.ones((2, 1), np.float32), labels)
 samples = InMemory(images, labels)
