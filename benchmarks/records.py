@@ -17,8 +17,8 @@ from benchmarks.measure import describe_machine, real_data, report
 from mnist_data.idx.pairing import find_pairs
 from mnist_data.parquet.dataset import Dataset, is_dataset, open_dataset
 from pipelines.networks.train import train
-from pipelines.settings.parameters import train_settings
 from pipelines.settings.recipe import recipe_of
+from pipelines.settings.train_presets import train_settings
 from pipelines.stages.convert import convert
 from pipelines.stages.split import split
 

@@ -46,8 +46,8 @@ def _feeding(dataset: str) -> bool:
     """Time an epoch of `fit`, augmentation and all, beside a loop over a tensor in memory, alike in all else."""
     from pipelines.networks.data.loader import Deformed, InMemory
     from pipelines.networks.training.fit import fit
-    from pipelines.settings.parameters import train_settings
     from pipelines.settings.recipe import load_recipe
+    from pipelines.settings.train_presets import train_settings
 
     images, labels = (values[:SAMPLES] for values in to_numpy(dataset, split="train"))
     params = train_settings({"epochs": 1}, "thorough")
@@ -62,8 +62,8 @@ def _streaming(dataset: str) -> bool:
     from pipelines.networks.data.loader import Deformed
     from pipelines.networks.data.samples import read_samples, stored_samples
     from pipelines.networks.training.fit import fit
-    from pipelines.settings.parameters import train_settings
     from pipelines.settings.recipe import load_recipe
+    from pipelines.settings.train_presets import train_settings
 
     source, chosen = open_dataset(dataset), np.arange(SAMPLES)
     params, deformed = train_settings({"epochs": 1}, "thorough"), Deformed(load_recipe("mild"))
@@ -80,7 +80,7 @@ def _bare_loop(images: np.ndarray, labels: np.ndarray) -> Callable[[], None]:
     from pipelines.networks.training.averaging import Average
     from pipelines.networks.training.device import computing_in, every_core, resolved
     from pipelines.networks.training.models import build
-    from pipelines.settings.parameters import train_settings
+    from pipelines.settings.train_presets import train_settings
 
     params = train_settings({}, "thorough")
     pixels = torch.from_numpy(images).float().div_(255).unsqueeze(1)

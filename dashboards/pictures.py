@@ -13,7 +13,7 @@ import numpy.typing as npt
 import pandas as pd
 from PIL import Image
 
-import mnist_data
+from mnist_data.parquet import frames
 
 Pixels = npt.NDArray[np.uint8]
 
@@ -47,7 +47,7 @@ def decode(frame: pd.DataFrame) -> Pixels:
 
     Unsigned integers are scaled by their type, so that 0 is black; other types by the lowest and highest value here.
     """
-    images = mnist_data.images(frame)
+    images = frames.images(frame)
     images = images[..., 0] if images.ndim == 4 and images.shape[-1] == 1 else images
     return to_pixels(images)
 

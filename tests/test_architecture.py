@@ -5,6 +5,8 @@ from __future__ import annotations
 import ast
 import subprocess
 import sys
+from collections.abc import Collection
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -15,6 +17,65 @@ import pipelines
 
 ROOTS = {package.__name__: Path(str(package.__file__)).parent for package in (mnist_data, pipelines, dashboards)}
 HEAVY = ("numpy", "pandas", "pyarrow", "dask", "distributed", "plotly", "torch", "numba", "sklearn", "rich")
+
+
+ROOMS = (
+    "mnist_data.errors",
+    "mnist_data.version",
+    "mnist_data.batch",
+    "mnist_data.storage",
+    "mnist_data.idx",
+    "mnist_data.parquet",
+    "mnist_data.known",
+    "dashboards",
+    "pipelines.settings",
+    "pipelines.engine",
+    "pipelines.kernels",
+    "pipelines.images",
+    "pipelines.stages",
+    "pipelines.statistics",
+    "pipelines.networks",
+    "pipelines.audit",
+    "pipelines.drift",
+    "pipelines.claims",
+    "pipelines.run",
+    "mnist_data.cli",
+)
+"""Where each module lives, in the order of the house: a room imports rooms before it, and none behind it."""
+
+FACADE = ("mnist_data", "mnist_data.__main__", "pipelines")
+"""What stands before the rooms: the public names, which load from the last rooms on first use, and empty packages."""
+
+
+def modules() -> dict[str, Path]:
+    """Give every module of the three packages by its dotted name."""
+    found = {}
+    for name, root in ROOTS.items():
+        for path in root.rglob("*.py"):
+            parts = path.relative_to(root).with_suffix("").parts
+            found[".".join((name, *(part for part in parts if part != "__init__")))] = path
+    return found
+
+
+def imported_modules(path: Path, known: Collection[str]) -> set[str]:
+    """Name the modules of ours that a file imports: at its top, in functions, and by their names in strings."""
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            submodules = {f"{node.module}.{alias.name}" for alias in node.names} & set(known)
+            names |= submodules or {node.module}
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+            names.add(node.value)
+    return names & set(known)
+
+
+def room_of(module: str) -> int:
+    """Give the place of a module's room; -1 for what stands before them all."""
+    if module in FACADE:
+        return -1
+    return next(place for place, room in enumerate(ROOMS) if module == room or module.startswith(f"{room}."))
 
 
 def imported_packages(path: Path) -> set[str]:
@@ -28,17 +89,43 @@ def imported_packages(path: Path) -> set[str]:
     return names
 
 
-def test_the_core_imports_nothing_above_it() -> None:
-    """mnist_data, except its command line, knows neither pipelines nor dashboards."""
-    core = [path for path in ROOTS["mnist_data"].rglob("*.py") if "cli" not in path.parts]
+def test_each_room_imports_only_rooms_before_it() -> None:
+    """Data flows one way. The public names alone look ahead, and nothing but `__main__` looks back at them."""
+    known = modules()
 
-    assert len(core) > 10
-    assert [path for path in core if imported_packages(path) & {"pipelines", "dashboards"}] == []
+    against = [
+        (module, imported)
+        for module, path in known.items()
+        if module not in FACADE
+        for imported in imported_modules(path, known)
+        if room_of(imported) > room_of(module) or imported in FACADE
+    ]
+
+    assert against == []
 
 
-def test_the_dashboards_do_not_know_the_stages() -> None:
-    """They read tables, whoever made them."""
-    assert [path for path in ROOTS["dashboards"].rglob("*.py") if "pipelines" in imported_packages(path)] == []
+def test_the_house_has_few_rooms_and_all_of_them_exist() -> None:
+    """Twenty, each with something in it, and no module outside."""
+    known = modules()
+
+    assert len(ROOMS) <= 20
+    assert {room_of(module) for module in known} == set(range(-1, len(ROOMS)))
+
+
+def test_modules_import_each_other_in_no_circle() -> None:
+    """Within a room, too: whatever a module needs can be read before it."""
+    known = modules()
+    graph = {module: imported_modules(path, known) - {module} for module, path in known.items() if module not in FACADE}
+
+    TopologicalSorter(graph).prepare()  # raises CycleError, which names the circle
+
+
+def test_an_import_that_goes_against_the_order_is_seen(tmp_path: Path) -> None:
+    """In a function, and as a string handed to import_module."""
+    path = tmp_path / "module.py"
+    path.write_text("def late():\n    from pipelines.run import run\n    import_module('mnist_data.cli')\n")
+
+    assert imported_modules(path, modules()) == {"pipelines.run.run", "mnist_data.cli"}
 
 
 def test_only_the_engine_knows_dask() -> None:

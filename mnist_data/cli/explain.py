@@ -33,19 +33,24 @@ def explain(
 
     Example: mnist-data explain models/mnist/small.safetensors data/mnist explained --id 61232
     """
+    from pathlib import Path
+
     from mnist_data.cli.output import print_frame, print_json, progress, say
     from mnist_data.errors import WrongUse
     from mnist_data.parquet.dataset import open_dataset
     from mnist_data.storage import require_free
-    from pipelines.networks.explain import PAGE
+    from pipelines.networks.explain import PAGE, reproduction
     from pipelines.networks.explain import explain as run
+    from pipelines.run.report import write_report
 
     if "/split=" in out:
         raise WrongUse(f"{out} lies within a dataset, which would no longer be one; choose another place.")
     require_free(out, overwrite)
+    source = open_dataset(dataset)
     with progress() as report:
-        tables = run(model, open_dataset(dataset), out, split, sample or (), report=report)
-    explained, page = tables["explained"].drop(columns="image"), f"{out}/{PAGE}"
+        tables = run(model, source, out, split, sample or (), report=report)
+    page = write_report(tables, source, f"{out}/{PAGE}", reproduction(tables, Path(model)))
+    explained = tables["explained"].drop(columns="image")
     if json:
         print_json({"page": page, "tables": out, "explained": explained.to_dict("records")})
         return

@@ -119,17 +119,20 @@ def prepare(
     """
     from mnist_data.cli.output import print_json, progress, say, warn
     from mnist_data.known.info import describe_dataset
+    from mnist_data.storage import beside
     from pipelines.engine.engine import open_engine
+    from pipelines.run.report import write_report
     from pipelines.stages.prepare import prepare as run
 
     with open_engine(workers, scheduler) as engine, progress() as report:
         outcome = run(photos, out, engine=engine, overwrite=overwrite, report=report)
+    page = write_report(outcome.tables, outcome.dataset, beside(out, ".html"))
     warn(f"{file}: no digit was found in it." for file in outcome.empty)
     if json:
-        print_json({**describe_dataset(outcome.dataset), "page": outcome.page, "empty": list(outcome.empty)})
+        print_json({**describe_dataset(outcome.dataset), "page": page, "empty": list(outcome.empty)})
         return
     say(f"{len(outcome.dataset):,} digits → {out}")
-    say(f"Before and after: {outcome.page}")
+    say(f"Before and after: {page}")
 
 
 def export(

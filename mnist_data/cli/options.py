@@ -30,7 +30,7 @@ Provenance = Annotated[
 def print_version(asked: bool) -> None:
     """Print the version and stop, where --version was given."""
     if asked:
-        from mnist_data import __version__
+        from mnist_data.version import __version__
 
         typer.echo(f"mnist-data {__version__}")
         raise typer.Exit

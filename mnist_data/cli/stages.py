@@ -138,11 +138,13 @@ def augment(
 def _preview(source: Dataset, out: str, params: Augment, overwrite: bool, json: bool) -> None:
     from mnist_data.cli.output import print_json, say
     from mnist_data.storage import require_free
-    from pipelines.stages.preview import write_preview
+    from pipelines.run.report import write_report
+    from pipelines.settings.parameters import settings_in_words
+    from pipelines.stages.preview import preview_tables
 
     page = out if out.endswith((".html", ".htm")) else f"{out}.html"
     require_free(page, overwrite)
-    write_preview(source, page, params)
+    write_report(preview_tables(source, params), source, page, {"Preview": settings_in_words(params.recorded())})
     if json:
         print_json({"page": page})
     else:

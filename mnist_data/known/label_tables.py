@@ -8,17 +8,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import permutations
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 
 from mnist_data import storage
 from mnist_data.batch import Batch, Integers
 from mnist_data.errors import MismatchedPair, NoDataset, WrongUse
 from mnist_data.idx.format import open_idx
 from mnist_data.idx.pairing import find_label_tables
+from mnist_data.parquet.dataset import Dataset, read_columns
 from mnist_data.parquet.schema import Metadata
 
 WRITER, SERIES = "writer_id", "hsf_series"
@@ -182,3 +185,37 @@ def _read_table(path: str, split: str, rows: int, first_id: int, first_label: in
         table[:, 0].astype(np.int64) - first_label,
         table_columns(table),
     )
+
+
+def dataset_writers(source: Dataset) -> pd.DataFrame:
+    """Read who wrote each sample of a dataset: id, split and, where it is known, writer_id."""
+    parts = [pd.DataFrame(read_columns(source, split, ["id", WRITER])).assign(split=split) for split in source.splits]
+    return pd.concat(parts, ignore_index=True)
+
+
+def shared_writers(samples: pd.DataFrame) -> pd.DataFrame | None:
+    """Say how many writers each split has, and what it shares with each other one; None where none are known.
+
+    samples: a row a sample, with split and writer_id. Gives a row for each ordered pair of splits, or one for a split
+    alone: split, samples, writers, other, shared_writers, and shared_samples, the share of the split's samples that
+    are by writers of the other. That share is 0 where nothing leaks.
+    """
+    if WRITER not in samples:
+        return None
+    writers = {split: rows[WRITER] for split, rows in samples.groupby("split", sort=False)}
+    rows = []
+    for split, other in permutations(writers, 2) if len(writers) > 1 else [(split, None) for split in writers]:
+        own = writers[split]
+        shared = own[own.isin(writers[other])] if other is not None else own[:0]
+        rows.append(
+            {
+                "split": split,
+                "samples": len(own),
+                "writers": own.nunique(),
+                "other": other,
+                "shared_writers": shared.nunique(),
+                "shared_samples": len(shared) / len(own),
+            }
+        )
+    names = ["split", "samples", "writers", "other", "shared_writers", "shared_samples"]
+    return pd.DataFrame(rows, columns=names).astype({"other": object})

@@ -18,9 +18,9 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from mnist_data import __version__
 from mnist_data.batch import Batch
 from mnist_data.errors import NoDataset, WrongUse
+from mnist_data.version import __version__
 
 KEY = b"mnist_data"
 ATTRS_KEY = b"PANDAS_ATTRS"

@@ -13,9 +13,10 @@ import pyarrow as pa
 import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
 
-from mnist_data import __version__, storage
+from mnist_data import storage
 from mnist_data.parquet.dataset import open_parquet
 from mnist_data.parquet.schema import ATTRS_KEY
+from mnist_data.version import __version__
 
 KEY = b"mnist_data_table"
 """The schema key under which a table says how it was made; a dataset's is another."""

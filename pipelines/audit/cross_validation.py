@@ -25,11 +25,11 @@ from pipelines.engine.id_hash import hashes
 from pipelines.engine.map_dataset import require_pictures
 from pipelines.networks.data.loader import InMemory
 from pipelines.networks.data.samples import Samples, read_samples
-from pipelines.networks.data.validation import Mask
 from pipelines.networks.evaluation.predictions import Probabilities, predict
 from pipelines.networks.training.device import require_torch
 from pipelines.networks.training.fit import fit, fresh
 from pipelines.settings.parameters import Train
+from pipelines.stages.validation import Mask
 
 Judge = Literal["cnn", "perceptron"]
 """The model that judges the labels: a narrow CNN, or a perceptron on principal components."""

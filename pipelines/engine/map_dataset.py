@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mnist_data import __version__
 from mnist_data.batch import Batch
 from mnist_data.errors import WrongUse
 from mnist_data.parquet.dataset import Dataset, Partition, read_partition
 from mnist_data.parquet.schema import Metadata, Stage
 from mnist_data.parquet.writer import Draft, Part, write_part
 from mnist_data.storage import is_remote
+from mnist_data.version import __version__
 from pipelines.engine.engine import Engine, Report, Serial, run_tasks, silent
 from pipelines.settings.parameters import Parameters
 

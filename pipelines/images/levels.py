@@ -9,7 +9,7 @@ import numpy as np
 from mnist_data.batch import Images
 from mnist_data.errors import WrongUse
 from mnist_data.parquet.schema import Metadata
-from pipelines.stages.normalize import Scaling
+from pipelines.images.scaling import Scaling
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Why a trained network answers as it does: maps of single samples, and the filters of its first layer, with a page."""
+"""Why a trained network answers as it does: maps of single samples, and the filters of its first layer."""
 
 from __future__ import annotations
 
@@ -24,7 +24,6 @@ from pipelines.networks.explaining.occlusion import occlude, patches
 from pipelines.networks.predict import class_name, learnt_stages, predict_batch, ready
 from pipelines.networks.training.device import device, require_torch
 from pipelines.networks.training.model_file import load_model
-from pipelines.run.report import write_report
 
 if TYPE_CHECKING:
     from torch import nn
@@ -69,7 +68,7 @@ def explain(
     from, by default "test" or the only one; named samples are looked for in all splits unless one is given.
 
     Of each sample the predicted class is explained and, where that is wrong, the label as well. Writes into the folder
-    explain.html and the tables
+    the tables
 
     - explained, a row a sample and class: model, id, split, chosen ("surest right", "surest wrong", "surest" where the
       label is not known, or "named"), label, name, predicted, predicted_name, target (the class explained),
@@ -212,6 +211,12 @@ def _save(
     made = provenance("explain", {source.metadata.dataset: source.content, "model": sha256}, parameters)
     for name, table in tables.items():
         write_table(table, f"{folder}/{name}", made)
+
+
+def reproduction(tables: Mapping[str, pd.DataFrame], model: Path) -> dict[str, str]:
+    """Say what it takes to explain these samples again. tables: as `explain` gives them. model: its file."""
     samples = dict.fromkeys(tables["explained"]["id"].tolist())
-    made_by = {"Model": f"{model.name}, SHA-256 {sha256}", "Explained samples": ", ".join(map(str, samples))}
-    write_report(tables, source, f"{folder}/{PAGE}", made_by)
+    return {
+        "Model": f"{model.name}, SHA-256 {storage.sha256_of(model)}",
+        "Explained samples": ", ".join(map(str, samples)),
+    }

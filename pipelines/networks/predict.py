@@ -18,12 +18,13 @@ from mnist_data.parquet.dataset import is_dataset, open_dataset, read_batches
 from mnist_data.parquet.schema import Stage
 from mnist_data.parquet.tables import provenance, write_table
 from pipelines.images.find_digits import digits_of, read_picture
+from pipelines.images.scaling import Scaling
 from pipelines.networks.evaluation.predictions import Probabilities, predict_mean
 from pipelines.networks.evaluation.scores import prediction_table
 from pipelines.networks.export.onnx_file import load_onnx
 from pipelines.networks.training.model_file import load_model
 from pipelines.settings.parameters import Normalize
-from pipelines.stages.normalize import Scaling, normalize_batch
+from pipelines.stages.normalize import normalize_batch
 from pipelines.stages.prepare import UNKNOWN, find_pictures
 
 Network = Callable[[Images], Probabilities]

@@ -28,8 +28,9 @@ from pipelines.networks.data.samples import Samples
 from pipelines.networks.train import class_count, members, training_samples
 from pipelines.networks.training.device import require_torch
 from pipelines.networks.training.fit import Fit, State, epochs_for, fit
-from pipelines.settings.parameters import Train, train_settings
+from pipelines.settings.parameters import Train
 from pipelines.settings.recipe import read_toml
+from pipelines.settings.train_presets import train_settings
 
 STAGE = "sweep"
 

@@ -14,19 +14,19 @@ from typing import TYPE_CHECKING, Any, get_args
 import numpy as np
 import pandas as pd
 
-from mnist_data import __version__, storage
+from mnist_data import storage
 from mnist_data.errors import WrongUse
 from mnist_data.known.label_tables import WRITER
 from mnist_data.parquet.dataset import Dataset
 from mnist_data.parquet.schema import Metadata
 from mnist_data.parquet.tables import provenance, remove_table, write_table
+from mnist_data.version import __version__
 from pipelines.engine.engine import Progress, Report, silent
 from pipelines.engine.map_dataset import require_pictures
 from pipelines.images.levels import levels_of
 from pipelines.images.thumbnails import picture_table
 from pipelines.networks.data.loader import Deformed, Feed
 from pipelines.networks.data.samples import Samples, open_samples
-from pipelines.networks.data.validation import split_validation
 from pipelines.networks.evaluation.corrections import CORRECTIONS, Corrections, read_corrections
 from pipelines.networks.evaluation.cost import with_cost
 from pipelines.networks.evaluation.diagnosis import diagnose, diagnosis_table
@@ -42,6 +42,7 @@ from pipelines.networks.training.fit import EpochDone, Fit, State, fit, fresh, h
 from pipelines.networks.training.model_file import load_model, save_model
 from pipelines.settings.parameters import Model, Train
 from pipelines.stages.split import choose_writers
+from pipelines.stages.validation import split_validation
 
 if TYPE_CHECKING:
     from pipelines.networks.training.transfer import Start

@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from mnist_data.errors import WrongUse, unknown_name
-from pipelines.settings.parameters import Augment, Clean, Convert, Normalize, Parameters, Stats, Train, train_settings
+from pipelines.settings.parameters import Augment, Clean, Convert, Normalize, Parameters, Stats, Train
 from pipelines.settings.recipe import load_recipe, read_toml, recipe_of
+from pipelines.settings.train_presets import train_settings
 
 
 @dataclass(frozen=True)

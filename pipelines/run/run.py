@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from mnist_data import __version__, storage
+from mnist_data import storage
 from mnist_data.errors import WrongUse
 from mnist_data.idx.pairing import find_pairs
 from mnist_data.idx.sample import write_sample
@@ -15,6 +15,7 @@ from mnist_data.known.fetch import resolve
 from mnist_data.parquet.dataset import Dataset, open_dataset
 from mnist_data.parquet.tables import read_table
 from mnist_data.parquet.writer import fingerprint, is_current
+from mnist_data.version import __version__
 from pipelines.engine.engine import Engine, Report, silent
 from pipelines.engine.map_dataset import plan_of
 from pipelines.networks.evaluation.diagnosis import in_words

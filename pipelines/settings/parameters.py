@@ -313,33 +313,6 @@ class Train(Parameters):
         return {**recorded, "start": sha256_of(Path(self.start))}
 
 
-TRAIN_PRESETS: Mapping[str, Mapping[str, Any]] = {
-    "standard": {},
-    "fast": {"model": "lenet5", "epochs": 2, "batch_size": 128},
-    "thorough": {"epochs": 20, "batch_size": 128, "averaging": 0.998, "recipe": "mild"},
-}
-"""Settings of a training by name; what is given beside them stands over them."""
-
-
-def train_settings(values: Mapping[str, Any], preset: str = "standard") -> Train:
-    """Make the settings of a training from a preset and what is given beside it.
-
-    values: name -> value; a recipe may be a preset's name or a file. Where there is a start, the model is what its file
-    says. Raises WrongUse for an unknown preset, and for what Train refuses; UnreadableInput for a start that is no
-    model.
-    """
-    if preset not in TRAIN_PRESETS:
-        raise unknown_name("preset", preset, TRAIN_PRESETS)
-    merged = {**TRAIN_PRESETS[preset], **values}
-    if isinstance(merged.get("recipe"), str):
-        merged["recipe"] = load_recipe(merged["recipe"])
-    if isinstance(merged.get("start"), str) and "model" not in values:
-        from pipelines.networks.training.model_file import read_configuration
-
-        merged["model"] = read_configuration(merged["start"])["name"]
-    return Train(**merged)
-
-
 @dataclass(frozen=True)
 class Audit(Parameters):
     """What the audit looks for, and how much of it is too much.

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from mnist_data import __version__, storage
+from mnist_data import storage
 from mnist_data.batch import Batch
 from mnist_data.errors import WrongUse
 from mnist_data.idx.format import Header, Reader, open_idx
@@ -21,6 +21,7 @@ from mnist_data.known.label_tables import Provenance, read_provenance, table_col
 from mnist_data.parquet.dataset import Dataset
 from mnist_data.parquet.schema import Metadata, Source, Stage, arrow_schema
 from mnist_data.parquet.writer import Draft, Part, PartWriter
+from mnist_data.version import __version__
 from pipelines.engine.engine import Engine, Report, Serial, run_tasks, silent
 from pipelines.settings.parameters import Convert
 

@@ -5,7 +5,7 @@ What is learnt from data (minimum, maximum, mean, deviation) is learnt from the 
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from functools import partial, reduce
 from pathlib import Path
 from typing import Any
@@ -14,58 +14,11 @@ import numpy as np
 import numpy.typing as npt
 
 from mnist_data.batch import Batch, Images
-from mnist_data.errors import CheckFailed
 from mnist_data.parquet.dataset import Dataset, Partition, read_partition
 from pipelines.engine.engine import Engine, Report, Serial, run_tasks, silent
 from pipelines.engine.map_dataset import PARTITION_ROWS, apply_stage
+from pipelines.images.scaling import Scaling, measure
 from pipelines.settings.parameters import Normalize
-
-
-@dataclass(frozen=True)
-class Scaling:
-    """What the training split tells about its pixel values, in pixel units; merging is associative.
-
-    count, total, squares: of the values, their sum and the sum of their squares; whole numbers are summed exactly.
-    """
-
-    count: int
-    total: float
-    squares: float
-    minimum: float
-    maximum: float
-
-    def merge(self, other: Scaling) -> Scaling:
-        """Join what two groups of images tell."""
-        return Scaling(
-            self.count + other.count,
-            self.total + other.total,
-            self.squares + other.squares,
-            min(self.minimum, other.minimum),
-            max(self.maximum, other.maximum),
-        )
-
-    @property
-    def mean(self) -> float:
-        """The mean value."""
-        return self.total / self.count if self.count else 0.0
-
-    @property
-    def deviation(self) -> float:
-        """The standard deviation; 1 where all values are the same, which then stay at 0 when standardized."""
-        variance = self.squares / self.count - self.mean**2 if self.count else 0.0
-        return float(np.sqrt(variance)) if variance > 0 else 1.0
-
-
-def measure(images: Images) -> Scaling:
-    """Measure images of any shape."""
-    if not images.size:
-        return Scaling(0, 0, 0, np.inf, -np.inf)
-    if not np.isfinite(images).all():
-        raise CheckFailed("Some training pixels are not finite (NaN or infinite); clean the dataset first.")
-    # Python's whole numbers do not overflow; sums of one batch of 8- or 16-bit values fit 64 bits.
-    exact = images.dtype.kind in "ui" and images.dtype.itemsize <= 2
-    wide = images.astype(np.int64 if exact else np.float64)
-    return Scaling(images.size, wide.sum().item(), (wide * wide).sum().item(), float(images.min()), float(images.max()))
 
 
 def normalize(

@@ -1,4 +1,4 @@
-"""From people's own pictures to a dataset of digits as MNIST has them, and a page that shows before and after."""
+"""From people's own pictures to a dataset of digits as MNIST has them, with tables that show before and after."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from mnist_data import __version__, storage
+from mnist_data import storage
 from mnist_data.batch import Batch
 from mnist_data.errors import NoDataset
 from mnist_data.parquet.dataset import Dataset
 from mnist_data.parquet.schema import Metadata, Stage
 from mnist_data.parquet.writer import Draft, write_part
+from mnist_data.version import __version__
 from pipelines.engine.engine import Engine, Report, Serial, run_tasks, silent
 from pipelines.images.find_digits import SIDE, Digit, digits_of, read_picture
 from pipelines.images.thumbnails import picture_table
-from pipelines.run.report import write_report
 
 PICTURES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp")
 """Endings by which pictures are known in a folder."""
@@ -47,10 +47,10 @@ class Prepared:
 
 @dataclass(frozen=True)
 class Outcome:
-    """The dataset, its page, and the pictures in which no digit was found."""
+    """The dataset, the tables that its page shows, and the pictures in which no digit was found."""
 
     dataset: Dataset
-    page: str
+    tables: dict[str, pd.DataFrame]
     empty: tuple[str, ...]
 
 
@@ -66,12 +66,10 @@ def prepare(
 
     A digit's label is the name of its picture's folder where that is a digit, as in photos/7/mine.jpg, else -1. Columns
     added: file (below the folder), left, top, right and bottom (int32, pixels in the picture, the last two exclusive).
-    Beside the dataset lies its page, TARGET.html.
 
     Raises NoDataset where there is no picture or no digit in any, UnreadableInput for a file that is no picture.
     """
     tasks = find_pictures(Path(photos))
-    page = storage.beside(target, ".html")
     storage.require_free(target, overwrite)
     prepared = run_tasks(engine or Serial(), _prepare, tasks, "prepare", lambda _: 1, report)
     if not any(one.digits for one in prepared):
@@ -82,8 +80,7 @@ def prepare(
             "Photograph the sheet from above, in even light, and the paper alone.",
         )
     dataset = _write(prepared, photos, target, overwrite)
-    write_report(_tables(prepared, dataset.metadata), dataset, page)
-    return Outcome(dataset, page, tuple(one.file for one in prepared if not one.digits))
+    return Outcome(dataset, _tables(prepared, dataset.metadata), tuple(one.file for one in prepared if not one.digits))
 
 
 def find_pictures(photos: Path) -> list[tuple[Path, str]]:

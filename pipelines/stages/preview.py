@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import asdict, replace
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -15,8 +14,7 @@ from mnist_data.parquet.schema import Metadata
 from pipelines.engine.map_dataset import require_originals
 from pipelines.images.levels import levels_of
 from pipelines.images.thumbnails import first_samples, picture_table
-from pipelines.run.report import write_report
-from pipelines.settings.parameters import Augment, settings_in_words
+from pipelines.settings.parameters import Augment
 from pipelines.settings.recipe import TRANSFORMS
 from pipelines.stages.augment import augment_batch, require_levels
 
@@ -26,22 +24,15 @@ ALONE = 3
 """Originals that each transform is shown with alone."""
 
 
-def write_preview(source: Dataset, target: str | Path, params: Augment) -> str:
-    """Write the page for a dataset and a recipe; give its path. Raises WrongUse as `augment` does."""
-    require_originals(source, "preview")
-    require_levels(params.recipe, levels_of(source.metadata))
-    return write_report(
-        preview_tables(source, params), source, target, {"Preview": settings_in_words(params.recorded())}
-    )
-
-
 def preview_tables(source: Dataset, params: Augment) -> dict[str, pd.DataFrame]:
     """Make the copies that the page shows.
 
     augmentation: the first sample of each class and 8 copies of it, as the recipe makes them. transforms: the same of
     three samples for each transform alone, in every copy, the weakest first; beside it stand the transform, its
-    meaning and its range.
+    meaning and its range. Raises WrongUse as `augment` does.
     """
+    require_originals(source, "preview")
+    require_levels(params.recipe, levels_of(source.metadata))
     originals, levels = first_of_each_class(source), levels_of(source.metadata)
     params = replace(params, copies=COPIES)
     tables = {"augmentation": _pictures(augment_batch(originals, params, levels), source.metadata)}

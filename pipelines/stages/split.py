@@ -13,14 +13,13 @@ import pandas as pd
 
 from mnist_data.batch import Batch, Integers
 from mnist_data.errors import WrongUse
-from mnist_data.known.label_tables import WRITER, Columns, Provenance, provenance_of
+from mnist_data.known.label_tables import WRITER, Columns, Provenance, dataset_writers, provenance_of, shared_writers
 from mnist_data.parquet.dataset import Dataset, Partition, read_columns
 from pipelines.engine.engine import Engine, Report, silent
 from pipelines.engine.id_hash import hashes
 from pipelines.engine.map_dataset import PARTITION_ROWS, apply_stage, require_originals
-from pipelines.networks.data.validation import Mask, split_validation
 from pipelines.settings.parameters import Split, Train
-from pipelines.statistics.writers import dataset_writers, shared_writers
+from pipelines.stages.validation import Mask, split_validation
 
 VALIDATION = "validation"
 

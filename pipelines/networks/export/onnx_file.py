@@ -16,7 +16,8 @@ from mnist_data.errors import MissingExtra, UnreadableInput
 from mnist_data.parquet.dataset import first_line
 from pipelines.engine.engine import cores
 from pipelines.networks.export.graph import INPUT, OUTPUT, onnx_graph, require_onnx
-from pipelines.networks.training.model_file import configuration_in, load_model
+from pipelines.networks.training.model_file import load_model
+from pipelines.settings.model_header import configuration_in
 
 if TYPE_CHECKING:
     import onnx

@@ -5,12 +5,11 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, get_args
+from typing import TYPE_CHECKING, Any
 
 from mnist_data import storage
-from mnist_data.errors import UnreadableInput
 from pipelines.networks.training.device import require_torch
-from pipelines.settings.parameters import Model
+from pipelines.settings.model_header import configuration_in, not_a_model
 
 if TYPE_CHECKING:
     from torch import nn
@@ -42,7 +41,7 @@ def load_model(path: str | Path) -> tuple[nn.Module, dict[str, Any]]:
     from safetensors import SafetensorError, safe_open
 
     if Path(path).is_dir():
-        raise _not_a_model(path, "it is a folder", "the file of a model")
+        raise not_a_model(path, "it is a folder", "the file of a model")
     try:
         with safe_open(path, framework="pt") as file:
             configuration = configuration_in(str(path), file.metadata() or {})
@@ -51,7 +50,7 @@ def load_model(path: str | Path) -> tuple[nn.Module, dict[str, Any]]:
             _check_tensors(str(path), file, network)
             weights = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  (not a mapping)
     except (SafetensorError, OSError) as error:
-        raise _not_a_model(path, str(error), "a model in the safetensors format") from error
+        raise not_a_model(path, str(error), "a model in the safetensors format") from error
     network.load_state_dict(weights, assign=True)
     return network.to(memory_format=torch.channels_last).eval(), configuration  # type: ignore[call-overload]
 
@@ -63,35 +62,8 @@ def _network(path: str, configuration: Mapping[str, Any]) -> nn.Module:
     name, widths = configuration["name"], configuration.get("widths", WIDTHS[configuration["name"]])
     if len(widths) != len(WIDTHS[name]):
         found = f"its metadata has {len(widths)} widths of layers"
-        raise _not_a_model(path, found, f"the {len(WIDTHS[name])} of {name}")
+        raise not_a_model(path, found, f"the {len(WIDTHS[name])} of {name}")
     return build(name, configuration["shape"], configuration["classes"], widths=widths)
-
-
-def read_configuration(path: str | Path) -> dict[str, Any]:
-    """Read a network's configuration without its weights. Raises UnreadableInput where the file is no model."""
-    require_torch()
-    from safetensors import SafetensorError, safe_open
-
-    try:
-        with safe_open(path, framework="np") as file:
-            return configuration_in(str(path), file.metadata() or {})
-    except (SafetensorError, OSError) as error:
-        raise _not_a_model(path, str(error), "a model in the safetensors format") from error
-
-
-def configuration_in(path: str, metadata: Mapping[str, str]) -> dict[str, Any]:
-    """Read what `build` needs, and the rest, from the metadata of a model's file."""
-    try:
-        found = json.loads(metadata.get("configuration", "null"))
-        shape, widths = found["shape"], found.get("widths", [])
-        sizes = [found["classes"], *shape, *widths]
-        known = found["name"] in get_args(Model) and len(shape) in (2, 3)
-        # 65,536 is far beyond any image here, and keeps products of three within 64 bits.
-        if known and all(type(size) is int and 1 <= size <= 65_536 for size in sizes):
-            return dict(found)
-    except (ValueError, TypeError, KeyError, RecursionError):
-        pass
-    raise _not_a_model(path, "its metadata describes no network of ours", "a name, a shape and classes")
 
 
 def _check_tensors(path: str, file: Any, network: nn.Module) -> None:
@@ -104,10 +76,6 @@ def _check_tensors(path: str, file: Any, network: nn.Module) -> None:
     }
     for name in sorted(expected.keys() | found.keys()):
         if found.get(name) != expected.get(name):
-            raise _not_a_model(
+            raise not_a_model(
                 path, f"tensor {name} is {found.get(name, 'missing')}", expected.get(name, "no such tensor")
             )
-
-
-def _not_a_model(path: str | Path, found: str, expected: str) -> UnreadableInput:
-    return UnreadableInput(str(path), found, expected, "Train the model again, or fetch its file again.")

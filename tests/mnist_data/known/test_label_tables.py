@@ -14,7 +14,7 @@ import mnist_data
 from mnist_data.errors import MismatchedPair, NoDataset, WrongUse
 from mnist_data.idx import format as idx
 from mnist_data.idx.pairing import find_pairs
-from mnist_data.known.label_tables import QMNIST_COLUMNS, provenance_of
+from mnist_data.known.label_tables import QMNIST_COLUMNS, dataset_writers, provenance_of, shared_writers
 from mnist_data.parquet.dataset import Dataset, open_dataset
 from pipelines.engine.engine import Serial
 from pipelines.run.config import Config
@@ -24,7 +24,6 @@ from pipelines.stages.clean import clean
 from pipelines.stages.convert import convert
 from pipelines.stages.export import export
 from pipelines.stages.split import split
-from pipelines.statistics.writers import dataset_writers, shared_writers
 from tests.conftest import real_folder
 
 Table = npt.NDArray[np.int32]

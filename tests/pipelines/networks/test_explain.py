@@ -19,6 +19,7 @@ from mnist_data.parquet.tables import read_tables, table_provenance
 from pipelines.networks.explain import PAGE, RIGHT, explain, tell_most
 from pipelines.networks.predict import predict
 from pipelines.networks.train import train
+from pipelines.run.report import write_report
 from pipelines.settings.parameters import Convert, Normalize, Train
 from pipelines.stages.convert import convert
 from pipelines.stages.normalize import normalize
@@ -142,7 +143,7 @@ def test_tables_are_long_and_know_what_they_were_made_from(tables: Tables, folde
     assert made["stage"] == "explain"
     assert standardized.content in made["inputs"].values()
     assert len(pd.read_csv(folder / "explained.csv")) == targets
-    page = (folder / PAGE).read_text(encoding="utf-8")
+    page = Path(write_report(tables, standardized, folder / PAGE)).read_text(encoding="utf-8")
     assert page.count('<section id="explained">') == page.count('<section id="filters">') == 1
 
 

@@ -14,6 +14,7 @@ from mnist_data.errors import NoDataset, UnreadableInput
 from mnist_data.idx import sample
 from pipelines.engine.engine import Cluster, Serial
 from pipelines.images.find_digits import digits_of
+from pipelines.run.report import write_report
 from pipelines.stages.prepare import prepare
 from tests.conftest import real_folder
 
@@ -155,7 +156,8 @@ def test_a_folder_becomes_a_dataset_with_a_page(tmp_path: Path, cluster: Cluster
     assert frame["file"].tolist() == ["7/mine.PNG"] + ["sheet.jpg"] * 6
     assert mnist_data.images(frame).shape == (7, 28, 28)
     assert outcomes[0].empty == ("blank.png",)
-    assert "Before and after" in Path(outcomes[0].page).read_text()
+    page = write_report(outcomes[0].tables, outcomes[0].dataset, tmp_path / "page.html")
+    assert "Before and after" in Path(page).read_text()
     assert outcomes[0].dataset.content == outcomes[1].dataset.content
     assert len(chosen) == 6
 

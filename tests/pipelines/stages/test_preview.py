@@ -11,10 +11,11 @@ import pytest
 import mnist_data
 from mnist_data.errors import WrongUse
 from mnist_data.parquet.dataset import Dataset
-from pipelines.settings.parameters import Augment
+from pipelines.run.report import write_report
+from pipelines.settings.parameters import Augment, settings_in_words
 from pipelines.settings.recipe import load_recipe
 from pipelines.stages.augment import augment
-from pipelines.stages.preview import COPIES, first_of_each_class, preview_tables, write_preview
+from pipelines.stages.preview import COPIES, first_of_each_class, preview_tables
 
 HEAVY = Augment(seed=3, recipe=load_recipe("heavy"))
 
@@ -57,7 +58,9 @@ def test_there_is_one_sample_of_each_class(digits: Dataset) -> None:
 
 def test_the_page_names_the_recipe_and_holds_every_transform(digits: Dataset, tmp_path: Path) -> None:
     """With the amounts of each copy where the mouse points."""
-    page = Path(write_preview(digits, tmp_path / "page.html", HEAVY)).read_text()
+    made_by = {"Preview": settings_in_words(HEAVY.recorded())}
+    written = write_report(preview_tables(digits, HEAVY), digits, tmp_path / "page.html", made_by)
+    page = Path(written).read_text()
 
     for name in HEAVY.recipe.amounts:
         assert f"<h3>{name.replace('_', ' ').capitalize()}</h3>" in page
@@ -70,4 +73,4 @@ def test_copies_are_not_previewed_of_copies(digits: Dataset, tmp_path: Path) -> 
     more = augment(digits, tmp_path / "more")
 
     with pytest.raises(WrongUse, match="is augmented already"):
-        write_preview(more, tmp_path / "page.html", HEAVY)
+        preview_tables(more, HEAVY)

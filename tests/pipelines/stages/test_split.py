@@ -18,10 +18,10 @@ from mnist_data.idx.pairing import find_pairs
 from mnist_data.parquet.dataset import Dataset, read_columns
 from mnist_data.parquet.schema import Stage
 from pipelines.engine.engine import Cluster, Serial, Threads
-from pipelines.networks.data.validation import split_validation
 from pipelines.settings.parameters import Convert, Split, Train
 from pipelines.stages.convert import convert
 from pipelines.stages.split import choose_writers, held_out, split
+from pipelines.stages.validation import split_validation
 
 
 @pytest.fixture(scope="module")
@@ -74,7 +74,7 @@ def test_the_split_does_not_depend_on_engine_or_partitions(
     source, folder = written
     whole = without_images(split(source, tmp_path / "whole").dataset)
     cut = convert(find_pairs(sample_idx), tmp_path / "cut", Convert(row_group_rows=200)).dataset
-    for module in ("stage", "split"):
+    for module in ("engine.map_dataset", "stages.split"):
         monkeypatch.setattr(f"pipelines.{module}.PARTITION_ROWS", 200)
     contents = set()
     for name, engine in (("serial", Serial()), ("threads", Threads(2)), ("processes", cluster)):

@@ -11,6 +11,7 @@ import pytest
 import mnist_data
 from mnist_data.idx import format as idx
 from mnist_data.idx.pairing import find_pairs
+from mnist_data.known.label_tables import shared_writers
 from mnist_data.parquet.dataset import Dataset
 from pipelines.engine.engine import Serial, Threads
 from pipelines.networks.evaluation.scores import group_table
@@ -19,7 +20,7 @@ from pipelines.stages.convert import convert
 from pipelines.stages.split import split
 from pipelines.statistics.morphometrics import MEASURES
 from pipelines.statistics.stats import stats
-from pipelines.statistics.writers import TABLES, shared_writers
+from pipelines.statistics.writers import TABLES
 
 
 @pytest.fixture(scope="module")

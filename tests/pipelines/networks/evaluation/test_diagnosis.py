@@ -20,14 +20,15 @@ from mnist_data.parquet.dataset import Dataset, open_dataset  # noqa: E402
 from mnist_data.parquet.tables import read_table  # noqa: E402
 from pipelines.networks.data.loader import Deformed, InMemory  # noqa: E402
 from pipelines.networks.data.samples import Samples, read_samples  # noqa: E402
-from pipelines.networks.data.validation import split_validation  # noqa: E402
 from pipelines.networks.evaluation.diagnosis import Finding, diagnose, in_words, scores  # noqa: E402
 from pipelines.networks.evaluation.neighbours import neighbourhood  # noqa: E402
 from pipelines.networks.evaluation.probe import probe_layers  # noqa: E402
 from pipelines.networks.train import train  # noqa: E402
 from pipelines.networks.training.fit import EpochDone, fit, fresh  # noqa: E402
 from pipelines.networks.training.models import build  # noqa: E402
-from pipelines.settings.parameters import Train, train_settings  # noqa: E402
+from pipelines.settings.parameters import Train  # noqa: E402
+from pipelines.settings.train_presets import train_settings  # noqa: E402
+from pipelines.stages.validation import split_validation  # noqa: E402
 
 if TYPE_CHECKING:
     from torch import nn

@@ -105,7 +105,8 @@ def test_predicting_by_an_onnx_file_needs_no_pytorch(model: Path, sample_idx: Pa
     """A machine that only predicts is spared 200 MB."""
     export_onnx(model, tmp_path / "small.onnx")
     images = next(sample_idx.glob("*test-images*"))
-    code = "import sys\nsys.modules['torch'] = sys.modules['onnx'] = None\nfrom pipelines.networks.predict import predict\n"
+    code = "import sys\nsys.modules['torch'] = sys.modules['onnx'] = None\n"
+    code += "from pipelines.networks.predict import predict\n"
     code += f"print(len(predict({str(tmp_path / 'small.onnx')!r}, {str(images)!r})))"
 
     printed = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout

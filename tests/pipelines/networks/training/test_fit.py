@@ -24,12 +24,12 @@ from safetensors.torch import save_file  # noqa: E402
 
 from mnist_data.errors import UnreadableInput, WrongUse  # noqa: E402
 from pipelines.networks.data.loader import InMemory  # noqa: E402
-from pipelines.networks.data.validation import split_validation  # noqa: E402
 from pipelines.networks.evaluation.predictions import predict  # noqa: E402
 from pipelines.networks.evaluation.scores import confusion_table, evaluate, prediction_table  # noqa: E402
 from pipelines.networks.training.fit import epochs_for, fit, history_table, silent  # noqa: E402
 from pipelines.networks.training.model_file import load_model, save_model  # noqa: E402
 from pipelines.settings.parameters import Train  # noqa: E402
+from pipelines.stages.validation import split_validation  # noqa: E402
 
 SHORT = Train(epochs=2)
 CONFIGURATION = {"name": "small", "shape": [8, 8], "classes": 10, "names": list("0123456789"), "scaling": "x / 255"}

@@ -19,7 +19,8 @@ from mnist_data.parquet.dataset import Dataset
 from mnist_data.parquet.tables import table_provenance
 from pipelines.networks.train import train
 from pipelines.networks.training.model_file import load_model
-from pipelines.settings.parameters import Normalize, Train, train_settings
+from pipelines.settings.parameters import Normalize, Train
+from pipelines.settings.train_presets import train_settings
 from pipelines.stages.convert import convert
 from pipelines.stages.normalize import normalize
 

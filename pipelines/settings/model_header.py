@@ -1,0 +1,45 @@
+"""What the file of a trained network says of it, read without its weights and without PyTorch."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, get_args
+
+from mnist_data.errors import MissingExtra, UnreadableInput
+from pipelines.settings.parameters import Model
+
+
+def read_configuration(path: str | Path) -> dict[str, Any]:
+    """Read a network's configuration without its weights. Raises UnreadableInput where the file is no model."""
+    try:
+        from safetensors import SafetensorError, safe_open
+    except ImportError as cause:
+        raise MissingExtra("safetensors", "train", "Reading a model") from cause
+
+    try:
+        with safe_open(path, framework="np") as file:
+            return configuration_in(str(path), file.metadata() or {})
+    except (SafetensorError, OSError) as error:
+        raise not_a_model(path, str(error), "a model in the safetensors format") from error
+
+
+def configuration_in(path: str, metadata: Mapping[str, str]) -> dict[str, Any]:
+    """Read what `build` needs, and the rest, from the metadata of a model's file."""
+    try:
+        found = json.loads(metadata.get("configuration", "null"))
+        shape, widths = found["shape"], found.get("widths", [])
+        sizes = [found["classes"], *shape, *widths]
+        known = found["name"] in get_args(Model) and len(shape) in (2, 3)
+        # 65,536 is far beyond any image here, and keeps products of three within 64 bits.
+        if known and all(type(size) is int and 1 <= size <= 65_536 for size in sizes):
+            return dict(found)
+    except (ValueError, TypeError, KeyError, RecursionError):
+        pass
+    raise not_a_model(path, "its metadata describes no network of ours", "a name, a shape and classes")
+
+
+def not_a_model(path: str | Path, found: str, expected: str) -> UnreadableInput:
+    """Make the error that says what is wrong with a model's file."""
+    return UnreadableInput(str(path), found, expected, "Train the model again, or fetch its file again.")
