@@ -9,10 +9,10 @@ import hashlib
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy.typing as npt
 import pyarrow as pa
@@ -300,11 +300,16 @@ def read_whole(files: Sequence[tuple[str, str]]) -> pa.Table:
     """
     tables = []
     for _, path in files:
-        remote = storage.is_remote(path)
-        fs, inner = storage.filesystem(path) if remote else (None, path)
-        with _damage_named(path):
-            table = pq.read_table(
-                inner, filesystem=fs, partitioning=None, page_checksum_verification=True, memory_map=not remote
-            )
+        with _damage_named(path), _readable(path) as source:
+            mapped = not storage.is_remote(path)
+            table = pq.read_table(source, partitioning=None, page_checksum_verification=True, memory_map=mapped)
         tables.append(table)
     return pa.concat_tables(tables).combine_chunks()
+
+
+def _readable(path: str) -> AbstractContextManager[Any]:
+    """Give a local file's path, and a remote file open: by its path pyarrow would open it twice."""
+    if not storage.is_remote(path):
+        return nullcontext(path)
+    fs, inner = storage.filesystem(path)
+    return cast("AbstractContextManager[Any]", fs.open(inner, "rb"))
