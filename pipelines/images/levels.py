@@ -28,7 +28,10 @@ class Levels:
         Raises WrongUse where full ink is not known.
         """
         wide = images.astype(np.result_type(images.dtype, np.float32))
-        return np.asarray((wide - wide.dtype.type(self.ground)) / wide.dtype.type(self.width()))
+        if self.ground:
+            wide -= wide.dtype.type(self.ground)
+        wide /= wide.dtype.type(self.width())
+        return wide
 
     def pixels(self, shares: Images, dtype: np.dtype[np.generic]) -> Images:
         """Bring shares back to pixel values; those outside 0 … 1 are clipped, whole numbers rounded half upwards."""
