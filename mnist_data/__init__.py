@@ -1,8 +1,8 @@
 """IDX image datasets (MNIST and its family) as Parquet, pandas frames and NumPy arrays.
 
 The stages that clean, count and train live in the package `pipelines`, the pages in `dashboards`; this package
-imports neither. Its names load on first use, so that importing it costs nothing; one of them, `remake`, lives with the
-stage that makes copies.
+imports neither. Its names load on first use, so that importing it costs nothing; two of them live in `pipelines`:
+`remake` with the stage that makes copies, `torch_dataset` with the networks.
 """
 
 from __future__ import annotations
@@ -19,10 +19,11 @@ if TYPE_CHECKING:
     from mnist_data.batch import Images
     from mnist_data.parquet.dataset import Dataset, open_dataset
     from mnist_data.parquet.frames import images, load, to_numpy
+    from pipelines.networks.data.torch_dataset import torch_dataset
 
     remake: Callable[[str | Path, int], Images]
 
-__all__ = ["Dataset", "__version__", "images", "load", "open_dataset", "remake", "to_numpy"]
+__all__ = ["Dataset", "__version__", "images", "load", "open_dataset", "remake", "to_numpy", "torch_dataset"]
 
 _HOMES = {
     "images": "mnist_data.parquet.frames",
@@ -31,6 +32,7 @@ _HOMES = {
     "Dataset": "mnist_data.parquet.dataset",
     "open_dataset": "mnist_data.parquet.dataset",
     "remake": "pipelines.stages.remake",
+    "torch_dataset": "pipelines.networks.data.torch_dataset",
 }
 
 
