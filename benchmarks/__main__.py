@@ -7,7 +7,19 @@ from importlib import import_module
 
 from benchmarks.measure import describe_machine
 
-CLAIMS = ("convert", "load", "memory", "layouts", "warp", "augment", "morphometrics", "statistics", "accuracy", "train")
+CLAIMS = (
+    "convert",
+    "load",
+    "memory",
+    "layouts",
+    "warp",
+    "augment",
+    "morphometrics",
+    "statistics",
+    "accuracy",
+    "train",
+    "torch_dataset",
+)
 
 
 def main(names: list[str]) -> int:
