@@ -77,8 +77,8 @@ def _bare_loop(images: np.ndarray, labels: np.ndarray) -> Callable[[], None]:
     import torch
     from torch.nn import functional
 
-    from pipelines.networks.training.averaging import Average
     from pipelines.networks.training.device import computing_in, every_core, resolved
+    from pipelines.networks.training.ema import Average
     from pipelines.networks.training.models import build
     from pipelines.settings.train_presets import train_settings
 
@@ -90,7 +90,7 @@ def _bare_loop(images: np.ndarray, labels: np.ndarray) -> Callable[[], None]:
         with every_core():
             network = build("small", (28, 28), 10)
             optimizer = torch.optim.AdamW(network.parameters(), fused=True)
-            average = Average(network, params.averaging)
+            average = Average(network, params.ema_decay)
             for batch, truth in zip(pixels.split(params.batch_size), targets.split(params.batch_size), strict=True):
                 with computing_in(resolved("auto")):
                     found = network(batch)

@@ -24,13 +24,13 @@ def count(value: Any) -> str:
     return NOTHING if pd.isna(value) else f"{int(value):,}"
 
 
-def percent(share: Any, digits: int = 1) -> str:
-    r"""Write a share, 0 to 1, in percent; the space does not break.
+def percent(fraction: Any, digits: int = 1) -> str:
+    r"""Write a fraction, 0 to 1, in percent; the space does not break.
 
     >>> percent(0.9912, 2)
     '99.12\xa0%'
     """
-    return NOTHING if pd.isna(share) else f"{100 * share:.{digits}f}\N{NO-BREAK SPACE}%"
+    return NOTHING if pd.isna(fraction) else f"{100 * fraction:.{digits}f}\N{NO-BREAK SPACE}%"
 
 
 def duration(seconds: Any) -> str:

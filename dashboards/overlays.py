@@ -14,7 +14,8 @@ Colour = Sequence[int]
 """Red, green and blue, 0 to 255."""
 
 FOR, AGAINST, EITHER = (255, 158, 44), (64, 156, 255), (62, 214, 146)
-"""What speaks for a class, against it, and what matters without a direction; bright, as pictures have a dark ground."""
+"""What speaks for a class, against it, and what matters without a direction; bright, as pictures have a dark
+background."""
 
 FAINT = 0.5
 """How bright the picture shines through where nothing matters."""

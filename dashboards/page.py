@@ -79,8 +79,8 @@ PAGE: tuple[Section, ...] = (
         "Samples",
         "What the samples look like",
         "The first samples of each class, as they are stored: 0 is black, the highest value white.",
-        ("wall",),
-        data.wall,
+        ("sample_grid",),
+        data.sample_grid,
     ),
     Section(
         "classes",
@@ -181,7 +181,7 @@ PAGE: tuple[Section, ...] = (
         "Drift",
         "How far B is from A",
         "Each distance with its 95 % interval, beside chance and what MNIST's train and test split differ by.",
-        ("drift", "drift_histograms", "drift_pictures"),
+        ("drift", "drift_histograms", "drift_means"),
         drift.drift,
     ),
     Section(

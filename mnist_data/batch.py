@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 Images = npt.NDArray[Any]
-"""(n, height, width) or (n, height, width, channels); any IDX dtype, ink bright on a dark ground."""
+"""(n, height, width) or (n, height, width, channels); any IDX dtype, ink bright on a dark background."""
 Integers = npt.NDArray[np.int64]
 """(n,) int64."""
 

@@ -59,6 +59,6 @@ def frequent_confusions(confusion: pd.DataFrame, most: int = 10) -> pd.DataFrame
     """Give the most frequent mistakes: name, predicted_name, samples, share (of the true class's samples)."""
     totals = confusion.groupby("label")["samples"].sum()
     wrong = confusion[(confusion["label"] != confusion["predicted"]) & (confusion["samples"] > 0)]
-    wrong = wrong.assign(share=wrong["samples"] / wrong["label"].map(totals))
-    ordered = wrong.sort_values(["samples", "share"], ascending=False, kind="stable").head(most)
-    return ordered[["name", "predicted_name", "samples", "share"]].reset_index(drop=True)
+    wrong = wrong.assign(fraction=wrong["samples"] / wrong["label"].map(totals))
+    ordered = wrong.sort_values(["samples", "fraction"], ascending=False, kind="stable").head(most)
+    return ordered[["name", "predicted_name", "samples", "fraction"]].reset_index(drop=True)

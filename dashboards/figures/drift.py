@@ -9,13 +9,13 @@ import plotly.graph_objects as go
 from dashboards.formats import plain
 from dashboards.theme import OTHER_SPLITS, SPLITS, figure
 
-FIRST, SECOND, YARDSTICK = SPLITS["train"], SPLITS["test"], OTHER_SPLITS[2]
+FIRST, SECOND, REFERENCE = SPLITS["train"], SPLITS["test"], OTHER_SPLITS[2]
 
 
 def distance_bars(rows: pd.DataFrame, title: str) -> go.Figure:
     """Bars of one measure, a feature each, the farthest on top, with 95 % intervals, chance, and MNIST's yardstick.
 
-    rows: feature, value, low, high, floor, yardstick.
+    rows: feature, value, low, high, null_95, yardstick.
     """
     rows = rows.sort_values("value", kind="stable")
     names = [plain(str(feature).replace("_", " ")) for feature in rows["feature"]]
@@ -31,7 +31,7 @@ def distance_bars(rows: pd.DataFrame, title: str) -> go.Figure:
             "arrayminus": value - rows["low"].to_numpy(np.float64),
             "thickness": 1.5,
             "width": 3,
-            "color": YARDSTICK,
+            "color": REFERENCE,
         },
         hovertemplate="%{y}: %{x:.4f}<extra></extra>",
     )
@@ -45,8 +45,8 @@ def distance_bars(rows: pd.DataFrame, title: str) -> go.Figure:
             hovertemplate="%{y}: %{x:.4f}<extra>" + name + "</extra>",
         )
         for name, column, symbol, colour in (
-            ("MNIST train to test", "yardstick", "diamond", SECOND),
-            ("chance", "floor", "line-ns", YARDSTICK),
+            ("MNIST train to test", "reference", "diamond", SECOND),
+            ("chance", "null_95", "line-ns", REFERENCE),
         )
     ]
     drawn = figure(bars, *marks, height=120 + 24 * len(rows), xaxis_title=title, showlegend=True)

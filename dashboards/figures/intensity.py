@@ -14,19 +14,19 @@ MOST_BINS = 256
 
 
 def intensity_histogram(intensity: pd.DataFrame) -> go.Figure:
-    """Lines of the share of pixels at each intensity, in percent on a logarithmic axis; one line a split.
+    """Lines of the fraction of pixels at each intensity, in percent on a logarithmic axis; one line a split.
 
     intensity: rows of all classes together; split, low, high (bounds of a bin, on the scale 0 to 1), pixels (how many).
     """
     lines = []
     for place, (split, rows) in enumerate(intensity.groupby("split", sort=False)):
         bins = _coarser(rows)
-        share = 100 * bins["pixels"] / max(1, bins["pixels"].sum())
+        fraction = 100 * bins["pixels"] / max(1, bins["pixels"].sum())
         lines.append(
             go.Scatter(
                 name=plain(split),
                 x=((bins["low"] + bins["high"]) / 2).to_numpy(np.float32),
-                y=share.where(share > 0).to_numpy(np.float32),  # a logarithmic axis has no place for 0
+                y=fraction.where(fraction > 0).to_numpy(np.float32),  # a logarithmic axis has no place for 0
                 mode="lines",
                 # Splits of one dataset nearly coincide: the first is broad and pale, so that it shows below the others.
                 line={"shape": "hvh", "width": 1.5 if place else 4, "color": split_colour(str(split))},
@@ -38,11 +38,11 @@ def intensity_histogram(intensity: pd.DataFrame) -> go.Figure:
     on_unit_scale = ends[0] > -0.03 and ends[1] < 1.03  # standardized pixels are not
     scale = "intensity (0 is black, 1 is white)" if on_unit_scale else "intensity"
     drawn = figure(*lines, xaxis_title=scale, xaxis_range=ends, showlegend=True)
-    return drawn.update_yaxes(type="log", title="share of pixels (%, logarithmic)", dtick=1, tickformat="~g")
+    return drawn.update_yaxes(type="log", title="fraction of pixels (%, logarithmic)", dtick=1, tickformat="~g")
 
 
-def zero_share(intensity: pd.DataFrame, split: str) -> float:
-    """Give the share of a split's pixels that lie in the bin of 0; NaN where there are none."""
+def zero_fraction(intensity: pd.DataFrame, split: str) -> float:
+    """Give the fraction of a split's pixels that lie in the bin of 0; NaN where there are none."""
     rows = intensity[intensity["split"] == split]
     at_zero = (rows["low"] <= 0) & (rows["high"] > 0)
     total = rows["pixels"].sum()

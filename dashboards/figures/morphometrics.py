@@ -16,7 +16,7 @@ MANY_CLASSES = 20
 """Above this, two splits in a row are too small to tell apart, and only the first split is drawn."""
 
 BINS, ENDS = 40, (0.005, 0.995)
-"""Steps of a histogram, and the shares of the samples between which it lies: one odd sample must not squeeze all."""
+"""Steps of a histogram, and the fractions of the samples between which it lies: one odd sample must not squeeze all."""
 
 MOST_COUNT = 4
 """The last column of a chart of counts stands for this many or more."""
@@ -28,17 +28,17 @@ def class_histograms(
     """Histograms of one measure, a row a class, the splits of a class on one base line.
 
     samples: split, label and the measure, missing where a sample has none. title: of the axis, with the unit. names:
-    of the classes, by label. of: what the labels are, for the hover, which tells the share. Each row is as high as its
-    own highest bin.
+    of the classes, by label. of: what the labels are, for the hover, which tells the fraction. Each row is as high as
+    its own highest bin.
     """
     labels = sorted(int(label) for label in samples["label"].unique())
     splits = list(samples["split"].unique())[: 1 if len(labels) > MANY_CLASSES else None]
     edges = _edges(samples[measure].dropna().to_numpy(np.float64))
-    shares = np.stack([_shares(samples[samples["split"] == split], measure, labels, edges) for split in splits])
-    scale = 0.86 / np.maximum(shares.max(axis=(0, 2), keepdims=True), 1e-9)
+    fractions = np.stack([_fractions(samples[samples["split"] == split], measure, labels, edges) for split in splits])
+    scale = 0.86 / np.maximum(fractions.max(axis=(0, 2), keepdims=True), 1e-9)
     traces = [
-        _rows(str(split), share, share * scale[0], edges, of, filled=not place)
-        for place, (split, share) in enumerate(zip(splits, shares, strict=True))
+        _rows(str(split), fraction, fraction * scale[0], edges, of, filled=not place)
+        for place, (split, fraction) in enumerate(zip(splits, fractions, strict=True))
     ]
     drawn = figure(*traces, height=96 + max(240, (30 if len(labels) <= MANY_CLASSES else 18) * len(labels)))
     drawn.update_layout(showlegend=len(splits) > 1, margin={"l": 8, "t": 36, "r": 8, "b": 44})
@@ -55,10 +55,10 @@ def _edges(values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     return np.linspace(low, high, BINS + 1)
 
 
-def _shares(
+def _fractions(
     samples: pd.DataFrame, measure: str, labels: Sequence[int], edges: npt.NDArray[np.float64]
 ) -> npt.NDArray[np.float64]:
-    """Give what share of each class lies in each bin: (classes, bins)."""
+    """Give what fraction of each class lies in each bin: (classes, bins)."""
     values, of = samples[measure].to_numpy(float, na_value=np.nan), samples["label"].to_numpy()
     counts = np.stack([np.histogram(values[of == label], edges)[0] for label in labels])
     measured = np.array([[np.isfinite(values[of == label]).sum()] for label in labels])
@@ -67,7 +67,7 @@ def _shares(
 
 def _rows(
     split: str,
-    shares: npt.NDArray[np.float64],
+    fractions: npt.NDArray[np.float64],
     heights: npt.NDArray[np.float64],
     edges: npt.NDArray[np.float64],
     of: str,
@@ -78,7 +78,7 @@ def _rows(
     nothing = np.zeros((len(heights), 1))
     x = np.hstack([np.tile(np.concatenate([edges[:1], edges]), (len(heights), 1)), gap])
     y = row - np.hstack([nothing, heights, nothing, gap])
-    percent = 100 * np.hstack([nothing, shares, nothing, gap])
+    percent = 100 * np.hstack([nothing, fractions, nothing, gap])
     colour = split_colour(split)
     return go.Scatter(
         name=plain(split),
@@ -101,7 +101,7 @@ def _pale(colour: str) -> str:
 
 
 def class_counts(samples: pd.DataFrame, measure: str, title: str, names: Mapping[int, str]) -> go.Figure:
-    """Heatmap of what share of each class (rows) has 0, 1, 2 … of something (columns), in percent.
+    """Heatmap of what fraction of each class (rows) has 0, 1, 2 … of something (columns), in percent.
 
     samples: of one split, with label and the measure, a whole number. title: of the columns.
     """

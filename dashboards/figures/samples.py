@@ -111,5 +111,9 @@ def box_sizes(samples: pd.DataFrame) -> go.Figure:
             )
         )
     return figure(
-        *traces, height=360, xaxis_title="size of the ink (pixels)", yaxis_title="share of samples (%)", showlegend=True
+        *traces,
+        height=360,
+        xaxis_title="size of the ink (pixels)",
+        yaxis_title="fraction of samples (%)",
+        showlegend=True,
     ).update_yaxes(rangemode="tozero")

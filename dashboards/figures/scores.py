@@ -117,8 +117,8 @@ def _accuracies(
         **_vertical(scores, "low", "high"),
     )
     drawn = figure(dots, height=320, xaxis_title=title, yaxis_title="accuracy (%)", showlegend=False)
-    share = 100 * scores["correct"].sum() / scores["samples"].sum()
-    drawn.add_hline(y=share, line={"dash": "dot", "width": 1.5, "color": GREY})
+    fraction = 100 * scores["correct"].sum() / scores["samples"].sum()
+    drawn.add_hline(y=fraction, line={"dash": "dot", "width": 1.5, "color": GREY})
     return drawn.update_xaxes(type="category", showgrid=False)
 
 

@@ -16,7 +16,7 @@ BLUE_ORANGE = ["#0b5fa5", "#9cc3e6", "#f2f2f2", "#f0b27a", "#b85c00"]
 
 
 def variance_shares(components: pd.DataFrame) -> go.Figure:
-    """Lines of the share of all variance that the first components hold together, in percent; one line a split.
+    """Lines of the fraction of all variance that the first components hold together, in percent; one line a split.
 
     components: split, component, cumulative.
     """
@@ -33,7 +33,7 @@ def variance_shares(components: pd.DataFrame) -> go.Figure:
         for place, (split, rows) in enumerate(components.groupby("split", sort=False))
     ]
     drawn = figure(*lines, xaxis_title="number of components", showlegend=True)
-    return drawn.update_yaxes(title="share of the variance (%)", range=[0, 102])
+    return drawn.update_yaxes(title="fraction of the variance (%)", range=[0, 102])
 
 
 def class_distances(separability: pd.DataFrame, names: Mapping[int, str]) -> go.Figure:

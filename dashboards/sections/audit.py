@@ -36,7 +36,7 @@ def audit(tables: Tables) -> list[Block]:
 
 def _galleries(tables: Tables) -> list[Block]:
     """Give for each check the samples that are worst, the value of each and the bar below it."""
-    every = tables.get("audit_pictures")
+    every = tables.get("audit_thumbnails")
     if every is None or every.empty:
         return []
     meanings = dict(zip(tables["checks"]["check"], tables["checks"]["meaning"], strict=True))

@@ -21,13 +21,13 @@ def cleaning(tables: Tables) -> list[Block]:
     """Give what came in and what was kept, and the findings by reason."""
     totals = tables["cleaning_totals"]
     sums = totals[["samples_in", "kept", "changed", "removed"]].sum()
-    share = sums / max(1, sums["samples_in"])
+    fraction = sums / max(1, sums["samples_in"])
     cards = Numbers(
         [
             Number(count(sums["samples_in"]), "samples in"),
-            Number(count(sums["kept"]), "kept as they were", percent(share["kept"], 2)),
-            Number(count(sums["changed"]), "changed", percent(share["changed"], 2)),
-            Number(count(sums["removed"]), "removed", percent(share["removed"], 2)),
+            Number(count(sums["kept"]), "kept as they were", percent(fraction["kept"], 2)),
+            Number(count(sums["changed"]), "changed", percent(fraction["changed"], 2)),
+            Number(count(sums["removed"]), "removed", percent(fraction["removed"], 2)),
         ]
     )
     by_split = Table(totals.rename(columns={"samples_in": "samples in"}), "Show the numbers of each split", folded=True)
@@ -94,8 +94,8 @@ def transforms(tables: Tables) -> list[Block]:
     for name, frame in every.groupby("transform", sort=False):
         frame.attrs = every.attrs
         first = frame.iloc[0]
-        share = "" if first["probability"] == 1 else f", in {percent(first['probability'], 0)} of the copies"
-        caption = f"{first['meaning']}: {number(first['low'])} to {number(first['high'])}{share}."
+        fraction = "" if first["probability"] == 1 else f", in {percent(first['probability'], 0)} of the copies"
+        caption = f"{first['meaning']}: {number(first['low'])} to {number(first['high'])}{fraction}."
         shown = frame.drop(columns=["low", "high", "probability"]).dropna(axis="columns")
         shown.attrs = every.attrs
         title = str(name).replace("_", " ").capitalize()

@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 
 from dashboards.blocks import Block, Chart, Gallery, Number, Numbers, PictureRow, PictureRows, SideBySide, Table
-from dashboards.figures.classes import class_names, class_shares
-from dashboards.figures.intensity import intensity_histogram, zero_share
+from dashboards.figures.classes import class_fractions, class_names
+from dashboards.figures.intensity import intensity_histogram, zero_fraction
 from dashboards.figures.pixels import all_classes, grids, pixel_heatmap
 from dashboards.figures.samples import MANY_CLASSES, box_sizes, centre_of_mass, ink_by_class
 from dashboards.formats import count, number, percent
@@ -33,13 +33,11 @@ def at_a_glance(tables: Tables) -> list[Block]:
         Number(count(summary["samples"].sum()), "samples", splits),
         Number(count(summary["classes"].max()), "classes", _smallest_class(tables)),
         Number(f"{int(first['height'])} × {int(first['width'])}", "pixels", colours),
-        Number(
-            number(round(first["mean"], 3)), "mean pixel", f"standard deviation {number(round(first['deviation'], 3))}"
-        ),
-        Number(percent(first["zero_share"]), "of the pixels are 0", f"in {first['split']}"),
+        Number(number(round(first["mean"], 3)), "mean pixel", f"standard deviation {number(round(first['std'], 3))}"),
+        Number(percent(first["zero_fraction"]), "of the pixels are 0", f"in {first['split']}"),
     ]
-    table = summary.assign(zero_share=[percent(share) for share in summary["zero_share"]])
-    headings = {"deviation": "standard deviation", "zero_share": "share of zeros"}
+    table = summary.assign(zero_fraction=[percent(fraction) for fraction in summary["zero_fraction"]])
+    headings = {"std": "standard deviation", "zero_fraction": "fraction of zeros"}
     return [Numbers(numbers), Table(table.rename(columns=headings), "Show the numbers of each split", folded=True)]
 
 
@@ -52,9 +50,9 @@ def _smallest_class(tables: Tables) -> str:
     return f"the largest {number(float(f'{counts.max() / counts.min():.2g}'))} times the smallest"
 
 
-def wall(tables: Tables) -> list[Block]:
+def sample_grid(tables: Tables) -> list[Block]:
     """Give rows of samples, a class each."""
-    frame = tables["wall"]
+    frame = tables["sample_grid"]
     labels = sorted(frame["label"].unique())
     many = len(labels) > MANY_CLASSES
     frame = frame[frame.groupby("label").cumcount() < (5 if many else 12)]
@@ -76,12 +74,12 @@ def wall(tables: Tables) -> list[Block]:
 def classes(tables: Tables) -> list[Block]:
     """Give bars of the classes' shares."""
     frame = tables["classes"]
-    table = frame.assign(share=[percent(share, 2) for share in frame["share"]])
+    table = frame.assign(fraction=[percent(fraction, 2) for fraction in frame["fraction"]])
     caption = (
-        "Each bar is a class's share of its split. All bars at the dotted line would be a perfectly balanced dataset; "
-        "bars of one colour far from the other's mean that the splits differ."
+        "Each bar is a class's fraction of its split. All bars at the dotted line would be a perfectly balanced "
+        "dataset; bars of one colour far from the other's mean that the splits differ."
     )
-    return [Chart("class-shares", "Share of each class", class_shares(frame), caption, table)]
+    return [Chart("class-shares", "Fraction of each class", class_fractions(frame), caption, table)]
 
 
 def average_pictures(tables: Tables) -> list[Block]:
@@ -101,8 +99,8 @@ def average_pictures(tables: Tables) -> list[Block]:
         )
         for value, title, unit, caption in (
             ("mean", "Mean", "mean", "The brighter a pixel is on average, the stronger its colour here."),
-            ("deviation", "Standard deviation", "deviation", "Strong where the samples differ most from each other."),
-            ("nonzero_share", "Share with ink", "share", "In what share of the samples the pixel is not 0."),
+            ("std", "Standard deviation", "std", "Strong where the samples differ most from each other."),
+            ("nonzero_fraction", "Share with ink", "fraction", "In what fraction of the samples the pixel is not 0."),
         )
     ]
     means = class_means(pixels[(pixels["split"] == split) & pixels["label"].notna()], names_of(tables))
@@ -133,7 +131,7 @@ def intensity(tables: Tables) -> list[Block]:
     frame = tables["intensity"]
     frame = frame[frame["label"].isna()]
     zeros = " and ".join(
-        f"{percent(zero_share(frame, split))} of the pixels in {split}" for split in frame["split"].unique()
+        f"{percent(zero_fraction(frame, split))} of the pixels in {split}" for split in frame["split"].unique()
     )
     caption = f"How often each intensity occurs; each line upwards is ten times as many pixels. At 0 lie {zeros}."
     return [Chart("pixel-intensity", "Pixels at each intensity", intensity_histogram(frame), caption)]

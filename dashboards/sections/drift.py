@@ -34,8 +34,10 @@ def drift(tables: Tables) -> list[Block]:
     shown = features[features["feature"].isin(tables["drift_histograms"]["feature"])]
     farthest = shown.sort_values("value", ascending=False, kind="stable")["feature"].head(MOST)
     histograms = [_histogram(tables["drift_histograms"], str(feature)) for feature in farthest]
-    numbers = Table(table.rename(columns={"floor": "chance", "yardstick": "MNIST", "ratio": "times"}), "Show all", True)
-    return [_classifier(every), SideBySide(bars), SideBySide(histograms), _means(tables["drift_pictures"]), numbers]
+    numbers = Table(
+        table.rename(columns={"null_95": "chance", "reference": "MNIST", "ratio": "times"}), "Show all", True
+    )
+    return [_classifier(every), SideBySide(bars), SideBySide(histograms), _means(tables["drift_means"]), numbers]
 
 
 def _classifier(every: pd.DataFrame) -> Numbers:
@@ -43,7 +45,7 @@ def _classifier(every: pd.DataFrame) -> Numbers:
         Number(
             f"{row.value:.3f}",
             f"AUC by {str(row.feature).removeprefix('all_')}",
-            f"95 %: {row.low:.3f} to {row.high:.3f}; MNIST train to test: {row.yardstick:.3f}; 0.5: alike",
+            f"95 %: {row.low:.3f} to {row.high:.3f}; MNIST train to test: {row.reference:.3f}; 0.5: alike",
         )
         for row in every[every["measure"] == "auc"].itertuples()
     ]

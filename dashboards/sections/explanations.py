@@ -67,14 +67,18 @@ METHODS: Mapping[str, Method] = {
 }
 
 GROUPS = (
-    ("surest right", "Right, and sure of it", "Of each class, of ten at most, the sample that {model} is surest of."),
     (
-        "surest wrong",
+        "most confident correct",
+        "Right, and sure of it",
+        "Of each class, of ten at most, the sample that {model} is surest of.",
+    ),
+    (
+        "most confident error",
         "Wrong, and sure of it",
         "Of each label the mistake that {model} is surest of: first why it says so, then why not the label.",
     ),
     (
-        "surest",
+        "most confident",
         "Sure of it",
         "Of each answer, of ten at most, the sample that {model} is surest of; labels are not known.",
     ),
@@ -144,11 +148,11 @@ def _picture(row: Mapping[Any, Any], uri: str, size: tuple[int, int]) -> Picture
     return Picture(uri, *size, alt, alt, (label, f"{row['target_name']} gets {_probability(row['probability'])}"))
 
 
-def _probability(share: float) -> str:
+def _probability(fraction: float) -> str:
     """Write a probability; one below 1 is never rounded to certainty, nor one above 0 to nothing."""
-    if 0.995 <= share < 1:
+    if 0.995 <= fraction < 1:
         return f"> {percent(0.99, 0)}"
-    return f"< {percent(0.01, 0)}" if 0 < share < 0.005 else percent(share, 0)
+    return f"< {percent(0.01, 0)}" if 0 < fraction < 0.005 else percent(fraction, 0)
 
 
 def _maps(
@@ -175,7 +179,7 @@ def _numbers(explained: pd.DataFrame) -> pd.DataFrame:
         "target_name": "explained",
         "probability": "probability",
         "logit": "score",
-        "ground_logit": "score without ink",
+        "background_logit": "score without ink",
         "attributed": "sum of integrated gradients",
     }
     return explained[list(words)].rename(columns=words)

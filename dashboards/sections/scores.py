@@ -19,8 +19,8 @@ def calibration(tables: Tables) -> list[Block]:
     numbers = pd.DataFrame(
         {
             "temperature": [f"{temperature:.2f}" for temperature in bins["temperature"]],
-            "sureness": [percent(share, 1) for share in bins["confidence"]],
-            "right": [percent(share, 1) for share in bins["accuracy"]],
+            "sureness": [percent(fraction, 1) for fraction in bins["confidence"]],
+            "right": [percent(fraction, 1) for fraction in bins["accuracy"]],
             "95 % interval": _intervals(bins, "accuracy_low", "accuracy_high"),
             "samples": [count(samples) for samples in bins["samples"]],
         }

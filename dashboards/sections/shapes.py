@@ -31,13 +31,13 @@ LENGTHS = (
 
 COUNTS = (
     ("components", "Pieces", "Parts of the ink that do not touch each other."),
-    ("holes", "Holes", "Parts of the ground that the ink shuts in."),
+    ("holes", "Holes", "Parts of the background that the ink shuts in."),
     ("end_points", "Ends", "Where a stroke ends; corners of a thick one do not count."),
 )
 
 
 def shapes(tables: Tables) -> list[Block]:
-    """Give the histograms of each measure by class, what share has how many pieces, and the numbers."""
+    """Give the histograms of each measure by class, what fraction has how many pieces, and the numbers."""
     samples, names = tables["samples"], names_of(tables)
     samples = samples.assign(slant=np.rad2deg(samples["slant"].astype(float)))
     histograms = [
@@ -59,13 +59,13 @@ def shapes(tables: Tables) -> list[Block]:
 
 
 def _numbers(tables: Tables, names: Mapping[int, str]) -> Table:
-    """Give a row a split and class: the mean and deviation of each measure, and what share touches the border."""
+    """Give a row a split and class: the mean and deviation of each measure, and what fraction touches the border."""
     table = tables["morphometrics"]
     in_degrees = np.where(table["measure"] == "slant", np.rad2deg(1), 1)
-    scaled = table[["mean", "deviation"]].astype(float).mul(in_degrees, axis=0)
+    scaled = table[["mean", "std"]].astype(float).mul(in_degrees, axis=0)
     written = [
-        percent(mean) if measure == "border_contact" else f"{mean:.2f} ± {deviation:.2f}"
-        for measure, mean, deviation in zip(table["measure"], scaled["mean"], scaled["deviation"], strict=True)
+        percent(mean) if measure == "border_contact" else f"{mean:.2f} ± {std:.2f}"
+        for measure, mean, std in zip(table["measure"], scaled["mean"], scaled["std"], strict=True)
     ]
     classes = ["all" if pd.isna(label) else names.get(int(label), str(label)) for label in table["label"].tolist()]
     keys = pd.DataFrame({"split": table["split"], "class": classes, "measure": table["measure"], "written": written})

@@ -18,20 +18,20 @@ Tables = Mapping[str, pd.DataFrame]
 
 
 def components(tables: Tables) -> list[Block]:
-    """Give the share of the variance in the first components, and these as pictures."""
+    """Give the fraction of the variance in the first components, and these as pictures."""
     frame, pixels = tables["components"], tables["component_pixels"]
     caption = "A line that rises fast: few numbers tell most of an image."
-    shares = Chart("variance-shares", "Variance in the first components", variance_shares(frame), caption)
+    fractions = Chart("variance-shares", "Variance in the first components", variance_shares(frame), caption)
     split = frame["split"].iloc[0]
     found = [grids(rows, "weight").mean(axis=2) for _, rows in pixels[pixels["split"] == split].groupby("component")]
     grey = [np.rint(127.5 * (1 + grid / max(1e-9, np.abs(grid).max()))).astype(np.uint8) for grid in found]
-    parts = frame[frame["split"] == split]["share"].tolist()
+    parts = frame[frame["split"] == split]["fraction"].tolist()
     pictures = [
-        Picture(uri, *screen_size(grid.shape, side=84), f"component {place}", lines=(f"{place}: {percent(share)}",))
-        for place, (uri, grid, share) in enumerate(zip(picture_uris(grey), grey, parts, strict=False), 1)
+        Picture(uri, *screen_size(grid.shape, side=84), f"component {place}", lines=(f"{place}: {percent(fraction)}",))
+        for place, (uri, grid, fraction) in enumerate(zip(picture_uris(grey), grey, parts, strict=False), 1)
     ]
-    words = f"Bright parts gain where dark ones lose; below, its share of the variance. Split: {split}."
-    return [shares, Gallery("The first components", pictures, words)]
+    words = f"Bright parts gain where dark ones lose; below, its fraction of the variance. Split: {split}."
+    return [fractions, Gallery("The first components", pictures, words)]
 
 
 def separability(tables: Tables) -> list[Block]:

@@ -87,7 +87,7 @@ def _mean(row: dict[Any, Any]) -> Number:
     return Number(
         percent(row["mean"], 2),
         f"mean of {count(row['seeds'])} {row['model']} on {row['split']}",
-        f"standard deviation {100 * row['deviation']:.2f} points; 95 % interval {percent(row['low'], 2)} to "
+        f"standard deviation {100 * row['std']:.2f} points; 95 % interval {percent(row['low'], 2)} to "
         f"{percent(row['high'], 2)}",
     )
 
@@ -102,7 +102,7 @@ def _spread(row: dict[Any, Any]) -> dict[str, Any]:
         "model": str(row["model"]),
         "seeds": count(row["seeds"]),
         "mean": percent(row["mean"], 2),
-        "standard deviation": f"{100 * row['deviation']:.3f} points",
+        "standard deviation": f"{100 * row['std']:.3f} points",
         "95 % interval of the mean": f"{percent(row['low'], 2)} to {percent(row['high'], 2)}",
         "lowest": percent(row["lowest"], 2),
         "highest": percent(row["highest"], 2),
@@ -146,7 +146,7 @@ def training(tables: Tables) -> list[Block]:
                     "accuracy",
                     "Accuracy",
                     learning_curve(history, "accuracy"),
-                    "Share of samples that are right after each epoch; the validation samples were not trained on.",
+                    "Fraction of samples that are right after each epoch; the validation samples were not trained on.",
                 ),
             ]
         ),
@@ -181,7 +181,7 @@ def confusions(tables: Tables) -> list[Block]:
     worst = frequent_confusions(frame)
     if worst.empty:
         return [matrix]
-    table = worst.assign(share=[percent(share, 2) for share in worst["share"]])
+    table = worst.assign(fraction=[percent(fraction, 2) for fraction in worst["fraction"]])
     table.columns = pd.Index(["true", "predicted", "samples", "of the class"])
     return [SideBySide([matrix, Table(table, "Most frequent mistakes")], wide_first=True)]
 

@@ -83,7 +83,7 @@ def _by_series(samples: pd.DataFrame) -> SideBySide:
 
 
 def _pairs(shared: pd.DataFrame) -> pd.DataFrame:
-    table = shared.assign(shared_samples=[percent(share) for share in shared["shared_samples"]])
+    table = shared.assign(shared_samples=[percent(fraction) for fraction in shared["shared_samples"]])
     return table.rename(columns=lambda name: str(name).replace("_", " ")).fillna({"other": "–"})
 
 
@@ -117,6 +117,8 @@ def _series_card(row: dict[Any, Any]) -> Number:
 def _worst(each: pd.DataFrame) -> pd.DataFrame:
     frame = each.assign(mistakes=each["samples"] - each["correct"])
     frame = frame.sort_values(["mistakes", "value"], ascending=[False, True]).head(WORST)
-    table = frame[["value", "samples", "mistakes"]].assign(accuracy=[percent(share) for share in frame["accuracy"]])
+    table = frame[["value", "samples", "mistakes"]].assign(
+        accuracy=[percent(fraction) for fraction in frame["accuracy"]]
+    )
     # An identity and no amount: without the commas of a number.
     return table.assign(value=table["value"].astype(str)).rename(columns={"value": "writer"})

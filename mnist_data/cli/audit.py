@@ -24,20 +24,23 @@ def audit(
     labels: Annotated[
         bool, typer.Option("--labels/--no-labels", help="Look for label errors too, which takes minutes.")
     ] = _AUDIT.labels,
-    bars: Annotated[
-        str | None, typer.Option("--bars", metavar="FILE", help="TOML with [bars] and [limits], see docs/audit.md.")
+    thresholds: Annotated[
+        str | None,
+        typer.Option("--thresholds", metavar="FILE", help="TOML with [thresholds] and [limits], see docs/audit.md."),
     ] = None,
     plot: Annotated[bool, typer.Option("--plot", help="Also write dashboard.html, with the worst samples.")] = False,
-    pictures: Annotated[int, typer.Option(help="Of the worst samples of each check, for --plot.")] = _AUDIT.pictures,
+    thumbnails: Annotated[
+        int, typer.Option(help="Thumbnails of the worst samples of each check, for --plot.")
+    ] = _AUDIT.thumbnails,
     selftest: Annotated[
         bool, typer.Option("--selftest", help="Plant faults into a copy, and say how many of them are found.")
     ] = False,
-    count: Annotated[
+    faults: Annotated[
         int | None,
         typer.Option(
             help="Faults of each kind for --selftest. [default: 1 sample in 200, 350 at most]", show_default=False
         ),
-    ] = _SELFTEST.count,
+    ] = _SELFTEST.faults,
     seed: Annotated[
         int, typer.Option(help="Of the models that judge labels, and of the planted faults.")
     ] = _AUDIT.seed,
@@ -46,24 +49,26 @@ def audit(
     scheduler: Scheduler = None,
     json: Json = False,
 ) -> None:
-    """Find duplicates, leaks, faulty pictures, outliers, label errors; exit code 1 where a limit of --bars is broken.
+    """Find duplicates, leaks, faulty images, outliers, label errors; exit code 1 where a limit is exceeded.
 
-    Example: mnist-data audit data/mnist --bars bars.toml --plot
+    Example: mnist-data audit data/mnist --thresholds thresholds.toml --plot
     """
     from mnist_data.cli.output import print_json, progress, say
     from mnist_data.errors import WrongUse
     from mnist_data.parquet.dataset import open_dataset
     from mnist_data.storage import require_free
-    from pipelines.audit.bars import read_bars, require_limits
+    from pipelines.audit.bars import read_thresholds, require_limits
     from pipelines.audit.run import ADJUSTABLE, CHECKS
     from pipelines.audit.run import audit as run
     from pipelines.engine.engine import open_engine
     from pipelines.run.report import write_report
 
-    given = read_bars(bars, CHECKS, ADJUSTABLE) if bars else {}
-    params = Audit(labels, pictures, seed, **given)
+    given = read_thresholds(thresholds, CHECKS, ADJUSTABLE) if thresholds else {}
+    params = Audit(labels, thumbnails, seed, **given)
     if not labels and "label_error" in params.limits:
-        raise WrongUse(f"{bars} limits label_error, which --no-labels does not look for; leave out one of the two.")
+        raise WrongUse(
+            f"{thresholds} limits label_error, which --no-labels does not look for; leave out one of the two."
+        )
     source = open_dataset(dataset)
     folder = out or f"{source.location}-{'selftest' if selftest else 'audit'}"
     if "/split=" in folder:
@@ -73,7 +78,7 @@ def audit(
         if selftest:
             from pipelines.audit.selftest import selftest as test
 
-            found = test(source, folder, params, Selftest(count, seed), engine=engine, report=report)
+            found = test(source, folder, params, Selftest(faults=faults, seed=seed), engine=engine, report=report)
             print_selftest(found, folder, json)
             return
         tables = run(source, folder, params, engine=engine, report=report)
@@ -95,12 +100,17 @@ def print_checks(checks: pd.DataFrame) -> None:
     splits = list(checks["split"].unique())
     rows = []
     for check, found in checks.groupby("check", sort=False):
-        flagged, bar = found.set_index("split")["flagged"], found["bar"].iloc[0]
-        share = found["flagged"].sum() / max(1, found["samples"].sum())
+        flagged, threshold = found.set_index("split")["flagged"], found["threshold"].iloc[0]
+        fraction = found["flagged"].sum() / max(1, found["samples"].sum())
         rows.append(
-            [str(check), *(int(flagged[split]) for split in splits), f"{share:.3%}", None if bar != bar else bar]
+            [
+                str(check),
+                *(int(flagged[split]) for split in splits),
+                f"{fraction:.3%}",
+                None if threshold != threshold else threshold,
+            ]
         )
-    print_table("Samples that are flagged", ["check", *splits, "share", "bar"], rows)
+    print_table("Samples that are flagged", ["check", *splits, "fraction", "threshold"], rows)
     for check, found in checks[checks["flagged"] > 0].groupby("check", sort=False):
         for meaning in found["meaning"].unique():
             say(f"{check}: {meaning}.")
@@ -114,7 +124,7 @@ def print_selftest(found: pd.DataFrame, folder: str, json: bool) -> None:
         print_json({"tables": folder, "selftest": found.to_dict("records")})
         return
     rows = [
-        (row.check, row.planted, row.found, *map(_with_interval, _shares(row)), row.alarms)
+        (row.check, row.planted, row.found, *map(_with_interval, _fractions(row)), row.alarms)
         for row in found[found["planted"] > 0].itertuples()
     ]
     header = ["check", "planted", "found", "recall, %", "precision, %", "alarms"]
@@ -122,11 +132,11 @@ def print_selftest(found: pd.DataFrame, folder: str, json: bool) -> None:
     say(f"Tables: {folder}")
 
 
-def _shares(row: Any) -> tuple[tuple[float, float, float], ...]:
+def _fractions(row: Any) -> tuple[tuple[float, float, float], ...]:
     return (row.recall, row.recall_low, row.recall_high), (row.precision, row.precision_low, row.precision_high)
 
 
-def _with_interval(share: tuple[float, float, float]) -> str | None:
-    """Write a share and the ends of its interval in percent."""
-    value, low, high = (100 * one for one in share)
+def _with_interval(fraction: tuple[float, float, float]) -> str | None:
+    """Write a fraction and the ends of its interval in percent."""
+    value, low, high = (100 * one for one in fraction)
     return None if value != value else f"{value:.1f} ({low:.0f}–{high:.0f})"

@@ -46,7 +46,9 @@ def compress(
     model: ModelArgument,
     dataset: DatasetArgument,
     out: Annotated[str, typer.Argument(metavar="OUT", help="The folder for the smaller models and their table.")],
-    amount: Annotated[float, typer.Option(help="Share of each layer's channels that is taken out.")] = _COMPRESS.amount,
+    amount: Annotated[
+        float, typer.Option(help="Fraction of each layer's channels that is taken out.")
+    ] = _COMPRESS.amount,
     calibration: Annotated[
         int, typer.Option(help="Training samples that tell the range of each layer.")
     ] = _COMPRESS.calibration,
@@ -101,6 +103,6 @@ def print_compression(table: pd.DataFrame) -> None:
         )
         for row in table.itertuples()
     ]
-    header = ["file", "bytes", "share", "multiply-adds", "µs, one", "µs, of 256", "right", "95 % interval", "points"]
+    header = ["file", "bytes", "fraction", "multiply-adds", "µs, one", "µs, of 256", "right", "95 % interval", "points"]
     judged = f"{table['samples'].iloc[0]:,} samples of {table['split'].iloc[0]}"
     print_table(f"Beside the original, on {judged}", header, rows)

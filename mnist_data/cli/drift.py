@@ -59,11 +59,11 @@ def drift(
     from mnist_data.parquet.dataset import open_dataset
     from mnist_data.storage import require_free
     from pipelines.drift.compare import drift as run
-    from pipelines.drift.compare import read_bars, require_below, save
+    from pipelines.drift.compare import read_limits, require_below, save
     from pipelines.engine.engine import open_engine
     from pipelines.run.report import write_report
 
-    params, bars = Drift(samples, resamples, seed, by_class), read_bars(fail_above or [])
+    params, limits = Drift(samples, resamples, seed, by_class), read_limits(fail_above or [])
     source = open_dataset(a)
     sides = _sides(source, open_dataset(b) if b else None, split, between, classes)
     folder = out or (f"{source.location}-drift" if plot else None)
@@ -83,7 +83,7 @@ def drift(
         for what, where in (("Tables", folder), ("Dashboard", page)):
             if where:
                 say(f"{what}: {where}")
-    require_below(tables["drift"], bars)
+    require_below(tables["drift"], limits)
 
 
 def _sides(
@@ -155,5 +155,5 @@ def _far(measures: Mapping[str, Any]) -> float:
 def _numbers(row: Mapping[Any, Any]) -> list[str]:
     """Write a value with its interval, its chance, MNIST's, and how many times that it is."""
     interval = f"{row['low']:.3f}–{row['high']:.3f}"
-    others = (f"{row[name]:.3f}" for name in ("floor", "yardstick"))
+    others = (f"{row[name]:.3f}" for name in ("null_95", "reference"))
     return [f"{row['value']:.3f}", interval, *others, f"{row['ratio']:.1f}×"]

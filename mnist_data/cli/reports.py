@@ -40,7 +40,7 @@ def _print_seeds(seeds: pd.DataFrame) -> None:
         (
             row["split"],
             f"{row['mean']:.2%}",
-            f"{100 * row['deviation']:.3f}",
+            f"{100 * row['std']:.3f}",
             _between(row["low"], row["high"]),
             _between(row["lowest"], row["highest"]),
         )

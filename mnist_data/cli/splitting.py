@@ -21,7 +21,7 @@ def split(
     by: Annotated[
         SplitBy, typer.Option(help="writer: whole writers, so that no split shares any; label: of each class alike.")
     ] = _SPLIT.by,
-    share: Annotated[float, typer.Option(help="Of the training samples, for validation.")] = _SPLIT.share,
+    fraction: Annotated[float, typer.Option(help="Of the training samples, for validation.")] = _SPLIT.fraction,
     seed: Annotated[int, typer.Option(help="Another one chooses others.")] = _SPLIT.seed,
     provenance: Provenance = None,
     overwrite: Overwrite = False,
@@ -44,7 +44,7 @@ def split(
         outcome = run(
             open_dataset(dataset),
             out,
-            Split(by, share, seed),
+            Split(by, fraction, seed),
             provenance=provenance,
             engine=engine,
             overwrite=overwrite,

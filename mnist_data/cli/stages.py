@@ -24,7 +24,7 @@ def clean(
     not_finite: Annotated[Action, typer.Option(help="Samples with pixels that are no numbers.")] = _CLEAN.not_finite,
     blank: Annotated[Action, typer.Option(help="Samples without any ink.")] = _CLEAN.blank,
     constant: Annotated[Action, typer.Option(help="Samples of one value that is not 0.")] = _CLEAN.constant,
-    inverted: Annotated[Action, typer.Option(help="Dark ink on a bright ground.")] = _CLEAN.inverted,
+    inverted: Annotated[Action, typer.Option(help="Dark ink on a bright background.")] = _CLEAN.inverted,
     transposed: Annotated[Action, typer.Option(help="Rows and columns exchanged.")] = _CLEAN.transposed,
     label: Annotated[Action, typer.Option(help="Labels that are no class.")] = _CLEAN.label,
     duplicate: Annotated[Action, typer.Option(help="Exact copies; one of them stays.")] = _CLEAN.duplicate,
@@ -172,7 +172,7 @@ def stats(
     ] = None,
     plot: Annotated[bool, typer.Option("--plot", help="Write a dashboard, too.")] = False,
     bins: Annotated[int, typer.Option(help="Of the intensity histogram.")] = _STATS.bins,
-    wall: Annotated[int, typer.Option(help="Pictures of each class on the sample wall.")] = _STATS.wall,
+    grid: Annotated[int, typer.Option(help="Samples of each class in the sample grid.")] = _STATS.grid,
     morphometrics: Annotated[
         bool, typer.Option("--morphometrics/--no-morphometrics", help="Measure the strokes of each sample.")
     ] = _STATS.morphometrics,
@@ -193,7 +193,7 @@ def stats(
     from pipelines.run.report import collect_tables, write_report
     from pipelines.statistics.stats import stats as run
 
-    params = Stats(bins, wall, morphometrics)
+    params = Stats(bins, grid, morphometrics)
     source = open_dataset(dataset)
     folder = out or f"{source.location}-stats"
     if "/split=" in folder:

@@ -28,7 +28,7 @@ def _by(text: str, default: object) -> Any:
 
 
 def print_evaluation(evaluation: pd.DataFrame) -> None:
-    """Print what share of the predictions is right, with its interval."""
+    """Print what fraction of the predictions is right, with its interval."""
     import pandas as pd
 
     from mnist_data.cli.output import print_table
@@ -60,11 +60,11 @@ def train(
     optimizer: Annotated[Optimizer | None, _by("How weights follow gradients.", _TRAIN.optimizer)] = None,
     learning_rate: Annotated[float | None, _by("The highest of the schedule.", _TRAIN.learning_rate)] = None,
     schedule: Annotated[Schedule | None, _by("How the rate goes.", _TRAIN.schedule)] = None,
-    weight_decay: Annotated[float | None, _by("Share of the weights.", _TRAIN.weight_decay)] = None,
+    weight_decay: Annotated[float | None, _by("Fraction of the weights.", _TRAIN.weight_decay)] = None,
     label_smoothing: Annotated[float | None, _by("Of the training loss.", _TRAIN.label_smoothing)] = None,
     dropout: Annotated[float | None, _by("Before the last layer.", _TRAIN.dropout)] = None,
-    averaging: Annotated[
-        float | None, _by("What a step leaves of the weights' average; 0: no average.", _TRAIN.averaging)
+    ema_decay: Annotated[
+        float | None, _by("What a step leaves of the weights' average; 0: no average.", _TRAIN.ema_decay)
     ] = None,
     recipe: Annotated[
         str | None, _by("Deform each sample anew in each epoch: a preset of augment, or a TOML file.", "none")
@@ -73,8 +73,8 @@ def train(
         Precision | None, _by("auto takes bfloat16 where the processor has it.", _TRAIN.precision)
     ] = None,
     patience: Annotated[int | None, _by("End after as many epochs without a better validation.", "never")] = None,
-    validation_share: Annotated[
-        float | None, _by("Of the training samples, held out.", _TRAIN.validation_share)
+    validation_fraction: Annotated[
+        float | None, _by("Of the training samples, held out.", _TRAIN.validation_fraction)
     ] = None,
     seed: Annotated[int | None, _by("Of the weights, the order and the held-out samples.", _TRAIN.seed)] = None,
     seeds: Annotated[int | None, _by("Train as many networks, and their ensemble.", _TRAIN.seeds)] = None,
@@ -121,8 +121,8 @@ def train(
     named = (
         ("model", model), ("epochs", epochs), ("batch_size", batch_size), ("optimizer", optimizer),
         ("learning_rate", learning_rate), ("schedule", schedule), ("weight_decay", weight_decay),
-        ("label_smoothing", label_smoothing), ("dropout", dropout), ("averaging", averaging), ("recipe", recipe),
-        ("precision", precision), ("patience", patience), ("validation_share", validation_share), ("seed", seed),
+        ("label_smoothing", label_smoothing), ("dropout", dropout), ("ema_decay", ema_decay), ("recipe", recipe),
+        ("precision", precision), ("patience", patience), ("validation_fraction", validation_fraction), ("seed", seed),
         ("seeds", seeds), ("start", start), ("freeze", freeze), ("corruptions", corruptions),
     )  # fmt: skip
     given = {name: value for name, value in named if value is not None}

@@ -35,11 +35,11 @@ def _head(title: str, finding: Finding) -> str:
         return f"{title}: {finding.rows:,} {of}"
     if finding.complete:
         return whole + (", in another order" if finding.same_order is False else "")
-    if finding.share == 1 and not finding.differing:
+    if finding.fraction == 1 and not finding.differing:
         repeated = f", some more than once in {finding.rows:,} rows" if finding.present < finding.rows else ""
         return f"{title}: {finding.present:,} {of}{repeated} (judged by {finding.judged_by:,} of them)"
     near = abs(finding.rows - finding.original_rows) < finding.original_rows / 10
-    if near and finding.share > 0.5:
+    if near and finding.fraction > 0.5:
         return f"{whole}: about {_rounded(finding.differing)} of {finding.rows:,} rows differ"
     return f"{title}: about {_rounded(finding.present)} {of}, among {finding.rows:,} rows"
 

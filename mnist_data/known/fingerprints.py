@@ -1,7 +1,7 @@
 """Fingerprints of known images: some kilobytes that name them in any order, and name the rows that were altered.
 
 A fingerprint holds, of one split as published,
-- a sketch, the rows with the smallest hashes (bottom-k; Broder 1997), which tells what share of the rows is present;
+- a sketch, the rows with the smallest hashes (bottom-k; Broder 1997), which tells what fraction of the rows is present;
 - two tables for set reconciliation, invertible Bloom lookup tables (Eppstein, Goodrich, Uyeda, Varghese: What's the
   Difference? Efficient Set Reconciliation without Prior Context, SIGCOMM 2011): one of the images, one of the images
   with their labels. The table of other rows is subtracted cell by cell; what both hold cancels, and the rows that only

@@ -58,7 +58,7 @@ class Finding:
 
     part: which of what was looked at; empty for all of it. split: as published, "train and test" for both together.
     original_rows: how many the published split has. judged_by: rows of the sketch that decided, 0 where every row was
-    compared. share: of our rows that are images of the original, exact where judged_by is 0. present: rows of the
+    compared. fraction: of our rows that are images of the original, exact where judged_by is 0. present: rows of the
     original that are there. differing: rows of ours that are not the original's. same_order: None where not known.
     missing_rows: of the original, those whose numbers are known. other_labels: how many labels differ, estimated where
     `labels` names none.
@@ -72,7 +72,7 @@ class Finding:
     rows: int
     original_rows: int
     judged_by: int
-    share: float
+    fraction: float
     present: int
     differing: int
     same_order: bool | None = None
@@ -220,7 +220,7 @@ def _best(name: str, rows: Rows, known: Sequence[Fingerprint]) -> Finding | None
         if len(splits) > 1:
             met.append(sum(splits[1:], splits[0]))
     found = [_compare(name, rows, one) for one in met]
-    return max(found, key=lambda one: (one.complete, one.share, -one.original_rows), default=None)
+    return max(found, key=lambda one: (one.complete, one.fraction, -one.original_rows), default=None)
 
 
 def _compare(name: str, rows: Rows, known: Fingerprint) -> Finding:
@@ -234,7 +234,7 @@ def _compare(name: str, rows: Rows, known: Fingerprint) -> Finding:
         rows=len(rows),
         original_rows=known.rows,
         judged_by=overlap.ours,
-        share=overlap.both / overlap.ours,
+        fraction=overlap.both / overlap.ours,
         present=0,
         differing=0,
     )
@@ -242,7 +242,7 @@ def _compare(name: str, rows: Rows, known: Fingerprint) -> Finding:
     placed = _reconcile(rows, known, positions)
     if placed is None:
         table = _difference(rows, known, positions)
-        differing = _estimate(table, finding.share, rows)
+        differing = _estimate(table, finding.fraction, rows)
         finding = replace(finding, differing=differing, present=_present(rows, known, overlap, differing))
     else:
         best = _by_ids(placed, rows, known)
@@ -263,8 +263,8 @@ def _difference(rows: Rows, known: Fingerprint, numbers: Integers, *, labelled: 
     return fingerprints.subtract(published, fingerprints.table_of(rows, numbers, labelled=labelled))
 
 
-def _estimate(table: Cells, share: float, rows: Rows) -> int:
-    """Estimate how many of our rows differ: by the table where few do, by the share of the sketch where many do.
+def _estimate(table: Cells, fraction: float, rows: Rows) -> int:
+    """Estimate how many of our rows differ: by the table where few do, by the fraction of the sketch where many do.
 
     Later copies of a row of ours do not count. The table is believed only beyond three of its standard errors: of a
     small subset it says nothing.
@@ -273,7 +273,7 @@ def _estimate(table: Cells, share: float, rows: Rows) -> int:
     total = fingerprints.differing(table)
     repeated = len(rows) - len(np.unique(rows.hashes))
     by_table, error = (total - surplus) / 2 - repeated, total * fingerprints.ERROR / 2
-    return round(by_table if share > 0.9 and by_table > 3 * error else (1 - share) * len(rows))
+    return round(by_table if fraction > 0.9 and by_table > 3 * error else (1 - fraction) * len(rows))
 
 
 @dataclass(frozen=True)
@@ -354,7 +354,7 @@ def _with_rows(finding: Finding, rows: Rows, known: Fingerprint, found: _Reconci
     return replace(
         finding,
         judged_by=0,
-        share=(len(rows) - len(found.extra)) / len(rows),
+        fraction=(len(rows) - len(found.extra)) / len(rows),
         present=known.rows - len(found.missing),
         differing=len(found.extra),
         changed=tuple(sorted(changed, key=lambda change: change.id)),
@@ -372,9 +372,11 @@ def _with_labels(finding: Finding, rows: Rows, known: Fingerprint, overlap: _Ove
     keys = rows.keys(labelled=True)
     decoded = fingerprints.decode(table, keys, numbers)
     if decoded is None:
-        share = overlap.other_labels / overlap.both
-        few = finding.complete and share < 0.1
-        count = _estimate(table, 1.0, rows) - finding.differing if few else round(share * finding.share * len(rows))
+        fraction = overlap.other_labels / overlap.both
+        few = finding.complete and fraction < 0.1
+        count = (
+            _estimate(table, 1.0, rows) - finding.differing if few else round(fraction * finding.fraction * len(rows))
+        )
         return replace(finding, other_labels=max(0, count))
     originals = {row.hash: row.label for row in decoded[0]}
     labels = [

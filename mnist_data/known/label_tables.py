@@ -197,7 +197,7 @@ def shared_writers(samples: pd.DataFrame) -> pd.DataFrame | None:
     """Say how many writers each split has, and what it shares with each other one; None where none are known.
 
     samples: a row a sample, with split and writer_id. Gives a row for each ordered pair of splits, or one for a split
-    alone: split, samples, writers, other, shared_writers, and shared_samples, the share of the split's samples that
+    alone: split, samples, writers, other, shared_writers, and shared_samples, the fraction of the split's samples that
     are by writers of the other. That share is 0 where nothing leaks.
     """
     if WRITER not in samples:

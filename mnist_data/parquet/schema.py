@@ -20,6 +20,7 @@ import pyarrow as pa
 
 from mnist_data.batch import Batch
 from mnist_data.errors import NoDataset, WrongUse
+from mnist_data.parquet.former_names import rename_parameters
 from mnist_data.version import __version__
 
 KEY = b"mnist_data"
@@ -47,6 +48,11 @@ class Stage:
     parameters: Mapping[str, Any]
     version: str = __version__
     input: str = ""  # content hash of the dataset that was read; empty for a conversion
+
+
+def stage_of(recorded: Mapping[str, Any]) -> Stage:
+    """Read a stage as JSON has it, with the names that its parameters have today."""
+    return Stage(**{**recorded, "parameters": rename_parameters(recorded["stage"], recorded["parameters"])})
 
 
 @dataclass(frozen=True)
@@ -83,7 +89,7 @@ class Metadata:
         """Read it back; equal to what `to_json` was called on."""
         values = json.loads(text)
         sources = tuple(Source(**{**source, "shape": tuple(source["shape"])}) for source in values.pop("sources"))
-        stages = tuple(Stage(**stage) for stage in values.pop("stages"))
+        stages = tuple(stage_of(stage) for stage in values.pop("stages"))
         values["shape"], values["classes"] = tuple(values["shape"]), tuple(values["classes"])
         return Metadata(sources=sources, stages=stages, **values)
 

@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 
 from mnist_data import storage
 from mnist_data.parquet.dataset import open_parquet
+from mnist_data.parquet.former_names import TABLES, rename_parameters, renamed_columns
 from mnist_data.parquet.schema import ATTRS_KEY
 from mnist_data.version import __version__
 
@@ -84,7 +85,8 @@ def _for_csv(table: pa.Table) -> pa.Table:
 
 def read_tables(folder: str | Path) -> dict[str, pd.DataFrame]:
     """Read every Parquet table of a folder or fsspec URL, by its file's name."""
-    return {Path(path).stem: read_table(path) for path in storage.files_in(folder, ".parquet")}
+    names = ((Path(path).stem, path) for path in storage.files_in(folder, ".parquet"))
+    return {TABLES.get(name, name): read_table(path) for name, path in names}
 
 
 def read_table(path: str) -> pd.DataFrame:
@@ -92,11 +94,15 @@ def read_table(path: str) -> pd.DataFrame:
     frame = pd.read_parquet(path)
     with open_parquet(path) as file:
         whole = [field.name for field in file.schema_arrow if pa.types.is_integer(field.type)]
-    return frame.astype({name: "Int64" for name in whole if frame[name].dtype.kind == "f"})
+    frame = frame.astype({name: "Int64" for name in whole if frame[name].dtype.kind == "f"})
+    return frame.rename(columns=renamed_columns(frame.columns))
 
 
 def table_provenance(path: str) -> dict[str, Any]:
     """Read how a table was made, as `provenance` described it; nothing is known of a table of another make."""
     with open_parquet(path) as file:
         made = (file.schema_arrow.metadata or {}).get(KEY)
-    return dict(json.loads(made)) if made else {"stage": "", "inputs": {}, "parameters": {}, "version": ""}
+    if not made:
+        return {"stage": "", "inputs": {}, "parameters": {}, "version": ""}
+    recorded = dict(json.loads(made))
+    return {**recorded, "parameters": rename_parameters(recorded["stage"], recorded["parameters"])}

@@ -11,11 +11,11 @@ import pandas as pd
 from mnist_data.errors import CheckFailed, WrongUse, unknown_name
 from pipelines.settings.recipe import read_toml
 
-TABLES = ("bars", "limits")
+TABLES = ("thresholds", "limits")
 
 
-def read_bars(path: str | Path, checks: Sequence[str], adjustable: Sequence[str]) -> dict[str, dict[str, float]]:
-    """Read the tables [bars] and [limits] of a file; checks: all there are, adjustable: those that have a bar.
+def read_thresholds(path: str | Path, checks: Sequence[str], adjustable: Sequence[str]) -> dict[str, dict[str, float]]:
+    """Read the tables [thresholds] and [limits] of a file; checks: all there are, adjustable: those that have a bar.
 
     Raises UnreadableInput for a file that is no TOML, WrongUse for a name that is not known or a value out of range.
     """
@@ -24,7 +24,7 @@ def read_bars(path: str | Path, checks: Sequence[str], adjustable: Sequence[str]
         if name not in TABLES:
             raise unknown_name("table", name, TABLES, str(path))
     return {
-        "bars": _values(given.get("bars", {}), adjustable, f"{path}, [bars]"),
+        "thresholds": _values(given.get("thresholds", {}), adjustable, f"{path}, [thresholds]"),
         "limits": _values(given.get("limits", {}), checks, f"{path}, [limits]"),
     }
 
@@ -37,10 +37,12 @@ def _values(table: Any, known: Sequence[str], origin: str) -> dict[str, float]:
             raise unknown_name("check", name, known, origin)
         if isinstance(value, bool) or not isinstance(value, int | float):
             raise WrongUse(f"{origin}: {name} is {value!r}; it must be a number.")
-        if "[bars]" in origin and not value > 0:
-            raise WrongUse(f"{origin}: {name} is {value!r}; a bar must be above 0.")
+        if "[thresholds]" in origin and not value > 0:
+            raise WrongUse(f"{origin}: {name} is {value!r}; a threshold must be above 0.")
         if "[limits]" in origin and (value < 0 or (value != int(value) and value > 1)):
-            raise WrongUse(f"{origin}: {name} is {value!r}; a limit is a whole number of samples, or a share below 1.")
+            raise WrongUse(
+                f"{origin}: {name} is {value!r}; a limit is a whole number of samples, or a fraction below 1."
+            )
     return dict(table)
 
 

@@ -1,4 +1,4 @@
-"""The checks of single samples, right for ink on a ground: from measures to verdicts.
+"""The checks of single samples, right for ink on a background: from measures to verdicts.
 
 A sample that cannot be judged by what a check measures is not flagged by it: an inverted one is judged no further, one
 without ink is not blurred.
@@ -13,13 +13,13 @@ import numpy as np
 import numpy.typing as npt
 
 from pipelines.audit.measures import SIDES, Measured
-from pipelines.audit.outliers import strangeness
+from pipelines.audit.outliers import outlier_score
 from pipelines.audit.usual import usual
 from pipelines.audit.verdict import Verdict, judge
 
 Values = npt.NDArray[Any]
 
-BARS = {
+THRESHOLDS = {
     "not_finite": 1.0,
     "blank": 0.95,
     "constant": 0.95,
@@ -37,11 +37,11 @@ BARS = {
 MEANINGS = {
     "not_finite": "pixels that are no numbers; one is too many",
     "blank": "1 - range of the values / range that is usual; ink of a twentieth of the usual cannot be seen",
-    "constant": "as blank, but at a value above the ground",
+    "constant": "as blank, but at a value above the background",
     "inverted": "mean of the outermost rows and columns, 0 for the darkest value of the data, 1 for the brightest; "
-    "where the border is, there is the ground",
-    "cropped": "pixels of full ink along one side of the frame, beyond what is usual in the class, where the ink also "
-    "lies nearer to that side than is usual: a stroke's breadth",
+    "where the border is, there is the background",
+    "cropped": "pixels of the white level along one side of the frame, beyond what is usual in the class, where the "
+    "ink also lies nearer to that side than is usual: a stroke's breadth",
     "off_centre": "distance of the centre of mass from the class's median, in robust spreads of at least 1 % of the "
     "side",
     "noisy": "differences between neighbours that no edge explains, above the class's median in robust spreads of at "
@@ -57,20 +57,20 @@ LEAST_NOISE, LEAST_SLOPE, LEAST_INK, LEAST_PLACE = 0.004, 0.05, 0.1, 0.01
 """Spreads below these are taken as these: less cannot be seen."""
 
 MOST_BETWEEN = 0.2
-"""Of samples whose border is neither dark nor bright; where more are, pictures have no ground to be inverted."""
+"""Of samples whose border is neither dark nor bright; where more are, pictures have no background to be inverted."""
 
 NEARER = 0.025
 """Of the side, by which cropped ink lies nearer to the frame than usual; MNIST's are centred to within 0.018."""
 
 
-def judge_images(measured: Measured, bars: Mapping[str, float]) -> list[Verdict]:
+def judge_images(measured: Measured, thresholds: Mapping[str, float]) -> list[Verdict]:
     """Give the verdict of each check in BARS. bars: what the user has set, by check."""
     values = dict(measured.measures)
     found: dict[str, Values] = {"not_finite": values["not_finite"], **_flatness(values)}
     found["inverted"] = _ring(values)
-    unfit = found["inverted"] >= bars.get("inverted", BARS["inverted"])
+    unfit = found["inverted"] >= thresholds.get("inverted", THRESHOLDS["inverted"])
     for name in ("blank", "constant"):
-        unfit |= found[name] >= bars.get(name, BARS[name])
+        unfit |= found[name] >= thresholds.get(name, THRESHOLDS[name])
     sound = Measured(
         measured.ids,
         measured.labels,
@@ -80,9 +80,11 @@ def judge_images(measured: Measured, bars: Mapping[str, float]) -> list[Verdict]
     found |= {name: check(sound) for name, check in CHECKS.items()}
     meanings = dict(MEANINGS)
     if measured.reversed:
-        meanings["inverted"] += "; most of these data have a bright ground, so here the others are inverted"
+        meanings["inverted"] += "; most of these data have a bright background, so here the others are inverted"
     return [
-        judge(name, np.maximum(value, 0), bars.get(name, BARS[name]), meanings[name], {name + "_value": value})
+        judge(
+            name, np.maximum(value, 0), thresholds.get(name, THRESHOLDS[name]), meanings[name], {name + "_value": value}
+        )
         for name, value in found.items()
     ]
 
@@ -94,13 +96,13 @@ def _flatness(values: Mapping[str, Values]) -> dict[str, Values]:
     spans = span[judged & (span > 0)]
     common = float(np.median(spans)) if len(spans) else 1.0
     flat = np.where(judged, 1 - span / common, np.nan)
-    ground = float(np.median(values["lowest"][judged & (span > 0)])) if len(spans) else 0.0
-    at_ground = np.abs(values["level"] - ground) < 0.05 * common
-    return {"blank": np.where(at_ground, flat, 0), "constant": np.where(at_ground, 0, flat)}
+    background = float(np.median(values["lowest"][judged & (span > 0)])) if len(spans) else 0.0
+    at_background = np.abs(values["level"] - background) < 0.05 * common
+    return {"blank": np.where(at_background, flat, 0), "constant": np.where(at_background, 0, flat)}
 
 
 def _ring(values: Mapping[str, Values]) -> Values:
-    """Bring the ring's mean to 0 for the darkest value of the data … 1 for the brightest; the ground is 0 or below."""
+    """Bring the ring's mean to 0 for the darkest value of the data … 1 for the brightest."""
     judged = (values["not_finite"] == 0) & (values["highest"] > values["lowest"])
     if not judged.any():
         return np.full(len(judged), np.nan)
@@ -157,6 +159,7 @@ CHECKS: dict[str, Callable[[Measured], Values]] = {
     "blurred": _blurred,
     "low_ink": _low_ink,
     "over_inked": _over_inked,
-    "outlier": strangeness,
+    "outlier": outlier_score,
 }
-"""Checks of samples that have ink on a dark ground; each gives (n,) values, the worse the higher, NaN if not judged."""
+"""Checks of samples that have ink on a dark background; each gives (n,) values, the worse the higher, NaN if not
+judged."""

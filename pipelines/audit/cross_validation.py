@@ -22,7 +22,7 @@ from mnist_data.errors import WrongUse
 from mnist_data.parquet.dataset import Dataset
 from pipelines.engine.engine import Progress, Report, silent
 from pipelines.engine.id_hash import hashes
-from pipelines.engine.map_dataset import require_pictures
+from pipelines.engine.map_dataset import require_images
 from pipelines.networks.data.loader import InMemory
 from pipelines.networks.data.samples import Samples, read_samples
 from pipelines.networks.evaluation.predictions import Probabilities, predict
@@ -89,7 +89,7 @@ def out_of_sample_probabilities(
     Raises MissingExtra where the CNN is asked for without PyTorch, WrongUse for items that are no pictures, and for
     folds and seeds out of range.
     """
-    require_pictures(source)
+    require_images(source)
     chosen = model or default_judge()
     if chosen == "cnn":
         require_torch()
@@ -201,7 +201,7 @@ def _by_perceptron(images: Images, labels: Integers, held: Images, classes: int,
     from sklearn.neural_network import MLPClassifier
 
     learnt, asked = (values.reshape(len(values), -1).astype(np.float32) for values in (images, held))
-    with np.errstate(invalid="ignore"):  # where all images are equal, shares of their variance are 0 / 0
+    with np.errstate(invalid="ignore"):  # where all images are equal, fractions of their variance are 0 / 0
         components = PCA(min(COMPONENTS, *learnt.shape), random_state=seed).fit(learnt)
     scale = 3 / (np.sqrt(components.explained_variance_[0]) or 1)
     network = MLPClassifier(

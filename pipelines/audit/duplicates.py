@@ -26,13 +26,13 @@ from pipelines.audit.spectra import Floats, magnitudes, unit_ink
 from pipelines.audit.verdict import Scores, Verdict
 from pipelines.engine.engine import Engine, Report, Serial, run_tasks, silent
 from pipelines.engine.id_hash import hashes
-from pipelines.engine.map_dataset import PARTITION_ROWS, require_pictures
+from pipelines.engine.map_dataset import PARTITION_ROWS, require_images
 from pipelines.images.digests import Digests, digest, first_with_same, varied
 
 BAR_MEANING = "a third of the usual distance between neighbours in dense places, kept between 0.02 and 0.1"
 
 SHARE = 1 / 3
-"""The bar, as a share of the distance at which samples in dense places have a few neighbours."""
+"""The bar, as a fraction of the distance at which samples in dense places have a few neighbours."""
 
 NEIGHBOUR, DENSE = 5, 0.05
 """That distance: to the fifth neighbour, as nearer ones may be copies, in the densest twentieth of the samples."""
@@ -56,7 +56,8 @@ class Survey:
     """What the first pass learns of n samples, in the order of the dataset.
 
     split: (n,) int64, the number of its split. varied, inked: (n,), whether it can be an exact duplicate, which the
-    constant and not finite are not, and a near one, for which something must stand out of the ground. digests: (n, 2).
+    constant and not finite are not, and a near one, for which something must stand out of the background. digests: (n,
+    2).
     spectra: (n, frequencies).
     """
 
@@ -70,7 +71,7 @@ class Survey:
 
 
 def find_duplicates(
-    source: Dataset, bar: float | None = None, *, engine: Engine | None = None, report: Report = silent
+    source: Dataset, threshold: float | None = None, *, engine: Engine | None = None, report: Report = silent
 ) -> list[Verdict]:
     """Find copies among all samples of all splits: exact_duplicate, near_duplicate, label_conflict and leaked.
 
@@ -81,10 +82,12 @@ def find_duplicates(
     details' columns of ids and shifts are masked arrays, masked where there is nothing to name. Raises WrongUse where
     the items are no pictures or the bar is no such distance.
     """
-    if bar is not None and not 0 < bar < 1:
-        raise WrongUse(f"The bar of near duplicates is {bar:g}; it is a distance above 0 and below 1, as in 0.05.")
+    if threshold is not None and not 0 < threshold < 1:
+        raise WrongUse(
+            f"The bar of near duplicates is {threshold:g}; it is a distance above 0 and below 1, as in 0.05."
+        )
     engine = engine or Serial()
-    require_pictures(source)
+    require_images(source)
     partitions = source.partitions(PARTITION_ROWS)
     compare = partial(compare_pairs, partitions, source.metadata.shape, engine=engine, report=report)
     survey = survey_samples(source, partitions, engine, report)
@@ -92,19 +95,19 @@ def find_duplicates(
     first = _first_copies(survey, rank, compare)
     kept = np.flatnonzero((first == np.arange(len(first))) & survey.inked)
     points = rotate(survey.spectra[kept])
-    why = "set by hand" if bar is not None else BAR_MEANING
-    if bar is None:
-        bar = choose_bar(_neighbour_distances(kept, points, survey.ids[kept], compare))
-    pairs = compare(kept[find_close(points, bar, engine, report)], "compare")
-    pairs = pairs.where(pairs.distance <= bar)
+    why = "set by hand" if threshold is not None else BAR_MEANING
+    if threshold is None:
+        threshold = choose_threshold(_neighbour_distances(kept, points, survey.ids[kept], compare))
+    pairs = compare(kept[find_close(points, threshold, engine, report)], "compare")
+    pairs = pairs.where(pairs.distance <= threshold)
     held_out = [number for number, split in enumerate(source.splits) if split in HELD_OUT]
     elsewhere = np.where(np.isin(survey.split, held_out), -1, _differing(survey.split, first, pairs))
     otherwise = _differing(survey.labels, first, pairs)
     return [
         _exact(survey.ids, first),
-        _near(survey.ids, rank, pairs, bar, why),
-        _named(LABEL_CONFLICT, "label_conflict_with", survey.ids, otherwise, bar),
-        _named(LEAKED, "leaked_from", survey.ids, elsewhere, bar),
+        _near(survey.ids, rank, pairs, threshold, why),
+        _named(LABEL_CONFLICT, "label_conflict_with", survey.ids, otherwise, threshold),
+        _named(LEAKED, "leaked_from", survey.ids, elsewhere, threshold),
     ]
 
 
@@ -166,7 +169,7 @@ def _nearest(points: Floats, some: Integers, few: int) -> npt.NDArray[np.int64]:
     return np.argpartition(apart, few - 1, axis=1)[:, :few]
 
 
-def choose_bar(distances: npt.NDArray[np.float64]) -> float:
+def choose_threshold(distances: npt.NDArray[np.float64]) -> float:
     """Set the bar by the distances of some samples to their neighbours, (samples, neighbours), ascending.
 
     Where there are too few samples to have neighbours, the bar is the highest.
@@ -197,12 +200,12 @@ def _differing(values: Integers, first: Integers, pairs: Pairs) -> Integers:
     return np.select([below, above], [least % max(1, count), most % max(1, count)], -1)
 
 
-def _named(check: tuple[str, str], column: str, ids: Integers, witness: Integers, bar: float) -> Verdict:
+def _named(check: tuple[str, str], column: str, ids: Integers, witness: Integers, threshold: float) -> Verdict:
     """Flag the samples that have a witness, and name it."""
     flagged = witness >= 0
     named = np.ma.masked_array(ids[witness] if len(ids) else ids, ~flagged)
     name, meaning = check
-    return Verdict(name, flagged, _sure(flagged), bar, meaning, {column: named})
+    return Verdict(name, flagged, _confidence(flagged), threshold, meaning, {column: named})
 
 
 def _exact(ids: Integers, first: Integers) -> Verdict:
@@ -210,18 +213,18 @@ def _exact(ids: Integers, first: Integers) -> Verdict:
     return Verdict(
         "exact_duplicate",
         flagged,
-        _sure(flagged),
+        _confidence(flagged),
         np.nan,
         "the same pixels as another sample; there is no bar, samples of one value are left out",
         {"exact_duplicate_of": np.ma.masked_array(ids[first], ~flagged)},
     )
 
 
-def _sure(flagged: Flags) -> Scores:
+def _confidence(flagged: Flags) -> Scores:
     return np.where(flagged, 0, 1).astype(np.float32)
 
 
-def _near(ids: Integers, rank: Integers, pairs: Pairs, bar: float, why: str) -> Verdict:
+def _near(ids: Integers, rank: Integers, pairs: Pairs, threshold: float, why: str) -> Verdict:
     """Flag samples that lie near one that is kept; nothing is flagged for lying near a flagged one."""
     swapped = rank[pairs.second] < rank[pairs.first]  # the second of each is to be the one to give up
     keep, give = np.where(swapped, (pairs.second, pairs.first), (pairs.first, pairs.second))
@@ -235,12 +238,12 @@ def _near(ids: Integers, rank: Integers, pairs: Pairs, bar: float, why: str) -> 
         return np.ma.masked_array(shown, ~flagged)
 
     distance = np.ma.filled(column(pairs.distance), np.nan)
-    score = np.where(flagged, 1 - 0.5 ** (distance / bar), 1).astype(np.float32)
+    score = np.where(flagged, 1 - 0.5 ** (distance / threshold), 1).astype(np.float32)
     return Verdict(
         "near_duplicate",
         flagged,
         score,
-        bar,
+        threshold,
         f"part of the ink that another sample does not account for, at the best shift of up to {REACH} pixels; "
         f"the bar is {why}",
         {

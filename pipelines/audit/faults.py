@@ -20,7 +20,7 @@ SIDES = ((-1, 0), (1, 0), (0, -1), (0, 1))
 
 
 def blank(image: Image, generator: Generator) -> Image:
-    """Leave the ground, with dust of at most 2 % of the image's range: an empty field of a form."""
+    """Leave the background, with dust of at most 2 % of the image's range: an empty field of a form."""
     low, span = _range(image)
     return low + span * generator.uniform(0, 0.02, image.shape)
 
@@ -32,7 +32,7 @@ def constant(image: Image, generator: Generator) -> Image:
 
 
 def inverted(image: Image, _: Generator) -> Image:
-    """Exchange ink and ground."""
+    """Exchange ink and background."""
     return np.asarray(image.min() + image.max() - image)
 
 
@@ -69,8 +69,8 @@ def blurred(image: Image, generator: Generator) -> Image:
     """Blur by a Gaussian of 5 to 9 % of the side, 1.4 to 2.5 pixels of 28: a lens out of focus."""
     from scipy.ndimage import gaussian_filter
 
-    deviation = generator.uniform(0.05, 0.09) * max(image.shape[:2])
-    return np.asarray(gaussian_filter(image, (deviation, deviation, *[0] * (image.ndim - 2)), mode="nearest"))
+    std = generator.uniform(0.05, 0.09) * max(image.shape[:2])
+    return np.asarray(gaussian_filter(image, (std, std, *[0] * (image.ndim - 2)), mode="nearest"))
 
 
 def noisy(image: Image, generator: Generator) -> Image:

@@ -37,7 +37,7 @@ MEASURES = ("not_finite", "lowest", "highest", "level", "ring", "ink", "row", "c
 class Measured:
     """Of all samples, in the order of the dataset: ids, labels (n,) int64; splits (n,) str; measures name -> (n,).
 
-    reversed: whether the ground of the data is bright, and all was measured with the sign of the pixels turned.
+    reversed: whether the background of the data is bright, and all was measured with the sign of the pixels turned.
     """
 
     ids: Integers
@@ -48,7 +48,7 @@ class Measured:
 
 
 def measure(source: Dataset, engine: Engine, report: Report) -> Measured:
-    """Measure every sample of a dataset, again and reversed where most of them have a bright ground."""
+    """Measure every sample of a dataset, again and reversed where most of them have a bright background."""
     measured = _measure_all(source, False, engine, report)
     bright = measured.measures["ring"] > _middle(measured.measures)
     if 2 * np.count_nonzero(bright) > len(bright):
@@ -57,7 +57,7 @@ def measure(source: Dataset, engine: Engine, report: Report) -> Measured:
 
 
 def _middle(measures: Mapping[str, Floats]) -> float:
-    """Give the middle of the pixels' range; the ground may be 0 or below."""
+    """Give the middle of the pixels' range; the background may be 0 or below."""
     return (min(0.0, float(measures["lowest"].min(initial=0))) + float(measures["highest"].max(initial=0))) / 2
 
 
@@ -93,11 +93,11 @@ def measure_batch(batch: Batch, reverse: bool = False) -> Floats:
     not_finite: pixels that are no numbers. lowest, highest, level (the mean), ring (the mean of the outermost rows
     and columns; NaN below 3×3): in pixel units. All that follow are NaN where a sample is of one value or has pixels
     that are no numbers.
-    reverse: turn the sign of the pixels, so that dark ink on a bright ground is bright ink.
+    reverse: turn the sign of the pixels, so that dark ink on a bright background is bright ink.
     ink: sum of the pixels above the lowest, in pixel units. row, column: centre of mass, from 0 to 1 across the
-    image. top, bottom, left, right: ink in that outermost row or column, in pixels of full ink. sharpness: mean slope
-    at edges, 1 / pixel. noise: robust deviation from the neighbours. spread_rows, spread_columns: deviations of the
-    ink about its centre, pixels. The others are the morphometrics of these names.
+    image. top, bottom, left, right: ink in that outermost row or column, in pixels of the white level. sharpness: mean
+    slope at edges, 1 / pixel. noise: robust deviation from the neighbours. spread_rows, spread_columns: deviations of
+    the ink about its centre, pixels. The others are the morphometrics of these names.
     """
     parts = [
         _measure_images(batch.images[first : first + TOGETHER], reverse)
@@ -118,18 +118,18 @@ def _measure_images(images: Images, reverse: bool) -> Floats:
     lowest, highest = raw.min(axis=(1, 2), initial=np.inf), raw.max(axis=(1, 2), initial=-np.inf)
     span = highest - lowest
     judged = finite.all(axis=(1, 2)) & (span > 0)
-    shares = np.ascontiguousarray(
+    fractions = np.ascontiguousarray(
         (raw - lowest[:, None, None]) / np.where(span > 0, span, 1)[:, None, None], np.float32
     )
-    moments, shapes = measure_moments(shares), measure_morphometrics(shares)
+    moments, shapes = measure_moments(fractions), measure_morphometrics(fractions)
     height, width = images.shape[1:3]
     found = {
         "ink": moments.mass * span,
         "row": (moments.row + 0.5) / height,
         "column": (moments.column + 0.5) / width,
-        **dict(zip(SIDES, _ink_at_frame(shares), strict=True)),
-        "sharpness": _sharpness(shares),
-        "noise": _noise(shares),
+        **dict(zip(SIDES, _ink_at_frame(fractions), strict=True)),
+        "sharpness": _sharpness(fractions),
+        "noise": _noise(fractions),
         "spread_rows": np.sqrt(moments.rows),
         "spread_columns": np.sqrt(moments.columns),
         **{name: getattr(shapes, name) for name in SHAPE},
@@ -145,27 +145,27 @@ def _measure_images(images: Images, reverse: bool) -> Floats:
     return np.stack([np.asarray(found[name], np.float32) for name in MEASURES])
 
 
-def _ink_at_frame(shares: Floats) -> list[Floats]:
-    outermost = (shares[:, 0], shares[:, -1], shares[:, :, 0], shares[:, :, -1])
+def _ink_at_frame(fractions: Floats) -> list[Floats]:
+    outermost = (fractions[:, 0], fractions[:, -1], fractions[:, :, 0], fractions[:, :, -1])
     return [side.sum(axis=1) for side in outermost]
 
 
-def _sharpness(shares: Floats) -> Floats:
-    """Average the slope over the image, weighted by itself, so that flat ground and broad strokes do not count."""
-    if min(shares.shape[1:]) < 2:
-        return np.full(len(shares), np.nan, np.float32)
-    down = shares[:, 1:, :-1] - shares[:, :-1, :-1]
-    across = shares[:, :-1, 1:] - shares[:, :-1, :-1]
+def _sharpness(fractions: Floats) -> Floats:
+    """Average the slope over the image, weighted by itself, so that flat background and broad strokes do not count."""
+    if min(fractions.shape[1:]) < 2:
+        return np.full(len(fractions), np.nan, np.float32)
+    down = fractions[:, 1:, :-1] - fractions[:, :-1, :-1]
+    across = fractions[:, :-1, 1:] - fractions[:, :-1, :-1]
     squares = down**2 + across**2
     slopes = np.sqrt(squares).sum(axis=(1, 2))
     return np.asarray(squares.sum(axis=(1, 2)) / np.where(slopes > 0, slopes, np.nan), np.float32)
 
 
-def _noise(shares: Floats) -> Floats:
+def _noise(fractions: Floats) -> Floats:
     """Estimate the noise by a mask blind to edges (Immerkær 1996); its median, as strokes take less than half."""
-    if min(shares.shape[1:]) < 3:
-        return np.full(len(shares), np.nan, np.float32)
-    curved = shares[:, 2:] - 2 * shares[:, 1:-1] + shares[:, :-2]
+    if min(fractions.shape[1:]) < 3:
+        return np.full(len(fractions), np.nan, np.float32)
+    curved = fractions[:, 2:] - 2 * fractions[:, 1:-1] + fractions[:, :-2]
     response = curved[:, :, 2:] - 2 * curved[:, :, 1:-1] + curved[:, :, :-2]
     size = response.shape[1] * response.shape[2]
     # Six is the mask's own deviation under noise of deviation one, 0.6745 the median of a normal one's magnitude.

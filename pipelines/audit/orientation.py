@@ -34,16 +34,16 @@ class _Task:
 
 
 def find_transposed(
-    source: Dataset, fit: npt.NDArray[np.bool_], bar: float | None, engine: Engine, report: Report
+    source: Dataset, fit: npt.NDArray[np.bool_], threshold: float | None, engine: Engine, report: Report
 ) -> Verdict:
     """Judge how each sample lies.
 
-    fit: (n,) the samples with ink on a dark ground; others are not judged. bar: None for the one that is learnt.
+    fit: (n,) the samples with ink on a dark background; others are not judged. bar: None for the one that is learnt.
     """
     if not judgeable(source.metadata.shape, np.dtype(source.metadata.dtype)):
         values = np.full(len(source), np.nan)
         return judge(
-            TRANSPOSED, values, bar or BAR, "not judged: the images are not square", {"transposed_value": values}
+            TRANSPOSED, values, threshold or BAR, "not judged: the images are not square", {"transposed_value": values}
         )
     orientations = fit_orientations(*orientation_samples(source))
     tasks, start = [], 0
@@ -54,7 +54,7 @@ def find_transposed(
     return judge(
         TRANSPOSED,
         np.maximum(values, 0),
-        bar or max(0.1, min(BAR, orientations.bar)),
+        threshold or max(0.1, min(BAR, orientations.bar)),
         MEANING,
         {"transposed_value": values},
     )

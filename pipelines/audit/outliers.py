@@ -24,7 +24,7 @@ LEAST_SPREAD = {"components": 1.0, "holes": 1.0, "end_points": 1.0}
 """Of counts: most samples of a class have the same."""
 
 
-def strangeness(measured: Measured) -> npt.NDArray[Any]:
+def outlier_score(measured: Measured) -> npt.NDArray[Any]:
     """Say how far each sample lies from its class, (n,): the log distance in robust spreads above the median.
 
     The distance is Euclidean, to the fifth nearest of the class, each feature in its robust spreads. NaN in a class

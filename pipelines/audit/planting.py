@@ -64,7 +64,7 @@ def draw_faults(
     source: Dataset, measured: Measured, params: Selftest, labels: bool, engine: Engine | None = None
 ) -> list[Planted]:
     """Make the faults of every kind; each sample has one at most, and samples that have no ink none."""
-    count = params.count or max(1, min(350, len(source) // 200))
+    count = params.faults or max(1, min(350, len(source) // 200))
     free = _Free(measured, source, params.seed)
     chosen = [
         (kind, *found)

@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from mnist_data.parquet.dataset import Dataset
 from mnist_data.parquet.tables import merge_tables, provenance, write_table
-from pipelines.audit.checks import BARS, judge_images
+from pipelines.audit.checks import THRESHOLDS, judge_images
 from pipelines.audit.duplicates import find_duplicates
 from pipelines.audit.imbalance import IMBALANCE, find_imbalance
 from pipelines.audit.label_errors import CHECK as LABEL_ERROR
@@ -22,17 +22,17 @@ from pipelines.audit.orientation import TRANSPOSED, find_transposed
 from pipelines.audit.places import read_places
 from pipelines.audit.verdict import Verdict
 from pipelines.engine.engine import Engine, Report, Serial, silent
-from pipelines.engine.map_dataset import require_pictures
-from pipelines.images.thumbnails import picture_table
+from pipelines.engine.map_dataset import require_images
+from pipelines.images.thumbnails import thumbnail_table
 from pipelines.settings.parameters import Audit
 
 PAIRS = ("exact_duplicate", "near_duplicate", "label_conflict", "leaked")
 """The checks that compare samples with each other."""
 
-CHECKS = (*BARS, TRANSPOSED, *PAIRS, LABEL_ERROR, IMBALANCE)
+CHECKS = (*THRESHOLDS, TRANSPOSED, *PAIRS, LABEL_ERROR, IMBALANCE)
 """All checks, in the order of the tables."""
 
-ADJUSTABLE = (*BARS, TRANSPOSED, "near_duplicate", IMBALANCE)
+ADJUSTABLE = (*THRESHOLDS, TRANSPOSED, "near_duplicate", IMBALANCE)
 """Checks whose bar can be set: equal pixels need none, and confident learning finds its own."""
 
 ROWS = 100_000
@@ -47,19 +47,19 @@ def audit(
     engine: Engine | None = None,
     report: Report = silent,
 ) -> dict[str, pd.DataFrame]:
-    """Run every check, and write the tables `audit`, `checks` and `audit_pictures` into a folder.
+    """Run every check, and write the tables `audit`, `checks` and `audit_thumbnails` into a folder.
 
     Gives the two small ones by name. `audit` is only written: id, split, label, and for each check is_CHECK,
     CHECK_score (0 worst … 1) and what explains the finding.
     """
     params, engine = params or Audit(), engine or Serial()
-    require_pictures(source)
+    require_images(source)
     measured, verdicts = find_verdicts(source, params, engine, report)
     made = provenance(params.stage, {source.metadata.dataset: source.content}, params.recorded())
     merge_tables(_sample_tables(measured, verdicts), f"{folder}/audit", made)
     tables = {
         "checks": tabulate(source, measured, verdicts, params),
-        "audit_pictures": worst_pictures(source, measured, verdicts, params.pictures),
+        "audit_thumbnails": worst_samples(source, measured, verdicts, params.thumbnails),
     }
     for name, table in tables.items():
         write_table(table, f"{folder}/{name}", made)
@@ -71,12 +71,12 @@ def find_verdicts(source: Dataset, params: Audit, engine: Engine, report: Report
     if params.labels:
         require_cleanlab()  # before the work, not after it
     measured = measure(source, engine, report)
-    verdicts = judge_images(measured, params.bars)
+    verdicts = judge_images(measured, params.thresholds)
     by_name = {verdict.check: verdict.flagged for verdict in verdicts}
     unfit = by_name["inverted"] | by_name["blank"] | by_name["constant"]
     fit = np.isfinite(measured.measures["ink"]) & ~unfit
-    verdicts.append(find_transposed(source, fit, params.bars.get(TRANSPOSED), engine, report))
-    verdicts.extend(find_duplicates(source, params.bars.get("near_duplicate"), engine=engine, report=report))
+    verdicts.append(find_transposed(source, fit, params.thresholds.get(TRANSPOSED), engine, report))
+    verdicts.extend(find_duplicates(source, params.thresholds.get("near_duplicate"), engine=engine, report=report))
     if params.labels:
         verdicts.append(find_label_errors(source, seed=params.seed, report=report))
     return measured, verdicts
@@ -94,14 +94,14 @@ def tabulate(source: Dataset, measured: Measured, verdicts: Sequence[Verdict], p
                     "split": split,
                     "samples": samples,
                     "flagged": flagged,
-                    "share": flagged / max(1, samples),
-                    "bar": verdict.bar,
+                    "fraction": flagged / max(1, samples),
+                    "threshold": verdict.threshold,
                     "meaning": verdict.meaning,
                 }
             )
-    classes, bar = len(source.metadata.classes), params.bars.get(IMBALANCE)
+    classes, threshold = len(source.metadata.classes), params.thresholds.get(IMBALANCE)
     rows.extend(
-        find_imbalance(split, measured.labels[measured.splits == split], classes, bar) for split in source.splits
+        find_imbalance(split, measured.labels[measured.splits == split], classes, threshold) for split in source.splits
     )
     return pd.DataFrame(rows)
 
@@ -128,7 +128,7 @@ def _column(values: Any) -> pa.Array:
     return pa.array(values, from_pandas=True)
 
 
-def worst_pictures(source: Dataset, measured: Measured, verdicts: Sequence[Verdict], most: int) -> pd.DataFrame:
+def worst_samples(source: Dataset, measured: Measured, verdicts: Sequence[Verdict], most: int) -> pd.DataFrame:
     """Take the flagged samples with the lowest scores: check, rank, value, bar, id, split, label, name, image."""
     chosen = []
     for verdict in verdicts:
@@ -142,7 +142,7 @@ def worst_pictures(source: Dataset, measured: Measured, verdicts: Sequence[Verdi
                     "rank": np.arange(len(order)),
                     "place": found[order],
                     "value": np.asarray(values, np.float64)[found[order]],
-                    "bar": verdict.bar,
+                    "threshold": verdict.threshold,
                 }
             )
         )
@@ -151,4 +151,4 @@ def worst_pictures(source: Dataset, measured: Measured, verdicts: Sequence[Verdi
     batch = read_places(source, places)
     names = [source.metadata.class_name(label) for label in batch.labels.tolist()]
     columns = {"id": batch.ids, "split": measured.splits[places], "label": batch.labels, "name": names}
-    return picture_table({**dict(frame), **columns}, batch.images, source.metadata)
+    return thumbnail_table({**dict(frame), **columns}, batch.images, source.metadata)

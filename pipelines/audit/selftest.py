@@ -66,4 +66,4 @@ def score(before: Verdict | None, after: Verdict, planted: Sequence[Planted]) ->
         low, high = wilson(found, of) if of else (np.nan, np.nan)
         row |= {name: found / of if of else np.nan, f"{name}_low": low, f"{name}_high": high}
     alarms = false if before is None else int(before.flagged.sum())
-    return {**row, "false": false, "alarms": alarms, "alarm_share": alarms / max(1, len(after.flagged))}
+    return {**row, "false": false, "alarms": alarms, "false_alarm_rate": alarms / max(1, len(after.flagged))}

@@ -24,10 +24,10 @@ FREQUENCIES = 48
 
 
 def unit_ink(images: Images) -> Floats:
-    """Give what stands out of the ground, scaled to norm 1: (n, h, w, channels) float32, all 0 where nothing does.
+    """Give what stands out of the background, scaled to norm 1: (n, h, w, channels) float32, all 0 where nothing does.
 
     images: (n, h, w) or (n, h, w, channels); one that is not finite counts as empty. The ground of a channel is the
-    median of the image's outermost rows and columns. So neither the value of the ground matters nor contrast.
+    median of the image's outermost rows and columns. So neither the value of the background matters nor contrast.
     """
     planes = as_planes(images).astype(exact_type(images))
     axes = (1, 2, 3)

@@ -14,7 +14,7 @@ FEWEST = 30
 """A class with fewer samples is held against all classes together."""
 
 ONE_DEVIATION = (0.1587, 0.5, 0.8413)
-"""Shares of a normal distribution below one deviation under the mean, the mean, and one above."""
+"""Fractions of a normal distribution below one deviation under the mean, the mean, and one above."""
 
 Values = npt.NDArray[Any]
 

@@ -20,14 +20,14 @@ class Verdict:
     check: its name; the audit's table has the columns is_CHECK and CHECK_score.
     flagged: (n,) bool. score: (n,).
     bar: what a sample is held against, in the unit of what was measured; NaN for a check without one.
-    meaning: in words, what was measured and why the bar stands where it does, as in "share of ink cut off; …".
+    meaning: in words, what was measured and why the bar stands where it does, as in "fraction of ink cut off; …".
     details: columns that explain the findings, name -> (n,) array, as in near_duplicate_of.
     """
 
     check: str
     flagged: npt.NDArray[np.bool_]
     score: Scores
-    bar: float
+    threshold: float
     meaning: str
     details: Mapping[str, npt.NDArray[Any]] = field(default_factory=dict)
 
@@ -35,7 +35,7 @@ class Verdict:
 def judge(
     check: str,
     values: npt.NDArray[Any],
-    bar: float,
+    threshold: float,
     meaning: str,
     details: Mapping[str, npt.NDArray[Any]] | None = None,
 ) -> Verdict:
@@ -49,4 +49,6 @@ def judge(
     ([False, True, True, False], [1.0, 0.5, 0.25, 1.0])
     """
     known = np.nan_to_num(np.asarray(values, np.float64), nan=0.0)
-    return Verdict(check, known >= bar, (0.5 ** (known / bar)).astype(np.float32), bar, meaning, details or {})
+    return Verdict(
+        check, known >= threshold, (0.5 ** (known / threshold)).astype(np.float32), threshold, meaning, details or {}
+    )

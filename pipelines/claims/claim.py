@@ -74,7 +74,7 @@ TESTS: Mapping[str, Test] = {
     "image_shape": Test(outcomes.image_shape, {"shape": SHAPE}),
     "image_format": Test(outcomes.image_format, {"shape": SHAPE, "dtype": TEXT, "classes": WHOLE, "counts": COUNTS}),
     "pixel_range": Test(outcomes.pixel_range, {"low": NUMBER, "high": NUMBER}),
-    "ground_is_zero": Test(outcomes.ground_is_zero),
+    "background_is_zero": Test(outcomes.background_is_zero),
     "even_classes": Test(outcomes.even_classes, {"level": SHARE}),
     "samples_per_class": Test(outcomes.samples_per_class, {"counts": COUNTS}),
     "no_duplicates": Test(outcomes.no_duplicates),

@@ -15,7 +15,7 @@ from mnist_data.known.label_tables import SERIES, WRITER
 from mnist_data.parquet.dataset import Dataset, Partition, read_partition
 from mnist_data.parquet.schema import Metadata
 from pipelines.engine.engine import Engine, Report, run_tasks
-from pipelines.engine.map_dataset import PARTITION_ROWS, require_pictures
+from pipelines.engine.map_dataset import PARTITION_ROWS, require_images
 from pipelines.images.border import outermost
 from pipelines.images.digests import digest
 
@@ -78,7 +78,7 @@ def gather_facts(
     predictions: pd.DataFrame | None = None,
 ) -> Facts:
     """Look at each sample of a dataset once."""
-    require_pictures(source)
+    require_images(source)
     partitions = source.partitions(PARTITION_ROWS)
     found = run_tasks(engine, _look, partitions, "claims", lambda task: task.rows, report)
     samples = pd.concat([table for table, _ in found], ignore_index=True)

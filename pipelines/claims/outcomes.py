@@ -80,13 +80,13 @@ def pixel_range(facts: Facts, low: float, high: float) -> Outcome:
     return Outcome(verdict, figure, {"low": pixels.low, "high": pixels.high, "not_finite": pixels.not_finite})
 
 
-def ground_is_zero(facts: Facts) -> Outcome:
-    """Test whether more than half of the outermost pixels are 0: where the border is, there is the ground."""
+def background_is_zero(facts: Facts) -> Outcome:
+    """Test whether more than half of the outermost pixels are 0: where the border is, there is the background."""
     pixels = facts.pixels
     if not pixels.border:
         return Outcome(None, "no pixels", needs="samples")
-    share = pixels.border_zeros / pixels.border
-    return Outcome(share > 0.5, f"{share:.2%} of the border's pixels are 0", {"zero_share": share})
+    fraction = pixels.border_zeros / pixels.border
+    return Outcome(fraction > 0.5, f"{fraction:.2%} of the border's pixels are 0", {"zero_fraction": fraction})
 
 
 def even_classes(facts: Facts, level: float) -> Outcome:
@@ -161,7 +161,7 @@ def ink_in_box(facts: Facts, side: int) -> Outcome:
 def ink_centred(facts: Facts, low: float, high: float, tolerance: float) -> Outcome:
     """Test whether the centre of mass lies in low … high on both axes, in index coordinates.
 
-    tolerance: the share of a split's samples that may lie elsewhere. Blank samples are not judged.
+    tolerance: the fraction of a split's samples that may lie elsewhere. Blank samples are not judged.
     """
     inked = facts.samples[facts.samples["row"].notna()]
     if inked.empty:

@@ -19,24 +19,24 @@ from pipelines.drift.gather import LEAST, LEVELS, Choice, Side, gather
 from pipelines.engine.engine import Engine, Report, Serial, silent
 from pipelines.settings.parameters import Drift
 
-COLUMNS = ("class", "feature", "measure", "value", "low", "high", "floor", "yardstick", "ratio")
+COLUMNS = ("class", "feature", "measure", "value", "low", "high", "null_95", "reference", "ratio")
 AUC = "auc"
-YARDSTICK = "mnist_train_test.csv"
+REFERENCE = "mnist_train_test.csv"
 HISTOGRAM_BINS = 40
 
 
 def drift(
     first: Choice, second: Choice, params: Drift | None = None, *, engine: Engine | None = None, report: Report = silent
 ) -> dict[str, pd.DataFrame]:
-    """Compare two sides. Gives the tables `drift` (COLUMNS), `drift_histograms` and `drift_pictures`.
+    """Compare two sides. Gives the tables `drift` (COLUMNS), `drift_histograms` and `drift_means`.
 
     Raises WrongUse where a side has too few samples, or no class has enough on both.
     """
     params, engine = params or Drift(), engine or Serial()
     sides = [gather(choice, params.samples, engine, report) for choice in (first, second)]
     table = pd.DataFrame(list(_rows(sides[0], sides[1], params)), columns=list(COLUMNS[:7]))
-    table = beside_yardstick(table)
-    return {"drift": table, "drift_histograms": _histograms(*sides), "drift_pictures": _pictures(*sides)}
+    table = with_reference(table)
+    return {"drift": table, "drift_histograms": _histograms(*sides), "drift_means": _pictures(*sides)}
 
 
 def _rows(first: Side, second: Side, params: Drift) -> Iterable[tuple[Any, ...]]:
@@ -92,9 +92,9 @@ def _one_hot(values: d.Floats, points: d.Floats) -> Any:
 def measure(
     points: d.Floats, matrices: tuple[Any, Any], draws: tuple[d.Draws, d.Draws], deals: d.Draws
 ) -> dict[str, tuple[float, float, float, float]]:
-    """Give value, low, high and floor of each measure of one feature.
+    """Give value, low, high and null_95 of each measure of one feature.
 
-    matrices: of each side (samples, points), what a sample adds to each point. floor: what two samples of one
+    matrices: of each side (samples, points), what a sample adds to each point. null_95: what two samples of one
     distribution, of these sizes, stay below in 95 of 100 cases.
     """
     one, two = (matrix.T for matrix in matrices)
@@ -107,9 +107,9 @@ def measure(
     for deal in deals:
         mine = one @ deal[:size] + two @ deal[size:]
         dealt.append(_between(mine, whole[0] + whole[1] - mine, support))
-    floors = np.quantile(np.array(dealt), 0.95, axis=0)
+    nulls = np.quantile(np.array(dealt), 0.95, axis=0)
     return {
-        name: (float(value[at]), *d.interval(float(value[at]), drawn[:, at]), float(floors[at]))
+        name: (float(value[at]), *d.interval(float(value[at]), drawn[:, at]), float(nulls[at]))
         for at, name in enumerate(d.MEASURES)
     }
 
@@ -119,21 +119,21 @@ def _between(first: d.Floats, second: d.Floats, support: d.Support) -> d.Floats:
     return d.distances(first, second, support) if first.sum() and second.sum() else np.zeros(len(d.MEASURES))
 
 
-def beside_yardstick(table: pd.DataFrame) -> pd.DataFrame:
+def with_reference(table: pd.DataFrame) -> pd.DataFrame:
     """Add what MNIST's train and test split give, and how many times that each value is; an AUC counts from 0.5."""
-    path = files("pipelines.drift").joinpath(YARDSTICK)
-    known = pd.read_csv(str(path)).rename(columns={"value": "yardstick"})
-    joined = table.merge(known[["feature", "measure", "yardstick"]], on=["feature", "measure"], how="left")
+    path = files("pipelines.drift").joinpath(REFERENCE)
+    known = pd.read_csv(str(path)).rename(columns={"value": "reference"})
+    joined = table.merge(known[["feature", "measure", "reference"]], on=["feature", "measure"], how="left")
     zero = np.where(joined["measure"] == AUC, 0.5, 0.0)
     # As near 0.5 as chance allows, the yardstick's AUC would make every ratio endless.
     least = np.where(joined["measure"] == AUC, 0.005, 1e-9)
-    known_far = np.maximum(joined["yardstick"].to_numpy(np.float64) - zero, least)
+    known_far = np.maximum(joined["reference"].to_numpy(np.float64) - zero, least)
     ratio = np.maximum(joined["value"].to_numpy(np.float64) - zero, 0) / known_far
     return joined.assign(ratio=ratio)[list(COLUMNS)]
 
 
 def _histograms(first: Side, second: Side) -> pd.DataFrame:
-    """Give what share of each side lies in each of 40 equal bins of each feature, but for 1 in 200 at each end."""
+    """Give what fraction of each side lies in each of 40 equal bins of each feature, but for 1 in 200 at each end."""
     rows = []
     for name in first.features:
         both = [side.features[name][np.isfinite(side.features[name])] for side in (first, second)]
@@ -141,8 +141,10 @@ def _histograms(first: Side, second: Side) -> pd.DataFrame:
             continue
         low, high = np.quantile(np.concatenate(both), (0.005, 0.995))
         edges = np.linspace(low, high if high > low else low + 1, HISTOGRAM_BINS + 1)
-        shares = [np.histogram(values, edges)[0] / len(values) for values in both]
-        rows.append(pd.DataFrame({"feature": name, "at": (edges[:-1] + edges[1:]) / 2, "a": shares[0], "b": shares[1]}))
+        fractions = [np.histogram(values, edges)[0] / len(values) for values in both]
+        rows.append(
+            pd.DataFrame({"feature": name, "at": (edges[:-1] + edges[1:]) / 2, "a": fractions[0], "b": fractions[1]})
+        )
     return pd.concat(rows, ignore_index=True)
 
 
@@ -167,31 +169,31 @@ def save(tables: Mapping[str, pd.DataFrame], folder: str | Path, choices: Iterab
         write_table(table, f"{folder}/{name}", made)
 
 
-def read_bars(texts: Iterable[str]) -> dict[str, float]:
+def read_limits(texts: Iterable[str]) -> dict[str, float]:
     """Read bars, as in auc=0.6, or of one feature, thickness.wasserstein=0.2."""
-    bars = {}
+    limits = {}
     for text in texts:
         name, _, number = text.partition("=")
         measured = name.rpartition(".")[2]
         if measured not in (*d.MEASURES, AUC):
             raise unknown_name("measure", measured, (*d.MEASURES, AUC), "--fail-above")
         try:
-            bars[name] = float(number)
+            limits[name] = float(number)
         except ValueError:
             raise WrongUse(f"--fail-above {text!r} has no number; write it as in auc=0.6.") from None
-    return bars
+    return limits
 
 
-def require_below(table: pd.DataFrame, bars: Mapping[str, float]) -> None:
+def require_below(table: pd.DataFrame, limits: Mapping[str, float]) -> None:
     """Raise CheckFailed where a value is above its bar, WrongUse where a bar is of nothing that was measured."""
     broken = []
-    for name, bar in bars.items():
+    for name, limit in limits.items():
         feature, _, measured = name.rpartition(".")
         rows = table[(table["measure"] == measured) & ((table["feature"] == feature) | (feature == ""))]
         if rows.empty:
             raise unknown_name("feature", feature, table["feature"].unique().tolist(), "--fail-above")
         worst = rows.iloc[int(rows["value"].to_numpy().argmax())]
-        if worst["value"] > bar:
-            broken.append(f"{measured} of {worst['feature']} is {worst['value']:.4f}, above the bar {bar:g}")
+        if worst["value"] > limit:
+            broken.append(f"{measured} of {worst['feature']} is {worst['value']:.4f}, above the bar {limit:g}")
     if broken:
         raise CheckFailed("; ".join(broken) + ".")

@@ -32,18 +32,18 @@ class Support:
 
 def support_of(points: Floats, first: Floats, second: Floats) -> Support:
     """Make the common bins of two samples, given as counts over `points`."""
-    shares = (first / first.sum() + second / second.sum()) / 2
-    bins = np.minimum((BINS * (np.cumsum(shares) - shares / 2)).astype(np.int64), BINS - 1)
-    mean = (points * shares).sum()
-    return Support(points, bins, float(np.sqrt(((points - mean) ** 2 * shares).sum())))
+    fractions = (first / first.sum() + second / second.sum()) / 2
+    bins = np.minimum((BINS * (np.cumsum(fractions) - fractions / 2)).astype(np.int64), BINS - 1)
+    mean = (points * fractions).sum()
+    return Support(points, bins, float(np.sqrt(((points - mean) ** 2 * fractions).sum())))
 
 
 def distances(first: Floats, second: Floats, support: Support) -> Floats:
     """Give MEASURES between two samples, given as counts over the support's points.
 
     Jensen-Shannon is the distance, the square root of the divergence to base 2, 0 to 1 (Endres and Schindelin 2003);
-    L-infinity the largest difference of the shares of one bin; Kolmogorov-Smirnov that of the distribution functions;
-    Wasserstein the first, in pooled standard deviations.
+    L-infinity the largest difference of the fractions of one bin; Kolmogorov-Smirnov that of the distribution
+    functions; Wasserstein the first, in pooled standard deviations.
     """
     p, q = first / first.sum(), second / second.sum()
     gap = np.abs(np.cumsum(p - q))

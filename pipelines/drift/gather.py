@@ -14,7 +14,7 @@ from mnist_data.errors import WrongUse
 from mnist_data.parquet.dataset import Dataset, Partition, open_parquet, read_partition
 from pipelines.engine.engine import Engine, Report, run_tasks
 from pipelines.engine.id_hash import Hashes, hashes
-from pipelines.engine.map_dataset import PARTITION_ROWS, require_pictures
+from pipelines.engine.map_dataset import PARTITION_ROWS, require_images
 from pipelines.statistics.counts import BYTE_RANGE, Range
 from pipelines.statistics.morphometrics import COUNTS, LENGTHS
 from pipelines.statistics.stats import describe_samples, find_range
@@ -24,7 +24,7 @@ PLACES = ("top", "left", "bottom", "right", "centre_row", "centre_column")
 LEVELS = 32
 """Steps of the intensity histogram of a sample, from 0 to 1."""
 
-FEATURES = ("mean", "deviation", "entropy", *PLACES, *LENGTHS, *COUNTS)
+FEATURES = ("mean", "std", "entropy", *PLACES, *LENGTHS, *COUNTS)
 """Columns of the per-sample table that are compared."""
 
 LEAST = 20
@@ -77,7 +77,7 @@ def gather(choice: Choice, samples: int, engine: Engine, report: Report) -> Side
 
     Raises WrongUse where there are fewer than LEAST.
     """
-    require_pictures(choice.dataset)
+    require_images(choice.dataset)
     partitions = choice.dataset.partitions(PARTITION_ROWS, choice.splits)
     ranked = [_Task(partition, choice.label, samples) for partition in partitions]
     lowest = np.concatenate([np.empty(0, np.uint64), *engine.map(_lowest, ranked, lambda _: None)])
@@ -106,7 +106,7 @@ def _measure(task: _Task) -> tuple[Batch, pd.DataFrame, npt.NDArray[np.int64]]:
 
 
 def relative(samples: pd.DataFrame, height: int, width: int) -> pd.DataFrame:
-    """Give the features of the per-sample table in shares of the image, so that sizes can be compared.
+    """Give the features of the per-sample table in fractions of the image, so that sizes can be compared.
 
     Rows by the height, columns by the width, areas by both, lengths along strokes by the root of both. The ink, so
     divided, is the mean.

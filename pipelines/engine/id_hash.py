@@ -17,11 +17,11 @@ def hashes(ids: Integers, seed: int = 0) -> Hashes:
     return scatter(scatter(np.array([seed], np.uint64)) ^ np.asarray(ids).astype(np.uint64))
 
 
-def drawn(ids: Integers, share: float, seed: int = 0) -> npt.NDArray[np.bool_]:
-    """Draw about this share of the samples, (n,) bool, each by its own id alone.
+def drawn(ids: Integers, fraction: float, seed: int = 0) -> npt.NDArray[np.bool_]:
+    """Draw about this fraction of the samples, (n,) bool, each by its own id alone.
 
     >>> int(drawn(np.arange(10_000), 0.1).sum()), bool(drawn(np.arange(9), 1.0).all())
     (941, True)
     """
     # The largest float below 2**64 stands for all.
-    return np.asarray(hashes(ids, seed) <= np.uint64(min(1.0, share) * (2**64 - 2**11)))
+    return np.asarray(hashes(ids, seed) <= np.uint64(min(1.0, fraction) * (2**64 - 2**11)))

@@ -1,4 +1,4 @@
-"""What the stages share: a dataset in, a function over its partitions, a dataset out."""
+"""What the stages fraction: a dataset in, a function over its partitions, a dataset out."""
 
 from __future__ import annotations
 
@@ -69,21 +69,21 @@ def apply_stage(
     compression: str = "zstd",
     changes: Mapping[str, Any] | None = None,
     before_commit: Callable[[list[Any]], None] | None = None,
-    learnt: Mapping[str, Any] | None = None,
+    fitted: Mapping[str, Any] | None = None,
     outputs: Callable[[str], int] = lambda _split: 1,
 ) -> Dataset:
     """Map a function over the partitions of a dataset, and write what it gives as a new dataset.
 
     function_for: gives each partition its function, so that only what it needs travels with it.
-    changes: fields of the metadata that the stage changes (dtype, shape). learnt: what the stage has learnt from the
+    changes: fields of the metadata that the stage changes (dtype, shape). fitted: what the stage has learnt from the
     training split, recorded beside its parameters. before_commit: is given the partitions' records before the dataset
     takes its place. It needs all of them, so without it only, parts that an interrupted attempt at the same plan has
     finished are kept. outputs: gives for a split how many samples each of its samples becomes; tasks are cut, and
     progress is counted, by these.
     """
-    require_pictures(source)
+    require_images(source)
     require_other_place(source, target)
-    parameters = params.recorded() | ({"learnt": dict(learnt)} if learnt else {})
+    parameters = params.recorded() | ({"fitted": dict(fitted)} if fitted else {})
     metadata = source.metadata.after(
         Stage(params.stage, parameters, input=source.content), layout="binary", **(changes or {})
     )
@@ -154,7 +154,7 @@ def require_other_place(source: Dataset, target: str | Path) -> None:
         raise WrongUse(f"{target} is read and written at once; name another output.")
 
 
-def require_pictures(source: Dataset) -> None:
+def require_images(source: Dataset) -> None:
     """Refuse what no stage can treat: items that are not height × width, with or without channels."""
     if len(source.metadata.shape) not in (2, 3):
         shape = "×".join(map(str, source.metadata.shape))

@@ -1,4 +1,4 @@
-"""The frame of an image: where its border is, there is the ground."""
+"""The frame of an image: where its border is, there is the background."""
 
 from __future__ import annotations
 

@@ -4,8 +4,8 @@ What each does is taken from the descriptions by Mu & Gilmer (MNIST-C, arXiv:190
 (arXiv:1903.12261), from whom the former took the noises, blurs, fog and spatter. MNIST-C was released at one severity;
 severity 3 is close to it where its parameter is known. The pictures are ours: no random number is theirs.
 
-All work on shares of full ink, 0 … 1, as (n, channels, height, width) float32. A parameter in pixels is that of a
-28×28 image: it grows with the square root of height × width, so a larger picture is as hard to read.
+All work on fractions of the white level, 0 … 1, as (n, channels, height, width) float32. A parameter in pixels is that
+of a 28×28 image: it grows with the square root of height × width, so a larger picture is as hard to read.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ MOTION_ANGLE = math.pi / 4
 """How far a motion may lead away from the horizontal, radians."""
 
 MUD, SPATTER_SIGMA = 0.35, 1.2
-"""The share of full ink that spatter has, and the Gaussian that smooths the noise it is made of, pixels."""
+"""The fraction of the white level that spatter has, and the Gaussian that smooths the noise it is made of, pixels."""
 
 DOT_SPACING, ZIGZAG_STEP, ZIGZAG_REACH = 4.0, 3.0, 2.0
 """Pixels from dot to dot, from corner to corner along a zigzag, and from its middle line to a corner."""
@@ -67,8 +67,8 @@ def corrupt_images(
 
     images: (n, h, w) or (n, h, w, c), any real dtype. ids: (n,) int64, of the samples as first converted; each result
     depends on its own pixels, its id, the corruption, the severity (1 … 5) and the seed, and on nothing else.
-    levels: the values of the ground and of full ink, 0 and 255 by default. Raises WrongUse for a corruption or
-    severity that does not exist, where full ink is not known, and for pixels that are no numbers.
+    levels: the values of the background and of the white level, 0 and 255 by default. Raises WrongUse for a corruption
+    or severity that does not exist, where the white level is not known, and for pixels that are no numbers.
     """
     require_corruption(corruption)
     require_severity(severity)
@@ -92,10 +92,10 @@ def _require_numbers(images: Images) -> None:
 
 
 def _corrupt_block(images: Images, draws: Draws, name: str, levels: Levels) -> Images:
-    shares = np.clip(levels.share(images), 0, 1).astype(np.float32)
+    fractions = np.clip(levels.fraction(images), 0, 1).astype(np.float32)
     if not images.size:
         return images.copy()
-    planes = np.ascontiguousarray(np.moveaxis(as_planes(shares), 3, 1))
+    planes = np.ascontiguousarray(np.moveaxis(as_planes(fractions), 3, 1))
     chosen = TABLE[name]
     made = chosen.apply(planes, draws, *chosen.severities[draws.severity - 1])
     return levels.pixels(np.moveaxis(made, 1, 3).reshape(images.shape), images.dtype)
@@ -108,23 +108,23 @@ def _scale(planes: Planes) -> float:
 
 
 def shot_noise(planes: Planes, draws: Draws, photons: float) -> Planes:
-    """Count light. photons: that full ink sends on average; the fewer, the noisier (MNIST-C: 3)."""
+    """Count light. photons: that the white level sends on average; the fewer, the noisier (MNIST-C: 3)."""
     return count_photons(planes, draws, photons)
 
 
-def impulse_noise(planes: Planes, draws: Draws, share: float) -> Planes:
-    """Salt and pepper. share: of the values that are replaced, half by no ink and half by full ink (MNIST-C: 0.17)."""
-    return salt_and_pepper(planes, draws, share)
+def impulse_noise(planes: Planes, draws: Draws, fraction: float) -> Planes:
+    """Salt and pepper. fraction: of the values replaced, half by 0 and half by the white level (MNIST-C: 0.17)."""
+    return salt_and_pepper(planes, draws, fraction)
 
 
-def glass_blur(planes: Planes, draws: Draws, sigma: float, reach: float, share: float) -> Planes:
+def glass_blur(planes: Planes, draws: Draws, sigma: float, reach: float, fraction: float) -> Planes:
     """Look through frosted glass.
 
     sigma: of the blur before and after, pixels (MNIST-C: 0.7). reach: how far a pixel is displaced at most, pixels
-    (MNIST-C: 1). share: of the pixels that are displaced.
+    (MNIST-C: 1). fraction: of the pixels that are displaced.
     """
     scale = _scale(planes)
-    return look_through_glass(planes, draws, sigma * scale, max(1, int(reach * scale + 0.5)), share)
+    return look_through_glass(planes, draws, sigma * scale, max(1, int(reach * scale + 0.5)), fraction)
 
 
 def motion_blur(planes: Planes, draws: Draws, sigma: float) -> Planes:
@@ -156,7 +156,7 @@ def rotate(planes: Planes, draws: Draws, angle: float) -> Planes:
 
 
 def brightness(planes: Planes, draws: Draws, amount: float) -> Planes:  # noqa: ARG001 (nothing is drawn)
-    """Brighten everything, in all channels alike. amount: that is added, share of full ink (MNIST-C: 0.5)."""
+    """Brighten everything, in all channels alike. amount: that is added, fraction of the white level (MNIST-C: 0.5)."""
     return planes + np.float32(amount)
 
 
@@ -168,10 +168,10 @@ def translate(planes: Planes, draws: Draws, distance: float) -> Planes:
     return _resample(planes, np.broadcast_to(np.eye(2), (len(planes), 2, 2)), shift)
 
 
-def stripe(planes: Planes, draws: Draws, share: float) -> Planes:  # noqa: ARG001 (nothing is drawn)
-    """Invert both sides, so that a vertical stripe is left. share: of the width, at each side (MNIST-C: a quarter)."""
+def stripe(planes: Planes, draws: Draws, fraction: float) -> Planes:  # noqa: ARG001 (nothing is drawn)
+    """Invert both sides, so that a vertical stripe is left. fraction: of the width, at each side (MNIST-C: 0.25)."""
     width = planes.shape[3]
-    side = int(share * width + 0.5)
+    side = int(fraction * width + 0.5)
     columns = np.arange(width)
     inverted = (columns < side) | (columns >= width - side)
     return np.where(inverted, 1 - planes, planes)
@@ -180,7 +180,7 @@ def stripe(planes: Planes, draws: Draws, share: float) -> Planes:  # noqa: ARG00
 def fog(planes: Planes, draws: Draws, amount: float, decay: float) -> Planes:
     """Let a cloud lie over the picture, which pales as far as that is bright.
 
-    amount: of the cloud beside the picture's full ink. decay: how fast its finer parts fade (MNIST-C: fog's fifth
+    amount: of the cloud beside the picture's white level. decay: how fast its finer parts fade (MNIST-C: fog's fifth
     severity in ImageNet-C).
     """
     height, width = planes.shape[2:]

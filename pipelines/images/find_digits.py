@@ -33,7 +33,7 @@ BOX, SIDE = 20, 28
 """The digit's longer side, and the image's, in pixels."""
 
 FULL_INK = 0.45
-"""Ink beyond doubt, as a share of that of the darkest strokes."""
+"""Ink beyond doubt, as a fraction of that of the darkest strokes."""
 
 STROKE = 2.2
 """Pixels of the 20 that a thin pen is thickened to; MNIST's pens have 2.6 on average."""
@@ -100,10 +100,10 @@ def ink_of(picture: Image.Image) -> tuple[Grey, int]:
     least = max(NOISE_DEVIATIONS * noise, LEAST_CONTRAST)
     darker, brighter = np.maximum(-difference - least, 0), np.maximum(difference - least, 0)
     ink = np.maximum(-difference if darker.sum() >= brighter.sum() else difference, 0)
-    sure = ink[ink > least]
-    if sure.size < 3:
+    confidence = ink[ink > least]
+    if confidence.size < 3:
         return np.zeros_like(ink), factor
-    return np.clip(ink / np.quantile(sure, 0.9), 0, 1).astype(np.float32), factor
+    return np.clip(ink / np.quantile(confidence, 0.9), 0, 1).astype(np.float32), factor
 
 
 def _grey(picture: Image.Image) -> Image.Image:
@@ -121,8 +121,8 @@ def _grey(picture: Image.Image) -> Image.Image:
     grey = np.asarray(layers.convert("RGB").convert("L"), np.float32)
     seen = alpha > 0.5
     clear = float(_border(alpha).mean()) < 0.5
-    ground = 0.0 if clear and seen.any() and float(grey[seen].mean()) > 127 else 255.0
-    return Image.fromarray(np.rint(grey * alpha + ground * (1 - alpha)).astype(np.uint8))
+    background = 0.0 if clear and seen.any() and float(grey[seen].mean()) > 127 else 255.0
+    return Image.fromarray(np.rint(grey * alpha + background * (1 - alpha)).astype(np.uint8))
 
 
 def _border(values: npt.NDArray[Any]) -> npt.NDArray[Any]:
@@ -160,7 +160,7 @@ def _plane(values: Grey) -> Grey:
 
 
 def ink_mask(ink: Grey) -> Mask:
-    """Say which pixels are ink: full ink, and what is fainter but joined to it, as Canny's hysteresis has it.
+    """Say which pixels are ink: the white level, and what is fainter but joined to it, as Canny's hysteresis has it.
 
     Specks are none.
     """

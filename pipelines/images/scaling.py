@@ -39,7 +39,7 @@ class Scaling:
         return self.total / self.count if self.count else 0.0
 
     @property
-    def deviation(self) -> float:
+    def std(self) -> float:
         """The standard deviation; 1 where all values are the same, which then stay at 0 when standardized."""
         variance = self.squares / self.count - self.mean**2 if self.count else 0.0
         return float(np.sqrt(variance)) if variance > 0 else 1.0

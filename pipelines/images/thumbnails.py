@@ -14,7 +14,7 @@ from mnist_data.parquet.dataset import Dataset, read_batches
 from mnist_data.parquet.schema import Metadata
 
 
-def picture_table(columns: Mapping[str, Any], images: Images, metadata: Metadata) -> pd.DataFrame:
+def thumbnail_table(columns: Mapping[str, Any], images: Images, metadata: Metadata) -> pd.DataFrame:
     """Make a table with a column `image` of bytes, whose attributes tell the shape and type."""
     little = np.ascontiguousarray(images, images.dtype.newbyteorder("<"))
     frame = pd.DataFrame(dict(columns))
@@ -46,15 +46,15 @@ def first_samples(dataset: Dataset, split: str, per_class: int) -> Batch | None:
     )
 
 
-def wall(dataset: Dataset, per_class: int) -> pd.DataFrame:
+def sample_grid(dataset: Dataset, per_class: int) -> pd.DataFrame:
     """Take the first `per_class` samples of each class, training ones if there are: id, split, label, name, image."""
     split = dataset.main_split
     first = first_samples(dataset, split, per_class)
     if first is None:
-        return picture_table({"id": [], "split": [], "label": [], "name": []}, np.empty((0, 1)), dataset.metadata)
+        return thumbnail_table({"id": [], "split": [], "label": [], "name": []}, np.empty((0, 1)), dataset.metadata)
     names = [dataset.metadata.class_name(int(label)) for label in first.labels]
     columns = {"id": first.ids, "split": split, "label": first.labels, "name": names}
-    return picture_table(columns, first.images, dataset.metadata)
+    return thumbnail_table(columns, first.images, dataset.metadata)
 
 
 def is_augmented(dataset: Dataset) -> bool:
@@ -79,7 +79,7 @@ def before_after(dataset: Dataset, samples: int = 10) -> pd.DataFrame:
         name: np.concatenate([batch.columns[name] for batch in chosen]) for name in chosen[0].columns
     }
     columns["label"] = np.concatenate([batch.labels for batch in chosen])
-    frame = picture_table(columns, np.concatenate([batch.images for batch in chosen]), dataset.metadata)
+    frame = thumbnail_table(columns, np.concatenate([batch.images for batch in chosen]), dataset.metadata)
     attrs = frame.attrs
     frame = frame.sort_values(["label", "source_id", "copy"], kind="stable", ignore_index=True)
     frame.attrs = attrs

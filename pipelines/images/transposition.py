@@ -36,7 +36,7 @@ DIRECTIONS, CELLS = 24, 4
 94.4 % of planted transposed samples are found so; by the pixels in place of the edges, 88.2 %."""
 
 BLUR = 1 / 7
-"""Of a cell's border, as a share of the side."""
+"""Of a cell's border, as a fraction of the side."""
 
 SQUARINGS = 3
 """Of the cosine between an edge and a direction: how sharply directions are told apart."""
@@ -60,7 +60,7 @@ FOLDS = 4
 """A sample of one fold is judged by what was learnt from the others, so that none vouches for itself."""
 
 ROUNDS = 20
-"""Of estimating slopes from the share of transposed samples and that share from the slopes; 20 settle it."""
+"""Of estimating slopes from the fraction of transposed samples and that fraction from the slopes; 20 settle it."""
 
 LEAST_SHARE = 0.001
 """Of transposed samples, assumed where fewer are seen."""
@@ -73,18 +73,19 @@ class Orientations:
     """How the samples of each class lie.
 
     bandwidth: what descriptions are multiplied by before the features. weights: class -> (FOLDS, FEATURES) float32,
-    the fold's samples left out. slopes: class -> log odds by unit of score. share: of the samples that seem transposed.
+    the fold's samples left out. slopes: class -> log odds by unit of score. fraction: of the samples that seem
+    transposed.
     """
 
     bandwidth: float
     weights: Mapping[int, Floats]
     slopes: Mapping[int, float]
-    share: float
+    fraction: float
 
     @property
     def bar(self) -> float:
         """The log odds of being transposed that outweigh how rare that is."""
-        return float(np.log((1 - self.share) / self.share))
+        return float(np.log((1 - self.fraction) / self.fraction))
 
     def log_odds(self, images: Images, labels: Integers, ids: Integers) -> npt.NDArray[np.float64]:
         """Say how much likelier each sample looks transposed than upright, (n,) float64; NaN in a class not judged.
@@ -131,8 +132,8 @@ def fit_orientations(images: Images, labels: Integers, ids: Integers) -> Orienta
                 learnt = _regress(features, folds[rows])
                 weights[int(label)] = learnt
                 scores[int(label)] = (features * learnt[folds[rows]]).sum(axis=1).astype(np.float64)
-    slopes, share = _calibrate(scores)
-    return Orientations(bandwidth, weights, slopes, share)
+    slopes, fraction = _calibrate(scores)
+    return Orientations(bandwidth, weights, slopes, fraction)
 
 
 def folds_of(ids: Integers) -> Integers:
@@ -154,7 +155,7 @@ def _regress(features: Floats, folds: Integers) -> Floats:
 
 
 def _calibrate(scores: Mapping[int, npt.NDArray[np.float64]]) -> tuple[dict[int, float], float]:
-    """Give each class's slope and the share of transposed samples, of greatest likelihood together.
+    """Give each class's slope and the fraction of transposed samples, of greatest likelihood together.
 
     A sample's score s has the sign it has with probability (1 - share) · σ(slope · s) + share · σ(-slope · s).
     """
@@ -162,21 +163,21 @@ def _calibrate(scores: Mapping[int, npt.NDArray[np.float64]]) -> tuple[dict[int,
     from scipy.special import expit
 
     # From many downwards: where few are assumed, gentle slopes explain the others, and few are then seen.
-    share = 0.2
+    fraction = 0.2
     slopes: dict[int, float] = {}
 
-    def unlikelihood(slope: float, found: npt.NDArray[np.float64], share: float) -> float:
-        return -float(np.log(share + (1 - 2 * share) * expit(slope * found)).sum())
+    def unlikelihood(slope: float, found: npt.NDArray[np.float64], fraction: float) -> float:
+        return -float(np.log(fraction + (1 - 2 * fraction) * expit(slope * found)).sum())
 
     for _ in range(ROUNDS):
         for label, found in scores.items():
-            best = minimize_scalar(unlikelihood, args=(found, share), bounds=(0, 100), method="bounded")
+            best = minimize_scalar(unlikelihood, args=(found, fraction), bounds=(0, 100), method="bounded")
             slopes[label] = float(best.x)
         logits = [slopes[label] * found for label, found in scores.items()]
         if logits:
-            odds = np.log(share / (1 - share))
-            share = min(0.5, max(LEAST_SHARE, float(expit(odds - np.concatenate(logits)).mean())))
-    return slopes, share
+            odds = np.log(fraction / (1 - fraction))
+            fraction = min(0.5, max(LEAST_SHARE, float(expit(odds - np.concatenate(logits)).mean())))
+    return slopes, fraction
 
 
 def _features(edges: Floats, bandwidth: float) -> Floats:
@@ -222,8 +223,8 @@ def _gradients(grey: Floats) -> tuple[Floats, Floats, Floats]:
     across = wide[:, 1:-1, 2:] - wide[:, 1:-1, :-2]
     down = wide[:, 2:, 1:-1] - wide[:, :-2, 1:-1]
     steepness = np.hypot(across, down)
-    share = np.divide(1, steepness, out=np.zeros_like(steepness), where=steepness > 0)
-    return across * share, down * share, steepness
+    fraction = np.divide(1, steepness, out=np.zeros_like(steepness), where=steepness > 0)
+    return across * fraction, down * fraction, steepness
 
 
 @lru_cache(maxsize=2)

@@ -14,8 +14,8 @@ TRUNCATE = 3.0
 """How many sigmas the Gaussian reaches."""
 
 
-def blur(images: Images, sigmas: npt.NDArray[Any], ground: float = 0.0) -> Images:
-    """Convolve each image with a Gaussian that adds up to 1; outside the image lies the ground.
+def blur(images: Images, sigmas: npt.NDArray[Any], background: float = 0.0) -> Images:
+    """Convolve each image with a Gaussian that adds up to 1; outside the image lies the background.
 
     images: (n, h, w) or (n, h, w, c), any real type. sigmas: (n,), pixels; 0 leaves an image as it is. New images, as
     ``scipy.ndimage.gaussian_filter`` gives them with ``mode="constant", cval=ground, truncate=3``; whole numbers are
@@ -25,12 +25,12 @@ def blur(images: Images, sigmas: npt.NDArray[Any], ground: float = 0.0) -> Image
     blurred = planes.copy()
     if images.size:
         kind = np.empty(0, exact_type(images))
-        _blur(planes, np.asarray(sigmas, np.float64), float(ground), kind, images.dtype.kind in "biu", blurred)
+        _blur(planes, np.asarray(sigmas, np.float64), float(background), kind, images.dtype.kind in "biu", blurred)
     return blurred.reshape(images.shape).astype(images.dtype, copy=False)
 
 
 @compiled
-def _blur(planes: Any, sigmas: Any, ground: float, kind: Any, whole: bool, blurred: Any) -> None:
+def _blur(planes: Any, sigmas: Any, background: float, kind: Any, whole: bool, blurred: Any) -> None:
     """Blur down, then across. kind: an array of the type that is calculated in."""
     size, height, width, channels = planes.shape
     for image in range(size):
@@ -47,13 +47,13 @@ def _blur(planes: Any, sigmas: Any, ground: float, kind: Any, whole: bool, blurr
         for channel in range(channels):
             for row in range(height):
                 for column in range(width):
-                    value = planes[image, row, column, channel] - ground
+                    value = planes[image, row, column, channel] - background
                     before[(row + reach) * stride + column + reach] = value
             _convolve(before, weights, stride, tall)
             _convolve(tall, weights, 1, wide)
             for row in range(height):
                 for column in range(width):
-                    value = ground + wide[row * stride + column]
+                    value = background + wide[row * stride + column]
                     blurred[image, row, column, channel] = np.floor(value + 0.5) if whole else value
 
 

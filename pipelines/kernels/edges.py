@@ -15,7 +15,8 @@ from pipelines.kernels import compiled
 from pipelines.kernels.optics import gaussian, smooth
 
 LOW, HIGH = 0.1, 0.2
-"""Gradients of a weak and of a strong edge, as Sobel's weights (1 2 1) sum them up: full ink beside none is 4."""
+"""Gradients of a weak and of a strong edge, as Sobel's weights (1 2 1) sum them up: the white level beside none is
+4."""
 
 
 def find_edges(planes: npt.NDArray[np.float32], sigma: float) -> npt.NDArray[np.float32]:
@@ -61,12 +62,12 @@ def _is_crest(slopes: Any, row: int, column: int) -> bool:
     """Say whether the gradient is nowhere larger one step up or down the slope, between the pixels there."""
     down, right, length = slopes[0, row, column], slopes[1, row, column], slopes[2]
     steep = abs(down) >= abs(right)
-    share = abs(right) / abs(down) if steep else abs(down) / abs(right)
+    fraction = abs(right) / abs(down) if steep else abs(down) / abs(right)
     row_step, column_step = (1 if down > 0 else -1), (1 if right > 0 else -1)
     for sign in (1, -1):
         y, x = sign * row_step, sign * column_step
         straight = length[row + y, column] if steep else length[row, column + x]
-        between = straight + (length[row + y, column + x] - straight) * share
+        between = straight + (length[row + y, column + x] - straight) * fraction
         if between > length[row, column]:
             return False
     return True

@@ -1,4 +1,4 @@
-"""Contrast, brightness and the noise of a sensor, in one pass over shares of full ink."""
+"""Contrast, brightness and the noise of a sensor, in one pass over fractions of the white level."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Amounts = npt.NDArray[Any]
 
 
 def expose(
-    shares: Images,
+    fractions: Images,
     seed: int,
     stream: int,
     ids: Integers,
@@ -27,18 +27,18 @@ def expose(
 ) -> Images:
     """Change what a sensor would make of each image: new images, clipped to 0 … 1.
 
-    shares: (n, h, w) or (n, h, w, c), float32 or float64, 0 the ground and 1 full ink. A pixel x becomes
+    shares: (n, h, w) or (n, h, w, c), float32 or float64, 0 the background and 1 the white level. A pixel x becomes
     1/2 + contrast · (x - 1/2) + brightness + noise · z with z from the standard normal distribution, independent for
-    each pixel; then a share `impulse` of the pixels is set to 0 or 1, either as likely (salt and pepper).
+    each pixel; then a fraction `impulse` of the pixels is set to 0 or 1, either as likely (salt and pepper).
     ids, copies: (n,), which with seed and stream determine the noise. The amounts: (n,) each.
     """
-    exposed = np.ascontiguousarray(as_planes(shares)).copy()
-    if shares.size:
+    exposed = np.ascontiguousarray(as_planes(fractions)).copy()
+    if fractions.size:
         counters = ids.astype(np.uint64), copies.astype(np.uint64)
         amounts = np.stack([contrast, brightness, noise, impulse], axis=1).astype(np.float64)
-        flat = exposed.reshape(len(shares), -1)
+        flat = exposed.reshape(len(fractions), -1)
         _expose(np.uint64(seed), np.uint64(stream), *counters, amounts, normal_quantiles(), flat)
-    return exposed.reshape(shares.shape)
+    return exposed.reshape(fractions.shape)
 
 
 def normal_quantiles() -> npt.NDArray[np.float32]:

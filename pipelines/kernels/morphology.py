@@ -11,16 +11,16 @@ from mnist_data.batch import Images
 from pipelines.kernels import as_planes, compiled, exact_type, without_halves
 
 
-def thicken(images: Images, amounts: npt.NDArray[Any], ground: float = 0.0) -> Images:
+def thicken(images: Images, amounts: npt.NDArray[Any], background: float = 0.0) -> Images:
     """Move the edges of the strokes outwards, or inwards where the amount is negative, by so many pixels.
 
-    images: (n, h, w) or (n, h, w, c), any real type, ink brighter than `ground`. amounts: (n,), fractions of pixels
+    images: (n, h, w) or (n, h, w, c), any real type, ink brighter than `background`. amounts: (n,), fractions of pixels
     included; 0 leaves an image as it is. New images.
 
     Dilation by a disc of radius r (Serra: Image analysis and mathematical morphology, 1982) whose rim is soft: a pixel
     becomes the greatest of the pixels around it, each counted by how much of it the disc covers, min(1, r + 1 - d) at
     the distance d. So grey edges stay grey, and the result changes with r without jumps. Thinning is the same done to
-    the ground: to how far each pixel is below the image's brightest.
+    the background: to how far each pixel is below the image's brightest.
     """
     planes = as_planes(without_halves(images))
     height, width, channels = planes.shape[1:]
@@ -29,7 +29,7 @@ def thicken(images: Images, amounts: npt.NDArray[Any], ground: float = 0.0) -> I
     if images.size:
         each = np.repeat(np.asarray(amounts, np.float64), channels)
         inside = rows_end(height, width, int(np.ceil(np.abs(each).max()))).astype(exact_type(images))
-        _thicken(flat, width, each, float(ground), inside, images.dtype.kind in "biu", changed)
+        _thicken(flat, width, each, float(background), inside, images.dtype.kind in "biu", changed)
     restored = changed.reshape(-1, channels, height, width).transpose(0, 2, 3, 1).reshape(images.shape)
     return np.ascontiguousarray(restored.astype(images.dtype, copy=False))
 
@@ -41,7 +41,7 @@ def rows_end(height: int, width: int, reach: int) -> npt.NDArray[np.bool_]:
 
 
 @compiled
-def _thicken(flat: Any, width: int, amounts: Any, ground: float, inside: Any, whole: bool, changed: Any) -> None:
+def _thicken(flat: Any, width: int, amounts: Any, background: float, inside: Any, whole: bool, changed: Any) -> None:
     """Change (planes, pixels). The loops go over a whole image: its rows follow one another in memory.
 
     inside: of `rows_end`; its type is the one calculated in.
@@ -51,7 +51,7 @@ def _thicken(flat: Any, width: int, amounts: Any, ground: float, inside: Any, wh
     middle = reach * width + reach
     before = np.zeros(count + 2 * middle, inside.dtype)
     after = np.zeros(count, inside.dtype)
-    low = inside.dtype.type(ground)
+    low = inside.dtype.type(background)
     for plane in range(len(flat)):
         if amounts[plane] == 0:
             continue

@@ -25,7 +25,7 @@ TOGETHER = 256
 """Images brought to 0 … 1 at once: few enough to stay in the cache."""
 
 TAIL = 0.01
-"""The share of the ink left out at each side of the width and of the height."""
+"""The fraction of the ink left out at each side of the width and of the height."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class Morphometrics:
     slant: radians, positive where the upper end leans to the right. width, height: of the parallelogram that leans
     as the ink does and holds 98 % of it each way, pixels. These are float64, NaN for an image of one value or with
     pixels that are no numbers.
-    components: pieces that do not touch, not even by a corner. holes: pieces of the ground that are shut in.
+    components: pieces that do not touch, not even by a corner. holes: pieces of the background that are shut in.
     end_points: of the axis. These are int64, 0 where the others are NaN.
     """
 
@@ -57,8 +57,8 @@ def measure_morphometrics(images: Images) -> Morphometrics:
     floats, counts = np.full((6, len(images)), np.nan), np.zeros((3, len(images)), np.int64)
     for first in range(0, len(images) if images.size else 0, TOGETHER):
         rows = slice(first, first + TOGETHER)
-        shares, measurable = _to_shares(planes[rows])
-        _measure(shares, measurable, floats[:, rows], counts[:, rows])
+        fractions, measurable = _to_shares(planes[rows])
+        _measure(fractions, measurable, floats[:, rows], counts[:, rows])
     return Morphometrics(*floats, *counts)
 
 
@@ -70,22 +70,22 @@ def _to_shares(planes: Images) -> tuple[Plane, npt.NDArray[np.bool_]]:
         low, high = grey.min(axis=1, keepdims=True), grey.max(axis=1, keepdims=True)
         span = high - low
         measurable = np.isfinite(span) & (span > 0)
-        shares = (grey - low) / np.where(measurable, span, 1)
-    shares = shares.reshape(planes.shape[:3])
-    return np.ascontiguousarray(shares, np.float32), measurable.reshape(-1)
+        fractions = (grey - low) / np.where(measurable, span, 1)
+    fractions = fractions.reshape(planes.shape[:3])
+    return np.ascontiguousarray(fractions, np.float32), measurable.reshape(-1)
 
 
 @compiled
-def _measure(shares: Plane, measurable: Any, floats: Floats, counts: Counts) -> None:
-    _, height, width = shares.shape
+def _measure(fractions: Plane, measurable: Any, floats: Floats, counts: Counts) -> None:
+    _, height, width = fractions.shape
     tall, broad = SCALE * height, SCALE * width
     stripes = np.empty((broad, height), np.float32)
     spread, ink = np.empty((tall, broad), np.float32), np.empty((tall, broad), np.float32)
     mask, near = np.zeros((tall + 2, broad + 2), np.uint8), np.empty((tall + 2, broad + 2), np.int32)
     room = np.empty((tall * ((broad + 1) // 2), 3), np.int32)
-    for image in range(len(shares)):
+    for image in range(len(fractions)):
         if measurable[image]:
-            enlarge(shares[image], stripes, spread, ink)
+            enlarge(fractions[image], stripes, spread, ink)
             _measure_frame(ink, floats[3:, image])
             _cut(ink, mask)
             runs = room[: _find_runs(mask, room)]

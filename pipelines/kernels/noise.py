@@ -18,7 +18,7 @@ from pipelines.kernels import compiled
 from pipelines.kernels.philox import block, uniforms
 
 Planes = npt.NDArray[np.float32]
-"""(n, channels, height, width) float32, from 0 for the ground to 1 for full ink."""
+"""(n, channels, height, width) float32, from 0 for the background to 1 for the white level."""
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ def fill_uniforms(seed: Any, stream: Any, sample: Any, severity: Any, numbers: n
 
 
 def count_photons(planes: Planes, draws: Draws, photons: float) -> Planes:
-    """Replace each pixel by a Poisson count of mean `photons` × its share of full ink, over `photons`.
+    """Replace each pixel by a Poisson count of mean `photons` × its fraction of the white level, over `photons`.
 
     The ground sends no light, so it stays as it is.
     """
@@ -104,17 +104,17 @@ def _poisson(mean: float, chance: float) -> int:
     return count
 
 
-def salt_and_pepper(planes: Planes, draws: Draws, share: float) -> Planes:
-    """Set the share of the values to no ink or full ink, either as often."""
+def salt_and_pepper(planes: Planes, draws: Draws, fraction: float) -> Planes:
+    """Set the fraction of the values to no ink or the white level, either as often."""
     noisy = planes.copy()
     size = len(planes)
-    _salt_and_pepper(noisy.reshape(size, -1), *draws.key, np.float32(share))
+    _salt_and_pepper(noisy.reshape(size, -1), *draws.key, np.float32(fraction))
     return noisy
 
 
 @compiled
 def _salt_and_pepper(
-    noisy: npt.NDArray[np.float32], seed: Any, stream: Any, ids: Any, severity: Any, share: Any
+    noisy: npt.NDArray[np.float32], seed: Any, stream: Any, ids: Any, severity: Any, fraction: Any
 ) -> None:
     size, pixels = noisy.shape
     numbers = np.empty(pixels, np.float32)
@@ -123,4 +123,6 @@ def _salt_and_pepper(
         for pixel in range(pixels):
             number = numbers[pixel]
             kept = noisy[image, pixel]
-            noisy[image, pixel] = (np.float32(0) if number < share / 2 else np.float32(1)) if number < share else kept
+            noisy[image, pixel] = (
+                (np.float32(0) if number < fraction / 2 else np.float32(1)) if number < fraction else kept
+            )

@@ -52,20 +52,28 @@ def smooth(plane: Any, weights: Any, wide: Any, tall: Any, smoothed: Any) -> Non
                 target[column] += weights[step] * tall[row + step, column]
 
 
-def look_through_glass(planes: Planes, draws: Draws, sigma: float, reach: int, share: float) -> Planes:
+def look_through_glass(planes: Planes, draws: Draws, sigma: float, reach: int, fraction: float) -> Planes:
     """Blur, exchange pixels with near ones, blur again (Hendrycks & Dietterich 2019, "frosted glass").
 
-    sigma: of the Gaussian, pixels. The share of the pixels, the last ones first, change places with a random one at
+    sigma: of the Gaussian, pixels. The fraction of the pixels, the last ones first, change places with a random one at
     most `reach` rows and columns away; all channels move together.
     """
     seen = np.empty_like(planes)
-    _look_through_glass(planes, *draws.key, gaussian(sigma), int(reach), np.float32(share), seen)
+    _look_through_glass(planes, *draws.key, gaussian(sigma), int(reach), np.float32(fraction), seen)
     return seen
 
 
 @compiled
 def _look_through_glass(
-    planes: Planes, seed: Any, stream: Any, ids: Any, severity: Any, weights: Any, reach: int, share: Any, seen: Planes
+    planes: Planes,
+    seed: Any,
+    stream: Any,
+    ids: Any,
+    severity: Any,
+    weights: Any,
+    reach: int,
+    fraction: Any,
+    seen: Planes,
 ) -> None:
     size, channels, height, width = planes.shape
     tall = np.empty((height + len(weights) - 1, width), np.float32)
@@ -76,13 +84,13 @@ def _look_through_glass(
         for channel in range(channels):
             smooth(planes[image, channel], weights, wide, tall, blurred[channel])
         fill_uniforms(seed, stream, ids[image], severity, numbers)
-        _exchange(blurred, numbers, reach, share)
+        _exchange(blurred, numbers, reach, fraction)
         for channel in range(channels):
             smooth(blurred[channel], weights, wide, tall, seen[image, channel])
 
 
 @compiled
-def _exchange(planes: Any, numbers: Any, reach: int, share: Any) -> None:
+def _exchange(planes: Any, numbers: Any, reach: int, fraction: Any) -> None:
     """Exchange pixels of (channels, h, w) in place. numbers: (2 h w,) from 0 to 1."""
     channels, height, width = planes.shape
     places = np.float32(2 * reach + 1)
@@ -92,7 +100,7 @@ def _exchange(planes: Any, numbers: Any, reach: int, share: Any) -> None:
             down, right = numbers[at] * places, numbers[at + 1] * places
             at += 2
             # What is left of the number below the whole places is as random as they are.
-            moves = down - np.floor(down) < share
+            moves = down - np.floor(down) < fraction
             other_row, other_column = row + int(down) - reach, column + int(right) - reach
             if moves and 0 <= other_row < height and 0 <= other_column < width:
                 for channel in range(channels):
@@ -156,9 +164,9 @@ def trail(angle: float, weights: Any, kernel: npt.NDArray[np.float32]) -> None:
         lower, right = down - top, across - left
         for row in range(2):
             for column in range(2):
-                share = (lower if row else 1 - lower) * (right if column else 1 - right)
-                if share > 0:
-                    kernel[top + row, left + column] += np.float32(weights[step] * share)
+                fraction = (lower if row else 1 - lower) * (right if column else 1 - right)
+                if fraction > 0:
+                    kernel[top + row, left + column] += np.float32(weights[step] * fraction)
 
 
 @compiled

@@ -97,18 +97,18 @@ def _blots(
     wide = np.empty(width + len(weights) - 1, np.float32)
     field = np.empty((height, width), np.float32)
     # Uniform noise has the variance 1/12; the weights, applied down and across, multiply its deviation by Σ w².
-    deviation = np.float32(math.sqrt(1 / 12)) * (weights * weights).sum()
+    std = np.float32(math.sqrt(1 / 12)) * (weights * weights).sum()
     for image in range(size):
         fill_uniforms(seed, stream, ids[image], severity, numbers)
         smooth(numbers.reshape(height, width), weights, wide, tall, field)
         for row in range(height):
             for column in range(width):
-                above = (field[row, column] - np.float32(0.5)) / deviation - threshold
+                above = (field[row, column] - np.float32(0.5)) / std - threshold
                 covers[image, row, column] = min(max(above * 2, np.float32(0)), np.float32(1))
 
 
 def draw_strokes(planes: Planes, strokes: Strokes, radius: float) -> Planes:
-    """Draw strokes with round ends in full ink over pictures, in all channels alike.
+    """Draw strokes with round ends in the white level over pictures, in all channels alike.
 
     radius: half the width, pixels; a pixel on the border is inked as far as the stroke covers it.
     """

@@ -18,11 +18,11 @@ Fields = npt.NDArray[np.float32]
 """(n, 2, height, width): what is added to each output pixel's input row and column, in pixels."""
 
 
-def warp(images: Images, matrices: Matrices, fields: Fields | None = None, ground: float = 0.0) -> Images:
+def warp(images: Images, matrices: Matrices, fields: Fields | None = None, background: float = 0.0) -> Images:
     """Resample images once, with bilinear interpolation.
 
     images: (n, h, w) or (n, h, w, c), any real dtype. Output pixel (i, j) is the input at
-    ``matrix @ (i, j, 1) + field[:, i, j]``; what lies outside the input, by however little, is `ground`, as in
+    ``matrix @ (i, j, 1) + field[:, i, j]``; what lies outside the input, by however little, is `background`, as in
     ``scipy.ndimage`` with ``order=1, mode="constant", cval=ground``. Returns new images of the same shape and dtype;
     integers are rounded, half upwards. Calculated in float32 where that holds every pixel exactly, else in float64;
     the coordinates always in float64.
@@ -38,7 +38,7 @@ def warp(images: Images, matrices: Matrices, fields: Fields | None = None, groun
     warped = np.zeros_like(source, order="C")
     if images.size:
         # Behind the pixels some ground, for neighbours of the last one and for all that is outside.
-        pixels = np.full(height * width + width + 2, ground, exact_type(images))
+        pixels = np.full(height * width + width + 2, background, exact_type(images))
         bends = np.zeros((0, 2, height, width), np.float32) if fields is None else fields
         _warp(
             np.ascontiguousarray(source).reshape(size, height * width, -1),

@@ -121,6 +121,6 @@ def _disagreements(a: pd.DataFrame, b: pd.DataFrame) -> pd.DataFrame:
             "probability_a": a["probability"],
             "predicted_b": b["predicted"],
             "probability_b": b["probability"],
-            "right": np.select([a["correct"], b["correct"]], ["A", "B"], "neither"),
+            "correct": np.select([a["correct"], b["correct"]], ["A", "B"], "neither"),
         }
     ).reset_index(drop=True)

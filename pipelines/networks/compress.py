@@ -18,11 +18,11 @@ import pandas as pd
 from mnist_data import storage
 from mnist_data.batch import Batch, Images
 from mnist_data.parquet.dataset import Dataset
-from mnist_data.parquet.schema import Stage
+from mnist_data.parquet.schema import stage_of
 from mnist_data.parquet.tables import provenance, write_table
 from pipelines.engine.engine import Progress, Report, silent
 from pipelines.engine.id_hash import hashes
-from pipelines.engine.map_dataset import require_pictures
+from pipelines.engine.map_dataset import require_images
 from pipelines.images.levels import levels_of
 from pipelines.networks.data.loader import Deformed
 from pipelines.networks.data.samples import Samples, read_samples
@@ -59,7 +59,7 @@ def compress(
     """
     require_onnx()
     network, configuration = load_model(model)
-    require_pictures(source)
+    require_images(source)
     params = params or Compress()
     settings = _settings(configuration, params)
     learn, hold = (_ready(samples, configuration, source) for samples in training_samples(source, settings))
@@ -92,7 +92,7 @@ def _settings(configuration: Mapping[str, Any], params: Compress) -> Train:
         epochs=params.epochs,
         learning_rate=params.learning_rate,
         recipe=recipe_of(recorded["recipe"], "the model's recipe"),
-        validation_share=recorded["validation_share"],
+        validation_fraction=recorded["validation_fraction"],
         seed=configuration.get("plan", {}).get("validation_seed", recorded["seed"]),
     )
 
@@ -127,7 +127,7 @@ def _recovered(
     report: Report,
 ) -> nn.Module:
     """Let a pruned network learn for a while."""
-    learnt = tuple(Stage(**stage) for stage in configuration["stages"])
+    learnt = tuple(stage_of(stage) for stage in configuration["stages"])
     levels = levels_of(replace(source.metadata, stages=learnt, dtype=configuration["dtype"]))
     feed = learn.feed(Deformed(settings.recipe, levels))
 

@@ -16,12 +16,12 @@ from mnist_data.errors import WrongUse, unknown_name
 from mnist_data.parquet.dataset import Dataset, read_batches, read_columns, read_sample
 from mnist_data.parquet.tables import provenance, write_table
 from pipelines.engine.engine import Progress, Report, silent
-from pipelines.engine.map_dataset import require_pictures
+from pipelines.engine.map_dataset import require_images
 from pipelines.images.levels import levels_of
-from pipelines.images.thumbnails import picture_table
+from pipelines.images.thumbnails import thumbnail_table
 from pipelines.networks.evaluation.predictions import predict
 from pipelines.networks.explaining.occlusion import occlude, patches
-from pipelines.networks.predict import class_name, learnt_stages, predict_batch, ready
+from pipelines.networks.predict import class_name, predict_batch, ready, trained_stages
 from pipelines.networks.training.device import device, require_torch
 from pipelines.networks.training.model_file import load_model
 
@@ -46,7 +46,7 @@ class Model:
 
     network: nn.Module
     configuration: Mapping[str, Any]
-    ground: float
+    background: float
 
     def name(self, label: int) -> str:
         """Name a class."""
@@ -70,10 +70,10 @@ def explain(
     Of each sample the predicted class is explained and, where that is wrong, the label as well. Writes into the folder
     the tables
 
-    - explained, a row a sample and class: model, id, split, chosen ("surest right", "surest wrong", "surest" where the
-      label is not known, or "named"), label, name, predicted, predicted_name, target (the class explained),
-      target_name, probability, logit and ground_logit (the target's, for the image and for one without ink), attributed
-      (the sum of its integrated gradients), image;
+    - explained, a row a sample and class: model, id, split, chosen ("most confident correct", "most confident error",
+      "most confident" where the label is not known, or "named"), label, name, predicted, predicted_name, target (the
+      class explained), target_name, probability, logit and background_logit (the target's, for
+      the image and for one without ink), attributed (the sum of its integrated gradients), image;
     - explanations, a row a pixel of these: id, target, row, column, saliency, integrated_gradients, grad_cam (left out
       where the network has no feature maps), occlusion (the mean fall of the probability under the patches here);
     - occlusion, a row a patch: id, target, top, left, bottom, right, probability, drop;
@@ -85,10 +85,10 @@ def explain(
     require_torch()
     from pipelines.networks.explaining.filters import filter_table
 
-    require_pictures(source)
+    require_images(source)
     network, configuration = load_model(model)
-    ground = levels_of(replace(source.metadata, stages=learnt_stages(configuration))).ground
-    trained = Model(network.to(device()), configuration, ground)
+    background = levels_of(replace(source.metadata, stages=trained_stages(configuration))).background
+    trained = Model(network.to(device()), configuration, background)
     chosen = _named(source, split, ids) if ids else _telling(source, split, trained)
     pieces: dict[str, list[pd.DataFrame]] = {}
     for number, row in enumerate(chosen[["id", "split", "chosen"]].to_dict("records")):
@@ -116,8 +116,8 @@ def tell_most(predictions: pd.DataFrame) -> pd.DataFrame:
     table = table.iloc[order]
     is_wrong = ~table["correct"].fillna(True).astype(bool)
     right = table[~is_wrong].drop_duplicates("predicted").sort_values("predicted").head(RIGHT)
-    right["chosen"] = np.where(right["correct"].isna(), "surest", "surest right")
-    wrong = table[is_wrong].drop_duplicates("label").head(WRONG).assign(chosen="surest wrong")
+    right["chosen"] = np.where(right["correct"].isna(), "most confident", "most confident correct")
+    wrong = table[is_wrong].drop_duplicates("label").head(WRONG).assign(chosen="most confident error")
     return pd.concat([right, wrong], ignore_index=True)
 
 
@@ -171,20 +171,20 @@ def _explain_sample(source: Dataset, model: Model, row: Mapping[Any, Any]) -> di
         )
     image, label = batch.images[0], int(batch.labels[0])
     boxes = patches(*image.shape[:2])
-    answers = occlude(model.network, image, model.ground, boxes)
+    answers = occlude(model.network, image, model.background, boxes)
     covered = Covered(predict(model.network, batch.images)[0], boxes, answers)
     predicted = int(covered.whole.argmax())
     said = {"model": model.configuration["name"], **row, "label": label, "name": model.name(label)}
     said |= {"predicted": predicted, "predicted_name": model.name(predicted)}
     parts: dict[str, list[pd.DataFrame]] = {}
     for target in dict.fromkeys([predicted, *([label] if 0 <= label < len(covered.whole) else [])]):
-        why = explain_image(model.network, image, model.ground, target, covered)
+        why = explain_image(model.network, image, model.background, target, covered)
         key = {"id": row["id"], "target": target}
         of = {"target": [target], "target_name": model.name(target), "probability": covered.whole[target]}
-        of |= {"logit": why.logit, "ground_logit": why.ground_logit}
+        of |= {"logit": why.logit, "background_logit": why.background_logit}
         of["attributed"] = float(why.maps["integrated_gradients"].sum(dtype=np.float64))
         taken = replace(source.metadata, dtype=image.dtype.name)
-        parts.setdefault("explained", []).append(picture_table({**said, **of}, image[None], taken))
+        parts.setdefault("explained", []).append(thumbnail_table({**said, **of}, image[None], taken))
         parts.setdefault("explanations", []).append(_pixel_rows(key, why.maps))
         parts.setdefault("occlusion", []).append(_patch_rows(key, covered, target))
     return {name: pd.concat(tables, ignore_index=True) for name, tables in parts.items()}

@@ -15,7 +15,7 @@ from mnist_data.batch import Batch, Images
 from mnist_data.errors import NoDataset, WrongUse
 from mnist_data.idx.format import open_idx
 from mnist_data.parquet.dataset import is_dataset, open_dataset, read_batches
-from mnist_data.parquet.schema import Stage
+from mnist_data.parquet.schema import Stage, stage_of
 from mnist_data.parquet.tables import provenance, write_table
 from pipelines.images.find_digits import digits_of, read_picture
 from pipelines.images.scaling import Scaling
@@ -110,7 +110,7 @@ def ready(configuration: Mapping[str, Any], batch: Batch, done: Sequence[Stage])
             f"The images are {found}, and {configuration['name']} has learnt from {expected}; bring pictures of digits "
             "to MNIST's form by mnist-data prepare."
         )
-    batch = as_learnt(batch, learnt_stages(configuration), done)
+    batch = as_trained(batch, trained_stages(configuration), done)
     if batch.images.dtype != np.dtype(configuration["dtype"]):
         raise WrongUse(
             f"The images are of type {batch.images.dtype}, and {configuration['name']} has learnt from "
@@ -119,26 +119,26 @@ def ready(configuration: Mapping[str, Any], batch: Batch, done: Sequence[Stage])
     return batch
 
 
-def learnt_stages(configuration: Mapping[str, Any]) -> tuple[Stage, ...]:
+def trained_stages(configuration: Mapping[str, Any]) -> tuple[Stage, ...]:
     """Give the stages that a model's training data had gone through."""
-    return tuple(Stage(**stage) for stage in configuration["stages"])
+    return tuple(stage_of(stage) for stage in configuration["stages"])
 
 
-def as_learnt(batch: Batch, learnt: Sequence[Stage], done: Sequence[Stage]) -> Batch:
+def as_trained(batch: Batch, trained: Sequence[Stage], done: Sequence[Stage]) -> Batch:
     """Normalize images as those were that the model has learnt from.
 
     learnt, done: the stages that the training data and these images have gone through; of both only normalizing
     counts. Raises WrongUse where these have been normalized otherwise.
     """
-    wanted, had = ([stage.parameters for stage in stages if stage.stage == "normalize"] for stages in (learnt, done))
+    wanted, had = ([stage.parameters for stage in stages if stage.stage == "normalize"] for stages in (trained, done))
     if had and had != wanted:
         raise WrongUse(
             "These images have been normalized otherwise than those the model has learnt from; give it the dataset "
             "that they were made from."
         )
     for recorded in wanted[len(had) :]:
-        settings = {name: value for name, value in recorded.items() if name != "learnt"}
-        scaling = Scaling(**recorded["learnt"]) if "learnt" in recorded else None
+        settings = {name: value for name, value in recorded.items() if name != "fitted"}
+        scaling = Scaling(**recorded["fitted"]) if "fitted" in recorded else None
         batch = normalize_batch(batch, Normalize(**settings), scaling)
     return batch
 

@@ -21,7 +21,7 @@ from mnist_data.parquet.dataset import Dataset
 from mnist_data.parquet.tables import provenance, read_table, table_provenance, write_table
 from mnist_data.parquet.writer import fingerprint
 from pipelines.engine.engine import Progress, Report, silent
-from pipelines.engine.map_dataset import require_pictures
+from pipelines.engine.map_dataset import require_images
 from pipelines.images.levels import levels_of
 from pipelines.networks.data.loader import Deformed
 from pipelines.networks.data.samples import Samples
@@ -37,7 +37,7 @@ STAGE = "sweep"
 MOST_POINTS = 500
 """More are a search, which a grid is the wrong tool for."""
 
-ALIKE = ("seed", "seeds", "validation_share")
+ALIKE = ("seed", "seeds", "validation_fraction")
 """Settings of which a sweep takes one value: points are compared on the same held-out samples, by as many seeds."""
 
 UNSWEPT = ("corruptions",)
@@ -98,7 +98,7 @@ def sweep(
     in the folder are of another dataset.
     """
     require_torch()
-    require_pictures(source)
+    require_images(source)
     trainings = _prepared(source, points)
     target, made = f"{folder}/runs", provenance(STAGE, {source.metadata.dataset: source.content}, _grid(points))
     known = _known(target, made) if resume else {}

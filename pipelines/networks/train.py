@@ -22,9 +22,9 @@ from mnist_data.parquet.schema import Metadata
 from mnist_data.parquet.tables import provenance, remove_table, write_table
 from mnist_data.version import __version__
 from pipelines.engine.engine import Progress, Report, silent
-from pipelines.engine.map_dataset import require_pictures
+from pipelines.engine.map_dataset import require_images
 from pipelines.images.levels import levels_of
-from pipelines.images.thumbnails import picture_table
+from pipelines.images.thumbnails import thumbnail_table
 from pipelines.networks.data.loader import Deformed, Feed
 from pipelines.networks.data.samples import Samples, open_samples
 from pipelines.networks.evaluation.corrections import CORRECTIONS, Corrections, read_corrections
@@ -79,7 +79,7 @@ def train(
 ) -> dict[str, pd.DataFrame]:
     """Train networks on a dataset's training split, and score them on its test split, if it has one.
 
-    Validation is the split "validation" where there is one, else a share of the training samples: of whole writers,
+    Validation is the split "validation" where there is one, else a fraction of the training samples: of whole writers,
     where writers are known, else of each class. Of an augmented dataset only originals are validated and tested with,
     and copies of validation samples are not learnt from. Images of more than IN_MEMORY bytes stay in the files.
 
@@ -90,11 +90,12 @@ def train(
     epoch a checkpoint is written, which goes when the network is done; with `resume` the training goes on from what
     lies in the folder. corrections: a table of corrected labels, by which the run is judged, too.
 
-    Raises MissingExtra without PyTorch, WrongUse for a dataset of one class, for corruptions of one whose full ink is
-    not known, and where what lies in the folder is of another training, or the network to start from does not fit.
+    Raises MissingExtra without PyTorch, WrongUse for a dataset of one class, for corruptions of one whose the white
+    level is not known, and where what lies in the folder is of another training, or the network to start from does not
+    fit.
     """
     require_torch()
-    require_pictures(source)
+    require_images(source)
     params = params or Train()
     if params.corruptions:
         levels_of(source.metadata).width()  # refused now, and not after an hour of training
@@ -229,7 +230,7 @@ def training_samples(source: Dataset, params: Train) -> tuple[Samples, Samples]:
     writers = samples.groups.get(WRITER)
     if writers is not None and len(np.unique(writers)) > 1:
         original = samples.copies == 0
-        chosen = choose_writers(writers[original], samples.labels[original], params.validation_share, params.seed)
+        chosen = choose_writers(writers[original], samples.labels[original], params.validation_fraction, params.seed)
         apart = np.isin(writers, chosen)
         return samples.take(~apart), samples.take(apart & original)
     rows = split_validation(samples.ids, samples.labels, samples.ids, params, samples.copies)
@@ -318,18 +319,18 @@ def _details(
 
 
 def _misclassified(samples: Samples, probabilities: Probabilities, metadata: Metadata) -> pd.DataFrame:
-    predicted, sure = probabilities.argmax(axis=1), probabilities.max(axis=1)
+    predicted, confidence = probabilities.argmax(axis=1), probabilities.max(axis=1)
     wrong = np.flatnonzero(predicted != samples.labels)
-    wrong = wrong[np.argsort(-sure[wrong], kind="stable")][:MISTAKES]
+    wrong = wrong[np.argsort(-confidence[wrong], kind="stable")][:MISTAKES]
     columns = {
         "id": samples.ids[wrong],
         "label": samples.labels[wrong],
         "name": [metadata.class_name(int(label)) for label in samples.labels[wrong]],
         "predicted": predicted[wrong],
         "predicted_name": [metadata.class_name(int(label)) for label in predicted[wrong]],
-        "probability": sure[wrong],
+        "probability": confidence[wrong],
     }
-    return picture_table(columns, samples.images[wrong], metadata)
+    return thumbnail_table(columns, samples.images[wrong], metadata)
 
 
 def _save(outcome: Fit, member: Member, metadata: Metadata, params: Train, classes: int, start: Start | None) -> None:

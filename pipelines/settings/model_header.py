@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, get_args
 
 from mnist_data.errors import MissingExtra, UnreadableInput
+from mnist_data.parquet.former_names import rename_parameters
 from pipelines.settings.parameters import Model
 
 
@@ -34,7 +35,7 @@ def configuration_in(path: str, metadata: Mapping[str, str]) -> dict[str, Any]:
         known = found["name"] in get_args(Model) and len(shape) in (2, 3)
         # 65,536 is far beyond any image here, and keeps products of three within 64 bits.
         if known and all(type(size) is int and 1 <= size <= 65_536 for size in sizes):
-            return dict(found)
+            return {**found, "parameters": rename_parameters("train", found.get("parameters", {}))}
     except (ValueError, TypeError, KeyError, RecursionError):
         pass
     raise not_a_model(path, "its metadata describes no network of ours", "a name, a shape and classes")

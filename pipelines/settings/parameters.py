@@ -51,7 +51,7 @@ SEVERITIES = (1, 2, 3, 4, 5)
 
 
 class Parameters:
-    """What all settings share: a stage's name, and checks of choices and ranges."""
+    """What all settings fraction: a stage's name, and checks of choices and ranges."""
 
     stage: ClassVar[str]
     ranges: ClassVar[dict[str, tuple[float, float]]] = {}
@@ -139,10 +139,10 @@ class Split(Parameters):
     """Which training samples become the validation split."""
 
     stage: ClassVar[str] = "split"
-    ranges: ClassVar[dict[str, tuple[float, float]]] = {"share": (0.01, 0.5), "seed": (0, 2**63 - 1)}
+    ranges: ClassVar[dict[str, tuple[float, float]]] = {"fraction": (0.01, 0.5), "seed": (0, 2**63 - 1)}
 
     by: SplitBy = "writer"
-    share: float = 0.1
+    fraction: float = 0.1
     seed: int = 0
     tables: Mapping[str, str] = field(default_factory=dict)  # label tables joined on the way: name -> SHA-256
 
@@ -232,10 +232,10 @@ class Stats(Parameters):
     """How finely the statistics are counted, and whether strokes are measured."""
 
     stage: ClassVar[str] = "stats"
-    ranges: ClassVar[dict[str, tuple[float, float]]] = {"bins": (2, 65_536), "wall": (1, 100)}
+    ranges: ClassVar[dict[str, tuple[float, float]]] = {"bins": (2, 65_536), "grid": (1, 100)}
 
     bins: int = 256
-    wall: int = 12  # pictures of each class kept for the sample wall
+    grid: int = 12  # samples of each class in the sample grid
     morphometrics: bool = True
 
 
@@ -268,9 +268,9 @@ class Train(Parameters):
         "weight_decay": (0, 1),
         "label_smoothing": (0, 0.9),
         "dropout": (0, 0.9),
-        "averaging": (0, 0.99999),
+        "ema_decay": (0, 0.99999),
         "patience": (1, 10_000),
-        "validation_share": (0.01, 0.5),
+        "validation_fraction": (0.01, 0.5),
         "seed": (0, 2**62),
         "seeds": (1, 1_000),
     }
@@ -284,11 +284,11 @@ class Train(Parameters):
     weight_decay: float = 0.01
     label_smoothing: float = 0.05
     dropout: float = 0.0  # before the last layer
-    averaging: float = 0.0  # the share of the weights' average that a step leaves; 0: the weights as they are
+    ema_decay: float = 0.0  # the fraction of the weights' average that a step leaves; 0: the weights as they are
     recipe: Recipe = field(default_factory=Recipe)  # what each sample goes through, anew in each epoch
     precision: Precision = "auto"  # bfloat16 where the processor has it
     patience: int | None = None  # epochs without a better validation accuracy, after which training ends
-    validation_share: float = 0.1
+    validation_fraction: float = 0.1
     seed: int = 0
     seeds: int = 1  # networks, each from a seed of its own: seed, seed + 1, …
     corruptions: bool = False  # score the finished model under each corruption and severity, too
@@ -317,32 +317,32 @@ class Train(Parameters):
 class Audit(Parameters):
     """What the audit looks for, and how much of it is too much.
 
-    bars: check -> value in the check's own unit, where samples are flagged; the others are found from the data.
-    limits: check -> most samples that may be flagged: a count, or below 1 a share.
+    thresholds: check -> value in the check's own unit, where samples are flagged; the others are found from the data.
+    limits: check -> most samples that may be flagged: a count, or below 1 a fraction.
     """
 
     stage: ClassVar[str] = "audit"
-    ranges: ClassVar[dict[str, tuple[float, float]]] = {"pictures": (1, 100), "seed": (0, 2**31 - 1)}
+    ranges: ClassVar[dict[str, tuple[float, float]]] = {"thumbnails": (1, 100), "seed": (0, 2**31 - 1)}
 
     labels: bool = True  # look for label errors too, which trains models
-    pictures: int = 12  # of the worst samples of each check, kept for the page
+    thumbnails: int = 12  # of the worst samples of each check, kept for the page
     seed: int = 0
-    bars: Mapping[str, float] = field(default_factory=dict)
+    thresholds: Mapping[str, float] = field(default_factory=dict)
     limits: Mapping[str, float] = field(default_factory=dict)
 
     def recorded(self) -> dict[str, Any]:
         """Give the parameters as they stand in the metadata."""
-        return {**super().recorded(), "bars": dict(self.bars), "limits": dict(self.limits)}
+        return {**super().recorded(), "thresholds": dict(self.thresholds), "limits": dict(self.limits)}
 
 
 @dataclass(frozen=True)
 class Selftest(Parameters):
-    """How many faults of each kind are planted, and which; count: None for one sample in 200, 350 at most."""
+    """How many faults of each kind are planted, and which; faults: None for one sample in 200, 350 at most."""
 
     stage: ClassVar[str] = "selftest"
-    ranges: ClassVar[dict[str, tuple[float, float]]] = {"count": (1, 100_000), "seed": (0, 2**31 - 1)}
+    ranges: ClassVar[dict[str, tuple[float, float]]] = {"faults": (1, 100_000), "seed": (0, 2**31 - 1)}
 
-    count: int | None = None
+    faults: int | None = None
     seed: int = 0
 
 
@@ -359,7 +359,7 @@ class Compress(Parameters):
         "seed": (0, 2**31 - 1),
     }
 
-    amount: float = 0.5  # the share of every layer's channels that is taken out
+    amount: float = 0.5  # the fraction of every layer's channels that is taken out
     calibration: int = 1_000  # training samples by which the ranges of activations are found
     epochs: int | None = None  # of the learning after it; None: 3, and for a small set more
     learning_rate: float = 0.003  # of it, at its highest

@@ -22,7 +22,7 @@ class Transform:
     stream: of its random numbers, never changed, so that copies stay as they are when others are added.
     low, high: the least and greatest amount a recipe may ask for. neutral: the amount that changes nothing.
     meaning: unit and direction of the amount. amounts: the columns that record it, each drawn from the range.
-    places: columns drawn from 0 … 1 beside it. exposes: it is measured by full ink.
+    places: columns drawn from 0 … 1 beside it. exposes: it is measured by the white level.
     """
 
     stream: int
@@ -41,7 +41,7 @@ TRANSFORMS: Mapping[str, Transform] = {
     "scale_x": Transform(2, 0.1, 10, 1, "width, as a multiple", ("scale_x",)),
     "scale_y": Transform(3, 0.1, 10, 1, "height, as a multiple", ("scale_y",)),
     "shear": Transform(4, -2, 2, 0, "pixels to the right for each pixel up", ("shear",)),
-    "shift": Transform(5, -1, 1, 0, "share of the width and of the height", ("shift_x", "shift_y")),
+    "shift": Transform(5, -1, 1, 0, "fraction of the width and of the height", ("shift_x", "shift_y")),
     "perspective": Transform(
         6,
         -0.3,
@@ -53,13 +53,15 @@ TRANSFORMS: Mapping[str, Transform] = {
     "elastic": Transform(7, 0, 1000, 0, "Simard's alpha, pixels", ("elastic",)),
     "thickness": Transform(8, -8, 8, 0, "pixels by which the edge of a stroke moves outwards", ("thickness",)),
     "cutout": Transform(
-        9, 0, 1, 0, "side of the square cut out, share of the image's", ("cutout",), ("cutout_x", "cutout_y")
+        9, 0, 1, 0, "side of the square cut out, fraction of the image's", ("cutout",), ("cutout_x", "cutout_y")
     ),
     "blur": Transform(10, 0, 16, 0, "sigma of the Gaussian, pixels", ("blur",)),
     "contrast": Transform(11, 0, 4, 1, "distance from middle grey, as a multiple", ("contrast",), exposes=True),
-    "brightness": Transform(12, -1, 1, 0, "share of full ink that is added", ("brightness",), exposes=True),
-    "noise": Transform(13, 0, 1, 0, "standard deviation, share of full ink", ("noise",), exposes=True),
-    "impulse": Transform(14, 0, 1, 0, "share of the pixels set to ground or full ink", ("impulse",), exposes=True),
+    "brightness": Transform(12, -1, 1, 0, "fraction of the white level that is added", ("brightness",), exposes=True),
+    "noise": Transform(13, 0, 1, 0, "standard deviation, fraction of the white level", ("noise",), exposes=True),
+    "impulse": Transform(
+        14, 0, 1, 0, "fraction of the pixels set to background or the white level", ("impulse",), exposes=True
+    ),
 }
 """All that a recipe can ask for, in the order in which it is done."""
 
@@ -108,7 +110,7 @@ ELASTIC_SIGMA = (0.5, 64.0)
 
 @dataclass(frozen=True)
 class Amount:
-    """How strong a transform is, drawn uniformly from low … high, and in what share of the copies it happens."""
+    """How strong a transform is, drawn uniformly from low … high, and in what fraction of the copies it happens."""
 
     low: float
     high: float

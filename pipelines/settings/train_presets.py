@@ -13,7 +13,7 @@ from pipelines.settings.recipe import load_recipe
 TRAIN_PRESETS: Mapping[str, Mapping[str, Any]] = {
     "standard": {},
     "fast": {"model": "lenet5", "epochs": 2, "batch_size": 128},
-    "thorough": {"epochs": 20, "batch_size": 128, "averaging": 0.998, "recipe": "mild"},
+    "thorough": {"epochs": 20, "batch_size": 128, "ema_decay": 0.998, "recipe": "mild"},
 }
 """Settings of a training by name; what is given beside them stands over them."""
 

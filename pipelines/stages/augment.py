@@ -56,7 +56,7 @@ def augment(
     """Write a dataset whose training split holds each sample and its copies; other splits hold originals only.
 
     Raises WrongUse for a dataset of copies, and where the recipe changes the exposure but nothing
-    tells which value is full ink.
+    tells which value is the white level.
     """
     params = params or Augment()
     training = source.training_split
@@ -77,12 +77,12 @@ def augment(
 
 
 def require_levels(recipe: Recipe, levels: Levels) -> None:
-    """Raise WrongUse where a transform of the recipe needs to know full ink, and nobody does."""
+    """Raise WrongUse where a transform of the recipe needs to know the white level, and nobody does."""
     exposing = [name for name in recipe.amounts if TRANSFORMS[name].exposes]
-    if exposing and levels.full is None:
+    if exposing and levels.white is None:
         raise WrongUse(
-            f"{', '.join(exposing)}: these are shares of full ink, and nothing tells which pixel value of this dataset "
-            "is that; normalize it first (mnist-data normalize DATASET OUT), or take them out of the recipe."
+            f"{', '.join(exposing)}: these are fractions of the white level, which is not known of "
+            "this dataset; normalize it first (mnist-data normalize DATASET OUT), or take them out of the recipe."
         )
 
 
@@ -123,7 +123,7 @@ def draw(
 ) -> dict[str, npt.NDArray[np.float32]]:
     """Draw the amounts of each copy, (n,) float32 a column; copy 0 gets those that change nothing.
 
-    sources: (n,) ids. size: height and width, of which a shift is a share. Each transform has random numbers of its
+    sources: (n,) ids. size: height and width, of which a shift is a fraction. Each transform has random numbers of its
     own, so what it draws does not depend on the rest of the recipe.
     """
     from pipelines.kernels.philox import uniforms
@@ -160,13 +160,13 @@ def deform_images(
     if _happens(amounts, "thickness"):
         from pipelines.kernels.morphology import thicken
 
-        images = thicken(images, amounts["thickness"], levels.ground)
+        images = thicken(images, amounts["thickness"], levels.background)
     if _happens(amounts, "cutout"):
-        images = cut_out(images, amounts["cutout"], amounts["cutout_x"], amounts["cutout_y"], levels.ground)
+        images = cut_out(images, amounts["cutout"], amounts["cutout_x"], amounts["cutout_y"], levels.background)
     if _happens(amounts, "blur"):
         from pipelines.kernels.blur import blur
 
-        images = blur(images, amounts["blur"], levels.ground)
+        images = blur(images, amounts["blur"], levels.background)
     if any(_happens(amounts, name) for name in EXPOSURE):
         images = _expose(images, sources, copies, amounts, params, levels)
     return images
@@ -201,7 +201,7 @@ def _resample(
         add_perspective(fields, matrices, amounts["perspective_x"], amounts["perspective_y"])
     if fields is None and not any(_happens(amounts, name) for name in GEOMETRY):
         return images
-    return warp(images, matrices, fields, levels.ground)
+    return warp(images, matrices, fields, levels.background)
 
 
 def matrices_of(amounts: Amounts, count: int, height: int, width: int) -> npt.NDArray[np.float64]:
@@ -225,10 +225,10 @@ def matrices_of(amounts: Amounts, count: int, height: int, width: int) -> npt.ND
     return about_middle(linear, np.stack([shift_y, shift_x], axis=1), height, width)
 
 
-def cut_out(images: Images, sides: Any, across: Any, down: Any, ground: float = 0.0) -> Images:
-    """Set a rectangle of each image to the ground: new images.
+def cut_out(images: Images, sides: Any, across: Any, down: Any, background: float = 0.0) -> Images:
+    """Set a rectangle of each image to the background: new images.
 
-    sides: (n,), its share of the width and of the height. across, down: (n,), where its middle lies, 0 at the left
+    sides: (n,), its fraction of the width and of the height. across, down: (n,), where its middle lies, 0 at the left
     or upper edge and 1 at the other; what reaches over the edge is lost (DeVries and Taylor, arXiv:1708.04552).
     """
     height, width = images.shape[1:3]
@@ -237,7 +237,7 @@ def cut_out(images: Images, sides: Any, across: Any, down: Any, ground: float = 
     in_columns = np.abs(columns - across[:, None] * width) < sides[:, None] * width / 2
     hidden = in_rows[:, :, None] & in_columns[:, None, :]
     hidden = hidden.reshape(*hidden.shape, *(1 for _ in images.shape[3:]))
-    return np.asarray(np.where(hidden, images.dtype.type(ground), images))
+    return np.asarray(np.where(hidden, images.dtype.type(background), images))
 
 
 def _expose(
@@ -256,10 +256,10 @@ def _expose(
         np.any([values != NEUTRAL[name] for values, name in zip(every, EXPOSURE, strict=True)], axis=0)
     )
     counters = sources[chosen], copies[chosen].astype(np.int64)
-    shares = levels.share(images[chosen])
+    fractions = levels.fraction(images[chosen])
     exposed = images.copy()
-    shares = expose(shares, params.seed, EXPOSURE_NOISE, *counters, *(values[chosen] for values in every))
-    exposed[chosen] = levels.pixels(shares, images.dtype)
+    fractions = expose(fractions, params.seed, EXPOSURE_NOISE, *counters, *(values[chosen] for values in every))
+    exposed[chosen] = levels.pixels(fractions, images.dtype)
     return exposed
 
 

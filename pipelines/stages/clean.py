@@ -24,7 +24,7 @@ from mnist_data.parquet.dataset import Dataset, Partition, read_partition
 from mnist_data.parquet.tables import merge_tables, provenance, write_table
 from pipelines.engine.engine import Engine, Report, Serial, run_tasks, silent
 from pipelines.engine.id_hash import drawn
-from pipelines.engine.map_dataset import PARTITION_ROWS, apply_stage, require_other_place, require_pictures
+from pipelines.engine.map_dataset import PARTITION_ROWS, apply_stage, require_images, require_other_place
 from pipelines.images.border import outermost
 from pipelines.images.digests import Digests, digest, first_with_same, varied
 from pipelines.images.transposition import NOT_JUDGED, Orientations, fit_orientations, judgeable
@@ -104,7 +104,7 @@ def clean(
 ) -> Cleaned:
     """Clean a dataset into a new one; the quarantine and the counts stand in tables beside it."""
     params, engine = params or Clean(), engine or Serial()
-    require_pictures(source)
+    require_images(source)
     require_other_place(source, target)
     storage.require_free(target, overwrite)  # before the survey, not after it
     partitions = source.partitions(PARTITION_ROWS)
@@ -185,7 +185,7 @@ def _chosen(repeats: Mapping[int, str], ids: Integers) -> dict[int, str]:
 
 def _know(source: Dataset, survey: Survey) -> Knowledge:
     dtype = np.dtype(source.metadata.dtype)
-    # The ground is 0: a signed type's own middle would lie below it, so there the values found count.
+    # The background is 0: a signed type's own middle would lie below it, so there the values found count.
     low, high = min(0.0, survey.low), survey.high
     if dtype.kind == "u":
         high = float(np.iinfo(dtype).max)
@@ -199,11 +199,11 @@ def _know(source: Dataset, survey: Survey) -> Knowledge:
 def orientation_samples(source: Dataset) -> tuple[Images, Integers, Integers]:
     """Take training samples by a hash of their ids, so that the choice does not depend on how the files are cut."""
     split = source.main_split
-    share = min(1.0, FIT_SAMPLES / max(1, source.splits[split]))
+    fraction = min(1.0, FIT_SAMPLES / max(1, source.splits[split]))
     chosen = []
     for partition in source.partitions(PARTITION_ROWS, [split]):
         batch = read_partition(partition)
-        rows = drawn(batch.ids, share) & batch.finite
+        rows = drawn(batch.ids, fraction) & batch.finite
         chosen.append(batch.take(rows))
     columns = ([getattr(batch, name) for batch in chosen] for name in ("images", "labels", "ids"))
     images, labels, ids = map(np.concatenate, columns)
@@ -211,7 +211,7 @@ def orientation_samples(source: Dataset) -> tuple[Images, Integers, Integers]:
 
 
 def is_inverted(images: Images, low: float, high: float) -> npt.NDArray[np.bool_]:
-    """Say of each image whether its ground is bright, (n,) bool: where the border is, there is the ground.
+    """Say of each image whether its background is bright, (n,) bool: where the border is, there is the background.
 
     The mean of the outermost ring lies above the middle of low … high. On MNIST and Fashion-MNIST, whose clothes
     touch the border in 99.97 % of the images, this flags none of 140,000, and all of them once inverted. Images

@@ -35,7 +35,7 @@ def corrupt(
     """Write a dataset of one split, each sample once for every corruption and severity.
 
     Raises WrongUse for a split that does not exist, for a dataset of copies, and where nothing tells which pixel
-    value is full ink.
+    value is the white level.
     """
     params = params or Corrupt()
     split = split_to_test(source, params.split)

@@ -1,6 +1,6 @@
 """Normalizing: digits set upright and in the middle, and pixel values on a common scale.
 
-What is learnt from data (minimum, maximum, mean, deviation) is learnt from the training split only.
+What is fitted to data (minimum, maximum, mean, std) is fitted to the training split only.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ def normalize(
         report=report,
         compression=compression,
         changes={"dtype": params.dtype},
-        learnt=asdict(scaling) if scaling else None,
+        fitted=asdict(scaling) if scaling else None,
     )
 
 
@@ -66,7 +66,7 @@ def _normalize_partition(
 def normalize_batch(batch: Batch, params: Normalize, scaling: Scaling | None) -> Batch:
     """Normalize one batch: deskew, then centre, then scale. Blank images keep their place and shape.
 
-    The ground is taken to be 0, as in MNIST: what a shear or a shift brings in from outside is 0 in pixel units.
+    The background is taken to be 0, as in MNIST: what a shear or a shift brings in from outside is 0 in pixel units.
     """
     images = rescale(_placed(batch.images, params), params, scaling or Scaling(0, 0, 0, 0.0, 1.0))
     return Batch(batch.ids, batch.labels, images, batch.columns)
@@ -89,7 +89,7 @@ def rescale(images: Images, params: Normalize, scaling: Scaling) -> Images:
         return _as_type(images, params.dtype)
     if params.dtype == "uint8" and images.dtype == np.uint8:
         return images
-    low, width = scaling.mean, scaling.deviation
+    low, width = scaling.mean, scaling.std
     if params.scale == "unit":
         low, width = _unit_range(images.dtype, scaling)
     values = (images.astype(np.float64) - low) / width

@@ -19,7 +19,7 @@ from mnist_data.parquet.writer import Draft, write_part
 from mnist_data.version import __version__
 from pipelines.engine.engine import Engine, Report, Serial, run_tasks, silent
 from pipelines.images.find_digits import SIDE, Digit, digits_of, read_picture
-from pipelines.images.thumbnails import picture_table
+from pipelines.images.thumbnails import thumbnail_table
 
 PICTURES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp")
 """Endings by which pictures are known in a folder."""
@@ -142,12 +142,12 @@ def _tables(prepared: list[Prepared], metadata: Metadata) -> dict[str, pd.DataFr
     digits = [(number, digit) for number, one in enumerate(shown) for digit in one.digits]
     before = Metadata(metadata.dataset, (BEFORE, BEFORE), "uint8")
     return {
-        "photos": picture_table(
+        "photos": thumbnail_table(
             {"photo": range(len(shown)), "file": [one.file for one in shown]},
             np.stack([one.before for one in shown]),
             before,
         ),
-        "prepared": picture_table(
+        "prepared": thumbnail_table(
             {"photo": [number for number, _ in digits]}, np.stack([digit.image for _, digit in digits]), metadata
         ),
     }

@@ -13,7 +13,7 @@ from mnist_data.parquet.dataset import Dataset
 from mnist_data.parquet.schema import Metadata
 from pipelines.engine.map_dataset import require_originals
 from pipelines.images.levels import levels_of
-from pipelines.images.thumbnails import first_samples, picture_table
+from pipelines.images.thumbnails import first_samples, thumbnail_table
 from pipelines.settings.parameters import Augment
 from pipelines.settings.recipe import TRANSFORMS
 from pipelines.stages.augment import augment_batch, require_levels
@@ -60,4 +60,4 @@ def first_of_each_class(source: Dataset) -> Batch:
 
 
 def _pictures(batch: Batch, metadata: Metadata) -> pd.DataFrame:
-    return picture_table({**batch.columns, "label": batch.labels}, batch.images, metadata)
+    return thumbnail_table({**batch.columns, "label": batch.labels}, batch.images, metadata)

@@ -82,22 +82,22 @@ def _joined(source: Dataset, name: str, tables: Provenance) -> Columns:
 def held_out(columns: Columns, params: Split) -> Mask:
     """Choose what is held out of samples, (n,) bool. columns: their id, label and, if it is known, writer_id.
 
-    By label, they are those that `train` with the same share and seed would hold out itself.
+    By label, they are those that `train` with the same fraction and seed would hold out itself.
     Raises WrongUse where writers are to be kept apart and fewer than two are known.
     """
     if params.by == "label":
-        settings = Train(validation_share=params.share, seed=params.seed)
+        settings = Train(validation_fraction=params.fraction, seed=params.seed)
         return split_validation(columns["id"], columns["label"], columns["id"], settings)[1]
     if WRITER not in columns:
         raise WrongUse(
             f"No writer is known of the samples (there is no column {WRITER}); join label tables that tell it with "
             "--provenance DIR, or split --by label."
         )
-    return np.isin(columns[WRITER], choose_writers(columns[WRITER], columns["label"], params.share, params.seed))
+    return np.isin(columns[WRITER], choose_writers(columns[WRITER], columns["label"], params.fraction, params.seed))
 
 
-def choose_writers(writers: Integers, labels: Integers, share: float, seed: int = 0) -> Integers:
-    """Choose whole writers whose samples make up about `share` of all, and of each class; give them, ascending.
+def choose_writers(writers: Integers, labels: Integers, fraction: float, seed: int = 0) -> Integers:
+    """Choose whole writers whose samples make up about `fraction` of all, and of each class; give them, ascending.
 
     writers, labels: (n,) of each sample. In the order of their hashes, each is taken that brings the counts of the
     classes and of all nearer to what is wanted; then chosen writers are given up or exchanged as long as that does. So
@@ -112,7 +112,7 @@ def choose_writers(writers: Integers, labels: Integers, share: float, seed: int 
     np.add.at(counts, (rows, columns), 1)
     counts[:, -1] = counts.sum(axis=1)
     order = np.argsort(hashes(names, seed))
-    return np.sort(names[order[_near(counts[order], share * counts.sum(axis=0))]])
+    return np.sort(names[order[_near(counts[order], fraction * counts.sum(axis=0))]])
 
 
 def _near(counts: npt.NDArray[np.float64], wanted: npt.NDArray[np.float64]) -> Mask:

@@ -18,7 +18,7 @@ def split_validation(
 ) -> tuple[Mask, Mask]:
     """Choose the samples to train with and those to validate with, (n,) bool each.
 
-    Of each label the share `params.validation_share` of the originals is held out, those whose source id has
+    Of each label the fraction `params.validation_share` of the originals is held out, those whose source id has
     the lowest hash, so neither order nor partitioning matters. Copies of a held-out sample are on neither
     side. A label keeps at least one original in training.
     copies: (n,) each sample's number of copy, 0 for an original; None: an original's id is its source id.
@@ -28,7 +28,7 @@ def split_validation(
     validation = np.zeros(len(ids), np.bool_)
     for label in np.unique(labels):
         rows = np.flatnonzero(original & (labels == label))
-        wanted = int(params.validation_share * len(rows) + 0.5)
+        wanted = int(params.validation_fraction * len(rows) + 0.5)
         held_out = max(0, min(wanted, len(rows) - 1))
         validation[rows[np.argsort(ranks[rows])[:held_out]]] = True
     return ~np.isin(source_ids, source_ids[validation]), validation

@@ -154,14 +154,14 @@ def find_components(sums: Products, scale: float) -> Components:
 
 
 def tabulate_components(found: Mapping[str, Components]) -> pd.DataFrame:
-    """Give the table `components`: split, component (from 1), variance, share and cumulative share of all variance."""
+    """Give the table `components`: split, component (from 1), variance, fraction and cumulative fraction of it all."""
     parts = [
         pd.DataFrame(
             {
                 "split": split,
                 "component": np.arange(1, shown + 1),
                 "variance": components.variances[:shown],
-                "share": components.variances[:shown] / (components.total or np.nan),
+                "fraction": components.variances[:shown] / (components.total or np.nan),
                 "cumulative": np.cumsum(components.variances[:shown]) / (components.total or np.nan),
             }
         )

@@ -160,10 +160,10 @@ def _summary(split: str, sums: Sums, metadata: Metadata, limits: Range) -> dict[
         "width": width,
         "channels": channels[0] if channels else 1,
         "mean": mean / limits.unit,
-        "deviation": float(np.sqrt(max(0.0, square - mean**2))) / limits.unit,
+        "std": float(np.sqrt(max(0.0, square - mean**2))) / limits.unit,
         "minimum": float(everything.lowest.min()) / limits.unit if samples else np.nan,
         "maximum": float(everything.highest.max()) / limits.unit if samples else np.nan,
-        "zero_share": 1 - _ratio(everything.nonzero.sum(), values),
+        "zero_fraction": 1 - _ratio(everything.nonzero.sum(), values),
         "entropy": entropy(everything.histogram[0]),
     }
 
@@ -174,8 +174,8 @@ def entropy(counts: npt.NDArray[np.int64]) -> float:
     >>> entropy(np.array([2, 1, 1, 0]))
     1.5
     """
-    share = counts[counts > 0] / max(1, counts.sum())
-    return abs(float(-(share * np.log2(share)).sum())) if len(share) else float("nan")
+    fraction = counts[counts > 0] / max(1, counts.sum())
+    return abs(float(-(fraction * np.log2(fraction)).sum())) if len(fraction) else float("nan")
 
 
 def _ratio(part: Any, whole: int) -> float:
@@ -192,7 +192,7 @@ def _classes(split: str, sums: Sums, metadata: Metadata) -> pd.DataFrame:
             "label": labels,
             "name": [metadata.class_name(label) for label in labels],
             "samples": counts,
-            "share": np.array(counts) / max(1, sum(counts)),
+            "fraction": np.array(counts) / max(1, sum(counts)),
         }
     )
 
@@ -229,10 +229,10 @@ def _pixel_table(split: str, label: Any, sums: Sums, metadata: Metadata, limits:
             "column": column,
             "channel": channel,
             "mean": mean / limits.unit,
-            "deviation": np.sqrt(variance) / limits.unit,
+            "std": np.sqrt(variance) / limits.unit,
             "minimum": sums.lowest[0] / limits.unit if count else np.nan,
             "maximum": sums.highest[0] / limits.unit if count else np.nan,
-            "nonzero_share": nonzero,
+            "nonzero_fraction": nonzero,
         }
     )
 

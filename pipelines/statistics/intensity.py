@@ -29,8 +29,8 @@ def _of_bytes(flat: npt.NDArray[Any], unit: float) -> dict[str, Floats]:
     sums, squares, entropy = np.empty(samples, np.int64), np.empty(samples, np.int64), np.empty(samples)
     counts = np.arange(pixels + 1)
     measure_bytes(np.ascontiguousarray(flat), counts * np.log2(np.maximum(counts, 1)), sums, squares, entropy)
-    deviation = np.sqrt((pixels * squares - sums * sums).astype(np.float64)) / (pixels * unit)
-    return {"mean": sums / (pixels * unit), "deviation": deviation, "ink": sums / unit, "entropy": entropy}
+    std = np.sqrt((pixels * squares - sums * sums).astype(np.float64)) / (pixels * unit)
+    return {"mean": sums / (pixels * unit), "std": std, "ink": sums / unit, "entropy": entropy}
 
 
 def _of_any(flat: Images, limits: Range) -> dict[str, Floats]:
@@ -40,4 +40,4 @@ def _of_any(flat: Images, limits: Range) -> dict[str, Floats]:
     entropy = np.empty(len(flat))
     measure_entropy(without_halves(flat), limits.low, (limits.high - limits.low) / 256, entropy)
     wide = flat.astype(np.float64) / limits.unit
-    return {"mean": wide.mean(axis=1), "deviation": wide.std(axis=1), "ink": wide.sum(axis=1), "entropy": entropy}
+    return {"mean": wide.mean(axis=1), "std": wide.std(axis=1), "ink": wide.sum(axis=1), "entropy": entropy}

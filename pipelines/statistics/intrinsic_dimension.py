@@ -42,9 +42,9 @@ class Chosen:
         )
 
 
-def choose(ids: Integers, labels: Integers, flat: npt.NDArray[Any], share: float) -> Chosen:
-    """Choose about this share of the samples, each by the hash of its id alone."""
-    rows = drawn(ids, share)
+def choose(ids: Integers, labels: Integers, flat: npt.NDArray[Any], fraction: float) -> Chosen:
+    """Choose about this fraction of the samples, each by the hash of its id alone."""
+    rows = drawn(ids, fraction)
     points = flat[rows]
     return Chosen(ids[rows], labels[rows], points if points.dtype == np.uint8 else points.astype(np.float32))
 

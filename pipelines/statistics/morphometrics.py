@@ -19,7 +19,7 @@ COUNTS = ("components", "holes", "end_points")
 MEASURES = (*LENGTHS, *COUNTS, "border_contact")
 """In the order of the columns. The units are pixels, of the area pixels², of the slant radians."""
 
-STATISTICS = ("samples", "mean", "deviation", "lower_quartile", "median", "upper_quartile")
+STATISTICS = ("samples", "mean", "std", "lower_quartile", "median", "upper_quartile")
 """Of one measure; samples counts those that have it."""
 
 

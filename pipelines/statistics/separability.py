@@ -2,7 +2,7 @@
 
 Two measures: the distance of the mean images, and the Bhattacharyya distance, which also knows how each class spreads,
 of normal distributions fitted to both classes in the space of the first components (Fukunaga 1990, "Introduction to
-Statistical Pattern Recognition", chapter 3). The closer, the smaller; exp(-distance) / 2 bounds the share of samples
+Statistical Pattern Recognition", chapter 3). The closer, the smaller; exp(-distance) / 2 bounds the fraction of samples
 that even the best rule would confuse, were the classes normal and equally large.
 """
 
@@ -30,7 +30,7 @@ FEWEST = 20
 """Samples of a class below which its spread is not known."""
 
 RIDGE = 1e-6
-"""Added to each variance, as a share of their mean: a class may not vary at all along a component."""
+"""Added to each variance, as a fraction of their mean: a class may not vary at all along a component."""
 
 
 BLOCK = 256

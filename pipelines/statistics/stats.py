@@ -23,8 +23,8 @@ from mnist_data.known.label_tables import group_columns
 from mnist_data.parquet.dataset import Dataset, Partition, open_parquet, read_partition
 from mnist_data.parquet.tables import merge_tables, provenance, remove_table, write_table
 from pipelines.engine.engine import Engine, Report, Serial, run_tasks, silent
-from pipelines.engine.map_dataset import PARTITION_ROWS, require_pictures
-from pipelines.images.thumbnails import wall
+from pipelines.engine.map_dataset import PARTITION_ROWS, require_images
+from pipelines.images.thumbnails import sample_grid
 from pipelines.settings.parameters import Stats
 from pipelines.statistics.components import (
     Components,
@@ -82,7 +82,7 @@ def describe_samples(batch: Batch, split: str, limits: Range, morphometrics: boo
 class _Task:
     """Some partitions of one split; samples: where the per-sample table of these goes.
 
-    share: of the samples, is chosen for the intrinsic dimension.
+    fraction: of the samples, is chosen for the intrinsic dimension.
     """
 
     split: str
@@ -90,7 +90,7 @@ class _Task:
     samples: str
     limits: Range
     view: View
-    share: float
+    fraction: float
     params: Stats
 
     @property
@@ -134,7 +134,7 @@ def _find(batch: Batch, task: _Task) -> _Found:
     sums = sum_up(batch, task.limits, task.params.bins)
     finite = batch.take(batch.finite)
     flat = look(finite.images, task.view)
-    return _Found(sums, multiply(flat), choose(finite.ids, finite.labels, flat, task.share))
+    return _Found(sums, multiply(flat), choose(finite.ids, finite.labels, flat, task.fraction))
 
 
 def stats(
@@ -147,12 +147,12 @@ def stats(
 ) -> dict[str, pd.DataFrame]:
     """Count a dataset and write its tables, as Parquet and CSV, into a folder.
 
-    Gives the small tables by name: summary, classes, pixels, intensity, wall, components, component_pixels,
+    Gives the small tables by name: summary, classes, pixels, intensity, sample_grid, components, component_pixels,
     separability, dimension, correlations, morphometrics unless they are turned off, and where writers are known, what
     `writer_tables` gives. The table `samples`, a row a sample, is only written.
     """
     params, engine = params or Stats(), engine or Serial()
-    require_pictures(source)
+    require_images(source)
     limits = find_range(source, engine, report)
     draft = storage.beside(folder, ".draft", hidden=True)
     tasks = list(_tasks(source, draft, limits, params))
@@ -164,7 +164,7 @@ def stats(
     del results
     tables = tabulate({split: part.sums for split, part in found.items()}, source.metadata, limits)
     tables |= _structure(source, found, tasks, engine, report)
-    tables["wall"] = wall(source, params.wall)
+    tables["sample_grid"] = sample_grid(source, params.grid)
     made = provenance(params.stage, {source.metadata.dataset: source.content}, asdict(params))
     merge_tables((_read_piece(task.samples) for task in tasks), f"{folder}/samples", made)
     storage.remove(draft)
@@ -224,11 +224,11 @@ def _tasks(source: Dataset, draft: str, limits: Range, params: Stats) -> Iterato
     view = view_of(source.metadata.shape)
     together = -(-len(source) // (PARTITION_ROWS * MAX_TASKS)) or 1
     for split, rows in source.splits.items():
-        share = CHOSEN / max(1, rows)
+        fraction = CHOSEN / max(1, rows)
         partitions = source.partitions(PARTITION_ROWS, [split])
         for first in range(0, len(partitions), together):
             samples = f"{draft}/{split}-{first:06d}.parquet"
-            yield _Task(split, tuple(partitions[first : first + together]), samples, limits, view, share, params)
+            yield _Task(split, tuple(partitions[first : first + together]), samples, limits, view, fraction, params)
 
 
 def _read_piece(location: str) -> pa.Table:

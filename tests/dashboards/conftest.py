@@ -19,7 +19,7 @@ NAMES = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight",
 Array = npt.NDArray[Any]
 
 
-def picture_table(columns: dict[str, Any], images: Array) -> pd.DataFrame:
+def thumbnail_table(columns: dict[str, Any], images: Array) -> pd.DataFrame:
     """Make a table with images as bytes, and their shape and type in its attributes."""
     frame = pd.DataFrame(columns)
     frame["image"] = pd.Series([image.tobytes() for image in images], index=frame.index, dtype=object)
@@ -28,9 +28,9 @@ def picture_table(columns: dict[str, Any], images: Array) -> pd.DataFrame:
 
 
 @pytest.fixture(scope="session")
-def picture_table_of() -> Any:
+def thumbnail_table_of() -> Any:
     """Give the function that makes a table with images."""
-    return picture_table
+    return thumbnail_table
 
 
 @pytest.fixture(scope="session")
@@ -51,11 +51,11 @@ def pixel_tables(images: Array, labels: Array, split: str) -> pd.DataFrame:
         chosen = unit if label is pd.NA else unit[labels == label]
         values = {
             "mean": chosen.mean(0),
-            "deviation": chosen.std(0),
+            "std": chosen.std(0),
             "minimum": chosen.min(0),
             "maximum": chosen.max(0),
         }
-        values["nonzero_share"] = (chosen > 0).mean(0)
+        values["nonzero_fraction"] = (chosen > 0).mean(0)
         table = pd.DataFrame({"split": split, "row": row, "column": column, "channel": channel})
         table.insert(1, "label", pd.array([label] * len(row), dtype="Int64"))
         tables.append(table.assign(**{name: value.reshape(-1) for name, value in values.items()}))
@@ -74,7 +74,7 @@ def sample_table(images: Array, labels: Array, split: str) -> pd.DataFrame:
             "split": split,
             "label": labels,
             "mean": unit.mean(axis=(1, 2)),
-            "deviation": unit.std(axis=(1, 2)),
+            "std": unit.std(axis=(1, 2)),
             "ink": ink,
             "top": rows.argmax(axis=1),
             "left": columns.argmax(axis=1),
@@ -95,7 +95,7 @@ def measure_table(samples: pd.DataFrame) -> pd.DataFrame:
         for label, of_class in [(pd.NA, of_split), *of_split.groupby("label")]:
             for measure in MEASURES:
                 values = of_class[measure].astype(float)
-                found = {"samples": values.count(), "mean": values.mean(), "deviation": values.std(ddof=0)}
+                found = {"samples": values.count(), "mean": values.mean(), "std": values.std(ddof=0)}
                 parts.append({"split": split, "label": label, "measure": measure, **found})
     return pd.DataFrame(parts).astype({"label": "Int64"})
 
@@ -112,13 +112,13 @@ def split_tables(images: Array, labels: Array, split: str) -> dict[str, pd.DataF
         "width": 8,
         "channels": 1,
         "mean": unit.mean(),
-        "deviation": unit.std(),
+        "std": unit.std(),
         "minimum": unit.min(),
         "maximum": unit.max(),
-        "zero_share": (images == 0).mean(),
+        "zero_fraction": (images == 0).mean(),
     }
     intensity = {"low": edges[:-1], "high": edges[1:], "pixels": np.bincount(images.reshape(-1), minlength=256)}
-    classes = {"label": range(10), "name": NAMES, "samples": counts, "share": counts / counts.sum()}
+    classes = {"label": range(10), "name": NAMES, "samples": counts, "fraction": counts / counts.sum()}
     return {
         "summary": pd.DataFrame([summary]),
         "classes": pd.DataFrame({"split": split, **classes}),
@@ -134,20 +134,20 @@ def structure_tables(images: Array, labels: Array, samples: pd.DataFrame) -> dic
 
     found = PCA(12).fit(images.reshape(-1, 64) / 255)
     row, column = (axis.reshape(-1) for axis in np.indices((8, 8)))
-    numbers, share = np.arange(1, 13), found.explained_variance_ratio_
+    numbers, fraction = np.arange(1, 13), found.explained_variance_ratio_
     pairs = [(one, other) for one in range(10) for other in range(one + 1, 10)]
     means = [images[labels == label].mean(axis=0) / 255 for label in range(10)]
     apart = [float(np.linalg.norm(means[one] - means[other])) for one, other in pairs]
-    matrix = samples[["ink", "deviation", "centre_row", "area"]].astype(float).corr()
+    matrix = samples[["ink", "std", "centre_row", "area"]].astype(float).corr()
     names = list(matrix)
     related = [(a, b, matrix.loc[a, b]) for place, a in enumerate(names) for b in names[place + 1 :]]
     places = {"row": np.tile(row, 12), "column": np.tile(column, 12), "channel": 0}
     weights = {"component": np.repeat(numbers, 64), **places, "weight": found.components_.reshape(-1)}
-    shares = {"component": numbers, "variance": found.explained_variance_, "share": share}
+    fractions = {"component": numbers, "variance": found.explained_variance_, "fraction": fraction}
     distances = pd.DataFrame(pairs, columns=["label", "other"]).assign(bhattacharyya=apart, mean_distance=apart)
     dimension = {"label": pd.array([pd.NA], dtype="Int64"), "samples": 1400, "dimension": 9.0, "low": 8.9, "high": 9.1}
     tables = {
-        "components": pd.DataFrame({**shares, "cumulative": np.cumsum(share)}),
+        "components": pd.DataFrame({**fractions, "cumulative": np.cumsum(fraction)}),
         "component_pixels": pd.DataFrame(weights),
         "separability": distances,
         "dimension": pd.DataFrame(dimension),
@@ -158,20 +158,20 @@ def structure_tables(images: Array, labels: Array, samples: pd.DataFrame) -> dic
 
 @pytest.fixture(scope="session")
 def statistics(digits: tuple[Array, Array]) -> dict[str, pd.DataFrame]:
-    """Give the tables of the stage stats: summary, classes, pixels, intensity, samples, morphometrics, wall."""
+    """Give the tables of the stage stats: summary, classes, pixels, intensity, samples, morphometrics, sample_grid."""
     images, labels = digits
     splits = {"train": slice(0, FIRST_TEST), "test": slice(FIRST_TEST, None)}
     parts = [split_tables(images[rows], labels[rows], split) for split, rows in splits.items()]
     tables = {name: pd.concat([part[name] for part in parts], ignore_index=True) for name in parts[0]}
-    wall = np.sort(np.concatenate([np.flatnonzero(labels == label)[:12] for label in range(10)]))
-    names = [NAMES[label] for label in labels[wall]]
-    columns = {"id": wall, "split": "train", "label": labels[wall], "name": names}
+    chosen = np.sort(np.concatenate([np.flatnonzero(labels == label)[:12] for label in range(10)]))
+    names = [NAMES[label] for label in labels[chosen]]
+    columns = {"id": chosen, "split": "train", "label": labels[chosen], "name": names}
     measures = {"morphometrics": measure_table(tables["samples"])}
     return {
         **tables,
         **measures,
         **structure_tables(images, labels, tables["samples"]),
-        "wall": picture_table(columns, images[wall]),
+        "sample_grid": thumbnail_table(columns, images[chosen]),
     }
 
 
@@ -205,20 +205,20 @@ def preparation(digits: tuple[Array, Array]) -> dict[str, pd.DataFrame]:
         "shift_x": [float(shifts[copy][1]) for _, copy in rows],
     }
     moved = np.stack([np.roll(images[sample], shifts[copy], axis=(0, 1)) for sample, copy in rows])
-    told = {"transform": "shift", "meaning": "share of the width", "low": -0.1, "high": 0.1, "probability": 0.5}
+    told = {"transform": "shift", "meaning": "fraction of the width", "low": -0.1, "high": 0.1, "probability": 0.5}
     totals = {"split": ["train"], "samples_in": [1405], "kept": [1401], "changed": [1], "removed": [3]}
     cleaning = pd.DataFrame(reasons, columns=["reason", "action", "samples"])
     cleaning.insert(0, "split", "train")
     return {
         "cleaning_totals": pd.DataFrame(totals),
         "cleaning": cleaning,
-        "quarantine": picture_table(quarantine, found),
-        "augmentation": picture_table(augmentation, moved),
-        "photos": picture_table(
+        "quarantine": thumbnail_table(quarantine, found),
+        "augmentation": thumbnail_table(augmentation, moved),
+        "photos": thumbnail_table(
             {"photo": [0, 1], "file": ["a/one.png", "sheet.jpg"]}, np.kron(images[:2], np.ones((14, 14), np.uint8))
         ),
-        "prepared": picture_table({"photo": [0, 1, 1]}, np.kron(images[:3], np.ones((4, 4), np.uint8))),
-        "transforms": picture_table({**augmentation, **told}, moved),
+        "prepared": thumbnail_table({"photo": [0, 1, 1]}, np.kron(images[:3], np.ones((4, 4), np.uint8))),
+        "transforms": thumbnail_table({**augmentation, **told}, moved),
     }
 
 
@@ -238,7 +238,7 @@ def model(digits: tuple[Array, Array]) -> dict[str, pd.DataFrame]:
     wrong = np.flatnonzero(predicted != true)
     misclassified = {"id": wrong, "label": true[wrong], "predicted": predicted[wrong]}
     misclassified["probability"] = scores[wrong].max(axis=1)
-    tables = {"confusion": confusion, "misclassified": picture_table(misclassified, images[test][wrong])}
+    tables = {"confusion": confusion, "misclassified": thumbnail_table(misclassified, images[test][wrong])}
     for table in tables.values():
         table["name"] = [NAMES[label] for label in table["label"]]
         table["predicted_name"] = [NAMES[label] for label in table["predicted"]]
@@ -274,7 +274,7 @@ def robustness(digits: tuple[Array, Array]) -> dict[str, pd.DataFrame]:
     pictures = {"id": 3, "label": labels[3], "name": NAMES[labels[3]], **frame.to_dict("list")}
     pictures |= {"predicted": [labels[3] if severity < 3 else 8 for _, severity in pairs], "probability": 0.7}
     pictures["predicted_name"] = [NAMES[label] for label in pictures["predicted"]]
-    return {"robustness": table, "corrupted": picture_table(pictures, np.stack(paler))}
+    return {"robustness": table, "corrupted": thumbnail_table(pictures, np.stack(paler))}
 
 
 @pytest.fixture(scope="session")
@@ -292,7 +292,7 @@ def judged() -> dict[str, pd.DataFrame]:
         "nll": [0.4, 0.3],
     }
     seeds = {"model": "means", "split": ["validation", "test"], "seeds": 2, "samples": 100, "mean": 0.87}
-    seeds |= {"deviation": 0.014, "low": 0.74, "high": 1.0, "lowest": 0.86, "highest": 0.88}
+    seeds |= {"std": 0.014, "low": 0.74, "high": 1.0, "lowest": 0.86, "highest": 0.88}
     return {
         "class_scores": pd.DataFrame({"label": [0, 1], "name": NAMES[:2], **scores}),
         "thickness_scores": pd.DataFrame(
@@ -354,7 +354,7 @@ def compared(digits: tuple[Array, Array]) -> dict[str, pd.DataFrame]:
     images, _ = digits
     measures = [(f, m) for f in ("ink", "slant") for m in ("wasserstein", "jensen_shannon")]
     rows = [("all", *row, 0.2, 0.1, 0.3, 0.05, 0.04, 5.0) for row in [*measures, ("all_features", "auc")]]
-    columns = ["class", "feature", "measure", "value", "low", "high", "floor", "yardstick", "ratio"]
+    columns = ["class", "feature", "measure", "value", "low", "high", "null_95", "reference", "ratio"]
     steps = np.linspace(0, 1, 40)
     histograms = [
         pd.DataFrame({"feature": f, "at": steps, "a": steps / 20, "b": steps[::-1] / 20}) for f in ("ink", "slant")
@@ -368,7 +368,7 @@ def compared(digits: tuple[Array, Array]) -> dict[str, pd.DataFrame]:
     return {
         "drift": pd.DataFrame(rows, columns=columns),
         "drift_histograms": pd.concat(histograms, ignore_index=True),
-        "drift_pictures": pd.concat(means, ignore_index=True),
+        "drift_means": pd.concat(means, ignore_index=True),
     }
 
 
@@ -378,7 +378,7 @@ def audited(digits: tuple[Array, Array]) -> dict[str, pd.DataFrame]:
     images, labels = digits
     counts = {"check": ["blank", "noisy"], "split": "train", "samples": FIRST_TEST, "flagged": [0, 3]}
     checks = pd.DataFrame(
-        {**counts, "share": [0, 3 / FIRST_TEST], "bar": [0.95, 8.0], "meaning": ["contrast", "noise"]}
+        {**counts, "fraction": [0, 3 / FIRST_TEST], "bar": [0.95, 8.0], "meaning": ["contrast", "noise"]}
     )
     found = {
         "check": "noisy",
@@ -391,7 +391,7 @@ def audited(digits: tuple[Array, Array]) -> dict[str, pd.DataFrame]:
     names = [NAMES[label] for label in labels[:3]]
     return {
         "checks": checks,
-        "audit_pictures": picture_table({**found, "label": labels[:3], "name": names}, images[:3]),
+        "audit_thumbnails": thumbnail_table({**found, "label": labels[:3], "name": names}, images[:3]),
     }
 
 
@@ -399,14 +399,14 @@ def audited(digits: tuple[Array, Array]) -> dict[str, pd.DataFrame]:
 def explained(digits: tuple[Array, Array]) -> dict[str, pd.DataFrame]:
     """Give the tables of three explained samples, one of them wrong, and of a first layer; the maps are invented."""
     images, labels = digits
-    samples, targets, chosen = [3, 4, 5, 5], [labels[3], labels[4], 9, labels[5]], ["surest right"] * 2
-    named = {"id": samples, "split": "test", "chosen": [*chosen, "surest wrong", "surest wrong"]}
+    samples, targets, chosen = [3, 4, 5, 5], [labels[3], labels[4], 9, labels[5]], ["most confident correct"] * 2
+    named = {"id": samples, "split": "test", "chosen": [*chosen, "most confident error", "most confident error"]}
     named |= {"label": labels[samples], "predicted": [*targets[:3], 9], "target": targets}
     table = pd.DataFrame({"model": "means", **named})
     for name in ("", "predicted_", "target_"):
         source = "label" if not name else name.rstrip("_")
         table[f"{name}name"] = [NAMES[label] for label in table[source]]
-    table = table.assign(probability=[0.99, 0.999, 0.9, 0.001], logit=5.0, ground_logit=1.0, attributed=4.01)
+    table = table.assign(probability=[0.99, 0.999, 0.9, 0.001], logit=5.0, background_logit=1.0, attributed=4.01)
     row, column = (axis.reshape(-1) for axis in np.indices((8, 8)))
     ink = [images[sample].reshape(-1) / 255 for sample in samples]
     maps = [
@@ -417,7 +417,7 @@ def explained(digits: tuple[Array, Array]) -> dict[str, pd.DataFrame]:
     weights = np.random.default_rng(0).normal(size=(6, 2, 3, 3)).astype(np.float32)
     places = dict(zip(("filter", "channel", "row", "column"), np.indices(weights.shape).reshape(4, -1), strict=True))
     return {
-        "explained": picture_table(table.to_dict("series"), images[samples]),
+        "explained": thumbnail_table(table.to_dict("series"), images[samples]),
         "explanations": pd.concat(maps, ignore_index=True),
         "filters": pd.DataFrame({**places, "value": weights.reshape(-1)}),
     }

@@ -63,7 +63,7 @@ def test_without_feature_maps_the_page_says_what_is_missing(explained: Tables) -
 
 def test_unknown_labels_are_said_to_be_unknown(explained: Tables) -> None:
     """And nothing is called right or wrong."""
-    table = explained["explained"].iloc[:2].assign(label=-1, name="-1", chosen="surest")
+    table = explained["explained"].iloc[:2].assign(label=-1, name="-1", chosen="most confident")
     table.attrs = explained["explained"].attrs
     page = page_of({"explained": table, "explanations": explained["explanations"]})
 
@@ -102,10 +102,10 @@ def test_one_weight_and_weights_of_nothing_make_a_sheet() -> None:
     assert filter_sheet(filters).data[0].zmax > 0
 
 
-def test_an_image_of_one_pixel_has_its_maps(explained: Tables, picture_table_of: Any) -> None:
+def test_an_image_of_one_pixel_has_its_maps(explained: Tables, thumbnail_table_of: Any) -> None:
     """One row a sample is a table, too."""
     columns = explained["explained"].drop(columns="image").to_dict("series")
-    table = picture_table_of(columns, np.full((4, 1, 1), 9, np.uint8))
+    table = thumbnail_table_of(columns, np.full((4, 1, 1), 9, np.uint8))
     pixel = explained["explanations"].query("row == 0 and column == 0")
 
     assert page_of({"explained": table, "explanations": pixel}).count("<img ") == 4 * 5

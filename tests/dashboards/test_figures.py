@@ -9,11 +9,11 @@ import pandas as pd
 import plotly.graph_objects as go
 import pytest
 
-from dashboards.figures.classes import class_shares
+from dashboards.figures.classes import class_fractions
 from dashboards.figures.cleaning import findings
 from dashboards.figures.confusion import confusion_matrix, frequent_confusions
 from dashboards.figures.history import learning_curve
-from dashboards.figures.intensity import intensity_histogram, zero_share
+from dashboards.figures.intensity import intensity_histogram, zero_fraction
 from dashboards.figures.morphometrics import class_counts, class_histograms
 from dashboards.figures.pixels import all_classes, grids, pixel_heatmap
 from dashboards.figures.robustness import accuracy_map, mean_accuracy
@@ -26,17 +26,17 @@ Tables = dict[str, pd.DataFrame]
 def test_class_bars_show_the_share_of_each_split(statistics: Tables) -> None:
     """Splits of different size can be compared, and the counts are there to hover."""
     classes = statistics["classes"]
-    train, test = class_shares(classes).data
+    train, test = class_fractions(classes).data
 
     assert [train.name, test.name] == ["train", "test"]
-    assert (100 * classes.loc[classes["split"] == "train", "share"]).tolist() == pytest.approx(list(train.y))
+    assert (100 * classes.loc[classes["split"] == "train", "fraction"]).tolist() == pytest.approx(list(train.y))
     assert classes.loc[classes["split"] == "test", "samples"].tolist() == list(test.customdata)
 
 
 def test_classes_of_one_name_keep_a_bar_each(statistics: Tables) -> None:
     """Plotly would draw categories of the same name on top of each other."""
     classes = statistics["classes"].assign(name="digit")
-    train = class_shares(classes).data[0]
+    train = class_fractions(classes).data[0]
 
     assert len(set(train.x)) == 10
 
@@ -44,7 +44,7 @@ def test_classes_of_one_name_keep_a_bar_each(statistics: Tables) -> None:
 def test_a_class_name_cannot_bring_tags_into_a_chart(statistics: Tables) -> None:
     """Plotly reads links and tags in labels."""
     names = statistics["classes"].assign(name="<a href='https://example.org'>x</a>")
-    drawn = class_shares(names).to_json()
+    drawn = class_fractions(names).to_json()
 
     assert "<a" not in drawn
     assert "\\u003ca" not in drawn
@@ -52,7 +52,7 @@ def test_a_class_name_cannot_bring_tags_into_a_chart(statistics: Tables) -> None
 
 def test_a_split_has_the_same_colour_in_every_figure(tables: Tables) -> None:
     """A reader learns once that test is orange."""
-    bars = class_shares(tables["classes"]).data[1].marker.color
+    bars = class_fractions(tables["classes"]).data[1].marker.color
     boxes = ink_by_class(tables["samples"], {}).data[1].marker.color
     line = intensity_histogram(tables["intensity"]).data[1].line.color
 
@@ -109,9 +109,9 @@ def test_many_bins_are_added_up_to_what_a_chart_can_show() -> None:
 
 def test_the_share_of_zeros_is_that_of_the_summary(statistics: Tables) -> None:
     """The caption and the card say the same."""
-    expected = statistics["summary"].set_index("split").loc["train", "zero_share"]
+    expected = statistics["summary"].set_index("split").loc["train", "zero_fraction"]
 
-    assert expected == pytest.approx(zero_share(statistics["intensity"], "train"))
+    assert expected == pytest.approx(zero_fraction(statistics["intensity"], "train"))
 
 
 def test_boxes_are_quantiles_of_each_class(statistics: Tables) -> None:
@@ -211,19 +211,19 @@ def test_a_matrix_of_many_classes_has_colours_without_numbers() -> None:
 
 
 def test_the_most_frequent_mistakes_come_first(model: Tables) -> None:
-    """With their share of the class, so that a small class is not overlooked."""
+    """With their fraction of the class, so that a small class is not overlooked."""
     worst = frequent_confusions(model["confusion"], most=3)
     confusion = model["confusion"]
     wrong = confusion[confusion["label"] != confusion["predicted"]]
     of_class = confusion.loc[confusion["name"] == worst["name"][0], "samples"].sum()
 
     assert wrong["samples"].nlargest(3).tolist() == worst["samples"].tolist()
-    assert worst["samples"][0] / of_class == pytest.approx(worst["share"][0])
+    assert worst["samples"][0] / of_class == pytest.approx(worst["fraction"][0])
 
 
 def test_figures_can_be_shown_in_a_notebook(tables: Tables) -> None:
     """Each brings its template and height, and needs no page around it."""
-    drawn = class_shares(tables["classes"])
+    drawn = class_fractions(tables["classes"])
 
     assert isinstance(drawn, go.Figure)
     assert drawn.layout.template.layout.paper_bgcolor == "rgba(0,0,0,0)"

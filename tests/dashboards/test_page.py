@@ -173,7 +173,7 @@ def test_hostile_texts_stay_texts(tables: Tables) -> None:
         "quarantine": ("reason", "detail", "split", "action"),
         "misclassified": ("name", "predicted_name"),
         "confusion": ("name", "predicted_name"),
-        "wall": ("name", "split"),
+        "sample_grid": ("name", "split"),
         "cleaning": ("reason", "action", "split"),
         "robustness": ("model", "corruption"),
         "corrupted": ("name", "predicted_name", "corruption"),
@@ -197,7 +197,7 @@ def test_dollar_signs_are_no_placeholders(statistics: Tables) -> None:
     assert "<h1>$css</h1>" in page
 
 
-def many_classes(picture_table_of: Any, shape: tuple[int, ...]) -> Tables:
+def many_classes(thumbnail_table_of: Any, shape: tuple[int, ...]) -> Tables:
     """Make tables of 62 classes of random pictures."""
     generator = np.random.default_rng(0)
     names = list(string.digits + string.ascii_letters)
@@ -206,7 +206,7 @@ def many_classes(picture_table_of: Any, shape: tuple[int, ...]) -> Tables:
     row, column, channel = (axis.reshape(-1) for axis in np.indices((*shape, 1)[:3]))
     parts = [
         pd.DataFrame({"label": pd.array([label] * len(row), dtype="Int64"), "row": row, "column": column}).assign(
-            split="train", channel=channel, mean=generator.random(len(row)), deviation=0.1, nonzero_share=0.5
+            split="train", channel=channel, mean=generator.random(len(row)), std=0.1, nonzero_fraction=0.5
         )
         for label in [pd.NA, *range(62)]
     ]
@@ -215,12 +215,12 @@ def many_classes(picture_table_of: Any, shape: tuple[int, ...]) -> Tables:
     return {
         "classes": pairs.groupby(["label", "name"], as_index=False)
         .size()
-        .assign(split="train", samples=12, share=1 / 62),
+        .assign(split="train", samples=12, fraction=1 / 62),
         "pixels": pd.concat(parts, ignore_index=True),
-        "wall": picture_table_of(wrong.to_dict("series"), images),
-        "misclassified": picture_table_of(wrong.to_dict("series"), images),
-        "quarantine": picture_table_of({**wrong, "reason": "label", "action": "keep", "detail": ""}, images),
-        "augmentation": picture_table_of({**wrong, "source_id": labels, "copy": wrong["id"] % 12}, images),
+        "sample_grid": thumbnail_table_of(wrong.to_dict("series"), images),
+        "misclassified": thumbnail_table_of(wrong.to_dict("series"), images),
+        "quarantine": thumbnail_table_of({**wrong, "reason": "label", "action": "keep", "detail": ""}, images),
+        "augmentation": thumbnail_table_of({**wrong, "source_id": labels, "copy": wrong["id"] % 12}, images),
         "confusion": wrong.assign(samples=1),
     }
 
@@ -230,9 +230,9 @@ def many_classes(picture_table_of: Any, shape: tuple[int, ...]) -> Tables:
     [(28, 28), (24, 40, 3), pytest.param((128, 128, 3), marks=pytest.mark.slow), (1, 1), (96, 16)],
     ids=str,
 )
-def test_many_classes_of_any_shape_fit(picture_table_of: Any, shape: tuple[int, ...]) -> None:
+def test_many_classes_of_any_shape_fit(thumbnail_table_of: Any, shape: tuple[int, ...]) -> None:
     """Sixty-two classes of noise, which packs worst, still make a page below the limit."""
-    page = made_of(many_classes(picture_table_of, shape))
+    page = made_of(many_classes(thumbnail_table_of, shape))
 
     assert len(page.encode()) < LIMIT
     assert page.count('alt="mean picture of class') == 62

@@ -18,27 +18,27 @@ def opened(uri: str) -> Any:
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (8, 8), (5, 32), (28, 28, 3), (128, 64)], ids=str)
-def test_a_picture_survives_its_encoding(picture_table_of: Any, shape: tuple[int, ...]) -> None:
+def test_a_picture_survives_its_encoding(thumbnail_table_of: Any, shape: tuple[int, ...]) -> None:
     """PNG is lossless: each pixel comes back, for any size and one or three channels."""
     images = np.random.default_rng(0).integers(0, 256, (3, *shape), dtype=np.uint8)
-    uris = picture_uris(decode(picture_table_of({"id": range(3)}, images)))
+    uris = picture_uris(decode(thumbnail_table_of({"id": range(3)}, images)))
 
     assert images.tolist() == [opened(uri).tolist() for uri in uris]
 
 
-def test_one_channel_written_out_is_grey(picture_table_of: Any) -> None:
+def test_one_channel_written_out_is_grey(thumbnail_table_of: Any) -> None:
     """The shape (h, w, 1) is an image like (h, w)."""
     images = np.arange(12, dtype=np.uint8).reshape(1, 3, 4, 1)
 
-    assert decode(picture_table_of({"id": [0]}, images)).shape == (1, 3, 4)
+    assert decode(thumbnail_table_of({"id": [0]}, images)).shape == (1, 3, 4)
 
 
 @pytest.mark.parametrize("dtype", ["float16", "float32", "float64"])
-def test_floats_are_scaled_by_their_range(picture_table_of: Any, dtype: str) -> None:
+def test_floats_are_scaled_by_their_range(thumbnail_table_of: Any, dtype: str) -> None:
     """Standardized pixels lie around -0.4 to 2.8 and are drawn from black to white."""
     images = np.array([[[-0.5, 0.5], [1.5, 3.5]]], dtype=dtype)
 
-    assert decode(picture_table_of({"id": [0]}, images)).tolist() == [[[0, 64], [128, 255]]]
+    assert decode(thumbnail_table_of({"id": [0]}, images)).tolist() == [[[0, 64], [128, 255]]]
 
 
 def test_wide_integers_are_scaled_by_their_type() -> None:
@@ -51,9 +51,9 @@ def test_what_is_not_finite_does_no_harm() -> None:
     assert to_pixels(np.array([np.nan, 0.0, 1.0, np.inf, -np.inf])).tolist() == [0, 0, 255, 255, 0]
 
 
-def test_an_empty_table_has_no_pictures(picture_table_of: Any) -> None:
+def test_an_empty_table_has_no_pictures(thumbnail_table_of: Any) -> None:
     """Nothing was set aside: no picture, no error."""
-    table = picture_table_of({"id": []}, np.empty((0, 28, 28), np.uint8))
+    table = thumbnail_table_of({"id": []}, np.empty((0, 28, 28), np.uint8))
 
     assert picture_uris(decode(table)) == []
 

@@ -58,7 +58,7 @@ def test_the_last_bar_of_mistakes_holds_the_rest(by_writer: Tables) -> None:
 
 
 def test_the_page_tells_what_leaks(statistics: Tables, by_writer: Tables) -> None:
-    """How many writers each split has, and what share of test is by writers of train."""
+    """How many writers each split has, and what fraction of test is by writers of train."""
     page = page_of(of_writers(statistics, by_writer))
 
     assert '<section id="writers">' in page

@@ -88,7 +88,7 @@ class SplitDataset(data.Dataset[tuple[Any, int]]):
         rows = np.fromiter(map(index, places), np.intp, len(places))
         images = self._pixels.numpy().take(rows, axis=0)
         if self._levels is not None:
-            images = self._levels.share(images).astype(np.float32, copy=False)
+            images = self._levels.fraction(images).astype(np.float32, copy=False)
         batch = SampleBatch(torch.from_numpy(images), torch.from_numpy(self.labels.numpy().take(rows)))
         return batch if self.transform is None else [(self.transform(image), label) for image, label in batch]
 

@@ -56,7 +56,7 @@ def torch_dataset(
         raise MissingExtra("torch", "train", "A PyTorch dataset") from None
     source = path if isinstance(path, Dataset) else open_dataset(path)
     levels = levels_of(source.metadata) if scale else None
-    if levels is not None and levels.full is None:
+    if levels is not None and levels.white is None:
         raise WrongUse(
             f"{source.location}: its {source.metadata.dtype} pixels have no known white level to scale by. Normalize "
             "the dataset first (mnist-data normalize DATASET OUT), or pass scale=False for the pixels as stored."

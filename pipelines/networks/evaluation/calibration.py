@@ -58,7 +58,7 @@ def chance_error(probabilities: Probabilities) -> float:
     """Give the calibration error that these probabilities would show on average if they were true to the last digit.
 
     In each of DRAWS draws every answer is right with its own probability. An error of this size says nothing: with few
-    samples in a bin the share that is right strays from the mean probability.
+    samples in a bin the fraction that is right strays from the mean probability.
     """
     confidence = probabilities.max(axis=1).astype(np.float64)
     bins, rng = _bins(confidence), np.random.default_rng(SEED)
@@ -78,7 +78,7 @@ def reliability_table(probabilities: Probabilities, labels: Integers) -> pd.Data
     right = probabilities.argmax(axis=1) == labels
     bins, edges = _bins(confidence), np.linspace(0, 1, BINS + 1)
     samples, correct = np.bincount(bins, minlength=BINS), np.bincount(bins[right], minlength=BINS)
-    shares = np.where(samples > 0, samples, np.nan)
+    fractions = np.where(samples > 0, samples, np.nan)
     ends = [
         wilson(*pair) if pair[1] else (np.nan, np.nan) for pair in zip(correct.tolist(), samples.tolist(), strict=True)
     ]
@@ -88,8 +88,8 @@ def reliability_table(probabilities: Probabilities, labels: Integers) -> pd.Data
             "low": edges[:-1],
             "high": edges[1:],
             "samples": samples,
-            "confidence": np.bincount(bins, confidence, BINS) / shares,
-            "accuracy": correct / shares,
+            "confidence": np.bincount(bins, confidence, BINS) / fractions,
+            "accuracy": correct / fractions,
             "accuracy_low": [low for low, _ in ends],
             "accuracy_high": [high for _, high in ends],
         }

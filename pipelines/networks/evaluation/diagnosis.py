@@ -1,6 +1,6 @@
 """What went wrong in a training and what to try, told by its history, its network and the samples it learnt from.
 
-A training is judged by the epoch that is kept. Each bar below is a share of something that the data themselves say:
+A training is judged by the epoch that is kept. Each bar below is a fraction of something that the data themselves say:
 what always naming one class gives, what an interval leaves open, how wide a layer is.
 """
 
@@ -62,8 +62,8 @@ class Finding:
 class Score:
     """How well samples are predicted.
 
-    role: "training" or "validation". chance: the share of their largest class. explained: what share of the loss of
-    a network that answers the classes' shares, whatever the image, is gone; below 0 it does worse than that.
+    role: "training" or "validation". chance: the fraction of their largest class. explained: what fraction of the loss
+    of a network that answers the classes' shares, whatever the image, is gone; below 0 it does worse than that.
     """
 
     role: str
@@ -130,8 +130,8 @@ def scores(
     kept: EpochDone, learnt: Integers, held: Integers, classes: int, smoothing: float
 ) -> tuple[Score, Score | None]:
     """Give what an epoch came to on the training samples and, where some are held out, on those; by their labels."""
-    shares = (np.bincount(learnt, minlength=classes) + 1) / (len(learnt) + classes)  # none of them 0
-    answer = _smoothed(shares, smoothing)
+    fractions = (np.bincount(learnt, minlength=classes) + 1) / (len(learnt) + classes)  # none of them 0
+    answer = _smoothed(fractions, smoothing)
     training = _score("training", kept.train_accuracy, kept.train_loss, learnt, answer, smoothing)
     if not len(held):
         return training, None
@@ -139,17 +139,17 @@ def scores(
 
 
 def _score(role: str, accuracy: float, loss: float, labels: Integers, answer: Shares, smoothing: float) -> Score:
-    shares = np.bincount(labels, minlength=len(answer)) / len(labels)
-    constant = -(_smoothed(shares, smoothing) * np.log(answer)).sum()
-    sure = _smoothed(np.eye(len(answer))[0], smoothing)
-    perfect = -(sure[sure > 0] * np.log(sure[sure > 0])).sum()
+    fractions = np.bincount(labels, minlength=len(answer)) / len(labels)
+    constant = -(_smoothed(fractions, smoothing) * np.log(answer)).sum()
+    confidence = _smoothed(np.eye(len(answer))[0], smoothing)
+    perfect = -(confidence[confidence > 0] * np.log(confidence[confidence > 0])).sum()
     explained = float((constant - loss) / (constant - perfect))
-    return Score(role, len(labels), accuracy, float(shares.max()), explained)
+    return Score(role, len(labels), accuracy, float(fractions.max()), explained)
 
 
-def _smoothed(shares: Shares, smoothing: float) -> Shares:
-    """Bring shares of classes to what label smoothing makes the targets' shares."""
-    smoothed: Shares = (1 - smoothing) * shares + smoothing / len(shares)
+def _smoothed(fractions: Shares, smoothing: float) -> Shares:
+    """Bring fractions of classes to what label smoothing makes the targets' shares."""
+    smoothed: Shares = (1 - smoothing) * fractions + smoothing / len(fractions)
     return smoothed
 
 

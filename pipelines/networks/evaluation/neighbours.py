@@ -22,7 +22,7 @@ SLIGHT = 0.1
 
 @dataclass(frozen=True)
 class Neighbourhood:
-    """Of `samples` images, how many have the label of the image nearest to them; chance: the share that would anyhow.
+    """How many of `samples` images have the label of the image nearest to them.
 
     chance: the probability that two of the samples have one label.
     """

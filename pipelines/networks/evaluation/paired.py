@@ -61,7 +61,7 @@ def mcnemar(only_a: int, only_b: int) -> float:
 
 
 def paired_interval(both: int, first: int, second: int, neither: int) -> tuple[float, float]:
-    """Give the 95 % interval of the difference of two shares of the same samples, the first minus the second.
+    """Give the 95 % interval of the difference of two fractions of the same samples, the first minus the second.
 
     first, second: how many only the one and only the other has. Method 10 of Newcombe (Statistics in Medicine 17,
     1998, 2635-2650): Wilson's intervals of the two, put together with the correlation between them, which is corrected

@@ -14,7 +14,7 @@ from mnist_data.batch import Images, Integers
 from mnist_data.parquet.schema import Metadata
 from pipelines.engine.engine import Progress, Report, silent
 from pipelines.images.levels import levels_of
-from pipelines.images.thumbnails import picture_table
+from pipelines.images.thumbnails import thumbnail_table
 from pipelines.networks.data.stored import StoredImages
 from pipelines.networks.evaluation.predictions import Probabilities, predict_mean
 from pipelines.networks.evaluation.scores import evaluate
@@ -117,4 +117,4 @@ def _pictures(
         "predicted_name": [metadata.class_name(int(found)) for found in predicted],
         "probability": probabilities.max(axis=1),
     }
-    return picture_table(columns, made, metadata)
+    return thumbnail_table(columns, made, metadata)

@@ -44,14 +44,14 @@ def evaluate(probabilities: Probabilities, labels: Integers) -> Evaluation:
 
 
 def wilson(successes: int, trials: int) -> tuple[float, float]:
-    """Give the 95 % interval of a share by Wilson; trials: at least one.
+    """Give the 95 % interval of a fraction by Wilson; trials: at least one.
 
     >>> [round(end, 4) for end in wilson(1, 2)]
     [0.0945, 0.9055]
     """
-    share, z2 = successes / trials, NormalDist().inv_cdf(0.975) ** 2
-    middle = (share + z2 / (2 * trials)) / (1 + z2 / trials)
-    reach = math.sqrt(z2 * (share * (1 - share) / trials + z2 / (4 * trials**2))) / (1 + z2 / trials)
+    fraction, z2 = successes / trials, NormalDist().inv_cdf(0.975) ** 2
+    middle = (fraction + z2 / (2 * trials)) / (1 + z2 / trials)
+    reach = math.sqrt(z2 * (fraction * (1 - fraction) / trials + z2 / (4 * trials**2))) / (1 + z2 / trials)
     return max(0.0, middle - reach), min(1.0, middle + reach)
 
 

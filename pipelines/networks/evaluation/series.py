@@ -14,7 +14,7 @@ COLUMNS = (
     "seeds",
     "samples",
     "mean",
-    "deviation",
+    "std",
     "low",
     "high",
     "lowest",
@@ -29,7 +29,7 @@ def summarize_seeds(evaluation: pd.DataFrame) -> pd.DataFrame:
     """Sum up the accuracies of several seeds, a row a model and split; those of one seed alone are left out.
 
     evaluation: model, split, seed (missing in the row of their ensemble), samples, accuracy, low, high.
-    Columns: COLUMNS. deviation: n - 1 in the denominator. low, high: the 95 % interval of the mean by Student's t,
+    Columns: COLUMNS. std: n - 1 in the denominator. low, high: the 95 % interval of the mean by Student's t,
     which says where the mean of many more seeds would lie on the same samples, and nothing about other samples.
     ensemble_low, ensemble_high: Wilson's interval, which is about other samples. NaN where there is no ensemble.
     """
@@ -50,7 +50,7 @@ def _summary(rows: pd.DataFrame) -> dict[str, Any]:
         "seeds": len(accuracies),
         "samples": int(rows["samples"].iloc[0]),
         "mean": accuracies.mean(),
-        "deviation": accuracies.std(ddof=1),
+        "std": accuracies.std(ddof=1),
         "low": low,
         "high": high,
         "lowest": accuracies.min(),

@@ -22,8 +22,8 @@ Map = npt.NDArray[np.float32]
 """(height, width) float32."""
 
 STEPS = 256
-"""Points on the way from the ground to the image: for `small` on MNIST the attributions then miss the difference of the
-logits by 0.6 % of their sizes at most, by 3 % with 64 points."""
+"""Points on the way from the background to the image: for `small` on MNIST the attributions then miss the difference of
+the logits by 0.6 % of their sizes at most, by 3 % with 64 points."""
 
 VALUES_AT_ONCE = 1 << 16
 """Pixel values of images that gradients are taken of together."""
@@ -42,19 +42,19 @@ def saliency(network: nn.Module, image: torch.Tensor, target: int) -> Map:
 
 
 def integrated_gradients(
-    network: nn.Module, image: torch.Tensor, ground: torch.Tensor, target: int, steps: int = STEPS
+    network: nn.Module, image: torch.Tensor, background: torch.Tensor, target: int, steps: int = STEPS
 ) -> Map:
     """Divide the class's logit among the pixels; those that speak against the class get less than 0.
 
-    ground: the image without any ink that it is compared with, of the same shape. The map adds up to the logit of the
-    image less that of the ground, as far as the sum of `steps` gradients stands for the integral (completeness); where
-    a pixel is as the ground, it is 0. The channels are added up.
+    background: the image without any ink that it is compared with, of the same shape. The map adds up to the logit of
+    the image less that of the background, as far as the sum of `steps` gradients stands for the integral
+    (completeness); where a pixel is as the background, it is 0. The channels are added up.
     Sundararajan, Taly and Yan, arXiv:1703.01365, equation 1; the sum is by midpoints.
     """
-    way, total = image - ground, torch.zeros_like(image)
-    shares = (torch.arange(steps, device=image.device) + 0.5) / steps
-    for part in torch.split(shares, max(1, VALUES_AT_ONCE // image.numel())):
-        total += _gradients(network, ground + part[:, None, None, None] * way, target).sum(dim=0)
+    way, total = image - background, torch.zeros_like(image)
+    fractions = (torch.arange(steps, device=image.device) + 0.5) / steps
+    for part in torch.split(fractions, max(1, VALUES_AT_ONCE // image.numel())):
+        total += _gradients(network, background + part[:, None, None, None] * way, target).sum(dim=0)
     return _array((way * total / steps).sum(dim=0))
 
 

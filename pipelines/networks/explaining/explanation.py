@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Covered:
-    """What a network answers for an image, and for it with each patch of ground on it.
+    """What a network answers for an image, and for it with each patch of background on it.
 
     whole: (classes,) float32. boxes: (n, 4) as `patches` gives them. answers: (n, classes) float32.
     """
@@ -43,22 +43,22 @@ class Explanation:
     """
 
     logit: float
-    ground_logit: float
+    background_logit: float
     maps: Mapping[str, Map]
 
 
 def explain_image(
-    network: nn.Module, image: npt.NDArray[Any], ground: float, target: int, covered: Covered
+    network: nn.Module, image: npt.NDArray[Any], background: float, target: int, covered: Covered
 ) -> Explanation:
     """Explain one image, (h, w) or (h, w, c) as `predict` takes it, for one class.
 
-    network: on the device that images are brought to. ground: the value that means no ink.
+    network: on the device that images are brought to. background: the value that means no ink.
     """
     import torch
 
-    pair = inputs(np.stack([image, np.full_like(image, ground)]))
+    pair = inputs(np.stack([image, np.full_like(image, background)]))
     with torch.no_grad():
-        logit, ground_logit = network(pair)[:, target].tolist()
+        logit, background_logit = network(pair)[:, target].tolist()
     pixels, blank = pair
     maps = {
         "saliency": saliency(network, pixels, target),
@@ -66,4 +66,4 @@ def explain_image(
         "grad_cam": grad_cam(network, pixels, target),
         "occlusion": spread(covered.boxes, covered.drops(target), *image.shape[:2]),
     }
-    return Explanation(logit, ground_logit, {name: one for name, one in maps.items() if one is not None})
+    return Explanation(logit, background_logit, {name: one for name, one in maps.items() if one is not None})

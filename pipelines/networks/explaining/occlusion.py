@@ -1,4 +1,4 @@
-"""What a network answers when a part of the image is covered: a patch of ground is slid over it.
+"""What a network answers when a part of the image is covered: a patch of background is slid over it.
 
 Zeiler and Fergus, arXiv:1311.2901, section 4.2; theirs was grey, ours has the value that means no ink.
 """
@@ -49,14 +49,14 @@ def _ends(top: int, left: int, height: int, width: int) -> tuple[int, int]:
     return top + _side(height), left + _side(width)
 
 
-def occlude(network: nn.Module, image: npt.NDArray[Any], ground: float, boxes: Integers) -> Probabilities:
+def occlude(network: nn.Module, image: npt.NDArray[Any], background: float, boxes: Integers) -> Probabilities:
     """Predict one image, (h, w) or (h, w, c) as `predict` takes it, with each of the patches: (n, classes) float32.
 
-    ground: the value that a patch has in all channels.
+    background: the value that a patch has in all channels.
     """
     covered = np.repeat(image[None], len(boxes), axis=0)
     for one, (top, left, bottom, right) in zip(covered, boxes.tolist(), strict=True):
-        one[top:bottom, left:right] = ground
+        one[top:bottom, left:right] = background
     return predict(network, covered, max(1, VALUES_AT_ONCE // image.size))
 
 

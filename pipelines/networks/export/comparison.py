@@ -41,7 +41,7 @@ def compare(variants: Sequence[Variant], images: Images, labels: Integers) -> pd
     images, labels: of the samples to judge by, at least one. Columns: variant, the file's name; runtime; bytes; ratio,
     to the first one's bytes; parameters and multiply_adds of the network; latency_1 and latency_256, µs an image in
     batches of so many, medians; samples, correct, accuracy, low, high; difference of accuracy from the first, in
-    points; agreement, the share of samples that get the first one's answer.
+    points; agreement, the fraction of samples that get the first one's answer.
     """
     times = {batch: _latencies(variants, np.resize(images, (batch, *images.shape[1:]))) for batch in BATCHES}
     found = [variant.run(images) for variant in variants]

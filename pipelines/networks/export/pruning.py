@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def prune(network: nn.Module, configuration: Mapping[str, Any], amount: float) -> tuple[nn.Module, dict[str, Any]]:
-    """Take the share `amount` of the channels out of every layer but the last; at least one stays in each.
+    """Take the fraction `amount` of the channels out of every layer but the last; at least one stays in each.
 
     Of a convolution with a batch norm those go whose norm has the smallest scale (Liu et al. 2017, arXiv:1708.06519),
     of any other layer those with the smallest sum of absolute weights (Li et al. 2017, arXiv:1608.08710). Gives the

@@ -20,10 +20,10 @@ from mnist_data.errors import WrongUse
 from pipelines.engine.id_hash import hashes
 from pipelines.networks.data.loader import Feed, Samples, steps
 from pipelines.networks.evaluation.predictions import ROWS, inputs, logits
-from pipelines.networks.training.averaging import Average
 from pipelines.networks.training.device import computing_in, device, every_core, require_torch, resolved, seeded
+from pipelines.networks.training.ema import Average
 from pipelines.networks.training.finite import require_finite_loss, require_finite_pixels
-from pipelines.networks.training.schedule import share_of_peak
+from pipelines.networks.training.schedule import fraction_of_peak
 from pipelines.settings.parameters import Train
 
 if TYPE_CHECKING:
@@ -169,7 +169,7 @@ def _begun(shape: Sequence[int], classes: int, params: Train, start: nn.Module |
         optimizer = torch.optim.SGD(
             learnt, params.learning_rate, MOMENTUM, weight_decay=params.weight_decay, nesterov=True, fused=True
         )
-    return State(network, Average(network, params.averaging), optimizer)
+    return State(network, Average(network, params.ema_decay), optimizer)
 
 
 def _gives_up(state: State, params: Train) -> bool:
@@ -188,7 +188,7 @@ def _epoch(state: State, feed: Feed, held: Feed, epochs: int, params: Train) -> 
     losses: list[float] = []
     loss, hits, seen, rate = 0.0, 0, 0, 0.0
     for step, batch in enumerate(feed.shuffled(params.batch_size, params.seed, epoch), taken + 1):
-        rate = params.learning_rate * share_of_peak(params.schedule, step / (every + 1))
+        rate = params.learning_rate * fraction_of_peak(params.schedule, step / (every + 1))
         found = _step(state, batch, rate, params)
         losses.append(require_finite_loss(found[0], epoch, losses, batch[0], params))
         loss += losses[-1] * len(batch[1])

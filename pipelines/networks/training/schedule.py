@@ -7,11 +7,11 @@ import math
 from pipelines.settings.parameters import Schedule
 
 WARM_UP = 0.2
-"""The share of the steps in which the learning rate of a cycle rises; it falls in the rest."""
+"""The fraction of the steps in which the learning rate of a cycle rises; it falls in the rest."""
 
 
-def share_of_peak(schedule: Schedule, progress: float) -> float:
-    """Give the learning rate as a share of its highest; progress: through the steps, above 0 and below 1.
+def fraction_of_peak(schedule: Schedule, progress: float) -> float:
+    """Give the learning rate as a fraction of its highest; progress: through the steps, above 0 and below 1.
 
     one-cycle rises to 1 in the first fifth and falls to 0, both in a straight line (Smith, arXiv:1803.09820); cosine
     rises as fast and falls along half a cosine (Loshchilov and Hutter, arXiv:1608.03983); constant stays at 1.

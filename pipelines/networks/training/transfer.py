@@ -12,7 +12,7 @@ from torch import nn
 
 from mnist_data import storage
 from mnist_data.errors import WrongUse
-from mnist_data.parquet.schema import Metadata
+from mnist_data.parquet.schema import Metadata, stage_of
 from pipelines.networks.training.device import seeded
 from pipelines.networks.training.model_file import load_model
 from pipelines.settings.parameters import Train
@@ -41,7 +41,7 @@ class Start:
     saved: nn.Sequential
     classes: int
     new_layer: bool
-    learnt_on: str
+    trained_on: str
     digest: str
     freeze: bool
     dropout: float
@@ -64,7 +64,7 @@ class Start:
 
     def recorded(self) -> dict[str, str]:
         """Give what the new model's file says of it."""
-        return {"sha256": self.digest, "dataset": self.learnt_on, "last_layer": "new" if self.new_layer else "kept"}
+        return {"sha256": self.digest, "dataset": self.trained_on, "last_layer": "new" if self.new_layer else "kept"}
 
 
 def frozen(layer: nn.Module) -> nn.Module:
@@ -93,9 +93,9 @@ def read_start(params: Train, metadata: Metadata, classes: int) -> Start | None:
     _require_shape(params.start, known, metadata.shape)
     _require_range(params.start, known, metadata)
     same = known["classes"] == classes and list(known.get("class_names", ())) == list(metadata.classes)
-    digest, learnt_on = storage.sha256_of(Path(params.start)), str(known.get("dataset", "unknown"))
+    digest, trained_on = storage.sha256_of(Path(params.start)), str(known.get("dataset", "unknown"))
     layers = {"widths": known["widths"]} if "widths" in known else {}
-    return Start(network, classes, not same, learnt_on, digest, params.freeze == "features", params.dropout, layers)
+    return Start(network, classes, not same, trained_on, digest, params.freeze == "features", params.dropout, layers)
 
 
 def _require_shape(path: str, known: Mapping[str, Any], shape: Sequence[int]) -> None:
@@ -118,7 +118,9 @@ def _channels(number: int) -> str:
 
 def _require_range(path: str, known: Mapping[str, Any], metadata: Metadata) -> None:
     """Refuse pixels of another range: 0 … 1 means another thing than standardized values."""
-    before = _range_of(known.get("dtype", "uint8"), [(one["stage"], one["parameters"]) for one in known["stages"]])
+    before = _range_of(
+        known.get("dtype", "uint8"), [(one.stage, one.parameters) for one in map(stage_of, known["stages"])]
+    )
     now = _range_of(metadata.dtype, [(stage.stage, stage.parameters) for stage in metadata.stages])
     if before != now:
         raise WrongUse(

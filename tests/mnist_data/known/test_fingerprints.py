@@ -148,7 +148,7 @@ def test_altered_rows_that_the_sketch_does_not_see_are_noticed(test: Split) -> N
 
     finding = only(part(images))
 
-    assert (finding.share, finding.complete) == (1, False)
+    assert (finding.fraction, finding.complete) == (1, False)
     assert finding.differing == pytest.approx(unseen_after.sum(), rel=0.3)
     assert in_words(finding).endswith(" of 10,000 rows differ")
 
@@ -180,7 +180,7 @@ def test_added_rows_and_foreign_rows_are_told_from_the_originals(test: Split) ->
 
     assert (added.added, added.changed, added.missing) == ((10_000, 10_001), (), 0)
     assert in_words(mixed).endswith("of its 10,000 test images, among 20,000 rows")
-    assert mixed.share == pytest.approx(0.5, abs=0.06)
+    assert mixed.fraction == pytest.approx(0.5, abs=0.06)
 
 
 def test_images_that_are_there_twice_are_all_the_originals(test: Split) -> None:

@@ -86,11 +86,11 @@ def test_the_usual_validation_splits_of_mnist_share_writers(known: pd.DataFrame)
     """A random one shares them for every row, the last 10,000 rows for 40.8 %: published facts."""
     train = known[known["split"] == "train"].reset_index(drop=True)
     random = np.random.default_rng(0).permutation(60_000) < 10_000
-    for held, share in ((random, 1.0), (np.arange(60_000) >= 50_000, 0.408)):
+    for held, fraction in ((random, 1.0), (np.arange(60_000) >= 50_000, 0.408)):
         table = shared_writers(train.assign(split=np.where(held, "validation", "train")))
 
         assert table is not None
-        assert pytest.approx(share, abs=5e-4) == table.set_index("split").loc["validation", "shared_samples"]
+        assert pytest.approx(fraction, abs=5e-4) == table.set_index("split").loc["validation", "shared_samples"]
 
 
 def test_a_writer_split_of_mnist_shares_none(mnist: Dataset, tmp_path: Path) -> None:
@@ -98,13 +98,13 @@ def test_a_writer_split_of_mnist_shares_none(mnist: Dataset, tmp_path: Path) -> 
     made = split(mnist, tmp_path / "split", provenance=real_folder("qmnist"))
     frame = mnist_data.load(made.dataset.location).drop(columns="image")
     train, held = (frame[frame["split"] == name] for name in ("train", "validation"))
-    shares = held["label"].value_counts() / frame.loc[frame["split"] != "test", "label"].value_counts()
+    fractions = held["label"].value_counts() / frame.loc[frame["split"] != "test", "label"].value_counts()
 
     assert not set(train["writer_id"]) & set(held["writer_id"])
     assert made.writers is not None
     assert (made.writers["shared_writers"] == 0).all()
     assert len(held) == 6_000
-    assert (abs(shares - 0.1) < 0.001).all()
+    assert (abs(fractions - 0.1) < 0.001).all()
     assert frame.loc[frame["split"] == "test", "id"].tolist() == list(range(60_000, 70_000))
 
 
@@ -252,7 +252,7 @@ def test_samples_of_another_origin_are_refused(digits: Dataset, tmp_path: Path) 
 def test_what_was_joined_is_kept_and_recorded(digits: Dataset, tmp_path: Path) -> None:
     """A split that joins on the way says from which tables; later stages keep the columns."""
     planted(tmp_path, digits)
-    made = split(digits, tmp_path / "split", Split(share=0.2), provenance=tmp_path).dataset
+    made = split(digits, tmp_path / "split", Split(fraction=0.2), provenance=tmp_path).dataset
     cleaned = clean(made, tmp_path / "clean").dataset
     recorded = open_dataset(cleaned.location).metadata.stages[-2]
 

@@ -99,7 +99,7 @@ def test_a_picture_without_fault_is_not_flagged_for_what_all_of_them_are(fashion
     """Clothes touch the frame in 99.97 % of the images; that is no fault of theirs."""
     checks = audit(fashion, tmp_path / "a", QUICK, engine=Threads(2))["checks"]
 
-    assert (checks["share"] < 0.005).all()
+    assert (checks["fraction"] < 0.005).all()
 
 
 @pytest.mark.parametrize(
@@ -112,7 +112,7 @@ def test_any_size_is_audited(shape: tuple[int, ...], tmp_path: Path) -> None:
     checks = audit(dataset(tmp_path / "d", images, np.arange(60) % 3), tmp_path / "a", QUICK)["checks"]
 
     quiet = checks[~checks["check"].isin(["blank", "constant", "exact_duplicate", "near_duplicate", "label_conflict"])]
-    assert (quiet["share"] < 0.1).all()
+    assert (quiet["fraction"] < 0.1).all()
 
 
 @pytest.mark.parametrize("count", [0, 1, 2, 7])
@@ -159,24 +159,24 @@ def run(command: list[str]) -> Any:
 
 def test_a_limit_that_is_broken_ends_with_one_after_all_is_written(small: Dataset, tmp_path: Path) -> None:
     """So that the tables can be looked at where a CI has failed."""
-    bars = tmp_path / "bars.toml"
-    bars.write_text("[bars]\nblurred = 0.5\n[limits]\nblurred = 10\nblank = 0\n")
+    thresholds = tmp_path / "thresholds.toml"
+    thresholds.write_text("[thresholds]\nblurred = 0.5\n[limits]\nblurred = 10\nblank = 0\n")
 
-    ended = run(["audit", small.location, "--no-labels", "--bars", str(bars), "--out", str(tmp_path / "a")])
+    ended = run(["audit", small.location, "--no-labels", "--thresholds", str(thresholds), "--out", str(tmp_path / "a")])
 
     checks = pd.read_parquet(tmp_path / "a/checks.parquet")
     assert ended.exit_code == 1
     assert str(ended.exception).startswith("The audit broke a limit: blurred: ")
     assert str(ended.exception).endswith(" of 300 flagged, at most 10 allowed")
-    assert (checks.loc[checks["check"] == "blurred", "bar"] == 0.5).all()
+    assert (checks.loc[checks["check"] == "blurred", "threshold"] == 0.5).all()
 
 
 def test_limits_that_hold_end_with_nought(small: Dataset, tmp_path: Path) -> None:
-    """A share is of all samples, a whole number counts them."""
-    bars = tmp_path / "bars.toml"
-    bars.write_text("[limits]\noutlier = 0.05\nexact_duplicate = 300\n")
+    """A fraction is of all samples, a whole number counts them."""
+    thresholds = tmp_path / "thresholds.toml"
+    thresholds.write_text("[limits]\noutlier = 0.05\nexact_duplicate = 300\n")
 
-    ended = run(["audit", small.location, "--no-labels", "--bars", str(bars), "--out", str(tmp_path / "a")])
+    ended = run(["audit", small.location, "--no-labels", "--thresholds", str(thresholds), "--out", str(tmp_path / "a")])
 
     assert ended.exit_code == 0
 
@@ -185,9 +185,9 @@ def test_limits_that_hold_end_with_nought(small: Dataset, tmp_path: Path) -> Non
     ("text", "message"),
     [
         ("[limits]\nblured = 1", "no check 'blured'. Did you mean 'blurred'?"),
-        ("[bars]\nexact_duplicate = 1", "no check 'exact_duplicate'"),
-        ("[bars]\nblurred = -1", "a bar must be above 0"),
-        ("[limits]\nblank = 1.5", "a whole number of samples, or a share below 1"),
+        ("[thresholds]\nexact_duplicate = 1", "no check 'exact_duplicate'"),
+        ("[thresholds]\nblurred = -1", "a threshold must be above 0"),
+        ("[limits]\nblank = 1.5", "a whole number of samples, or a fraction below 1"),
         ("[limits]\nblank = true", "it must be a number"),
         ("[limit]\nblank = 1", "no table 'limit'. Did you mean 'limits'?"),
         ("limits = 3", "it must be a table"),
@@ -195,13 +195,13 @@ def test_limits_that_hold_end_with_nought(small: Dataset, tmp_path: Path) -> Non
 )
 def test_bars_that_make_no_sense_are_refused(text: str, message: str, small: Dataset, tmp_path: Path) -> None:
     """With the file's name, before any work."""
-    bars = tmp_path / "bars.toml"
-    bars.write_text(text)
+    thresholds = tmp_path / "thresholds.toml"
+    thresholds.write_text(text)
 
-    ended = run(["audit", small.location, "--bars", str(bars)])
+    ended = run(["audit", small.location, "--thresholds", str(thresholds)])
 
     assert getattr(ended.exception, "exit_code", None) == 2
-    assert "bars.toml" in str(ended.exception)
+    assert "thresholds.toml" in str(ended.exception)
     assert message in str(ended.exception)
 
 

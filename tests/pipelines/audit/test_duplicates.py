@@ -21,7 +21,7 @@ from mnist_data.idx import sample
 from mnist_data.idx.pairing import find_pairs
 from mnist_data.parquet.dataset import Dataset
 from pipelines.audit import duplicates, pairs
-from pipelines.audit.duplicates import LEAST_BAR, MOST_BAR, choose_bar, find_duplicates
+from pipelines.audit.duplicates import LEAST_BAR, MOST_BAR, choose_threshold, find_duplicates
 from pipelines.audit.pairs import compare_pairs, find_close, rotate
 from pipelines.audit.spectra import magnitudes, unit_ink
 from pipelines.audit.verdict import Verdict
@@ -95,7 +95,7 @@ def test_the_details_say_how_the_copy_was_shifted(planted: Dataset) -> None:
 
     assert near.details["near_duplicate_rows"][21] == 2
     assert near.details["near_duplicate_columns"][21] == -1
-    assert 0 < near.details["near_duplicate_distance"][21] < near.bar
+    assert 0 < near.details["near_duplicate_distance"][21] < near.threshold
     assert near.score[21] < 0.5
     assert (near.score[~near.flagged] == 1).all()
 
@@ -125,11 +125,11 @@ def brute_force(images: Images, reach: int = 2) -> npt.NDArray[np.float64]:
     """Measure all pairs under all shifts by plain NumPy: (n, n). The ground must be 0."""
     unit = images.astype(np.float64).reshape(len(images), -1)
     unit /= np.linalg.norm(unit, axis=1, keepdims=True)
-    pictures = unit.reshape(images.shape)
+    thumbnails = unit.reshape(images.shape)
     cosine = np.full((len(images), len(images)), -1.0)
     for down in range(-reach, reach + 1):
         for right in range(-reach, reach + 1):
-            moved = np.stack([shifted(picture, down, right) for picture in pictures]).reshape(len(images), -1)
+            moved = np.stack([shifted(picture, down, right) for picture in thumbnails]).reshape(len(images), -1)
             cosine = np.maximum(cosine, unit @ moved.T)
     return np.asarray(np.sqrt(1 - np.clip(cosine, 0, 1) ** 2))
 
@@ -141,22 +141,22 @@ def test_the_search_finds_just_the_pairs_that_brute_force_finds(tmp_path: Path) 
     images[7], images[9] = shifted(images[8], 2, 2), shifted(images[8], -1, 0)
     source = dataset(tmp_path, {"train": (images, labels)})
     truth = brute_force(images)
-    bar = float(np.quantile(truth, 0.01))
+    threshold = float(np.quantile(truth, 0.01))
 
-    close = find_close(rotate(magnitudes(unit_ink(images), 2)), bar, Serial(), silent)
+    close = find_close(rotate(magnitudes(unit_ink(images), 2)), threshold, Serial(), silent)
     compared = compare_pairs(source.partitions(10_000), (28, 28), close, "compare", Serial(), silent)
-    near = compared.where(compared.distance <= bar)
+    near = compared.where(compared.distance <= threshold)
 
-    wanted = {(int(one), int(other)) for one, other in zip(*np.nonzero(np.triu(truth <= bar, 1)), strict=True)}
+    wanted = {(int(one), int(other)) for one, other in zip(*np.nonzero(np.triu(truth <= threshold, 1)), strict=True)}
     assert len(wanted) > 200
     assert {tuple(sorted(pair)) for pair in zip(near.first.tolist(), near.second.tolist(), strict=True)} == wanted
     np.testing.assert_allclose(near.distance, truth[near.first, near.second], atol=2e-4)
 
 
-pictures = arrays(np.uint8, st.tuples(st.just(2), st.integers(1, 12), st.integers(1, 12)))
+thumbnails = arrays(np.uint8, st.tuples(st.just(2), st.integers(1, 12), st.integers(1, 12)))
 
 
-@given(pictures)
+@given(thumbnails)
 @settings(deadline=None)
 def test_spectra_are_never_further_apart_than_the_pixels(images: Images) -> None:
     """The bound on which the search rests: so it misses no pair, whatever the pictures."""
@@ -220,7 +220,7 @@ def test_samples_that_are_no_numbers_are_no_copies(tmp_path: Path) -> None:
 
 
 def test_plain_colours_are_no_near_copies_of_each_other(tmp_path: Path) -> None:
-    """Where nothing stands out of the ground there is nothing to compare, but equal pixels are equal."""
+    """Where nothing stands out of the background there is nothing to compare, but equal pixels are equal."""
     images = np.zeros((4, 8, 8, 3), np.uint8)
     images[0, ..., 0] = images[1, ..., 1] = images[2, ..., 2] = images[3, ..., 2] = 200
 
@@ -252,7 +252,7 @@ def test_a_conflict_is_told_through_a_copy_that_agrees(tmp_path: Path) -> None:
 def test_a_chain_of_small_changes_is_not_flagged_to_its_end(tmp_path: Path) -> None:
     """A sample is flagged for its likeness to one that is kept, not to a flagged one."""
     start, end = DIGITS[0].astype(float), DIGITS[1].astype(float)
-    steps = np.stack([start + (end - start) * share for share in np.linspace(0, 1, 41)])
+    steps = np.stack([start + (end - start) * fraction for fraction in np.linspace(0, 1, 41)])
 
     named = found(find_duplicates(dataset(tmp_path, {"train": (steps.astype(np.float32), np.zeros(41))}), 0.1))
 
@@ -261,11 +261,11 @@ def test_a_chain_of_small_changes_is_not_flagged_to_its_end(tmp_path: Path) -> N
     assert set(named["near_duplicate"].values()) <= kept
 
 
-@pytest.mark.parametrize("bar", [0.0, 1.0, -1.0, float("nan")])
-def test_a_bar_that_is_no_distance_is_refused(planted: Dataset, bar: float) -> None:
+@pytest.mark.parametrize("threshold", [0.0, 1.0, -1.0, float("nan")])
+def test_a_bar_that_is_no_distance_is_refused(planted: Dataset, threshold: float) -> None:
     """With the range in the message, before any work."""
     with pytest.raises(WrongUse, match="above 0 and below 1"):
-        find_duplicates(planted, bar)
+        find_duplicates(planted, threshold)
 
 
 def test_an_empty_split_is_no_obstacle(tmp_path: Path) -> None:
@@ -288,10 +288,10 @@ def test_the_bar_stays_between_its_limits() -> None:
     """A third of what is usual, where that is not beyond what can be a copy."""
     usual = np.linspace(0, 1, 10) * np.ones((100, 1))
 
-    assert choose_bar(usual * 0.4) == pytest.approx(0.4 * 4 / 9 / 3)
-    assert choose_bar(usual * 0) == LEAST_BAR
-    assert choose_bar(usual * 2) == MOST_BAR
-    assert choose_bar(usual[:0]) == MOST_BAR
+    assert choose_threshold(usual * 0.4) == pytest.approx(0.4 * 4 / 9 / 3)
+    assert choose_threshold(usual * 0) == LEAST_BAR
+    assert choose_threshold(usual * 2) == MOST_BAR
+    assert choose_threshold(usual[:0]) == MOST_BAR
 
 
 @pytest.mark.slow

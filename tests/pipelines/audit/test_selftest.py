@@ -38,7 +38,7 @@ def test_true_are_ones_own_kind_and_false_the_untouched() -> None:
     row = score(verdict([9]), verdict([0, 2, 3, 4, 8]), every)
 
     assert (row["planted"], row["found"], row["false"], row["alarms"]) == (2, 1, 1, 1)
-    assert (row["recall"], row["precision"], row["alarm_share"]) == (0.5, 0.5, 0.1)
+    assert (row["recall"], row["precision"], row["false_alarm_rate"]) == (0.5, 0.5, 0.1)
     assert (row["recall_low"], row["recall_high"]) == pytest.approx((0.0945, 0.9055), abs=1e-4)
 
 
@@ -53,13 +53,13 @@ def test_what_is_asked_once_has_its_false_flags_for_alarms() -> None:
     """Models that judge labels learn for minutes, so they learn from the copy only."""
     row = score(None, verdict([0, 7, 8]), [planted("blank", 0)])
 
-    assert (row["found"], row["false"], row["alarms"], row["alarm_share"]) == (1, 2, 2, 0.2)
+    assert (row["found"], row["false"], row["alarms"], row["false_alarm_rate"]) == (1, 2, 2, 0.2)
 
 
 def test_half_of_the_swapped_labels_are_of_the_likest_class(digits: Dataset) -> None:
     """The others are of any; none is the sample's own, and no pixel changes."""
     measured, _ = find_verdicts(digits, QUICK, Serial(), silent)
-    every = draw_faults(digits, measured, Selftest(count=40), labels=True)
+    every = draw_faults(digits, measured, Selftest(faults=40), labels=True)
     swapped = [one for one in every if one.kind == "label_error"]
     batches = [batch for split in digits.splits for batch in read_batches(digits, split)]
     images = np.concatenate([batch.flat for batch in batches]).astype(float)
@@ -80,8 +80,8 @@ def test_half_of_the_swapped_labels_are_of_the_likest_class(digits: Dataset) -> 
 def test_what_is_planted_is_in_the_copy_and_all_else_is_as_it_was(digits: Dataset, tmp_path: Path) -> None:
     """Each sample has one fault at most, and each kind as many as were asked for, where the images can have it."""
     measured, _ = find_verdicts(digits, QUICK, Serial(), silent)
-    every = draw_faults(digits, measured, Selftest(count=3), labels=True)
-    copy = plant(digits, tmp_path / "copy", every, Selftest(count=3), Serial())
+    every = draw_faults(digits, measured, Selftest(faults=3), labels=True)
+    copy = plant(digits, tmp_path / "copy", every, Selftest(faults=3), Serial())
     by_id = {one.id: one for one in every}
 
     kinds = pd.Series([one.kind for one in every]).value_counts()
@@ -136,4 +136,4 @@ def test_the_checks_reach_their_bars_on_mnist(mnist: Dataset, tmp_path: Path) ->
     assert (found.loc[strict, "precision"] >= 0.9).all()
     assert (found.loc[["blurred", "noisy"], "recall"] >= 0.9).all()
     assert (found.loc[["blurred", "noisy"], "precision"] >= 0.8).all()
-    assert (found.drop("outlier")["alarm_share"] <= 0.001).all()
+    assert (found.drop("outlier")["false_alarm_rate"] <= 0.001).all()

@@ -84,7 +84,7 @@ def test_what_is_said_of_mnist_is_judged_as_published(mnist: Dataset) -> None:
         "sample_counts": "true",
         "image_shape": "true",
         "pixel_range": "true",
-        "ground_is_zero": "true",
+        "background_is_zero": "true",
         "even_classes": "false",
         "samples_per_class": "false",
         "no_faults": "not decidable",
@@ -131,7 +131,7 @@ def test_what_is_said_of_fashion_mnist_is_judged_as_published(fashion: Dataset) 
         "image_format": "true",
         "samples_per_class": "true",
         "pixel_range": "true",
-        "ground_is_zero": "true",
+        "background_is_zero": "true",
         "no_duplicates": "true",
         "ink_in_box": "false",
     }
@@ -184,8 +184,8 @@ def test_pixels_and_ground_are_looked_at(facts: Make) -> None:
 
     assert outcome("pixel_range", known, low=0, high=255).verdict is True
     assert outcome("pixel_range", known, low=0, high=1).verdict is False
-    assert outcome("ground_is_zero", known).verdict is True
-    assert outcome("ground_is_zero", facts(train=(255 - blobs(40), EVEN))).verdict is False
+    assert outcome("background_is_zero", known).verdict is True
+    assert outcome("background_is_zero", facts(train=(255 - blobs(40), EVEN))).verdict is False
 
 
 def test_pixels_that_are_no_numbers_are_outside_every_range(facts: Make) -> None:
@@ -203,7 +203,7 @@ def test_nothing_is_decided_of_a_dataset_without_samples(facts: Make) -> None:
     """No test fails on it."""
     known = facts(train=(blobs(0), EVEN[:0]))
     tests = {"pixel_range": (0, 255), "ink_in_box": (20,), "ink_centred": (13.5, 14.5, 0), "even_classes": (0.01,)}
-    tests |= {"samples_per_class": ({"train": 6000},), "ground_is_zero": (), "no_duplicates": ()}
+    tests |= {"samples_per_class": ({"train": 6000},), "background_is_zero": (), "no_duplicates": ()}
 
     for test, parameters in tests.items():
         found = TESTS[test].function(known, *parameters)

@@ -15,7 +15,7 @@ from sklearn.metrics import roc_auc_score
 from mnist_data.cli.drift import drift as command
 from mnist_data.errors import CheckFailed, WrongUse
 from mnist_data.parquet.dataset import Dataset, read_batches
-from pipelines.drift.compare import YARDSTICK, _one_hot, beside_yardstick, drift, measure, read_bars, require_below
+from pipelines.drift.compare import REFERENCE, _one_hot, drift, measure, read_limits, require_below, with_reference
 from pipelines.drift.distances import BINS, distances, interval, resample, shuffle, support_of
 from pipelines.drift.domain import delong, domain_auc
 from pipelines.drift.gather import Choice, gather, relative
@@ -172,17 +172,17 @@ def test_few_samples_are_refused_by_name(digits: Dataset) -> None:
 def test_bars_are_read_and_held() -> None:
     """Of all features or of one; a name that does not exist is refused."""
     row = ("all", "thickness", "wasserstein", 0.3, 0.2, 0.4, 0.1)
-    table = beside_yardstick(
-        pd.DataFrame([row], columns=["class", "feature", "measure", "value", "low", "high", "floor"])
+    table = with_reference(
+        pd.DataFrame([row], columns=["class", "feature", "measure", "value", "low", "high", "null_95"])
     )
 
-    require_below(table, read_bars(["wasserstein=0.4"]))
+    require_below(table, read_limits(["wasserstein=0.4"]))
     with pytest.raises(CheckFailed, match="thickness is 0.3000"):
-        require_below(table, read_bars(["thickness.wasserstein=0.2"]))
+        require_below(table, read_limits(["thickness.wasserstein=0.2"]))
     with pytest.raises(WrongUse, match="no measure"):
-        read_bars(["aux=0.2"])
+        read_limits(["aux=0.2"])
     with pytest.raises(WrongUse, match="no feature"):
-        require_below(table, read_bars(["slant.wasserstein=0.2"]))
+        require_below(table, read_limits(["slant.wasserstein=0.2"]))
 
 
 @pytest.mark.slow
@@ -190,7 +190,7 @@ def test_the_yardstick_is_what_mnist_gives(mnist: Dataset) -> None:
     """The shipped table, number for number, but for the classifiers' last digits."""
     import pipelines.drift
 
-    shipped = pd.read_csv(Path(pipelines.drift.__file__).parent / YARDSTICK)
+    shipped = pd.read_csv(Path(pipelines.drift.__file__).parent / REFERENCE)
     table = drift(*sides(mnist), Drift(resamples=20))["drift"]
 
     assert table["feature"].tolist() == shipped["feature"].tolist()

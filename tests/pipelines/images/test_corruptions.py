@@ -105,7 +105,7 @@ def test_seed_id_and_severity_each_give_other_random_numbers(name: str, pictures
 @pytest.mark.parametrize("kind", ["uint8", "float16", "float32", "float64", "int32", ">f4"])
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
 def test_any_size_and_type_keeps_its_shape_and_levels(shape: tuple[int, ...], kind: str, name: str) -> None:
-    """One pixel, one row, colours, none at all: the same shape and type, within ground and full ink."""
+    """One pixel, one row, colours, none at all: the same shape and type, within background and the white level."""
     images = (np.random.default_rng(1).random((3, *shape)) * 255).astype(kind)
     for severity in (1, 5):
         made = corrupt_images(images, np.arange(3), name, severity, 0)
@@ -129,14 +129,14 @@ def test_colours_that_are_alike_stay_so_but_for_noise(name: str, pictures: np.nd
 
 @pytest.mark.parametrize("name", CORRUPTIONS)
 def test_standardized_floats_are_corrupted_as_the_bytes_they_came_from(name: str, pictures: np.ndarray) -> None:
-    """What is ground and full ink is told, so brightness is no number of unknown unit."""
+    """What is background and the white level is told, so brightness is no number of unknown unit."""
     levels = Levels(-0.5, 2.5)
     floats = pictures[:50].astype(np.float32) / 255 * 3 - 0.5
     made = corrupt_images(floats, np.arange(50), name, 3, 0, levels)
     expected = corrupt_images(pictures[:50], np.arange(50), name, 3, 0)
 
-    differing = np.abs(levels.share(made) * 255 - expected) > 0.51
-    # A count, a threshold or a maximum may fall on the other side where a share is rounded differently.
+    differing = np.abs(levels.fraction(made) * 255 - expected) > 0.51
+    # A count, a threshold or a maximum may fall on the other side where a fraction is rounded differently.
     assert differing.mean() < 0.002
 
 
@@ -147,21 +147,21 @@ def test_a_blank_image_stays_blank(name: str) -> None:
 
 
 def test_what_cannot_be_corrupted_is_refused_by_name() -> None:
-    """Names, severities, pixels without a full ink, and pixels that are no numbers."""
+    """Names, severities, pixels without a the white level, and pixels that are no numbers."""
     images = np.zeros((1, 4, 4), np.float32)
     with pytest.raises(WrongUse, match="no corruption 'zig_zag'. Did you mean 'zigzag'"):
         corrupt_images(images, np.arange(1), "zig_zag", 1, 0)
     for severity in (0, 6, -1):
         with pytest.raises(WrongUse, match=f"no severity {severity}; it can be 1, 2, 3, 4, 5"):
             corrupt_images(images, np.arange(1), "fog", severity, 0)
-    with pytest.raises(WrongUse, match="full ink"):
+    with pytest.raises(WrongUse, match="the white level"):
         corrupt_images(images, np.arange(1), "fog", 1, 0, Levels(0, None))
     with pytest.raises(WrongUse, match="NaN or infinite"):
         corrupt_images(np.full_like(images, np.nan), np.arange(1), "fog", 1, 0)
 
 
 def test_shot_noise_counts_photons_as_poisson_does() -> None:
-    """Mean the share, variance the share over the photons of full ink; the ground stays dark."""
+    """Mean the fraction, variance the fraction over the photons of the white level; the background stays dark."""
     planes = np.full((400, 1, 10, 10), 0.4, np.float32)
     planes[:, :, 0] = 0
     found = count_photons(planes, draws_of(400), 6.0)
@@ -172,11 +172,11 @@ def test_shot_noise_counts_photons_as_poisson_does() -> None:
 
 
 def test_impulse_noise_sets_its_share_of_the_values() -> None:
-    """Half to nothing, half to full ink, the rest untouched."""
+    """Half to nothing, half to the white level, the rest untouched."""
     found = salt_and_pepper(np.full((200, 1, 20, 20), 0.5, np.float32), draws_of(200), 0.3)
-    shares = [(found == value).mean() for value in (0, 0.5, 1)]
+    fractions = [(found == value).mean() for value in (0, 0.5, 1)]
 
-    assert shares == pytest.approx([0.15, 0.7, 0.15], abs=0.005)
+    assert fractions == pytest.approx([0.15, 0.7, 0.15], abs=0.005)
 
 
 def test_glass_that_moves_nothing_is_two_gaussians() -> None:
@@ -242,7 +242,7 @@ def test_a_translation_is_as_long_as_it_says_in_every_direction(pictures: np.nda
 
 
 def test_brightness_and_stripe_are_what_they_say(pictures: np.ndarray) -> None:
-    """Half of full ink is added; a quarter of the width is inverted at each side."""
+    """Half of the white level is added; a quarter of the width is inverted at each side."""
     sides = np.array(pictures)
     sides[:, :, :7], sides[:, :, 21:] = 255 - sides[:, :, :7], 255 - sides[:, :, 21:]
     bright = np.floor(np.minimum(pictures + 127.5, 255) + 0.5)
@@ -277,7 +277,7 @@ def test_mud_is_dark_and_hides_ink(pictures: np.ndarray) -> None:
 
 
 def test_a_stroke_covers_what_a_disc_drawn_along_it_covers() -> None:
-    """Compared with the share of points within the radius, a hundred in each pixel."""
+    """Compared with the fraction of points within the radius, a hundred in each pixel."""
     stroke = np.array([[[4.3, 3.1, 12.7, 16.2], [15.0, 4.0, 15.0, 4.0]]])
     drawn = draw_strokes(np.zeros((1, 1, 20, 20), np.float32), stroke, 1.5)[0, 0]
     fine = (np.arange(200) - 4.5) / 10
@@ -285,8 +285,8 @@ def test_a_stroke_covers_what_a_disc_drawn_along_it_covers() -> None:
     inside = np.zeros((200, 200), bool)
     for y, x, to_y, to_x in stroke[0]:
         along = np.array([to_y - y, to_x - x])
-        share = np.clip(((points - [y, x]) @ along) / max(along @ along, 1e-9), 0, 1)
-        inside |= np.linalg.norm(points - [y, x] - share[..., None] * along, axis=-1) <= 1.5
+        fraction = np.clip(((points - [y, x]) @ along) / max(along @ along, 1e-9), 0, 1)
+        inside |= np.linalg.norm(points - [y, x] - fraction[..., None] * along, axis=-1) <= 1.5
 
     np.testing.assert_allclose(inside.reshape(20, 10, 20, 10).mean(axis=(1, 3)), drawn, atol=0.16)
 
@@ -307,10 +307,10 @@ def test_the_edge_of_a_disc_is_a_closed_thin_circle() -> None:
 def test_edges_are_those_of_scikit_image(pictures: np.ndarray) -> None:
     """One pixel in two hundred may differ: their Gaussian reaches farther, and ties fall either way."""
     feature = pytest.importorskip("skimage.feature", reason="scikit-image is not installed")
-    shares = pictures.astype(np.float32) / 255
-    expected = np.stack([feature.canny(picture, sigma=1.0) for picture in shares])
+    fractions = pictures.astype(np.float32) / 255
+    expected = np.stack([feature.canny(picture, sigma=1.0) for picture in fractions])
 
-    assert (find_edges(shares, 1.0) != expected).mean() < 0.005
+    assert (find_edges(fractions, 1.0) != expected).mean() < 0.005
 
 
 @pytest.mark.parametrize("name", ["motion_blur", "glass_blur", "dotted_line", "zigzag", "translate", "spatter"])

@@ -1,4 +1,4 @@
-"""Levels: what counts as ground and full ink follows a dataset through its normalization."""
+"""Levels: what counts as background and the white level follows a dataset through its normalization."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def test_bytes_go_from_0_to_255(digits: Dataset) -> None:
 
 
 @pytest.mark.parametrize(
-    ("params", "ground", "full"),
+    ("params", "background", "full"),
     [
         (Normalize(), 0, 1),
         (Normalize(dtype="uint8"), 0, 255),
@@ -32,10 +32,10 @@ def test_bytes_go_from_0_to_255(digits: Dataset) -> None:
     ],
 )
 def test_scaled_pixels_have_the_levels_of_their_scale(
-    params: Normalize, ground: float, full: float, digits: Dataset, tmp_path: Path
+    params: Normalize, background: float, full: float, digits: Dataset, tmp_path: Path
 ) -> None:
     """A scale that is not touched stays; the unit scale ends at 1, or 255 as bytes."""
-    assert levels_of(normalize(digits, tmp_path / "scaled", params).metadata) == Levels(ground, full)
+    assert levels_of(normalize(digits, tmp_path / "scaled", params).metadata) == Levels(background, full)
 
 
 def test_standardized_levels_are_the_values_that_0_and_255_became(digits: Dataset, tmp_path: Path) -> None:
@@ -45,12 +45,12 @@ def test_standardized_levels_are_the_values_that_0_and_255_became(digits: Datase
 
     found = levels_of(scaled.metadata)
 
-    assert found.ground == pytest.approx(images.min())
-    assert found.full == pytest.approx(images.max())
+    assert found.background == pytest.approx(images.min())
+    assert found.white == pytest.approx(images.max())
 
 
 def test_of_other_types_full_ink_is_known_only_once_they_are_normalized(tmp_path: Path) -> None:
-    """Nobody knows how far 16-bit pixels go; asking for a share of full ink says what to do."""
+    """Nobody knows how far 16-bit pixels go; asking for a fraction of the white level says what to do."""
     idx.write(tmp_path / "train-images-idx3-short", np.arange(24, dtype=">i2").reshape(6, 2, 2))
     idx.write(tmp_path / "train-labels-idx1-ubyte", np.arange(6, dtype=np.uint8))
     source = convert(find_pairs(tmp_path), tmp_path / "out").dataset
@@ -59,7 +59,7 @@ def test_of_other_types_full_ink_is_known_only_once_they_are_normalized(tmp_path
 
     assert found == Levels(0, None)
     with pytest.raises(WrongUse, match="normalize the dataset first"):
-        found.share(np.zeros((1, 2, 2), np.int16))
+        found.fraction(np.zeros((1, 2, 2), np.int16))
     assert levels_of(normalize(source, tmp_path / "scaled").metadata) == Levels(0, 1)
 
 
@@ -67,10 +67,10 @@ def test_of_other_types_full_ink_is_known_only_once_they_are_normalized(tmp_path
 def test_pixels_survive_the_way_to_shares_and_back(kind: str) -> None:
     """Whole numbers exactly, floats to their last digits; what lies outside is clipped."""
     levels = Levels(0, 255) if kind != "float16" else Levels(0, 1)
-    images = np.linspace(0, levels.full or 0, 256).reshape(1, 16, 16).astype(kind)
+    images = np.linspace(0, levels.white or 0, 256).reshape(1, 16, 16).astype(kind)
 
-    back = levels.pixels(levels.share(images), images.dtype)
+    back = levels.pixels(levels.fraction(images), images.dtype)
 
     np.testing.assert_allclose(images, back, rtol=1e-6)
     assert back.dtype == images.dtype
-    assert levels.pixels(np.array([-1.0, 2.0]), np.dtype(kind)).tolist() == [0, levels.full]
+    assert levels.pixels(np.array([-1.0, 2.0]), np.dtype(kind)).tolist() == [0, levels.white]

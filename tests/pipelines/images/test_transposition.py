@@ -36,7 +36,7 @@ def strokes(count: int, generator: np.random.Generator) -> np.ndarray:
 def test_planted_transposed_digits_are_found_and_hardly_any_other_is_flagged(
     mnist: Dataset, every: int, least: float
 ) -> None:
-    """On MNIST, where the digit tells; their share is known to a tenth of itself, and one flag in ten is wrong."""
+    """On MNIST, where the digit tells; their fraction is known to a tenth of itself, and one flag in ten is wrong."""
     images, labels = mnist_data.to_numpy(mnist.location, "train")
     images, rows = planted(images, every)
     ids = np.arange(len(images))
@@ -47,7 +47,7 @@ def test_planted_transposed_digits_are_found_and_hardly_any_other_is_flagged(
 
     assert flags[rows & telling].mean() > least
     assert rows[flags].mean() > 0.9
-    assert found.share == pytest.approx(rows.mean(), rel=0.1)
+    assert found.fraction == pytest.approx(rows.mean(), rel=0.1)
 
 
 @pytest.mark.slow
@@ -58,7 +58,7 @@ def test_hardly_any_digit_of_mnist_as_published_is_flagged(mnist: Dataset) -> No
 
     found = fit_orientations(images, labels, ids)
 
-    assert found.share == LEAST_SHARE
+    assert found.fraction == LEAST_SHARE
     assert found.transposed(images, labels, ids).mean() < 1 / 5000
 
 

@@ -63,7 +63,7 @@ def test_uniform_numbers_are_uniform() -> None:
     assert abs(np.corrcoef(numbers[:-1, 0], numbers[1:, 0])[0, 1]) < 0.01
 
 
-def by_scipy(image: np.ndarray, matrix: np.ndarray, field: np.ndarray | None, ground: float = 0) -> np.ndarray:
+def by_scipy(image: np.ndarray, matrix: np.ndarray, field: np.ndarray | None, background: float = 0) -> np.ndarray:
     """Resample one image by SciPy at the same places, channel by channel."""
     height, width = image.shape[:2]
     grid = np.indices((height, width)).reshape(2, -1)
@@ -71,7 +71,7 @@ def by_scipy(image: np.ndarray, matrix: np.ndarray, field: np.ndarray | None, gr
     places = places if field is None else places + field
     planes = image.reshape(height, width, -1).astype(float)
     warped = [
-        ndimage.map_coordinates(planes[..., channel], places, order=1, cval=ground)
+        ndimage.map_coordinates(planes[..., channel], places, order=1, cval=background)
         for channel in range(planes.shape[2])
     ]
     return np.stack(warped, axis=-1).reshape(image.shape)
@@ -103,7 +103,7 @@ def test_what_comes_in_from_outside_is_the_ground() -> None:
     images = pictures((9, 9), "float32")
     matrices = np.tile(np.array([[1, 0.1, 2.2], [0, 1, -3.4]]), (6, 1, 1))
 
-    warped = warp(images, matrices, ground=-0.42)
+    warped = warp(images, matrices, background=-0.42)
 
     expected = np.stack([by_scipy(image, matrices[0], None, -0.42) for image in images])
     np.testing.assert_allclose(expected, warped, atol=1e-6)
@@ -132,12 +132,12 @@ def test_moments_are_scipys_and_numpys(shape: tuple[int, ...], kind: str) -> Non
             continue
         y, x = np.indices(grey.shape)
         centre = ndimage.center_of_mass(grey)
-        share = grey / grey.sum()
+        fraction = grey / grey.sum()
         assert pytest.approx(grey.sum(), rel=1e-4) == moments.mass[row]
         assert pytest.approx(centre, abs=1e-3) == (moments.row[row], moments.column[row])
         found = (moments.rows[row], moments.mixed[row], moments.columns[row])
         expected = [
-            (share * a * b).sum()
+            (fraction * a * b).sum()
             for a, b in ((y - centre[0],) * 2, (y - centre[0], x - centre[1]), (x - centre[1],) * 2)
         ]
         assert pytest.approx(expected, abs=2e-3) == found

@@ -56,11 +56,11 @@ def test_displacements_are_as_large_and_as_smooth_as_simards(sigma: float) -> No
     places = fields.reshape(4000, 2, 441).astype(float)
 
     expected = np.sqrt(ndimage.gaussian_filter(np.eye(1, 81 * 81, 3280).reshape(81, 81), sigma, truncate=8) ** 2 / 3)
-    deviation = 20 * np.sqrt((expected**2).sum())
-    assert places.std(axis=0).mean() == pytest.approx(deviation, rel=0.01)
+    std = 20 * np.sqrt((expected**2).sum())
+    assert places.std(axis=0).mean() == pytest.approx(std, rel=0.01)
     if sigma > 2:
-        assert deviation == pytest.approx(20 / (sigma * np.sqrt(12 * np.pi)), rel=0.01)
-    assert places.std(axis=0).min() > 0.95 * deviation
+        assert std == pytest.approx(20 / (sigma * np.sqrt(12 * np.pi)), rel=0.01)
+    assert places.std(axis=0).min() > 0.95 * std
     for distance in (2, 5):
         found = (fields[..., distance:] * fields[..., :-distance]).mean() / fields.var()
         assert found == pytest.approx(np.exp(-(distance**2) / (4 * sigma**2)), abs=0.02)
@@ -122,7 +122,7 @@ def test_a_blur_is_scipys(shape: tuple[int, ...], kind: str) -> None:
     """Whole numbers to half a level, floats to their own precision."""
     images, sigmas = pictures(shape, kind), np.array([0.0, 0.4, 1.0, 2.5, 0.1])
 
-    blurred = blur(images, sigmas, ground=3)
+    blurred = blur(images, sigmas, background=3)
 
     for image, sigma, found in zip(images, sigmas, blurred, strict=True):
         spread = (sigma, sigma, *(0 for _ in shape[2:]))
@@ -132,22 +132,22 @@ def test_a_blur_is_scipys(shape: tuple[int, ...], kind: str) -> None:
     assert (images.shape, images.dtype) == (blurred.shape, blurred.dtype)
 
 
-def exposed(shares: np.ndarray, **amounts: float) -> np.ndarray:
+def exposed(fractions: np.ndarray, **amounts: float) -> np.ndarray:
     """Expose images, all by the same amounts; those not named change nothing."""
     values = {"contrast": 1.0, "brightness": 0.0, "noise": 0.0, "impulse": 0.0} | amounts
-    size = len(shares)
+    size = len(fractions)
     each = [np.full(size, value) for value in values.values()]
-    return expose(shares, 5, 2, np.arange(size), np.ones(size, np.int64), *each)
+    return expose(fractions, 5, 2, np.arange(size), np.ones(size, np.int64), *each)
 
 
 def test_contrast_and_brightness_are_a_line_through_middle_grey() -> None:
     """Clipped to what a picture can hold."""
-    shares = np.linspace(0, 1, 36, dtype=np.float32).reshape(1, 6, 6)
+    fractions = np.linspace(0, 1, 36, dtype=np.float32).reshape(1, 6, 6)
 
-    found = exposed(shares, contrast=1.5, brightness=0.1)
+    found = exposed(fractions, contrast=1.5, brightness=0.1)
 
-    np.testing.assert_allclose(np.clip(0.5 + 1.5 * (shares - 0.5) + 0.1, 0, 1), found, atol=1e-6)
-    np.testing.assert_array_equal(shares, exposed(shares))
+    np.testing.assert_allclose(np.clip(0.5 + 1.5 * (fractions - 0.5) + 0.1, 0, 1), found, atol=1e-6)
+    np.testing.assert_array_equal(fractions, exposed(fractions))
 
 
 def test_noise_is_normal_with_the_deviation_asked_for() -> None:

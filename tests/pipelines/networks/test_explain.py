@@ -75,10 +75,10 @@ def test_the_surest_of_each_class_are_chosen(tables: Tables, model: Path, standa
     wrong = every[~every["correct"]].groupby("label")["probability"].max().nlargest(8)
     found = tables["explained"]
 
-    assert (chosen["chosen"] == "surest right").sum() == RIGHT
+    assert (chosen["chosen"] == "most confident correct").sum() == RIGHT
     probabilities = every.set_index("id").loc[chosen.index, "probability"].to_numpy()
     np.testing.assert_allclose(probabilities, [*right, *wrong], atol=1e-5)
-    for _, rows in found[found["chosen"] == "surest wrong"].groupby("id"):
+    for _, rows in found[found["chosen"] == "most confident error"].groupby("id"):
         assert rows["target"].tolist() == [rows["predicted"].iloc[0], rows["label"].iloc[0]]
 
 
@@ -116,18 +116,18 @@ def test_row_groups_change_nothing(tables: Tables, model: Path, sample_idx: Path
 def test_integrated_gradients_account_for_the_score(tables: Tables) -> None:
     """Against a picture without ink, whose value is not 0 here; a row's sum is that of its pixels."""
     explained = tables["explained"]
-    difference = explained["logit"] - explained["ground_logit"]
+    difference = explained["logit"] - explained["background_logit"]
     pixels = tables["explanations"]
     sums = pixels.groupby(["id", "target"], sort=False)["integrated_gradients"].sum()
-    ground = mnist_data.images(explained).min()
+    background = mnist_data.images(explained).min()
     images = dict(zip(explained["id"], mnist_data.images(explained).reshape(len(explained), -1), strict=True))
     credited = pixels.groupby("id", sort=False).head(28 * 28).groupby("id")["integrated_gradients"]
 
     np.testing.assert_allclose(explained["attributed"], difference, atol=0.05)
     np.testing.assert_allclose(sums, explained["attributed"], atol=1e-3)
-    assert ground < -0.3
+    assert background < -0.3
     for sample, values in credited:
-        assert not values.to_numpy()[images[sample] == ground].any()
+        assert not values.to_numpy()[images[sample] == background].any()
 
 
 def test_tables_are_long_and_know_what_they_were_made_from(tables: Tables, folder: Path, standardized: Dataset) -> None:
@@ -171,7 +171,7 @@ def test_colour_pictures_whose_labels_nobody_knows_are_explained(tmp_path: Path)
     found = explain(next((tmp_path / "model").glob("*.safetensors")), unknown, tmp_path / "explained")
 
     assert set(found["explained"]["label"]) == {-1}
-    assert set(found["explained"]["chosen"]) == {"surest"}
+    assert set(found["explained"]["chosen"]) == {"most confident"}
     assert (found["explained"]["target"] == found["explained"]["predicted"]).all()
     assert found["explained"].attrs["image_shape"] == [6, 9, 3]
     assert "grad_cam" in found["explanations"]

@@ -74,7 +74,7 @@ def test_a_network_of_other_settings_is_not_taken_for_ours(digits: Dataset, tmp_
 
 def test_known_writers_are_kept_apart_in_validation(written: Dataset) -> None:  # noqa: F811
     """Without a validation split in the dataset, too: no writer is on both sides."""
-    learn, hold = training_samples(written, Train(validation_share=0.2))
+    learn, hold = training_samples(written, Train(validation_fraction=0.2))
 
     assert not set(learn.groups["writer_id"]) & set(hold.groups["writer_id"])
     assert 0.1 < len(hold.ids) / (len(hold.ids) + len(learn.ids)) < 0.3
@@ -100,7 +100,7 @@ def test_the_test_split_does_not_touch_the_training(digits: Dataset, tmp_path: P
 def test_a_preset_gives_way_to_what_is_said_beside_it() -> None:
     """And one that is not there is named with those that are."""
     assert train_settings({"epochs": 2}, "thorough").epochs == 2
-    assert train_settings({}, "thorough").averaging > 0
+    assert train_settings({}, "thorough").ema_decay > 0
     with pytest.raises(WrongUse, match="no preset 'thorow'. Did you mean 'thorough'"):
         train_settings({}, "thorow")
 

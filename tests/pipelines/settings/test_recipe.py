@@ -47,7 +47,7 @@ ranges = st.sampled_from(sorted(TRANSFORMS)).flatmap(
 @given(entries=st.lists(ranges, max_size=5), sigma=st.floats(0.5, 64))
 def test_a_recorded_recipe_is_read_back_equal(entries: list[tuple[str, list[float], float]], sigma: float) -> None:
     """Any recipe survives its way through the metadata; the sigma counts only where there is a field."""
-    amounts = {name: Amount(*span, share) for name, span, share in sorted(entries)}
+    amounts = {name: Amount(*span, fraction) for name, span, fraction in sorted(entries)}
     recipe = Recipe(amounts, sigma if "elastic" in amounts else 4.0)
 
     assert recipe_of(recipe.table(), "metadata") == recipe

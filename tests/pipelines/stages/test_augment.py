@@ -120,7 +120,7 @@ def test_only_what_augment_has_made_can_be_made_again(digits: Dataset, tmp_path:
 
 
 def test_amounts_stay_within_their_ranges_and_fill_them() -> None:
-    """Uniform from low to high; a shift is a share of its own side."""
+    """Uniform from low to high; a shift is a fraction of its own side."""
     recipe = recipe_of({"rotation": [-10, 30], "shift": [-0.1, 0.1], "scale": [0.8, 1.2], "shear": [0.3, 0.3]}, "test")
     columns = augment_batch(batch_of(2000), Augment(recipe=recipe)).columns
     copy = columns["copy"] == 1
@@ -207,7 +207,7 @@ def test_exposure_of_pixels_without_a_known_range_is_refused_by_name(tmp_path: P
     idx.write(tmp_path / "train-labels-idx1-ubyte", np.arange(6, dtype=np.uint8))
     source = convert(find_pairs(tmp_path), tmp_path / "out").dataset
 
-    with pytest.raises(WrongUse, match="contrast, brightness, noise, impulse: these are shares of full ink"):
+    with pytest.raises(WrongUse, match="contrast, brightness, noise, impulse: these are fractions of the white level"):
         augment(source, tmp_path / "heavy", Augment(recipe=HEAVY))
     assert len(augment(source, tmp_path / "light", Augment(recipe=load_recipe("handwriting")))) == 12
 

@@ -243,7 +243,7 @@ def test_the_copy_with_the_good_label_stays() -> None:
 
 
 def test_signed_images_on_a_ground_of_0_are_not_inverted(sample_idx: Path, tmp_path: Path) -> None:
-    """The middle of a signed type's range lies below 0, where no ground is."""
+    """The middle of a signed type's range lies below 0, where no background is."""
     idx.write(
         tmp_path / "train-images", idx.read(sample_idx / "sklearn-digits-test-images-idx3-ubyte").astype(np.int16)
     )

@@ -50,7 +50,7 @@ def test_mnists_training_mean_is_learnt_exactly(mnist: Dataset) -> None:
 
     assert whole.total == 1_567_298_545
     assert pytest.approx(0.1306604762738429) == whole.mean / 255
-    assert pytest.approx(0.3081078038564627) == whole.deviation / 255
+    assert pytest.approx(0.3081078038564627) == whole.std / 255
 
 
 def test_what_is_learnt_does_not_depend_on_the_parts() -> None:

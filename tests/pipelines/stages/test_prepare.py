@@ -87,7 +87,7 @@ def test_polarity_colour_and_transparency_do_not_matter() -> None:
 
 
 def test_a_digit_has_mnists_form() -> None:
-    """A longest side of 20, full ink somewhere, and its centre of mass in MNIST's window."""
+    """A longest side of 20, the white level somewhere, and its centre of mass in MNIST's window."""
     for number in range(40):
         picture = Image.fromarray(255 - np.kron(np.pad(IMAGES[number], 9), np.ones((5, 5), np.uint8)))
         image = digits_of(picture)[0].image

@@ -56,7 +56,7 @@ def test_every_sample_is_there_once_and_test_is_untouched(written: tuple[Dataset
 def test_no_writer_is_on_both_sides(written: tuple[Dataset, Path], tmp_path: Path) -> None:
     """And the report says so, by ordered pairs of splits."""
     source, _ = written
-    made = split(source, tmp_path / "split", Split(share=0.25, seed=3))
+    made = split(source, tmp_path / "split", Split(fraction=0.25, seed=3))
     frame = without_images(made.dataset)
     train, held = (set(frame.loc[frame["split"] == name, "writer_id"]) for name in ("train", "validation"))
 
@@ -86,10 +86,12 @@ def test_the_split_does_not_depend_on_engine_or_partitions(
 
 
 def test_the_label_split_holds_out_what_training_would(digits: Dataset, tmp_path: Path) -> None:
-    """The same samples with the same share and seed, so that results can be compared."""
+    """The same samples with the same fraction and seed, so that results can be compared."""
     made = split(digits, tmp_path / "split", Split("label", 0.2, 5))
     columns = read_columns(digits, "train", ["id", "label"])
-    expected = split_validation(columns["id"], columns["label"], columns["id"], Train(validation_share=0.2, seed=5))[1]
+    expected = split_validation(columns["id"], columns["label"], columns["id"], Train(validation_fraction=0.2, seed=5))[
+        1
+    ]
 
     assert read_columns(made.dataset, "validation", ["id"])["id"].tolist() == columns["id"][expected].tolist()
     assert made.writers is None
@@ -99,24 +101,24 @@ Samples = st.lists(st.tuples(st.integers(0, 25), st.integers(0, 4)), min_size=2,
 
 
 @settings(max_examples=60, deadline=None)
-@given(samples=Samples, share=st.floats(0.01, 0.5), seed=st.integers(0, 2**63 - 1), order=st.randoms())
+@given(samples=Samples, fraction=st.floats(0.01, 0.5), seed=st.integers(0, 2**63 - 1), order=st.randoms())
 def test_whole_writers_come_near_the_share(
-    samples: list[tuple[int, int]], share: float, seed: int, order: object
+    samples: list[tuple[int, int]], fraction: float, seed: int, order: object
 ) -> None:
     """Off by no more than the largest writer's samples, some on each side, and in any order of the samples the same."""
     writers, labels = np.array(samples, np.int64).T
     counts = np.unique(writers, return_counts=True)[1]
     if len(counts) < 2:
         with pytest.raises(WrongUse, match="by 1 writer; it takes two"):
-            choose_writers(writers, labels, share, seed)
+            choose_writers(writers, labels, fraction, seed)
         return
-    chosen = choose_writers(writers, labels, share, seed)
+    chosen = choose_writers(writers, labels, fraction, seed)
     held = np.isin(writers, chosen)
     shuffled = np.array(order.sample(samples, len(samples)), np.int64).T  # type: ignore[attr-defined]
 
     assert 0 < held.sum() < len(samples)
-    assert abs(held.sum() - share * len(samples)) <= counts.max()
-    assert choose_writers(*shuffled, share, seed).tolist() == chosen.tolist()
+    assert abs(held.sum() - fraction * len(samples)) <= counts.max()
+    assert choose_writers(*shuffled, fraction, seed).tolist() == chosen.tolist()
 
 
 def test_another_seed_chooses_other_writers() -> None:
@@ -130,7 +132,7 @@ def test_another_seed_chooses_other_writers() -> None:
 
 
 def test_classes_keep_their_shares() -> None:
-    """Where each writer writes one class only, each class is held out by its share."""
+    """Where each writer writes one class only, each class is held out by its fraction."""
     writers = np.repeat(np.arange(200), 5)
     labels = writers % 4
     held = np.isin(writers, choose_writers(writers, labels, 0.2))
@@ -156,7 +158,7 @@ def test_what_was_split_or_copied_is_not_split_again(digits: Dataset, tmp_path: 
         split(replace(digits, metadata=copies), tmp_path / "again", Split("label"))
 
 
-@pytest.mark.parametrize("wrong", [{"share": 0.6}, {"share": 0}, {"seed": -1}, {"by": "colour"}])
+@pytest.mark.parametrize("wrong", [{"fraction": 0.6}, {"fraction": 0}, {"seed": -1}, {"by": "colour"}])
 def test_settings_out_of_range_are_refused(wrong: dict[str, object]) -> None:
     """By name, with what they can be."""
     with pytest.raises(WrongUse, match=f"split.{next(iter(wrong))}"):
@@ -164,7 +166,7 @@ def test_settings_out_of_range_are_refused(wrong: dict[str, object]) -> None:
 
 
 def test_the_larger_side_stays_for_training_with_two_writers() -> None:
-    """One writer must be left to learn from, even if the share would be nearer without."""
+    """One writer must be left to learn from, even if the fraction would be nearer without."""
     columns = {"id": np.arange(10), "label": np.zeros(10, np.int64), "writer_id": np.array([1] * 9 + [2])}
 
-    assert held_out(columns, Split(share=0.1)).tolist() == [False] * 9 + [True]
+    assert held_out(columns, Split(fraction=0.1)).tolist() == [False] * 9 + [True]

@@ -81,9 +81,9 @@ def test_the_enlargement_is_that_of_scikit_image(real_mnist: Path) -> None:
     images += [generator.random(shape) for shape in ((2, 2), (1, 3), (3, 1), (5, 4), (17, 40))]
     for image in images:
         expected = enlarged_by_scikit_image(image)
-        shares = ((image - image.min()) / (image.max() - image.min())).astype(np.float32)
+        fractions = ((image - image.min()) / (image.max() - image.min())).astype(np.float32)
         found = np.empty(expected.shape, np.float32)
-        enlarge(shares, np.empty((expected.shape[1], len(image)), np.float32), np.empty_like(found), found)
+        enlarge(fractions, np.empty((expected.shape[1], len(image)), np.float32), np.empty_like(found), found)
 
         np.testing.assert_allclose(found, expected, atol=1e-6)
 
@@ -194,7 +194,7 @@ def test_a_bar_that_leans_to_the_right_has_a_positive_slant(angle: float) -> Non
         (picture((slice(0, 28), slice(0, 3)), (slice(0, 3), slice(0, 28)), (slice(0, 28), slice(25, 28))), 1, 0, 2),
         (1 - ring(), 2, 1, None),
     ],
-    ids=["ring", "two dots", "X", "T", "gate at the border", "a ring of ground"],
+    ids=["ring", "two dots", "X", "T", "gate at the border", "a ring of background"],
 )
 def test_pieces_holes_and_ends_are_those_one_sees(image: Array, components: int, holes: int, ends: int | None) -> None:
     """What is open to the image's border is no hole; the corners of a stroke's end are no ends of their own."""
@@ -205,16 +205,16 @@ def test_pieces_holes_and_ends_are_those_one_sees(image: Array, components: int,
 
 
 def test_components_and_holes_are_those_of_scipy() -> None:
-    """On noise, where pieces meet in every way: by labelling the enlarged shape and its ground."""
+    """On noise, where pieces meet in every way: by labelling the enlarged shape and its background."""
     images = np.random.default_rng(3).random((60, 9, 12))
     measures = measure_morphometrics(images)
     for place, image in enumerate(images):
         ink = enlarged_by_scikit_image(image)
         shape = ink >= ink.min() + (ink.max() - ink.min()) / 2
         _, components = scipy.ndimage.label(shape, np.ones((3, 3)))
-        _, grounds = scipy.ndimage.label(np.pad(~shape, 1, constant_values=True))
+        _, backgrounds = scipy.ndimage.label(np.pad(~shape, 1, constant_values=True))
 
-        assert (components, grounds - 1) == (measures.components[place], measures.holes[place])
+        assert (components, backgrounds - 1) == (measures.components[place], measures.holes[place])
 
 
 def assert_unmeasured(measures: Morphometrics) -> None:
@@ -266,8 +266,8 @@ def test_neither_type_nor_scale_nor_ground_changes_a_measure(kind: str, pictures
 def test_colours_are_measured_by_their_mean(pictures: Array) -> None:
     """Three channels, of which each holds a third of the ink."""
     grey = pictures[:5].astype(np.float64)
-    shares = np.array([0.5, 1.0, 1.5])
-    plain, coloured = measure_morphometrics(grey), measure_morphometrics(grey[..., None] * shares)
+    fractions = np.array([0.5, 1.0, 1.5])
+    plain, coloured = measure_morphometrics(grey), measure_morphometrics(grey[..., None] * fractions)
 
     for field in fields(Morphometrics):
         np.testing.assert_allclose(getattr(plain, field.name), getattr(coloured, field.name), rtol=1e-6)

@@ -32,10 +32,10 @@ def test_mnist_has_its_published_statistics(mnist_tables: dict[str, pd.DataFrame
     assert classes["train"].tolist() == [5923, 6742, 5958, 6131, 5842, 5421, 5918, 6265, 5851, 5949]
     assert classes["test"].tolist() == [980, 1135, 1032, 1010, 982, 892, 958, 1028, 974, 1009]
     assert pytest.approx(0.1306604762738429, abs=1e-15) == summary.loc["train", "mean"]
-    assert pytest.approx(0.3081078038564627, abs=1e-12) == summary.loc["train", "deviation"]
+    assert pytest.approx(0.3081078038564627, abs=1e-12) == summary.loc["train", "std"]
     assert pytest.approx(0.13251460584233693, abs=1e-15) == summary.loc["test", "mean"]
-    assert pytest.approx(0.3104802479305351, abs=1e-12) == summary.loc["test", "deviation"]
-    assert pytest.approx(0.8088, abs=5e-5) == summary.loc["train", "zero_share"]
+    assert pytest.approx(0.3104802479305351, abs=1e-12) == summary.loc["test", "std"]
+    assert pytest.approx(0.8088, abs=5e-5) == summary.loc["train", "zero_fraction"]
     assert int((train["minimum"] == train["maximum"]).sum()) == 67
     entropy = tables["samples"].query("split == 'train'")["entropy"]
     assert pytest.approx([1.603, 0.344, 2.766], abs=5e-4) == [entropy.mean(), entropy.min(), entropy.max()]
@@ -70,19 +70,19 @@ def test_every_table_agrees_with_numpy(digits: Dataset, tmp_path: Path) -> None:
     of_sevens, intensity = intensity[intensity["label"] == 7], intensity[intensity["label"].isna()]
 
     np.testing.assert_allclose(chosen.mean(axis=0), sevens["mean"], atol=1e-12)
-    np.testing.assert_allclose(chosen.std(axis=0), sevens["deviation"], atol=1e-9)
+    np.testing.assert_allclose(chosen.std(axis=0), sevens["std"], atol=1e-9)
     np.testing.assert_array_equal(chosen.min(axis=0), sevens["minimum"])
     np.testing.assert_array_equal(chosen.max(axis=0), sevens["maximum"])
-    np.testing.assert_allclose((chosen > 0).mean(axis=0), sevens["nonzero_share"])
+    np.testing.assert_allclose((chosen > 0).mean(axis=0), sevens["nonzero_fraction"])
     np.testing.assert_array_equal(np.bincount(images.reshape(-1), minlength=256), intensity["pixels"])
     np.testing.assert_array_equal(np.bincount(images[labels == 7].reshape(-1), minlength=256), of_sevens["pixels"])
     entropies = [scipy.stats.entropy(np.bincount(image.reshape(-1)), base=2) for image in images]
     np.testing.assert_allclose(entropies, samples["entropy"], atol=1e-12)
     np.testing.assert_allclose(unit.mean(axis=(1, 2)), samples["mean"])
-    np.testing.assert_allclose(unit.std(axis=(1, 2)), samples["deviation"])
+    np.testing.assert_allclose(unit.std(axis=(1, 2)), samples["std"])
     centres = np.array([scipy.ndimage.center_of_mass(image) for image in images])
     np.testing.assert_allclose(centres, samples[["centre_row", "centre_column"]])
-    assert len(tables["wall"]) == 120
+    assert len(tables["sample_grid"]) == 120
 
 
 @pytest.mark.parametrize("rows", [pytest.param(100, marks=pytest.mark.slow), 999])
@@ -95,7 +95,7 @@ def test_the_tables_do_not_depend_on_engine_or_partitions(
     monkeypatch.setattr("pipelines.statistics.stats.PARTITION_ROWS", rows)
     for name, engine in (("threads", Threads(2)), ("processes", cluster)):
         tables = stats(cut, tmp_path / name, engine=engine)
-        for table in ("summary", "classes", "pixels", "intensity", "wall", "morphometrics"):
+        for table in ("summary", "classes", "pixels", "intensity", "sample_grid", "morphometrics"):
             pd.testing.assert_frame_equal(whole[table], tables[table], check_exact=True)
         for table in ("components", "component_pixels", "separability", "dimension", "correlations"):
             pd.testing.assert_frame_equal(whole[table], tables[table], rtol=1e-9, atol=1e-9)
@@ -112,13 +112,13 @@ def test_tables_are_saved_as_parquet_and_csv_with_their_origin(digits: Dataset, 
     tables = stats(digits, tmp_path / "tables")
     made = json.loads(pq.read_schema(tmp_path / "tables/summary.parquet").metadata[b"mnist_data_table"])
 
-    names = {"summary", "classes", "pixels", "intensity", "samples", "wall", "morphometrics"}
+    names = {"summary", "classes", "pixels", "intensity", "samples", "sample_grid", "morphometrics"}
     names |= {"components", "component_pixels", "separability", "dimension", "correlations"}
     assert names == {path.stem for path in (tmp_path / "tables").glob("*.parquet")}
     assert names == {path.stem for path in (tmp_path / "tables").glob("*.csv")}
     pd.testing.assert_frame_equal(tables["summary"], pd.read_csv(tmp_path / "tables/summary.csv"), check_dtype=False)
     assert [digits.content] == list(made["inputs"].values())
-    assert made["parameters"] == {"bins": 256, "wall": 12, "morphometrics": True}
+    assert made["parameters"] == {"bins": 256, "grid": 12, "morphometrics": True}
 
 
 def test_text_that_looks_like_a_formula_stays_text_in_a_spreadsheet(tmp_path: Path) -> None:
@@ -147,7 +147,7 @@ def test_other_types_and_shapes_are_counted(kind: str, shape: tuple[int, ...], t
     unit = values / (1 if kind.startswith("float") else values.max())
 
     assert pytest.approx(unit[:6].mean()) == tables["summary"]["mean"][0]
-    assert pytest.approx(unit[:6].std(), abs=1e-6) == tables["summary"]["deviation"][0]
+    assert pytest.approx(unit[:6].std(), abs=1e-6) == tables["summary"]["std"][0]
     assert tables["classes"]["samples"].tolist() == [6, 3]
     assert values.size == tables["intensity"].query("label.isna()")["pixels"].sum()
 

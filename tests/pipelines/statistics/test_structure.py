@@ -35,7 +35,7 @@ def test_components_are_those_of_scikit_learn(digits: Dataset, tmp_path: Path) -
     axes = tables["component_pixels"].query("split == 'train'")["weight"].to_numpy().reshape(-1, 784)
 
     np.testing.assert_allclose(truth.explained_variance_, found["variance"], rtol=1e-9)
-    np.testing.assert_allclose(truth.explained_variance_ratio_, found["share"], rtol=1e-9)
+    np.testing.assert_allclose(truth.explained_variance_ratio_, found["fraction"], rtol=1e-9)
     np.testing.assert_allclose(np.abs(np.sum(truth.components_[: len(axes)] * axes, axis=1)), 1, atol=1e-9)
 
 

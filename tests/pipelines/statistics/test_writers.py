@@ -67,7 +67,7 @@ def test_nothing_is_known_without_the_column() -> None:
 
 def test_stats_measures_each_writer_and_series(written: Dataset, tmp_path: Path) -> None:
     """As pandas does from the per-sample table, which tells writer and series of each sample."""
-    tables = stats(written, tmp_path / "tables", Stats(wall=1), engine=Threads(2))
+    tables = stats(written, tmp_path / "tables", Stats(grid=1), engine=Threads(2))
     samples = pd.read_parquet(tmp_path / "tables/samples.parquet")
     keys = ["split", "writer_id"]
     means = samples.groupby(keys)[list(MEASURES)].mean().astype(float)
@@ -86,7 +86,7 @@ def test_stats_measures_each_writer_and_series(written: Dataset, tmp_path: Path)
 
 def test_tables_by_writer_do_not_outlive_their_dataset(written: Dataset, digits: Dataset, tmp_path: Path) -> None:
     """A second run in the same folder, on a dataset that tells no writers, leaves none of another's."""
-    plain = Stats(wall=1, morphometrics=False)
+    plain = Stats(grid=1, morphometrics=False)
     first = stats(written, tmp_path, plain, engine=Serial())
     second = stats(digits, tmp_path, plain, engine=Serial())
 
@@ -112,7 +112,7 @@ def test_training_scores_each_writer_and_series(written: Dataset, digits: Datase
     pytest.importorskip("torch")
     from pipelines.networks.train import train
 
-    parted = split(written, tmp_path / "split", Split(share=0.2)).dataset
+    parted = split(written, tmp_path / "split", Split(fraction=0.2)).dataset
     tables = train(parted, tmp_path / "model", Train(model="mlp", epochs=1))
     groups, predictions = tables["groups"], tables["predictions"]
     test = tables["evaluation"].set_index("split").loc["test"]

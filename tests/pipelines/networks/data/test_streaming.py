@@ -58,12 +58,14 @@ def numbers(images: Images) -> np.ndarray:
 
 
 @settings(max_examples=8, deadline=None)
-@given(batch_size=st.integers(1, 3_000), share=st.floats(0.001, 1), groups=st.integers(1, 200), seed=st.integers(0, 9))
+@given(
+    batch_size=st.integers(1, 3_000), fraction=st.floats(0.001, 1), groups=st.integers(1, 200), seed=st.integers(0, 9)
+)
 def test_each_epoch_gives_every_chosen_sample_once(
-    ordered: Dataset, batch_size: int, share: float, groups: int, seed: int
+    ordered: Dataset, batch_size: int, fraction: float, groups: int, seed: int
 ) -> None:
     """And no other one, beside its own label, in batches of nearly equal size, however small the buffer."""
-    mask = np.random.default_rng(seed).random(len(ordered)) < share
+    mask = np.random.default_rng(seed).random(len(ordered)) < fraction
     mask[7] = True
     feed = small(ordered, mask, groups)
 
@@ -87,8 +89,8 @@ def test_a_dataset_sorted_by_class_is_mixed_nearly_as_well_as_in_memory(ordered:
 
 def spread(batches: list[np.ndarray]) -> float:
     """Give the standard deviation of a class's share in a batch."""
-    shares = [np.bincount(labels, minlength=CLASSES) / len(labels) for labels in batches]
-    return float(np.sqrt(np.square(np.array(shares) - 1 / CLASSES).mean()))
+    fractions = [np.bincount(labels, minlength=CLASSES) / len(labels) for labels in batches]
+    return float(np.sqrt(np.square(np.array(fractions) - 1 / CLASSES).mean()))
 
 
 def test_samples_that_lie_together_do_not_come_together(ordered: Dataset) -> None:

@@ -25,8 +25,8 @@ Array = npt.NDArray[Any]
 
 def softmax(logits: Array) -> Array:
     """Give the probabilities of logits, float32."""
-    shares = np.exp(logits - logits.max(axis=1, keepdims=True))
-    return np.asarray(shares / shares.sum(axis=1, keepdims=True), np.float32)
+    fractions = np.exp(logits - logits.max(axis=1, keepdims=True))
+    return np.asarray(fractions / fractions.sum(axis=1, keepdims=True), np.float32)
 
 
 def drawn(samples: int, temperature: float, seed: int = 0) -> tuple[Array, Array]:

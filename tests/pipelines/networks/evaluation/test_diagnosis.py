@@ -260,9 +260,9 @@ def test_a_network_without_eyes_explains_nothing() -> None:
     from scipy.stats import entropy
 
     labels = np.repeat([0, 1, 2], [5000, 3000, 2000])
-    sure, shares = np.array([0.9 + 0.1 / 3, 0.1 / 3, 0.1 / 3]), np.array([0.5, 0.3, 0.2])
-    blind = EpochDone(1, 1, entropy(0.9 * shares + 0.1 / 3), 0.5, entropy(shares), 0.5, 0.1, 1.0)
-    seeing = replace(blind, train_loss=entropy(sure), validation_loss=0.0)
+    confidence, fractions = np.array([0.9 + 0.1 / 3, 0.1 / 3, 0.1 / 3]), np.array([0.5, 0.3, 0.2])
+    blind = EpochDone(1, 1, entropy(0.9 * fractions + 0.1 / 3), 0.5, entropy(fractions), 0.5, 0.1, 1.0)
+    seeing = replace(blind, train_loss=entropy(confidence), validation_loss=0.0)
 
     for done, expected in ((blind, 0.0), (seeing, 1.0)):
         found = scores(done, labels, labels, 3, smoothing=0.1)

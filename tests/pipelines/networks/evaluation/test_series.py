@@ -26,7 +26,7 @@ def test_five_seeds_are_summed_up_as_scipy_does() -> None:
     interval = stats.ttest_1samp(ACCURACIES, 0).confidence_interval(0.95)
 
     assert row["mean"] == pytest.approx(np.mean(ACCURACIES))
-    assert row["deviation"] == pytest.approx(stats.tstd(ACCURACIES))
+    assert row["std"] == pytest.approx(stats.tstd(ACCURACIES))
     assert (row["low"], row["high"]) == pytest.approx((interval.low, interval.high))
     assert (row["lowest"], row["highest"], row["seeds"], row["samples"]) == (0.9949, 0.9961, 5, 10_000)
     assert (row["ensemble"], row["ensemble_low"], row["ensemble_high"]) == pytest.approx((0.997, 0.996, 0.998))

@@ -45,10 +45,10 @@ def marked_image(corner):
     return image
 
 
-def explained(network, image, target, ground=0.0):
+def explained(network, image, target, background=0.0):
     boxes = patches(*image.shape[:2])
-    covered = Covered(predict(network, image[None])[0], boxes, occlude(network, image, ground, boxes))
-    return explain_image(network, image, ground, target, covered)
+    covered = Covered(predict(network, image[None])[0], boxes, occlude(network, image, background, boxes))
+    return explain_image(network, image, background, target, covered)
 
 
 @pytest.mark.parametrize("corner", CORNERS, ids=str)
@@ -76,26 +76,29 @@ def test_every_map_points_at_the_mark_that_the_network_looks_for(corner, target)
 @pytest.mark.parametrize("name", get_args(Model))
 @pytest.mark.parametrize("shape", [(14, 14), (12, 17, 3)], ids=str)
 def test_integrated_gradients_add_up_to_the_difference_of_the_logits(name, shape):
-    """Completeness: nothing of the score is left over, whatever the network, the channels and the ground."""
+    """Completeness: nothing of the score is left over, whatever the network, the channels and the background."""
     torch.manual_seed(3)
     network, (height, width, channels) = build(name, shape, 5).eval(), (*shape, 1)[:3]
-    image, ground = torch.rand(channels, height, width), torch.full((channels, height, width), -0.4)
+    image, background = torch.rand(channels, height, width), torch.full((channels, height, width), -0.4)
     with torch.no_grad():
-        logits = network(torch.stack([image, ground]))[:, 2]
-    found = integrated_gradients(network, image, ground, 2)
+        logits = network(torch.stack([image, background]))[:, 2]
+    found = integrated_gradients(network, image, background, 2)
 
     assert found.shape == (height, width)
     assert abs(found.sum() - (logits[0] - logits[1]).item()) < 0.01 * np.abs(found).sum()
 
 
 def test_of_a_linear_network_the_maps_are_its_weights():
-    """Each pixel is credited its weight times what it differs from the ground by; its slope is its weight."""
+    """Each pixel is credited its weight times what it differs from the background by; its slope is its weight."""
     network = nn.Sequential(nn.Flatten(), nn.Linear(2 * 3 * 4, 3)).eval()
-    image, ground = torch.rand(2, 3, 4), torch.rand(2, 3, 4)
+    image, background = torch.rand(2, 3, 4), torch.rand(2, 3, 4)
     weights = network[1].weight[1].detach().reshape(2, 3, 4)
 
     np.testing.assert_allclose(
-        integrated_gradients(network, image, ground, 1), (weights * (image - ground)).sum(0), rtol=1e-4, atol=1e-6
+        integrated_gradients(network, image, background, 1),
+        (weights * (image - background)).sum(0),
+        rtol=1e-4,
+        atol=1e-6,
     )
     np.testing.assert_allclose(saliency(network, image, 1), weights.abs().amax(0))
     assert grad_cam(network, image, 1) is None

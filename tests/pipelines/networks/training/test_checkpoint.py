@@ -23,7 +23,7 @@ IMAGES = GENERATOR.integers(0, 256, (120, 12, 12), np.uint8)
 LABELS = (IMAGES.mean(axis=(1, 2)) > 127).astype(np.int64)
 FEED = InMemory(IMAGES[:90], LABELS[:90], np.arange(90), Deformed(load_recipe("light")))
 HELD = InMemory(IMAGES[90:], LABELS[90:])
-SETTINGS = Train(model="tiny", epochs=4, batch_size=16, averaging=0.9, dropout=0.3)
+SETTINGS = Train(model="tiny", epochs=4, batch_size=16, ema_decay=0.9, dropout=0.3)
 PLAN = {"input": "abc", "parameters": SETTINGS.recorded(), "version": "1"}
 
 
@@ -46,7 +46,7 @@ def train(path: Path, params: Train, *, die_after: int = 0, resume: bool = False
 
 
 @pytest.mark.parametrize(
-    "changes", [{}, {"optimizer": "sgd", "learning_rate": 0.05}, {"averaging": 0.0}], ids=["adamw", "sgd", "plain"]
+    "changes", [{}, {"optimizer": "sgd", "learning_rate": 0.05}, {"ema_decay": 0.0}], ids=["adamw", "sgd", "plain"]
 )
 def test_a_resumed_training_ends_as_an_unbroken_one(tmp_path: Path, changes: dict[str, object]) -> None:
     """To the last bit: weights, moments, averages, dropout and deformations."""

@@ -197,11 +197,11 @@ def augmented(draw):
 
 
 @settings(max_examples=100, deadline=None)
-@given(samples=augmented(), share=st.floats(0.01, 0.5), seed=st.integers(0, 2**62))
-def test_a_copy_never_leaks_into_the_validation(samples, share, seed):
+@given(samples=augmented(), fraction=st.floats(0.01, 0.5), seed=st.integers(0, 2**62))
+def test_a_copy_never_leaks_into_the_validation(samples, fraction, seed):
     """A sample and its turned copy on two sides would make the accuracy a lie."""
     ids, labels, source_ids, copies = samples
-    train, validation = split_validation(ids, labels, source_ids, Train(validation_share=share, seed=seed))
+    train, validation = split_validation(ids, labels, source_ids, Train(validation_fraction=fraction, seed=seed))
 
     assert not set(source_ids[train]) & set(source_ids[validation])
     assert (copies[validation] == 0).all()
@@ -213,7 +213,7 @@ def test_a_copy_never_leaks_into_the_validation(samples, share, seed):
 def test_the_validation_does_not_depend_on_the_order(samples, seed):
     """However a dataset is cut into parts and read, the same samples are held out."""
     ids, labels, source_ids, copies = samples
-    params = Train(seed=seed, validation_share=0.3)
+    params = Train(seed=seed, validation_fraction=0.3)
     _, validation = split_validation(ids, labels, source_ids, params, copies)
     back = np.argsort(ids)
     _, sorted_validation = split_validation(ids[back], labels[back], source_ids[back], params)
@@ -225,7 +225,7 @@ def test_each_label_gives_its_share():
     """A rare class is neither forgotten nor lost to the validation."""
     labels = np.repeat([0, 1, 2, 3], [1000, 50, 2, 1])
     ids = np.arange(len(labels))
-    train, validation = split_validation(ids, labels, ids, Train(validation_share=0.1))
+    train, validation = split_validation(ids, labels, ids, Train(validation_fraction=0.1))
 
     assert np.bincount(labels[validation], minlength=4).tolist() == [100, 5, 0, 0]
     assert (train ^ validation).all()

@@ -47,7 +47,7 @@ def dataset(folder: Path, shape: tuple[int, ...], classes: int = 3) -> Dataset:
 def test_frozen_features_stay_to_the_last_bit(start: str, tmp_path: Path) -> None:
     """Weights and statistics of all but the last layer, with an average of the weights, too; free ones change."""
     source = dataset(tmp_path, (11, 9))
-    settings = {**QUICK, "start": start, "averaging": 0.9}
+    settings = {**QUICK, "start": start, "ema_decay": 0.9}
     train(source, tmp_path / "frozen", train_settings({**settings, "freeze": "features"}))
     train(source, tmp_path / "free", train_settings(settings))
     before, frozen, free = (

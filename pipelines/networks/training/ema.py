@@ -15,7 +15,7 @@ Weights = dict[str, "torch.Tensor"]
 class Average:
     """The exponential moving average of all weights and of the norms' statistics (Polyak and Juditsky, 1992).
 
-    decay: the share of the average that a step leaves, less in the first steps, so that it forgets where they began;
+    decay: the fraction of the average that a step leaves, less in the first steps, so that it forgets where they began;
     0: the network itself.
     """
 

@@ -1,0 +1,47 @@
+"""What parameters, columns and tables were called by former versions, whose files are read as if written today."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+PARAMETERS: Mapping[str, Mapping[str, str]] = {
+    "normalize": {"learnt": "fitted"},
+    "split": {"share": "fraction"},
+    "stats": {"wall": "grid"},
+    "train": {"averaging": "ema_decay", "validation_share": "validation_fraction"},
+    "audit": {"bars": "thresholds", "pictures": "thumbnails"},
+    "selftest": {"count": "faults"},
+}
+"""Stage -> name in 0.1.0 -> name today."""
+
+COLUMNS: Mapping[str, str] = {
+    "bar": "threshold",
+    "deviation": "std",
+    "floor": "null_95",
+    "ground_logit": "background_logit",
+    "nonzero_share": "nonzero_fraction",
+    "share": "fraction",
+    "yardstick": "reference",
+    "zero_share": "zero_fraction",
+}
+"""Column of a table in 0.1.0 -> its name today."""
+
+TABLES: Mapping[str, str] = {
+    "audit_pictures": "audit_thumbnails",
+    "drift_pictures": "drift_means",
+    "wall": "sample_grid",
+}
+"""Table in 0.1.0 -> its name today."""
+
+
+def rename_parameters(stage: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """Give the recorded parameters of a stage under the names of today."""
+    names = PARAMETERS.get(stage, {})
+    return {names.get(name, name): value for name, value in parameters.items()}
+
+
+def renamed_columns(columns: Iterable[str]) -> dict[str, str]:
+    """Say which columns of a table have another name today; none where both stand in it."""
+    names = set(columns)
+    return {old: new for old, new in COLUMNS.items() if old in names and new not in names}
