@@ -9,6 +9,7 @@ import pytest
 from mnist_data.parquet.dataset import open_dataset
 from mnist_data.parquet.frames import load, to_numpy
 from mnist_data.parquet.tables import read_tables, table_provenance
+from pipelines.settings.model_header import read_configuration
 
 FIXTURES = Path(__file__).parent / "fixtures"
 VERSIONS = ("0.1.0",)
@@ -44,11 +45,26 @@ def test_a_former_versions_pixels_are_what_they_were(version: str) -> None:
 def test_the_tables_of_a_former_version_open(version: str, name: str) -> None:
     """Each with rows, and with what it was made from."""
     folder = FIXTURES / version / name
-    tables = read_tables(folder)
+    files = sorted(folder.glob("*.parquet"))
 
-    assert len(tables) == len(list(folder.glob("*.parquet"))) > 0
-    for table in tables:
-        assert table_provenance(f"{folder}/{table}.parquet")["version"] == version
+    assert len(read_tables(folder)) == len(files) > 0
+    assert {table_provenance(str(file))["version"] for file in files} == {version}
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_what_has_another_name_today_is_read_under_it(version: str) -> None:
+    """Tables, columns, and parameters that a dataset or a model records."""
+    folder = FIXTURES / version
+    statistics = read_tables(folder / "stats")
+
+    assert "sample_grid" in statistics
+    assert {"std", "zero_fraction"} <= set(statistics["summary"])
+    assert "threshold" in read_tables(folder / "audit")["checks"]
+    assert {"null_95", "reference"} <= set(read_tables(folder / "drift")["drift"])
+    parameters = {stage.stage: stage.parameters for stage in open_dataset(folder / "splits").metadata.stages}
+    assert parameters["split"]["fraction"] == 0.1
+    assert "fitted" in open_dataset(folder / "normalized").metadata.stages[-1].parameters
+    assert read_configuration(folder / "models/tiny.safetensors")["parameters"]["validation_fraction"] == 0.1
 
 
 @pytest.mark.parametrize("version", VERSIONS)
