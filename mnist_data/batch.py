@@ -1,4 +1,4 @@
-"""The batch: what every stage takes and gives, arrays of equal length and nothing else."""
+"""The batch: what every stage takes and returns, arrays of equal length and nothing else."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ Integers = npt.NDArray[np.int64]
 
 @dataclass(frozen=True)
 class Batch:
-    """Some samples of one split.
+    """Samples of one split.
 
     ids: (n,) int64, each sample's identity through all stages.
     labels: (n,) int64.
     images: (n, height, width) or (n, height, width, channels).
     columns: whatever else is known of each sample, name -> (n,) array (writer, augmentation parameters, ...),
-        of numbers, or of texts as Python objects.
+        of numbers, or of strings as Python objects.
     """
 
     ids: Integers
@@ -42,7 +42,7 @@ class Batch:
 
     @property
     def finite(self) -> npt.NDArray[np.bool_]:
-        """Say which samples have numbers only, (n,) bool; whole numbers are not looked at."""
+        """Say which samples have no NaN or infinite pixel, (n,) bool; integer images are not scanned."""
         if self.images.dtype.kind != "f":
             return np.ones(len(self), np.bool_)
         return np.asarray(np.isfinite(self.flat).all(axis=1))

@@ -1,4 +1,4 @@
-"""Opening a file whatever it is packed in: gzip, xz, zstd, zip or nothing, told apart by content, never by name."""
+"""Opening a file whatever its compression: gzip, xz, zstd, zip or none, detected by content, never by name."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ DAMAGE = (EOFError, OSError, zlib.error, lzma.LZMAError, zipfile.BadZipFile)
 
 
 def container_of(head: bytes) -> Container:
-    """Name the packing that the first bytes of a file announce.
+    """Name the compression that the first bytes of a file announce.
 
     >>> container_of(bytes.fromhex("1f8b0808"))
     'gzip'
@@ -40,8 +40,8 @@ def container_of(head: bytes) -> Container:
     return next((name for magic, name in MAGIC.items() if head.startswith(magic)), "raw")
 
 
-class Decoded:
-    """A decoded byte stream that counts and hashes what it has given, and names its file when it breaks."""
+class DecodedStream:
+    """A decoded byte stream that counts and hashes what was read, and names its file in errors."""
 
     def __init__(self, path: str, container: Container, stream: IO[bytes]) -> None:
         self.path, self.container = path, container
@@ -55,9 +55,9 @@ class Decoded:
         return self._hash.hexdigest()
 
     def readinto(self, buffer: memoryview) -> int:
-        """Fill the buffer as far as the stream goes; fewer bytes than asked for means that it has ended.
+        """Fill the buffer as far as the stream goes; fewer bytes than requested means that it has ended.
 
-        Raises DamagedArchive where the packing is broken.
+        Raises DamagedArchive where the compressed stream is broken.
         """
         filled = 0
         while filled < len(buffer):
@@ -93,12 +93,12 @@ class Decoded:
             self.path,
             f"its {self.container} stream is cut off or altered after {self.position:,} decoded bytes",
             f"a whole {self.container} file",
-            "Fetch it again: a broken download is the usual cause.",
+            "Fetch it again: the most common cause is a broken download.",
         )
 
 
 @contextmanager
-def open_decoded(path: str | Path) -> Iterator[Decoded]:
+def open_decoded(path: str | Path) -> Iterator[DecodedStream]:
     """Open a local file or an fsspec URL for reading its decoded bytes.
 
     Raises NoDataset where there is no such regular file, DamagedArchive for a broken archive and NotIdx for a
@@ -111,8 +111,8 @@ def open_decoded(path: str | Path) -> Iterator[Decoded]:
         try:
             stream = _decoder(name, container, file)
         except DAMAGE as cause:
-            raise Decoded(name, container, file)._damaged() from cause
-        yield Decoded(name, container, stream)
+            raise DecodedStream(name, container, file)._damaged() from cause
+        yield DecodedStream(name, container, stream)
 
 
 @contextmanager
@@ -127,7 +127,7 @@ def _open_binary(name: str) -> Iterator[IO[bytes]]:
     if not path.exists():
         raise NoDataset(name, "there is no such file", "an IDX file", "Check the path.")
     if not stat.S_ISREG(path.stat().st_mode):
-        # A pipe or a device would be waited for without end.
+        # Reading a pipe or a device could block forever.
         raise NoDataset(name, "it is not a regular file", "an IDX file", "Give a file, or a folder of IDX files.")
     with path.open("rb", buffering=1 << 20) as file:
         yield file
@@ -158,7 +158,7 @@ def gzip_stream(file: IO[bytes]) -> IO[bytes]:
 class _GzipStream:
     """The members of a gzip file as one stream, by any module with zlib's `decompressobj`.
 
-    The libraries' own gzip files differ in what they raise, and in how much they give before they do.
+    The libraries' own gzip files differ in what they raise on damage, and in how much they return before that.
     """
 
     def __init__(self, file: IO[bytes], library: Any) -> None:
@@ -187,7 +187,7 @@ class _GzipStream:
                 raise EOFError("the gzip stream has no end")
 
     def _next_member(self) -> bool:
-        """Begin the next member, past the zero bytes that may pad a gzip file; False where there is none."""
+        """Begin the next member, after the zero bytes that may pad a gzip file; False where there is none."""
         rest = self._decoder.unused_data.lstrip(b"\0")
         while not rest:
             more = self._file.read(1 << 17)

@@ -1,4 +1,4 @@
-"""The IDX format: reading as a stream, writing, and saying what is wrong with a file.
+"""The IDX format: reading as a stream, writing, and errors that say what is wrong with a file.
 
 The format (Yann LeCun, Corinna Cortes, Christopher Burges, "The MNIST database"): two zero bytes, a type code,
 the rank, each dimension as a 32-bit big-endian number, then the values, big-endian, last dimension fastest.
@@ -19,7 +19,7 @@ import numpy.typing as npt
 
 from mnist_data import storage
 from mnist_data.errors import DamagedArchive, NotIdx, TrailingBytes, TruncatedIdx, WrongUse
-from mnist_data.idx.compression import Container, Decoded, open_decoded
+from mnist_data.idx.compression import Container, DecodedStream, open_decoded
 
 TYPES: dict[int, str] = {0x08: "u1", 0x09: "i1", 0x0B: "i2", 0x0C: "i4", 0x0D: "f4", 0x0E: "f8"}
 CODES: dict[str, int] = {name: code for code, name in TYPES.items()}
@@ -28,10 +28,10 @@ TYPE_NAMES: dict[str, str] = {
 }  # fmt: skip
 
 MAX_ITEM_BYTES = 1 << 28
-"""The largest item taken, 256 MiB: more is a damaged header, not a picture."""
+"""The largest item accepted, 256 MiB: more is a damaged header, not an image."""
 
 MAX_BATCH_BYTES = 1 << 26
-"""The most that one batch takes, 64 MiB, whatever number of rows was asked for."""
+"""The largest batch, 64 MiB, whatever number of rows was requested."""
 
 
 MAX_NUMPY_RANK = 64
@@ -89,14 +89,14 @@ class Header:
 class Reader:
     """One IDX file, read from front to back in batches. Memory is bounded by a batch, whatever the header claims."""
 
-    def __init__(self, stream: Decoded) -> None:
+    def __init__(self, stream: DecodedStream) -> None:
         self._stream = stream
         self.path = stream.path
         self.header = _read_header(stream)
 
     @property
     def container(self) -> Container:
-        """What the file is packed in."""
+        """The compression of the file."""
         return self._stream.container
 
     @property
@@ -105,14 +105,14 @@ class Reader:
         return self._stream.sha256
 
     def rows_at_once(self, rows: int) -> int:
-        """Give how many items `batches` gives at most when it is asked for `rows`, one at least."""
+        """Give the most items that `batches(rows)` yields at a time, at least one."""
         return max(1, min(rows, MAX_BATCH_BYTES // max(1, self.header.item_bytes)))
 
     def batches(self, rows: int) -> Iterator[npt.NDArray[Any]]:
         """Give all items in order, at most `rows` at a time, in native byte order.
 
-        Raises TruncatedIdx or TrailingBytes where the content does not agree with the header; an iteration
-        that ends has proved that it does.
+        Raises TruncatedIdx or TrailingBytes where the content does not agree with the header; an iteration that ends
+        without an error has checked the whole file.
         """
         done = 0
         rows = self.rows_at_once(rows)
@@ -135,18 +135,18 @@ class Reader:
         try:
             filled = self._stream.readinto(view)
         except DamagedArchive as error:
-            raise self._truncated(f"; {error.found}") from error
+            raise self._truncated(f"; {error.found}", complete=None) from error
         if filled < len(view):
-            raise self._truncated("", done + filled // max(1, header.item_bytes))
+            raise self._truncated("", complete=done + filled // max(1, header.item_bytes))
         return batch if header.dtype.itemsize == 1 else batch.astype(header.dtype.newbyteorder("="))
 
-    def _truncated(self, why: str, held: int | None = None) -> TruncatedIdx:
+    def _truncated(self, why: str, complete: int | None) -> TruncatedIdx:
         header = self.header
-        if held is None:
-            held = (self._stream.position - len(header.encode())) // max(1, header.item_bytes)
+        if complete is None:
+            complete = (self._stream.position - len(header.encode())) // max(1, header.item_bytes)
         return TruncatedIdx(
             self.path,
-            f"holds {held:,} whole items{why}",
+            f"holds {complete:,} whole items{why}",
             f"{_items(header)}, as its header announces",
             "Fetch the file again: it was cut off, or its header is wrong.",
         )
@@ -157,7 +157,7 @@ def _items(header: Header) -> str:
     return f"{header.items:,} items" + (f" of {size}" if size else "")
 
 
-def _read_header(stream: Decoded) -> Header:
+def _read_header(stream: DecodedStream) -> Header:
     start = stream.read(4)
     if not start:
         raise NotIdx(stream.path, "the file is empty", "an IDX file", "Fetch it again.")
@@ -197,13 +197,13 @@ def _advice(start: bytes) -> str:
             "Known type codes: " + ", ".join(f"0x{code:02X} {TYPE_NAMES[name]}" for code, name in TYPES.items()) + "."
         )
     if start.lstrip()[:1] == b"<":
-        return "It looks like a web page saved in the place of the file: fetch it again."
+        return "It looks like a web page saved instead of the file: fetch it again."
     return "IDX begins with two zero bytes, a type code and the number of dimensions; check what was downloaded."
 
 
 @contextmanager
 def open_idx(path: str | Path) -> Iterator[Reader]:
-    """Open an IDX file, packed or not, and read its header.
+    """Open an IDX file, compressed or not, and read its header.
 
     Raises NotIdx, TruncatedIdx, DamagedArchive or NoDataset, each naming the file.
     """
@@ -214,9 +214,8 @@ def open_idx(path: str | Path) -> Iterator[Reader]:
 def read(path: str | Path) -> npt.NDArray[Any]:
     """Read a whole IDX file into one array of its own shape and type, native byte order.
 
-    Of a rank above 64, which NumPy does not have, the items come flat.
-
-    Memory grows with what the file holds, not with what its header claims.
+    Items of a file whose rank is above 64, NumPy's limit, are flat. Memory grows with what the file holds, not with
+    what its header claims.
     """
     with open_idx(path) as reader:
         header = reader.header
@@ -226,7 +225,7 @@ def read(path: str | Path) -> npt.NDArray[Any]:
 
 
 class Writer:
-    """Writes an IDX file batch by batch; `header` announces what will come, `close` checks that it came."""
+    """Writes an IDX file batch by batch; `header` announces the items, `close` checks that all were written."""
 
     def __init__(self, file: IO[bytes], header: Header) -> None:
         self._file, self._header, self._rows = file, header, 0
@@ -234,7 +233,7 @@ class Writer:
         file.write(header.encode())
 
     def write(self, batch: npt.NDArray[Any]) -> None:
-        """Append some items, (n, *item_shape); refused where the values do not fit the file's type."""
+        """Append items, (n, *item_shape). Raises WrongUse where the values do not fit the file's type."""
         if batch.shape[1:] != self._header.array_shape:
             raise WrongUse(f"Items of shape {batch.shape[1:]} cannot follow a header of {self._header.item_shape}.")
         stored = batch.astype(self._dtype)

@@ -1,6 +1,6 @@
-"""Which files of a folder belong together: images, labels, and the split they are.
+"""Which files of a folder belong together: images and labels of the same split.
 
-Names give the pairs, contents check them: a file in the wrong role is found by its rank, whatever it is called.
+Names give the pairs, contents check them: a file in the wrong role is detected by its rank, whatever its name.
 """
 
 from __future__ import annotations
@@ -32,8 +32,8 @@ _SPLITS: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
 
 
 @dataclass(frozen=True)
-class Name:
-    """What a file name says: the dataset and split ("emnist-letters", "test"), and the role where it tells one."""
+class ParsedName:
+    """What a file name says: the dataset and split ("emnist-letters", "test"), and the role where it has one."""
 
     dataset: str
     split: str | None
@@ -50,15 +50,15 @@ class Pair:
     dataset: str = ""
 
 
-def parse_name(name: str) -> Name:
+def parse_name(name: str) -> ParsedName:
     """Read a file name.
 
     >>> parse_name("emnist-letters-test-images-idx3-ubyte.gz")
-    Name(dataset='emnist-letters', split='test', role='images')
+    ParsedName(dataset='emnist-letters', split='test', role='images')
     >>> parse_name("t10k-labels.idx1-ubyte")
-    Name(dataset='', split='test', role='labels')
+    ParsedName(dataset='', split='test', role='labels')
     >>> parse_name("X_kannada_MNIST_train-idx3-ubyte.gz")
-    Name(dataset='kannada_MNIST', split='train', role='images')
+    ParsedName(dataset='kannada_MNIST', split='train', role='images')
     """
     stem = name
     while _PACKING.search(stem):
@@ -72,11 +72,11 @@ def parse_name(name: str) -> Name:
     split = next((split for split, words in _SPLITS if words.search(stem)), None)
     if split is not None:
         stem = dict(_SPLITS)[split].sub("", stem, count=1)
-    return Name(stem.strip("-_."), split, role)
+    return ParsedName(stem.strip("-_."), split, role)
 
 
 def looks_like_idx(name: str) -> bool:
-    """Say whether a name claims to be IDX, so that a file of another content is an error and not a stranger."""
+    """Say whether a name claims to be IDX, so that other content in that file is an error and not skipped."""
     while _PACKING.search(name):
         if name.lower().endswith(".idx"):
             return True
@@ -85,7 +85,7 @@ def looks_like_idx(name: str) -> bool:
 
 
 def role_of(header: Header) -> Role:
-    """Tell images from labels by the shape: labels are one number each, or a table of wide integers (QMNIST)."""
+    """Distinguish images from labels by shape: labels are one number each, or a table of wide integers (QMNIST)."""
     table = len(header.shape) == 2 and header.dtype.kind == "i" and header.dtype.itemsize >= 2
     return "labels" if len(header.shape) == 1 or table else "images"
 
@@ -96,10 +96,10 @@ def find_pairs(folder: str | Path, dataset: str | None = None) -> list[Pair]:
     Splits come in the order train, test, then others by name. Raises NoDataset for a folder without IDX files,
     MismatchedPair for a file without its partner, and any error of a file that claims to be IDX and is not.
     """
-    found = _headers(Path(folder))
-    if not found:
+    headers = _headers(Path(folder))
+    if not headers:
         raise NoDataset(str(folder), "no IDX file lies in it", "a folder of IDX files", _nearby(Path(folder)))
-    chosen = _one_dataset(folder, found, dataset)
+    chosen = _one_dataset(folder, headers, dataset)
     splits: dict[str, dict[Role, Path]] = {}
     for path, header in chosen:
         name = parse_name(path.name)
@@ -112,21 +112,21 @@ def find_pairs(folder: str | Path, dataset: str | None = None) -> list[Pair]:
 
 
 def find_label_tables(folder: str | Path) -> dict[str, str]:
-    """Find the label files of a folder that tell more than the label, one number a column: split -> path.
+    """Find the label files of a folder with columns besides the label, as QMNIST's have: split -> path.
 
-    Only a file whose name tells the split counts; of two of one split the unpacked one, else the first by name.
+    Only a file whose name says the split counts; of two of one split the uncompressed one, else the first by name.
     Raises NoDataset for a folder that is not there, and any error of a file that claims to be IDX and is not.
     """
-    found: dict[str, str] = {}
+    tables: dict[str, str] = {}
     for path, header in _headers(Path(folder)):
         split = parse_name(path.name).split
         if split and role_of(header) == "labels" and len(header.shape) == 2 and header.shape[1] > 1:
-            found.setdefault(split, str(path))
-    return found
+            tables.setdefault(split, str(path))
+    return tables
 
 
 def pair_of(file: Path) -> Pair:
-    """Find the other file of a pair beside one that is given; other files of the folder do not matter.
+    """Find the partner of a file in its folder; other files of the folder do not matter.
 
     Raises an error of the file itself, or MismatchedPair where no file of the same dataset and split is its partner.
     """
@@ -157,7 +157,7 @@ def check_pair(pair: Pair) -> tuple[Header, Header]:
     if headers[0].items != headers[1].items:
         raise MismatchedPair(
             pair.labels,
-            f"{headers[1].items:,} labels beside {headers[0].items:,} images in {Path(pair.images).name}",
+            f"{headers[1].items:,} labels for {headers[0].items:,} images in {Path(pair.images).name}",
             "one label for each image",
             "One of the two files is cut off or belongs to another dataset: fetch both again.",
         )
@@ -171,32 +171,32 @@ def _split_order(split: str) -> tuple[int, str]:
 def _headers(folder: Path) -> list[tuple[Path, Header]]:
     if not folder.is_dir():
         raise NoDataset(str(folder), "there is no such folder", "a folder of IDX files", "Check the path.")
-    found = []
-    # Unpacked files first: where both forms lie side by side, the one that costs nothing to unpack is read.
+    headers = []
+    # Uncompressed files first: where both forms are there, the one that costs nothing to decode is read.
     for path in sorted(folder.iterdir(), key=lambda path: (bool(_PACKING.search(path.name)), path.name)):
         if not path.is_file() or path.name.startswith("."):
             continue
         try:
             with open_idx(path) as reader:
-                found.append((path, reader.header))
+                headers.append((path, reader.header))
         except MnistDataError:
             if looks_like_idx(path.name):
                 raise
-    return found
+    return headers
 
 
 def _nearby(folder: Path) -> str:
     below = sorted({path.parent for path in folder.glob("*/*") if path.is_file() and looks_like_idx(path.name)})
     if below:
-        return f"Some lie one folder down: try {', '.join(map(str, below[:3]))}."
-    return "Names like train-images-idx3-ubyte.gz are looked for; or give --images and --labels."
+        return f"There are some one folder down: try {', '.join(map(str, below[:3]))}."
+    return "Names like train-images-idx3-ubyte.gz are recognised; or give --images and --labels."
 
 
 def _one_dataset(
-    folder: str | Path, found: Sequence[tuple[Path, Header]], dataset: str | None
+    folder: str | Path, headers: Sequence[tuple[Path, Header]], dataset: str | None
 ) -> list[tuple[Path, Header]]:
     by_dataset: dict[str, list[tuple[Path, Header]]] = {}
-    for path, header in found:
+    for path, header in headers:
         by_dataset.setdefault(parse_name(path.name).dataset, []).append((path, header))
     if len(by_dataset) == 1:
         return next(iter(by_dataset.values()))
@@ -212,7 +212,7 @@ def _pair(split: str, files: dict[Role, Path], dataset: str | None) -> Pair:
         if partner not in files:
             raise MismatchedPair(
                 str(files[role]),  # type: ignore[index]
-                f"{role} of the split {split!r} without {partner} beside them",
+                f"{role} of the split {split!r} without {partner}",
                 f"both, as in {split}-images-idx3-ubyte.gz and {split}-labels-idx1-ubyte.gz",
                 "Add the missing file, or give --images and --labels.",
             )
@@ -224,11 +224,11 @@ def _wrong_role(path: str, wanted: Role, header: Header) -> MismatchedPair:
     shape = "×".join(map(str, header.shape))
     expected = {
         "images": "images: at least two dimensions, the first counting them",
-        "labels": "labels: whole numbers, one for each image or a table of 16- or 32-bit ones",
+        "labels": "labels: integers, one for each image, or a table of 16- or 32-bit integers",
     }[wanted]
     return MismatchedPair(
         path,
-        f"an array of {shape} {header.type_name}s in the place of {wanted}",
+        f"an array of {shape} {header.type_name}s instead of {wanted}",
         expected,
         "Were the two files exchanged?",
     )

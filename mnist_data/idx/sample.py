@@ -1,7 +1,7 @@
 """The embedded sample: the 1,797 real handwritten digits inside scikit-learn, as four genuine IDX files.
 
-They are brought to 28×28 as MNIST was made (LeCun et al. 1998): the ink is scaled to fit a 20×20 box, keeping
-its proportions, and its centre of mass is put in the middle of the image.
+They are brought to 28×28 as MNIST's were (LeCun et al. 1998): the ink is scaled to fit a 20×20 box, keeping its aspect
+ratio, and its centre of mass is put in the middle of the image.
 """
 
 from __future__ import annotations
@@ -16,7 +16,8 @@ from mnist_data.idx import format as idx
 
 NAME = "sklearn-digits"
 TEST_SAMPLES = 360
-"""The last 360: the data set lists its writers one after another, so most test digits are by unseen hands."""
+"""The last 360: the dataset lists its writers one after another, so most test digits are by writers not seen in
+training."""
 
 SIZE, BOX = 28, 20
 
@@ -38,8 +39,8 @@ def as_mnist(image: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
     ink = image[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
     scale = BOX / max(ink.shape)
     height, width = (max(1, round(length * scale)) for length in ink.shape)
-    picture = Image.fromarray(ink.astype(np.float32)).resize((width, height), Image.Resampling.BICUBIC)
-    pixels = np.clip(np.asarray(picture), 0, 255)
+    resized = Image.fromarray(ink.astype(np.float32)).resize((width, height), Image.Resampling.BICUBIC)
+    pixels = np.clip(np.asarray(resized), 0, 255)
     placed = np.zeros((SIZE, SIZE), np.uint8)
     top, left = (_start(pixels, axis) for axis in (0, 1))
     placed[top : top + height, left : left + width] = np.rint(pixels).astype(np.uint8)
@@ -47,7 +48,7 @@ def as_mnist(image: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
 
 
 def _start(pixels: npt.NDArray[Any], axis: int) -> int:
-    """Where the box begins so that the centre of mass falls into the middle, without leaving the image."""
+    """Give where the box begins so that its centre of mass is in the middle, without leaving the image."""
     mass = pixels.sum(axis=1 - axis)
     centre = float((mass * (np.arange(len(mass)) + 0.5)).sum() / mass.sum())
     return int(np.clip(round(SIZE / 2 - centre), 0, SIZE - len(mass)))

@@ -1,4 +1,4 @@
-"""What is known of the datasets of this field: contents, class names, quirks, licence, citation, where to fetch."""
+"""The catalogue of known datasets: contents, class names, quirks, licence, citation, where to fetch."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ class Remote:
 
 
 @dataclass(frozen=True)
-class Known:
+class CatalogEntry:
     """One known dataset.
 
     counts: images in each split as published. contents: SHA-256 of a decoded IDX file -> "split role".
-    transposed: the files hold each image with rows and columns exchanged. first_label: the smallest label.
-    note: what a reader must know before all else.
+    transposed: the files store each image with rows and columns exchanged. first_label: the smallest label.
+    note: a warning to readers, shown first.
     """
 
     name: str
@@ -40,7 +40,7 @@ class Known:
     files: tuple[Remote, ...] = ()
 
 
-_MNIST = Known(
+_MNIST = CatalogEntry(
     name="mnist",
     title="MNIST",
     classes=DIGITS,
@@ -65,7 +65,7 @@ _MNIST = Known(
     ),
 )
 
-_FASHION = Known(
+_FASHION = CatalogEntry(
     name="fashion-mnist",
     title="Fashion-MNIST",
     classes=(
@@ -98,7 +98,7 @@ _FASHION = Known(
     ),
 )
 
-_KMNIST = Known(
+_KMNIST = CatalogEntry(
     name="kmnist",
     title="Kuzushiji-MNIST",
     classes=("o", "ki", "su", "tsu", "na", "ha", "ma", "ya", "re", "wo"),
@@ -115,7 +115,7 @@ _KMNIST = Known(
     ),
 )
 
-_QMNIST = Known(
+_QMNIST = CatalogEntry(
     name="qmnist",
     title="QMNIST",
     classes=DIGITS,
@@ -135,7 +135,7 @@ _QMNIST = Known(
     ),
 )
 
-_KANNADA = Known(
+_KANNADA = CatalogEntry(
     name="kannada-mnist",
     title="Kannada-MNIST",
     classes=DIGITS,
@@ -144,7 +144,7 @@ _KANNADA = Known(
     counts={"train": 60_000, "test": 10_000},
 )
 
-_SAMPLE = Known(
+_SAMPLE = CatalogEntry(
     name="sklearn-digits",
     title="Digits sample",
     classes=DIGITS,
@@ -158,8 +158,8 @@ _SAMPLE = Known(
 )
 
 
-def _emnist(part: str, classes: tuple[str, ...], train: int, test: int, first_label: int = 0) -> Known:
-    return Known(
+def _emnist(part: str, classes: tuple[str, ...], train: int, test: int, first_label: int = 0) -> CatalogEntry:
+    return CatalogEntry(
         name=f"emnist-{part}",
         title=f"EMNIST {part}",
         classes=classes,
@@ -181,12 +181,12 @@ _EMNIST = (
     _emnist("mnist", DIGITS, 60_000, 10_000),
 )
 
-CATALOG: dict[str, Known] = {
+CATALOG: dict[str, CatalogEntry] = {
     known.name: known for known in (_MNIST, _FASHION, _KMNIST, _QMNIST, _KANNADA, _SAMPLE, *_EMNIST)
 }
 
 
-def by_content(sha256: str) -> tuple[Known, str] | None:
+def by_content(sha256: str) -> tuple[CatalogEntry, str] | None:
     """Find the dataset one of whose decoded files has this SHA-256, and that file's role, as in "train images".
 
     >>> known, role = by_content("ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db")
@@ -196,8 +196,8 @@ def by_content(sha256: str) -> tuple[Known, str] | None:
     return next(((known, known.contents[sha256]) for known in CATALOG.values() if sha256 in known.contents), None)
 
 
-def by_name(name: str) -> Known | None:
-    """Find a dataset by its name, upper case and underscores aside; a name that only begins alike is another's.
+def by_name(name: str) -> CatalogEntry | None:
+    """Find a dataset by its name, ignoring case and underscores; a name that only begins with one is no match.
 
     >>> by_name("emnist-letters").first_label
     1

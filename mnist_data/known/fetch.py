@@ -9,7 +9,7 @@ from pathlib import Path
 from mnist_data.errors import MissingExtra, NoDataset, UnreadableInput, WrongUse
 from mnist_data.idx.pairing import Pair, find_pairs, pair_of
 from mnist_data.idx.sample import write_sample
-from mnist_data.known.catalog import CATALOG, Known
+from mnist_data.known.catalog import CATALOG, CatalogEntry
 from mnist_data.parquet.dataset import first_line
 
 MIRROR_VARIABLE = "MNIST_DATA_MIRROR"
@@ -42,7 +42,7 @@ def resolve(source: str, dataset: str | None = None) -> list[Pair]:
     )
 
 
-def fetch(known: Known) -> Path:
+def fetch(known: CatalogEntry) -> Path:
     """Download a known dataset's files into the cache, checked by their published MD5, and give the folder.
 
     Raises MissingExtra without pooch, UnreadableInput where no mirror gives the right file.

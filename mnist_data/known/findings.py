@@ -1,80 +1,80 @@
-"""What was identified, in a sentence."""
+"""The identification of a dataset as a sentence."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from mnist_data.known.identify import Finding
+from mnist_data.known.identify import Match
 
 NAMED = 5
 """Rows that a sentence names; the JSON names them all."""
 
 
-def in_words(finding: Finding) -> str:
-    """Say what images are, and which rows are not as published.
+def in_words(match: Match) -> str:
+    """Say which dataset the images are, and which rows are not as published.
 
     >>> from mnist_data.known.identify import Change
-    >>> one = Finding("", "mnist", "MNIST", "train", False, 60000, 60000, 0, 59999 / 60000, 60000, 1)
-    >>> in_words(one)
+    >>> match = Match("", "mnist", "MNIST", "train", False, 60000, 60000, 0, 59999 / 60000, 60000, 1)
+    >>> in_words(match)
     'MNIST, train images'
     >>> from dataclasses import replace
-    >>> in_words(replace(one, changed=(Change(17, 17),)))
+    >>> in_words(replace(match, changed=(Change(17, 17),)))
     'MNIST, train images: 1 row differs: id 17 (originally row 17)'
     """
-    title = finding.title + (" with rows and columns exchanged" if finding.transposed else "")
-    part = f"{finding.part}: " if finding.part else ""
-    details = [text for text in (_changed(finding), _added(finding), _missing(finding), _labels(finding)) if text]
-    return part + ": ".join([_head(title, finding), *(["; ".join(details)] if details else [])])
+    title = match.title + (" with rows and columns exchanged" if match.transposed else "")
+    part = f"{match.part}: " if match.part else ""
+    details = [text for text in (_changed(match), _added(match), _missing(match), _labels(match)) if text]
+    return part + ": ".join([_head(title, match), *(["; ".join(details)] if details else [])])
 
 
-def _head(title: str, finding: Finding) -> str:
-    images = "training images" if finding.split == "train" else f"{finding.split} images"
-    of = f"of its {finding.original_rows:,} {images}"
-    whole = f"{title}, {finding.split} images"
-    if finding.complete and finding.missing and not finding.differing:
-        return f"{title}: {finding.rows:,} {of}"
-    if finding.complete:
-        return whole + (", in another order" if finding.same_order is False else "")
-    if finding.fraction == 1 and not finding.differing:
-        repeated = f", some more than once in {finding.rows:,} rows" if finding.present < finding.rows else ""
-        return f"{title}: {finding.present:,} {of}{repeated} (judged by {finding.judged_by:,} of them)"
-    near = abs(finding.rows - finding.original_rows) < finding.original_rows / 10
-    if near and finding.fraction > 0.5:
-        return f"{whole}: about {_rounded(finding.differing)} of {finding.rows:,} rows differ"
-    return f"{title}: about {_rounded(finding.present)} {of}, among {finding.rows:,} rows"
+def _head(title: str, match: Match) -> str:
+    images = "training images" if match.split == "train" else f"{match.split} images"
+    of = f"of its {match.original_rows:,} {images}"
+    whole = f"{title}, {match.split} images"
+    if match.complete and match.missing and not match.differing:
+        return f"{title}: {match.rows:,} {of}"
+    if match.complete:
+        return whole + (", in another order" if match.same_order is False else "")
+    if match.fraction == 1 and not match.differing:
+        repeated = f", some more than once in {match.rows:,} rows" if match.present < match.rows else ""
+        return f"{title}: {match.present:,} {of}{repeated} (estimated from {match.sketch_rows:,} of them)"
+    near = abs(match.rows - match.original_rows) < match.original_rows / 10
+    if near and match.fraction > 0.5:
+        return f"{whole}: about {_rounded(match.differing)} of {match.rows:,} rows differ"
+    return f"{title}: about {_rounded(match.present)} {of}, among {match.rows:,} rows"
 
 
-def _changed(finding: Finding) -> str:
+def _changed(match: Match) -> str:
     names = [
         f"id {change.id}" + ("" if change.original_row is None else f" (originally row {change.original_row})")
-        for change in finding.changed
+        for change in match.changed
     ]
     return f"{_count(len(names), 'row differs', 'rows differ')}: {_listed(names)}" if names else ""
 
 
-def _added(finding: Finding) -> str:
-    names = [f"id {sample}" for sample in finding.added]
+def _added(match: Match) -> str:
+    names = [f"id {sample}" for sample in match.added]
     return f"{_count(len(names), 'row is', 'rows are')} not of the original: {_listed(names)}" if names else ""
 
 
-def _missing(finding: Finding) -> str:
-    if not finding.missing:
+def _missing(match: Match) -> str:
+    if not match.missing:
         return ""
-    names = [f"row {row}" for row in finding.missing_rows]
-    return _count(finding.missing, "row is missing", "rows are missing") + (f": {_listed(names)}" if names else "")
+    names = [f"row {row}" for row in match.missing_rows]
+    return _count(match.missing, "row is missing", "rows are missing") + (f": {_listed(names)}" if names else "")
 
 
-def _labels(finding: Finding) -> str:
-    if finding.other_labels and not finding.labels:
-        return f"about {_rounded(finding.other_labels)} labels differ"
-    if len(finding.labels) > NAMED:
-        names = [f"id {one.id} is {one.label}, originally {one.original}" for one in finding.labels]
+def _labels(match: Match) -> str:
+    if match.other_labels and not match.labels:
+        return f"about {_rounded(match.other_labels)} labels differ"
+    if len(match.labels) > NAMED:
+        names = [f"id {row.id} is {row.label}, originally {row.original}" for row in match.labels]
         return f"{len(names)} labels differ: {_listed(names)}"
-    return "; ".join(f"label of id {one.id} is {one.label}, originally {one.original}" for one in finding.labels)
+    return "; ".join(f"label of id {row.id} is {row.label}, originally {row.original}" for row in match.labels)
 
 
-def _count(number: int, one: str, many: str) -> str:
-    return f"{number:,} {one if number == 1 else many}"
+def _count(number: int, singular: str, plural: str) -> str:
+    return f"{number:,} {singular if number == 1 else plural}"
 
 
 def _listed(names: Sequence[str]) -> str:
@@ -82,5 +82,5 @@ def _listed(names: Sequence[str]) -> str:
 
 
 def _rounded(number: float) -> str:
-    """Write an estimate with the two digits that it is good for."""
+    """Round an estimate to its two significant digits."""
     return f"{float(f'{number:.2g}'):,.0f}"

@@ -1,11 +1,12 @@
-"""Fingerprints of known images: some kilobytes that name them in any order, and name the rows that were altered.
+"""Fingerprints of known images: a few kilobytes that identify them in any order, and the rows that were altered.
 
 A fingerprint holds, of one split as published,
-- a sketch, the rows with the smallest hashes (bottom-k; Broder 1997), which tells what fraction of the rows is present;
+- a sketch, the rows with the smallest hashes (bottom-k; Broder 1997), from which the fraction of the rows present is
+  estimated;
 - two tables for set reconciliation, invertible Bloom lookup tables (Eppstein, Goodrich, Uyeda, Varghese: What's the
   Difference? Efficient Set Reconciliation without Prior Context, SIGCOMM 2011): one of the images, one of the images
-  with their labels. The table of other rows is subtracted cell by cell; what both hold cancels, and the rows that only
-  one of them holds are read off, if they are not many.
+  with their labels. The table of other rows is subtracted cell by cell; rows in both cancel, and the rows in only one
+  of them are read off, if they are not many.
 
 Everything but the sketch is a sum, so the order of rows does not matter, and a whole is the sum of its splits.
 """
@@ -36,11 +37,11 @@ Cells = npt.NDArray[Any]
 SKETCH: Final = 1024
 """Rows in a sketch: of 1,000 out of 60,000 images, 17 are among them."""
 CELLS: Final = 256
-"""Cells of a table; 120 rows in them, 60 on either side, are read off in 999 cases of 1,000, and 180 in 96 of 100."""
+"""Cells of a table; 120 differing rows, 60 on either side, are read off in 999 cases of 1,000, and 180 in 96 of 100."""
 ROUNDING: Final = 1e-4
-"""How far a float times 255 may be from a whole number: what float32 loses in a division and a multiplication."""
+"""How far a float times 255 may be from an integer: what float32 loses in a division and a multiplication."""
 PLACES: Final = 4
-"""Cells that hold one row, each in a quarter of its own."""
+"""Cells in which each row is entered, one in each quarter of the table."""
 
 CELL: Final = np.dtype(
     {
@@ -60,7 +61,7 @@ DATA: Final = Path(__file__).with_name("fingerprints.parquet")
 
 @dataclass(frozen=True)
 class Rows:
-    """The rows of one split, as far as they are compared.
+    """The rows of one split, reduced to what is compared.
 
     hashes: (n,) uint64 of the pixels. labels: (n,) int64, None where there are none. ids: (n,) int64.
     """
@@ -96,9 +97,9 @@ class Rows:
 
 @dataclass(frozen=True)
 class Fingerprint:
-    """What is kept of one published split, or of several together.
+    """The fingerprint of one published split, or of several together.
 
-    shape: of an image. start: the number of its first row, counted through the training split and on.
+    shape: of an image. start: the number of its first row, counted on from the training split.
     sketch: (SKETCH,) or fewer, of the type SKETCHED, by hash. images, labelled: tables.
     """
 
@@ -112,8 +113,8 @@ class Fingerprint:
     labelled: Cells
 
     def __add__(self, other: Fingerprint) -> Fingerprint:
-        """Put two splits together; what the sketch of either has not seen is left out of the sum's."""
-        bound = min(one.bound for one in (self, other))
+        """Join two splits; hashes beyond the bound of either sketch are left out of the joint one."""
+        bound = min(self.bound, other.bound)
         sketch = np.concatenate([self.sketch, other.sketch])
         sketch = np.sort(sketch[sketch["hash"] <= bound], order="hash")
         tables = [add(self.images, other.images), add(self.labelled, other.labelled)]
@@ -129,7 +130,7 @@ class Fingerprint:
 
 @dataclass(frozen=True)
 class Element:
-    """A row that only one side holds. hash: of its pixels. row: its number, None where the order hides it."""
+    """A row that only one side has. hash: of its pixels. row: its number, None where it cannot be recovered."""
 
     key: int
     hash: int
@@ -138,9 +139,9 @@ class Element:
 
 
 def canonical(images: Images) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.bool_]]:
-    """Bring images to the bytes they were published as, and say of which rows that succeeded.
+    """Bring images to the bytes they were published as, and say for which rows that succeeded, (n,) bool.
 
-    Whole numbers from 0 to 255 of any type are taken as they are; floats up to 1 as bytes divided by 255.
+    Integral values from 0 to 255 of any type are taken as they are; floats up to 1 as bytes divided by 255.
     A single channel is left out.
     """
     if images.ndim == 4 and images.shape[3] == 1:
@@ -155,8 +156,8 @@ def canonical(images: Images) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.boo
             whole = np.clip(np.nan_to_num(np.rint(values)), 0, 255)
         else:
             whole = np.clip(values, 0, 255)
-        held = (np.abs(values - whole) <= ROUNDING).all(axis=1)
-    return whole.astype(np.uint8).reshape(images.shape), held
+        exact = (np.abs(values - whole) <= ROUNDING).all(axis=1)
+    return whole.astype(np.uint8).reshape(images.shape), exact
 
 
 def hash_images(images: Images) -> Hashes:
@@ -164,10 +165,10 @@ def hash_images(images: Images) -> Hashes:
 
     Images that are not bytes, nor bytes divided by 255, are hashed as they are and so match nothing.
     """
-    pixels, held = canonical(images)
+    pixels, exact = canonical(images)
     hashes = _hash_rows(pixels)
-    if not held.all():
-        hashes[~held] = _hash_rows(images[~held])
+    if not exact.all():
+        hashes[~exact] = _hash_rows(images[~exact])
     return hashes
 
 
@@ -196,7 +197,7 @@ def table_of(rows: Rows, numbers: Integers, *, labelled: bool) -> Cells:
     for name, values in fields.items():
         sums = np.zeros(CELLS, CELL[name])
         for place in places:
-            np.add.at(sums, place, values)  # wraps, as the sums are meant to
+            np.add.at(sums, place, values)  # the sums are meant to wrap
         cells[name] = sums
     return cells
 
@@ -207,7 +208,7 @@ def add(left: Cells, right: Cells) -> Cells:
 
 
 def subtract(left: Cells, right: Cells) -> Cells:
-    """Give the table of the rows that only one side holds; those of `right` count negative."""
+    """Give the table of the rows that only one side has; those of `right` count negative."""
     return _each(left, right, np.subtract)
 
 
@@ -219,20 +220,20 @@ def _each(left: Cells, right: Cells, function: np.ufunc) -> Cells:
 
 
 def decode(cells: Cells, keys: Hashes, numbers: Integers) -> tuple[list[Element], list[Element], bool] | None:
-    """Read off the rows that only the left side holds, those of the right side, and whether all other numbers agree.
+    """Read off the rows that only the left side has, those of the right side, and whether all other numbers agree.
 
     keys, numbers: (n,) of the rows of the right side. None where too many rows differ to be read off.
     """
     cells = cells.copy()
     missing: list[Element] = []
     extra: list[Element] = []
-    for numbered in (True, False):  # at first only rows whose number is seen in one of their cells
+    for numbered in (True, False):  # at first only rows whose number can be read in one of their cells
         waiting = list(range(CELLS))
         while waiting and len(missing) + len(extra) <= CELLS:
-            sign, found = _element(cells[waiting.pop()], keys, numbers)
-            if found is not None and (found.row is not None or not numbered):
-                (missing if sign > 0 else extra).append(found)
-                waiting.extend(_remove(cells, found, sign))
+            sign, element = _element(cells[waiting.pop()], keys, numbers)
+            if element is not None and (element.row is not None or not numbered):
+                (missing if sign > 0 else extra).append(element)
+                waiting.extend(_remove(cells, element, sign))
     if any(cells[name].any() for name in ("count", "key", "check")):
         return None
     return missing, extra, not (cells["row"].any() or cells["place"].any())
@@ -254,7 +255,7 @@ def _element(cell: Any, keys: Hashes, numbers: Integers) -> tuple[int, Element |
 
 
 def _remove(cells: Cells, element: Element, sign: int) -> list[int]:
-    """Take a row out of its cells, and name them."""
+    """Take a row out of its cells, and give their places."""
     keys, row = np.array([element.key], np.uint64), np.array([element.row or 0])
     places = [int(place[0]) for place in _places(keys)]
     sums = (1, element.key, _check(keys)[0], element.label, row[0], _check_place(keys, row)[0])
@@ -265,7 +266,7 @@ def _remove(cells: Cells, element: Element, sign: int) -> list[int]:
 
 
 def differing(cells: Cells) -> float:
-    """Estimate how many rows only one side holds, to a tenth or so, where they are too many to be read off.
+    """Estimate how many rows only one side has, to a tenth or so, where they are too many to be read off.
 
     By the squares of the counts, as in Alon, Matias, Szegedy: The Space Complexity of Approximating the Frequency
     Moments, STOC 1996.
@@ -301,22 +302,22 @@ def fingerprint(dataset: str, split: str, shape: Sequence[int], rows: Rows, star
     return Fingerprint(dataset, split, tuple(shape), len(rows), start, sketch, *tables)
 
 
-def write_fingerprints(path: str | Path, known: Iterable[Fingerprint]) -> None:
+def write_fingerprints(path: str | Path, fingerprints: Iterable[Fingerprint]) -> None:
     """Write fingerprints into one Parquet file, one a row."""
     pq.write_table(
         pa.Table.from_pylist(
             [
                 {
-                    "dataset": one.dataset,
-                    "split": one.split,
-                    "shape": list(one.shape),
-                    "rows": one.rows,
-                    "start": one.start,
-                    "sketch": one.sketch.tobytes(),
-                    "images": one.images.tobytes(),
-                    "labelled": one.labelled.tobytes(),
+                    "dataset": known.dataset,
+                    "split": known.split,
+                    "shape": list(known.shape),
+                    "rows": known.rows,
+                    "start": known.start,
+                    "sketch": known.sketch.tobytes(),
+                    "images": known.images.tobytes(),
+                    "labelled": known.labelled.tobytes(),
                 }
-                for one in known
+                for known in fingerprints
             ]
         ),
         str(path),
@@ -326,7 +327,7 @@ def write_fingerprints(path: str | Path, known: Iterable[Fingerprint]) -> None:
 
 @cache
 def read_fingerprints(path: str | Path = DATA) -> tuple[Fingerprint, ...]:
-    """Read fingerprints, those that come with the package where no file is named."""
+    """Read fingerprints; without a file those that ship with the package."""
     return tuple(
         Fingerprint(
             row["dataset"],

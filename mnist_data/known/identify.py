@@ -19,7 +19,7 @@ Stream = Iterator[tuple[Images, Integers | None, Integers]]
 """Images, labels where there are any, and ids."""
 
 MAX_ROWS = 1_000_000
-"""More rows than any dataset of this field has are not looked at: each takes 24 bytes of memory."""
+"""Larger inputs, beyond every dataset of this field, are not identified: each row takes 24 bytes of memory."""
 BATCH = 10_000
 LEAST = 3
 """Images in common with a sketch for a dataset to be named."""
@@ -27,7 +27,7 @@ LEAST = 3
 
 @dataclass(frozen=True)
 class Part:
-    """Images to identify: a split or a file, that can be read more than once. shape: of an image."""
+    """Images to identify: a split or a file, which can be read more than once. shape: of an image."""
 
     name: str
     shape: tuple[int, ...]
@@ -44,7 +44,7 @@ class Change:
 
 
 @dataclass(frozen=True)
-class Relabelled:
+class LabelChange:
     """A row whose image is as published and whose label is not."""
 
     id: int
@@ -53,15 +53,15 @@ class Relabelled:
 
 
 @dataclass(frozen=True)
-class Finding:
-    """What some images are.
+class Match:
+    """A published split that images were identified as.
 
-    part: which of what was looked at; empty for all of it. split: as published, "train and test" for both together.
-    original_rows: how many the published split has. judged_by: rows of the sketch that decided, 0 where every row was
-    compared. fraction: of our rows that are images of the original, exact where judged_by is 0. present: rows of the
-    original that are there. differing: rows of ours that are not the original's. same_order: None where not known.
-    missing_rows: of the original, those whose numbers are known. other_labels: how many labels differ, estimated where
-    `labels` names none.
+    part: which part of the input; empty for all of it. split: as published, "train and test" for both together.
+    original_rows: how many the published split has. sketch_rows: rows of the sketch that the result was estimated from,
+    0 where every row was compared. fraction: of our rows that are images of the original, exact where sketch_rows is 0.
+    present: rows of the original that are there. differing: rows of ours that are not the original's. same_order: None
+    where not known. missing_rows: of the original, those whose numbers are known. other_labels: how many labels differ,
+    estimated where `labels` names none.
     """
 
     part: str
@@ -71,7 +71,7 @@ class Finding:
     transposed: bool
     rows: int
     original_rows: int
-    judged_by: int
+    sketch_rows: int
     fraction: float
     present: int
     differing: int
@@ -80,13 +80,13 @@ class Finding:
     added: tuple[int, ...] = ()
     missing: int = 0
     missing_rows: tuple[int, ...] = ()
-    labels: tuple[Relabelled, ...] = ()
+    labels: tuple[LabelChange, ...] = ()
     other_labels: int = 0
 
     @property
     def complete(self) -> bool:
         """Whether every row was compared, not a sample of them."""
-        return self.judged_by == 0
+        return self.sketch_rows == 0
 
 
 def parts_of_pairs(pairs: Iterable[Pair]) -> list[Part]:
@@ -112,7 +112,7 @@ def idx_part(images: str, labels: str | None = None, name: str = "") -> Part:
 
 
 def _idx_labels(path: str, items: int) -> Integers | None:
-    """Read labels, the first column of a table of them; None where they are not those of so many images."""
+    """Read labels, of a label table the first column; None where their number is not that of the images."""
     with open_idx(path) as reader:
         if reader.header.items != items or reader.header.dtype.kind == "f":
             return None
@@ -140,19 +140,19 @@ def fingerprints_of(dataset: str, parts: Iterable[Part]) -> list[Fingerprint]:
     return known
 
 
-def identify(parts: Sequence[Part], known: Sequence[Fingerprint] | None = None) -> list[Finding]:
-    """Name what each part is, or all of them together where only together they are a known dataset.
+def identify(parts: Sequence[Part], known: Sequence[Fingerprint] | None = None) -> list[Match]:
+    """Identify each part, or all parts together where only together they are a known dataset.
 
-    known: what they can be, by default what comes with the package. Images that are nothing known are tried with
-    rows and columns exchanged, too. Empty where nothing is found.
+    known: the candidates, by default those that ship with the package. Images that match none are tried with rows and
+    columns exchanged, too. Empty where nothing matches.
     """
     known = read_fingerprints() if known is None else known
     if sum(part.rows for part in parts) > MAX_ROWS:
         return []
     for transposed in (False, True):
-        candidates = [one for one in known if all(_fits(part.shape, one.shape, transposed) for part in parts)]
-        if candidates and (found := _identify(parts, candidates, transposed=transposed)):
-            return found
+        candidates = [split for split in known if all(_fits(part.shape, split.shape, transposed) for part in parts)]
+        if candidates and (matches := _identify(parts, candidates, transposed=transposed)):
+            return matches
     return []
 
 
@@ -161,14 +161,14 @@ def _fits(shape: tuple[int, ...], published: tuple[int, ...], transposed: bool) 
     return len(shape) > 1 and (shape[1], shape[0], *shape[2:]) == published if transposed else shape == published
 
 
-def _identify(parts: Sequence[Part], known: Sequence[Fingerprint], *, transposed: bool) -> list[Finding]:
+def _identify(parts: Sequence[Part], known: Sequence[Fingerprint], *, transposed: bool) -> list[Match]:
     rows = [_collect(part, transposed=transposed) for part in parts]
-    found = [_best(part.name, one, known) for part, one in zip(parts, rows, strict=True)]
-    if len(parts) > 1 and not all(one and one.complete for one in found):
+    matches = [_best(part.name, own, known) for part, own in zip(parts, rows, strict=True)]
+    if len(parts) > 1 and not all(match and match.complete for match in matches):
         together = _best("", _join(rows), known)
         if together and together.complete:
-            found = [together]
-    return [replace(one, transposed=transposed) for one in found if one]
+            matches = [together]
+    return [replace(match, transposed=transposed) for match in matches if match]
 
 
 def _collect(part: Part, *, transposed: bool) -> Rows:
@@ -212,20 +212,20 @@ def _overlap(rows: Rows, known: Fingerprint) -> _Overlap:
     return _Overlap(len(ours), len(theirs), len(mine), labels)
 
 
-def _best(name: str, rows: Rows, known: Sequence[Fingerprint]) -> Finding | None:
-    """Compare with each published split met and the sum of a dataset's; what explains most of our rows is taken."""
-    met = [one for one in known if _overlap(rows, one).both >= min(LEAST, one.rows) > 0]
-    for dataset in {one.dataset: None for one in met}:
-        splits = [one for one in met if one.dataset == dataset]
+def _best(name: str, rows: Rows, known: Sequence[Fingerprint]) -> Match | None:
+    """Compare with each published split that overlaps, and with all of a dataset together; take what explains most."""
+    candidates = [split for split in known if _overlap(rows, split).both >= min(LEAST, split.rows) > 0]
+    for dataset in {split.dataset: None for split in candidates}:
+        splits = [split for split in candidates if split.dataset == dataset]
         if len(splits) > 1:
-            met.append(sum(splits[1:], splits[0]))
-    found = [_compare(name, rows, one) for one in met]
-    return max(found, key=lambda one: (one.complete, one.fraction, -one.original_rows), default=None)
+            candidates.append(sum(splits[1:], splits[0]))
+    matches = [_compare(name, rows, candidate) for candidate in candidates]
+    return max(matches, key=lambda match: (match.complete, match.fraction, -match.original_rows), default=None)
 
 
-def _compare(name: str, rows: Rows, known: Fingerprint) -> Finding:
+def _compare(name: str, rows: Rows, known: Fingerprint) -> Match:
     overlap = _overlap(rows, known)
-    finding = Finding(
+    match = Match(
         part=name,
         dataset=known.dataset,
         title=CATALOG[known.dataset].title if known.dataset in CATALOG else known.dataset,
@@ -233,7 +233,7 @@ def _compare(name: str, rows: Rows, known: Fingerprint) -> Finding:
         transposed=False,
         rows=len(rows),
         original_rows=known.rows,
-        judged_by=overlap.ours,
+        sketch_rows=overlap.ours,
         fraction=overlap.both / overlap.ours,
         present=0,
         differing=0,
@@ -242,13 +242,13 @@ def _compare(name: str, rows: Rows, known: Fingerprint) -> Finding:
     placed = _reconcile(rows, known, positions)
     if placed is None:
         table = _difference(rows, known, positions)
-        differing = _estimate(table, finding.fraction, rows)
-        finding = replace(finding, differing=differing, present=_present(rows, known, overlap, differing))
+        differing = _estimate(table, match.fraction, rows)
+        match = replace(match, differing=differing, present=_present(rows, known, overlap, differing))
     else:
         best = _by_ids(placed, rows, known)
         same = placed.ordered if len(best.extra) == len(best.missing) else None
-        finding = replace(_with_rows(finding, rows, known, best), same_order=same)
-    return finding if rows.labels is None else _with_labels(finding, rows, known, overlap)
+        match = replace(_with_rows(match, rows, known, best), same_order=same)
+    return match if rows.labels is None else _with_labels(match, rows, known, overlap)
 
 
 def _present(rows: Rows, known: Fingerprint, overlap: _Overlap, differing: int) -> int:
@@ -266,8 +266,8 @@ def _difference(rows: Rows, known: Fingerprint, numbers: Integers, *, labelled: 
 def _estimate(table: Cells, fraction: float, rows: Rows) -> int:
     """Estimate how many of our rows differ: by the table where few do, by the fraction of the sketch where many do.
 
-    Later copies of a row of ours do not count. The table is believed only beyond three of its standard errors: of a
-    small subset it says nothing.
+    Repeated rows of ours do not count. The table is used only beyond three of its standard errors: for a small subset
+    it says nothing.
     """
     surplus = int(table["count"][: len(table) // fingerprints.PLACES].view(np.int32).sum())
     total = fingerprints.differing(table)
@@ -277,10 +277,10 @@ def _estimate(table: Cells, fraction: float, rows: Rows) -> int:
 
 
 @dataclass(frozen=True)
-class _Reconciled:
-    """The original rows that we lack, and where the rows stand that are ours only.
+class _Reconciliation:
+    """The original rows that we lack, and the positions of the rows that only we have.
 
-    numbers: (n,) by which our rows were counted. ordered: whether all other rows have the original's numbers.
+    numbers: (n,) assigned to our rows. ordered: whether all other rows have the original's numbers.
     """
 
     missing: list[Element]
@@ -293,70 +293,70 @@ class _Reconciled:
         return {row.row for row in self.missing if row.row is not None}
 
 
-def _reconcile(rows: Rows, known: Fingerprint, numbers: Integers) -> _Reconciled | None:
+def _reconcile(rows: Rows, known: Fingerprint, numbers: Integers) -> _Reconciliation | None:
     """Find the rows that differ; None where they are too many.
 
-    Of several equal rows of ours, those are the extra ones that stand where an original row is missing: they are
-    counted last, and the numbers compared once more.
+    Of several equal rows of ours, those at the position of a missing original row are the extra ones: they are counted
+    last, and the numbers compared once more.
     """
-    found = _read_off(rows, known, numbers)
-    if found is None:
+    first = _read_off(rows, known, numbers)
+    if first is None:
         return None
-    chosen = _standing_in(rows, found)
-    if chosen == found.extra:
-        return found
+    chosen = _replacements(rows, first)
+    if chosen == first.extra:
+        return first
     order = np.r_[np.delete(np.arange(len(rows)), chosen), chosen]
     again = _read_off(rows.take(order), known, numbers[order])
-    return again and _Reconciled(again.missing, chosen, numbers, again.ordered)
+    return again and _Reconciliation(again.missing, chosen, numbers, again.ordered)
 
 
-def _by_ids(found: _Reconciled, rows: Rows, known: Fingerprint) -> _Reconciled:
-    """Count our rows by their ids instead, if that tells the numbers of more of the missing rows."""
-    if len(found.absent) == len(found.missing):
-        return found
+def _by_ids(placed: _Reconciliation, rows: Rows, known: Fingerprint) -> _Reconciliation:
+    """Count our rows by their ids instead, if that recovers the numbers of more of the missing rows."""
+    if len(placed.absent) == len(placed.missing):
+        return placed
     others = [_reconcile(rows, known, numbers) for numbers in (rows.ids, rows.ids + known.start)]
-    return max([found, *filter(None, others)], key=lambda one: len(one.absent))
+    return max([placed, *filter(None, others)], key=lambda candidate: len(candidate.absent))
 
 
-def _read_off(rows: Rows, known: Fingerprint, numbers: Integers) -> _Reconciled | None:
+def _read_off(rows: Rows, known: Fingerprint, numbers: Integers) -> _Reconciliation | None:
     keys = rows.keys(labelled=False)
     decoded = fingerprints.decode(_difference(rows, known, numbers), keys, numbers)
     if decoded is None:
         return None
     missing, extra, ordered = decoded
-    return _Reconciled(missing, _places(keys, extra), numbers, ordered)
+    return _Reconciliation(missing, _places(keys, extra), numbers, ordered)
 
 
 def _places(keys: Hashes, elements: Iterable[Element]) -> list[int]:
     return sorted(int(np.flatnonzero(keys == np.uint64(row.key))[0]) for row in elements)
 
 
-def _standing_in(rows: Rows, found: _Reconciled) -> list[int]:
+def _replacements(rows: Rows, placed: _Reconciliation) -> list[int]:
     chosen: list[int] = []
-    hashes, counts = np.unique(rows.hashes[found.extra], return_counts=True)
+    hashes, counts = np.unique(rows.hashes[placed.extra], return_counts=True)
     for value, count in zip(hashes, counts, strict=True):
         equal = np.flatnonzero(rows.hashes == value).tolist()
-        equal.sort(key=lambda index: (int(found.numbers[index]) not in found.absent, index not in found.extra))
+        equal.sort(key=lambda index: (int(placed.numbers[index]) not in placed.absent, index not in placed.extra))
         chosen += equal[:count]
     return sorted(chosen)
 
 
-def _with_rows(finding: Finding, rows: Rows, known: Fingerprint, found: _Reconciled) -> Finding:
-    """Say which rows differ: a row that is not the original's beside the one that should stand in its place."""
-    absent = found.absent
-    replaced = [index for index in found.extra if int(found.numbers[index]) in absent]
-    rest = [index for index in found.extra if index not in replaced]
-    absent -= {int(found.numbers[index]) for index in replaced}
-    hidden = sum(row.row is None for row in found.missing)
+def _with_rows(match: Match, rows: Rows, known: Fingerprint, placed: _Reconciliation) -> Match:
+    """Add which rows differ: each row that is not the original's with the original row that it replaces."""
+    absent = placed.absent
+    replaced = [index for index in placed.extra if int(placed.numbers[index]) in absent]
+    rest = [index for index in placed.extra if index not in replaced]
+    absent -= {int(placed.numbers[index]) for index in replaced}
+    hidden = sum(row.row is None for row in placed.missing)
     paired = min(len(rest), hidden)
-    changed = [Change(int(rows.ids[index]), int(found.numbers[index]) - known.start) for index in replaced]
+    changed = [Change(int(rows.ids[index]), int(placed.numbers[index]) - known.start) for index in replaced]
     changed += [Change(int(rows.ids[index]), None) for index in rest[:paired]]
     return replace(
-        finding,
-        judged_by=0,
-        fraction=(len(rows) - len(found.extra)) / len(rows),
-        present=known.rows - len(found.missing),
-        differing=len(found.extra),
+        match,
+        sketch_rows=0,
+        fraction=(len(rows) - len(placed.extra)) / len(rows),
+        present=known.rows - len(placed.missing),
+        differing=len(placed.extra),
         changed=tuple(sorted(changed, key=lambda change: change.id)),
         added=tuple(int(rows.ids[index]) for index in rest[paired:]),
         missing=len(absent) + hidden - paired,
@@ -364,8 +364,8 @@ def _with_rows(finding: Finding, rows: Rows, known: Fingerprint, found: _Reconci
     )
 
 
-def _with_labels(finding: Finding, rows: Rows, known: Fingerprint, overlap: _Overlap) -> Finding:
-    """Say which labels differ of images that do not."""
+def _with_labels(match: Match, rows: Rows, known: Fingerprint, overlap: _Overlap) -> Match:
+    """Add which labels differ, of images that do not."""
     assert rows.labels is not None
     numbers = np.arange(known.start, known.start + len(rows))
     table = _difference(rows, known, numbers, labelled=True)
@@ -373,15 +373,13 @@ def _with_labels(finding: Finding, rows: Rows, known: Fingerprint, overlap: _Ove
     decoded = fingerprints.decode(table, keys, numbers)
     if decoded is None:
         fraction = overlap.other_labels / overlap.both
-        few = finding.complete and fraction < 0.1
-        count = (
-            _estimate(table, 1.0, rows) - finding.differing if few else round(fraction * finding.fraction * len(rows))
-        )
-        return replace(finding, other_labels=max(0, count))
+        few = match.complete and fraction < 0.1
+        count = _estimate(table, 1.0, rows) - match.differing if few else round(fraction * match.fraction * len(rows))
+        return replace(match, other_labels=max(0, count))
     originals = {row.hash: row.label for row in decoded[0]}
     labels = [
-        Relabelled(int(rows.ids[index]), int(rows.labels[index]), originals[int(rows.hashes[index])])
+        LabelChange(int(rows.ids[index]), int(rows.labels[index]), originals[int(rows.hashes[index])])
         for index in _places(keys, decoded[1])
         if int(rows.hashes[index]) in originals
     ]
-    return replace(finding, labels=tuple(labels), other_labels=len(labels))
+    return replace(match, labels=tuple(labels), other_labels=len(labels))

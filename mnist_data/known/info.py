@@ -1,4 +1,4 @@
-"""What a file or a dataset holds, as plain values that print well and serialize as JSON."""
+"""What a file or a dataset contains, as plain values that print well and serialize as JSON."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ from mnist_data.parquet.dataset import Dataset, is_dataset, open_dataset
 def describe(location: str, original: str | None = None) -> dict[str, Any]:
     """Describe an IDX file, a dataset, one of its Parquet files, or a folder of IDX files.
 
-    An IDX file is read to its end, so a description also says that the file is whole. What lies on this machine is
-    identified by its pixels, too: as one of the datasets that come with the package, or as `original`, a dataset or
-    folder of IDX files.
+    An IDX file is read to its end, so a description also says that the file is whole. Local data is identified by its
+    pixels, too: as one of the datasets whose fingerprints ship with the package, or as `original`, a dataset or folder
+    of IDX files.
     """
     known = None if original is None else _known(original)
     path = Path(location)
@@ -67,8 +67,8 @@ def _describe_pixels(dataset: Dataset, known: Sequence[Fingerprint] | None) -> d
 
 def _identity(parts: Sequence[Part], known: Sequence[Fingerprint] | None) -> dict[str, Any]:
     """Give what the pixels are: a sentence for each finding, and the findings as values."""
-    found = identify(parts, known)
-    return {"pixels": [in_words(one) for one in found], "findings": [asdict(one) for one in found]}
+    matches = identify(parts, known)
+    return {"pixels": [in_words(match) for match in matches], "findings": [asdict(match) for match in matches]}
 
 
 def describe_idx(location: str) -> dict[str, Any]:
@@ -99,8 +99,8 @@ def describe_idx(location: str) -> dict[str, Any]:
 def describe_dataset(dataset: Dataset) -> dict[str, Any]:
     """Describe a dataset by the metadata of its files."""
     metadata = dataset.metadata
-    pictures = [source.sha256 for source in metadata.sources if source.role == "images"]
-    known = {found[0].title for digest in pictures if (found := by_content(digest))}
+    digests = [source.sha256 for source in metadata.sources if source.role == "images"]
+    known = {entry[0].title for digest in digests if (entry := by_content(digest))}
     return {
         "kind": "dataset",
         "path": dataset.location,

@@ -1,8 +1,8 @@
 """The Parquet schema: how images become columns, and what each file says of itself.
 
 A sample is a row: `id`, `label`, `image` and what else is known of it; its `split` stands in the folder's name
-(Hive layout). The image column is fixed-size binary unless another layout is asked for: it reads about eight
-times faster than a list column.
+(Hive layout). The image column is fixed-size binary unless another layout is chosen: it reads about eight times faster
+than a list column.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ def stage_of(recorded: Mapping[str, Any]) -> Stage:
 class Metadata:
     """What a dataset says of itself, in every one of its files.
 
-    shape, dtype: of one image. classes: their names, by label. note: what a reader must know before all else.
+    shape, dtype: of one image. classes: their names, by label. note: a warning to readers, shown first.
     """
 
     dataset: str
@@ -121,7 +121,7 @@ def metadata_of(schema: pa.Schema, path: str) -> Metadata:
 
 
 def key_values(metadata: Metadata) -> dict[bytes, bytes]:
-    """Give the schema metadata: our JSON, the attributes pandas shows, and Hugging Face's for the PNG layout."""
+    """Give the schema metadata: our JSON, pandas' attributes, and Hugging Face's features for the PNG layout."""
     attrs = {
         "dataset": metadata.dataset,
         "image_shape": metadata.shape,
@@ -153,7 +153,7 @@ def arrow_schema(metadata: Metadata, columns: Mapping[str, npt.NDArray[Any]] | N
 
 
 def _column_type(values: npt.NDArray[Any]) -> pa.DataType:
-    """Give the type of a batch's own column; arrays of Python objects hold texts."""
+    """Give the type of a batch's own column; arrays of Python objects hold strings."""
     return pa.string() if values.dtype.kind == "O" else pa.from_numpy_dtype(values.dtype)
 
 
@@ -195,8 +195,8 @@ def _encode_images(images: npt.NDArray[Any], schema: pa.Schema, layout: str) -> 
         return [pa.FixedSizeListArray.from_arrays(pa.array(flat.reshape(-1)), type=schema.field("image").type)]
     if layout == "pixels":
         return [pa.array(np.ascontiguousarray(flat[:, index])) for index in range(flat.shape[1])]
-    pictures = [{"bytes": _png(image), "path": None} for image in little]
-    return [pa.array(pictures, type=schema.field("image").type)]
+    files = [{"bytes": _png(image), "path": None} for image in little]
+    return [pa.array(files, type=schema.field("image").type)]
 
 
 def _png(image: npt.NDArray[np.uint8]) -> bytes:
@@ -256,6 +256,6 @@ def _decode_png(column: pa.ChunkedArray, shape: tuple[int, ...]) -> npt.NDArray[
     from PIL import Image
 
     images = np.empty(shape, np.uint8)
-    for row, picture in enumerate(column.to_pylist()):
-        images[row] = np.asarray(Image.open(io.BytesIO(picture["bytes"]))).reshape(shape[1:])
+    for row, file in enumerate(column.to_pylist()):
+        images[row] = np.asarray(Image.open(io.BytesIO(file["bytes"]))).reshape(shape[1:])
     return images

@@ -16,7 +16,7 @@ from mnist_data.batch import Batch
 from mnist_data.errors import WrongUse
 from mnist_data.idx.format import Header, Reader, open_idx
 from mnist_data.idx.pairing import Pair, check_pair, find_label_tables
-from mnist_data.known.catalog import CATALOG, Known, by_content, by_name
+from mnist_data.known.catalog import CATALOG, CatalogEntry, by_content, by_name
 from mnist_data.known.label_tables import Provenance, read_provenance, table_columns
 from mnist_data.parquet.dataset import Dataset
 from mnist_data.parquet.schema import Metadata, Source, Stage, arrow_schema
@@ -124,7 +124,7 @@ def conversion_plan(
     }
 
 
-def _known_before(pairs: Sequence[Pair], dataset: str | None) -> Known | None:
+def _known_before(pairs: Sequence[Pair], dataset: str | None) -> CatalogEntry | None:
     """Find the dataset by its given name, the label files' content, or the names of the files, in this order."""
     if dataset is not None:
         return by_name(dataset)
@@ -138,7 +138,7 @@ def _known_before(pairs: Sequence[Pair], dataset: str | None) -> Known | None:
     return by_name(pairs[0].dataset)
 
 
-def _as_known(params: Convert, known: Known | None) -> Convert:
+def _as_known(params: Convert, known: CatalogEntry | None) -> Convert:
     """Fill in what the user left to our knowledge of the dataset."""
     transpose = params.transpose if params.transpose is not None else bool(known and known.transposed)
     first_label = params.first_label if params.first_label is not None else (known.first_label if known else 0)
@@ -162,7 +162,7 @@ def _metadata(
     pairs: Sequence[Pair],
     headers: Sequence[tuple[Header, Header]],
     params: Convert,
-    known: Known | None,
+    known: CatalogEntry | None,
     dataset: str | None,
 ) -> Metadata:
     shapes = {(images.item_shape, images.dtype) for images, _ in headers}

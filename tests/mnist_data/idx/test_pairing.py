@@ -95,7 +95,7 @@ def test_labels_without_images_are_refused(real_odd: Path, tmp_path: Path) -> No
         (real_odd / "kmnist-train-labels-idx1-ubyte.gz").read_bytes()
     )
 
-    with pytest.raises(MismatchedPair, match="labels of the split 'train' without images beside them"):
+    with pytest.raises(MismatchedPair, match="labels of the split 'train' without images; expected both"):
         find_pairs(tmp_path)
 
 
@@ -116,13 +116,13 @@ def test_counts_and_roles_are_checked(tmp_path: Path) -> None:
     idx.write(three, LABELS[:3])
     idx.write(tmp_path / "float", LABELS.astype(np.float32))
 
-    with pytest.raises(MismatchedPair, match="three: 3 labels beside 4 images in images"):
+    with pytest.raises(MismatchedPair, match="three: 3 labels for 4 images in images"):
         check_pair(Pair("train", images, three))
-    with pytest.raises(MismatchedPair, match="labels: an array of 4 ubytes in the place of images"):
+    with pytest.raises(MismatchedPair, match="labels: an array of 4 ubytes instead of images"):
         check_pair(Pair("train", labels, labels))
-    with pytest.raises(MismatchedPair, match="images: an array of 4×5×5 ubytes in the place of labels"):
+    with pytest.raises(MismatchedPair, match="images: an array of 4×5×5 ubytes instead of labels"):
         check_pair(Pair("train", images, images))
-    with pytest.raises(MismatchedPair, match="float: an array of 4 floats in the place of labels"):
+    with pytest.raises(MismatchedPair, match="float: an array of 4 floats instead of labels"):
         check_pair(Pair("train", images, str(tmp_path / "float")))
 
 
@@ -131,7 +131,7 @@ def test_a_name_that_lies_about_its_role_is_refused(tmp_path: Path) -> None:
     idx.write(tmp_path / "train-images-idx3-ubyte", LABELS)
     idx.write(tmp_path / "train-labels-idx1-ubyte", LABELS)
 
-    with pytest.raises(MismatchedPair, match="in the place of images"):
+    with pytest.raises(MismatchedPair, match="instead of images"):
         find_pairs(tmp_path)
 
 

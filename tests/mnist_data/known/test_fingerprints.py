@@ -21,7 +21,7 @@ from mnist_data.idx.pairing import find_pairs
 from mnist_data.known import fingerprints
 from mnist_data.known.findings import in_words
 from mnist_data.known.fingerprints import Rows, read_fingerprints, write_fingerprints
-from mnist_data.known.identify import Finding, Part, fingerprints_of, identify, parts_of, parts_of_pairs
+from mnist_data.known.identify import Match, Part, fingerprints_of, identify, parts_of, parts_of_pairs
 from mnist_data.known.info import describe
 from mnist_data.parquet.dataset import Dataset
 
@@ -40,7 +40,7 @@ def said(*parts: Part) -> list[str]:
     return [in_words(finding) for finding in identify(parts)]
 
 
-def only(*parts: Part) -> Finding:
+def only(*parts: Part) -> Match:
     """Identify what is one thing."""
     (finding,) = identify(parts)
     return finding
@@ -117,8 +117,8 @@ def test_a_subset_is_known_by_a_sketch_and_an_almost_whole_one_exactly(train: Sp
     subset = only(part(train[0][some], (train[1][some] + 1) % 10))
     most = only(part(train[0][kept], train[1][kept], kept))
 
-    assert in_words(subset).startswith("MNIST: 1,000 of its 60,000 training images (judged by ")
-    assert 5 < subset.judged_by < 40
+    assert in_words(subset).startswith("MNIST: 1,000 of its 60,000 training images (estimated from ")
+    assert 5 < subset.sketch_rows < 40
     assert subset.other_labels == 1000
     assert in_words(most).startswith("MNIST: 59,997 of its 60,000 training images: 3 rows are missing: row 4, row 5")
     assert most.complete
