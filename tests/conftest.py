@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -92,3 +93,25 @@ def cluster() -> Iterator[Cluster]:
 
     with open_engine(workers=2) as engine:
         yield engine  # type: ignore[misc]
+
+
+Outcome = tuple[int, str, str]
+
+
+@pytest.fixture
+def command_line(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Callable[..., Outcome]:
+    """Give a function that runs `mnist-data` in this process: exit code, stdout, stderr."""
+    from mnist_data import cli
+
+    def call(*arguments: object) -> Outcome:
+        monkeypatch.setattr("sys.argv", ["mnist-data", *map(str, arguments)])
+        monkeypatch.setenv("COLUMNS", "200")
+        capfd.readouterr()
+        code = 0
+        try:
+            cli.main()
+        except SystemExit as end:
+            code = int(end.code or 0)
+        return code, *capfd.readouterr()
+
+    return call

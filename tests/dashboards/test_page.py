@@ -8,13 +8,30 @@ import string
 import subprocess
 import sys
 from collections import Counter
+from html.parser import HTMLParser
 from typing import Any
 
 import numpy as np
 import pandas as pd
+import plotly.graph_objects as go
 import pytest
 
+from dashboards.blocks import (
+    Block,
+    Chart,
+    Gallery,
+    Note,
+    Number,
+    Numbers,
+    PictureRow,
+    PictureRows,
+    SideBySide,
+    Table,
+    Terms,
+    Words,
+)
 from dashboards.page import PAGE, render
+from dashboards.pictures import Picture
 
 Tables = dict[str, pd.DataFrame]
 
@@ -188,6 +205,55 @@ def test_hostile_texts_stay_texts(tables: Tables) -> None:
     assert "<img src=x" not in page
     assert "<b onclick" not in page
     assert "&lt;/script&gt;&lt;script&gt;alert(2)" in page
+
+
+def as_text(page: str) -> str:
+    """Give a page's text as a browser reads it, without its tags; fails where a tag is not one of ours."""
+    reader = TextOf()
+    reader.feed(page)
+    return reader.text
+
+
+class TextOf(HTMLParser):
+    """Collects text, and refuses elements and attributes that only a text could have brought in."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.text = ""
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        """Take the attributes' values, which a browser shows as tooltips and reads aloud."""
+        assert tag not in {"b", "script"}, tag
+        assert not [name for name, _ in attrs if name.startswith("on")], attrs
+        self.text += " ".join(value or "" for _, value in attrs)
+
+    def handle_data(self, data: str) -> None:
+        """Take the text."""
+        self.text += data
+
+
+@pytest.mark.parametrize("hostile", HOSTILE)
+def test_every_text_of_every_block_stays_a_text(hostile: str) -> None:
+    """Titles, captions, labels, cells, tooltips and alternatives: a browser shows each as it was written."""
+    picture = Picture("data:image/png;base64,", 1, 1, hostile, title=hostile, lines=(hostile,))
+    table = pd.DataFrame({hostile: [hostile]})
+    blocks: list[tuple[Block, int]] = [
+        (Words(hostile), 1),
+        (Terms(hostile, [(hostile, hostile)]), 3),
+        (Note(hostile, [hostile]), 2),
+        (Numbers([Number(hostile, hostile, hostile)]), 3),
+        (Table(table, hostile), 4),  # the caption is the heading and the label of the region
+        (Table(table, hostile, folded=True), 4),
+        (Chart("name", hostile, go.Figure(layout={"height": 90}), hostile), 2),
+        (Gallery(hostile, [picture], hostile), 5),
+        (PictureRow(hostile, [picture]), 5),
+        (PictureRows(hostile, [PictureRow(hostile, [picture])], hostile, table), 9),
+        (SideBySide([Words(hostile)]), 1),
+    ]
+    for block, times in blocks:
+        html = re.sub(r'<script type="application/json".*?</script>', "", block.html(), flags=re.DOTALL)
+
+        assert as_text(html).count(hostile) >= times, block
 
 
 def test_dollar_signs_are_no_placeholders(statistics: Tables) -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import typer
 
 from mnist_data import cli
 from mnist_data.idx import format as idx
@@ -23,39 +24,13 @@ Cli = Callable[..., Outcome]
 
 
 @pytest.fixture
-def run(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Cli:
-    """Give a function that runs the command line in this process: exit code, stdout, stderr."""
-
-    def call(*arguments: object) -> Outcome:
-        monkeypatch.setattr("sys.argv", ["mnist-data", *map(str, arguments)])
-        monkeypatch.setenv("COLUMNS", "200")
-        capfd.readouterr()
-        code = 0
-        try:
-            cli.main()
-        except SystemExit as end:
-            code = int(end.code or 0)
-        return code, *capfd.readouterr()
-
-    return call
+def run(command_line: Cli) -> Cli:
+    """Give the command line under a short name."""
+    return command_line
 
 
-COMMANDS = (
-    "run",
-    "convert",
-    "export",
-    "info",
-    "clean",
-    "normalize",
-    "augment",
-    "corrupt",
-    "split",
-    "stats",
-    "train",
-    "explain",
-    "onnx",
-    "compress",
-)
+COMMANDS = sorted(typer.main.get_command(cli.app).commands)  # type: ignore[attr-defined]
+"""All commands there are, taken from the command line itself."""
 
 
 @pytest.mark.parametrize("command", COMMANDS)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -222,6 +224,37 @@ def test_a_class_that_is_rare_is_named_imbalance(tmp_path: Path) -> None:
 
     assert checks.loc["class_imbalance", "flagged"] == 1
     assert "most frequent / rarest 50.00" in checks.loc["class_imbalance", "meaning"]
+
+
+@pytest.mark.parametrize(("rare", "flagged"), [(9, 1), (10, 0)])
+def test_a_class_is_too_rare_below_a_tenth_of_an_equal_share(rare: int, flagged: int, tmp_path: Path) -> None:
+    """Of 300 samples in three classes, an equal share is 100, and a tenth of that is 10."""
+    images, labels = strokes(300)
+    labels[: 2 * rare : 2] = 2
+
+    checks = audit(dataset(tmp_path / "d", images, labels), tmp_path / "a", QUICK)["checks"].set_index("check")
+
+    assert (labels == 2).sum() == rare
+    assert checks.loc["class_imbalance", "flagged"] == flagged
+
+
+def test_tables_and_page_lie_beside_the_dataset_unless_told(
+    command_line: Callable[..., tuple[int, str, str]], small: Dataset, tmp_path: Path
+) -> None:
+    """In DATASET-audit, as the help says; a second run replaces nothing unless asked to."""
+    copy = tmp_path / "strokes"
+    shutil.copytree(small.location, copy)
+
+    code, out, _ = command_line("audit", copy, "--no-labels", "--plot")
+    again, _, err = command_line("audit", copy, "--no-labels")
+    _, text, _ = command_line("audit", "--help")
+
+    folder = tmp_path / "strokes-audit"
+    assert (code, again) == (0, 2)
+    assert {"audit.parquet", "checks.parquet", "dashboard.html"} <= {path.name for path in folder.iterdir()}
+    assert str(folder) in out
+    assert "strokes-audit" in err
+    assert "DATASET-audit" in text
 
 
 def test_data_with_a_bright_ground_are_judged_by_that(tmp_path: Path) -> None:

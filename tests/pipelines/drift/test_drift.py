@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -23,6 +25,7 @@ from pipelines.engine.engine import Serial, Threads, silent
 from pipelines.settings.parameters import Drift
 from pipelines.statistics.counts import BYTE_RANGE
 
+Cli = Callable[..., tuple[int, str, str]]
 FAST = Drift(resamples=20, samples=300)
 
 
@@ -138,6 +141,56 @@ def test_the_command_says_what_it_found_and_fails_above_a_bar(
     assert set(table.loc[table["measure"] == "auc", "feature"]) == {"all_features", "all_pixels"}
     assert ((table["low"] <= table["value"]) & (table["value"] <= table["high"])).all()
     assert 'id="drift"' in (out / "dashboard.html").read_text()
+
+
+def test_each_value_is_given_in_multiples_of_mnists_own(command_line: Cli, digits: Dataset) -> None:
+    """Of its train against its test split; an AUC counts from 0.5, which says that nothing differs."""
+    asked = ("--between", "train", "test", "--samples", 300, "--resamples", 20, "--json")
+
+    code, printed, _ = command_line("drift", digits.location, *asked)
+
+    table = pd.DataFrame(json.loads(printed)["drift"])
+    auc = table["measure"] == "auc"
+    assert code == 0
+    assert auc.sum() == 2
+    for row in table[auc].to_dict("records"):
+        assert row["ratio"] == pytest.approx((row["value"] - 0.5) / (row["reference"] - 0.5))
+    known = table[~auc & table["reference"].gt(0)]
+    assert len(known) > 50
+    np.testing.assert_allclose(known["ratio"], known["value"] / known["reference"])
+
+
+def test_no_difference_at_all_is_nought_times_mnists_own() -> None:
+    """Also for a classifier that by chance does worse than guessing."""
+    columns = ["class", "feature", "measure", "value", "low", "high", "null_95"]
+    rows = [("all", "all_pixels", "auc", value, 0.0, 1.0, 0.1) for value in (0.5, 0.4)]
+    rows.append(("all", "ink", "wasserstein", 0.0, 0.0, 1.0, 0.1))
+
+    assert with_reference(pd.DataFrame(rows, columns=columns))["ratio"].tolist() == [0, 0, 0]
+
+
+def printed_rows(text: str) -> list[list[str]]:
+    """Give the cells of the tables in a terminal's output, a list a row."""
+    return [[cell.strip() for cell in line.split("│")[1:-1]] for line in text.splitlines() if line.startswith("│")]
+
+
+def test_classes_are_printed_in_their_order_and_the_farthest_feature_first(command_line: Cli, digits: Dataset) -> None:
+    """Within each class; what is farthest is what a user came for."""
+    asked = ("--between", "train", "test", "--samples", 300, "--resamples", 20, "--by-class")
+
+    code, printed, _ = command_line("drift", digits.location, *asked)
+
+    rows = printed_rows(printed)
+    whole, features = [[row for row in rows if (row[1] in ("features", "pixels")) == kind] for kind in (True, False)]
+    classes = pd.Series([row[0] for row in features])
+    assert code == 0
+    assert [row[0] for row in whole[::2]] == ["all", *map(str, range(10))]
+    assert sorted(classes.unique()) == sorted(["all", *map(str, range(10))])
+    assert classes.ne(classes.shift()).sum() == 11  # each class is one block
+    assert [label for label in classes.unique() if label != "all"] == [str(label) for label in range(10)]
+    for label in classes.unique():
+        distances = [-1.0 if row[2] == "–" else float(row[2]) for row in features if row[0] == label]
+        assert distances == sorted(distances, reverse=True)
 
 
 def test_what_is_compared_must_be_said_once(digits: Dataset) -> None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from itertools import pairwise
+from collections.abc import Callable
+from itertools import combinations, pairwise
 
 import numpy as np
 import pytest
@@ -92,13 +93,44 @@ def test_each_severity_changes_the_digits_more_than_the_one_before(name: str, pi
 
 
 @pytest.mark.parametrize("name", sorted(set(CORRUPTIONS) - {"scale", "brightness", "stripe", "canny_edges"}))
-def test_seed_id_and_severity_each_give_other_random_numbers(name: str, pictures: np.ndarray) -> None:
+def test_seed_and_id_each_give_other_random_numbers(name: str, pictures: np.ndarray) -> None:
     """One digit thirty times: the results differ with the id, and all of them with the seed."""
     same = np.broadcast_to(pictures[:1], (30, 28, 28))
-    one, other = (corrupt_images(same, np.arange(30), name, 3, seed) for seed in (0, 1))
+    first, second = (corrupt_images(same, np.arange(30), name, 3, seed) for seed in (0, 1))
 
-    assert len(np.unique(one, axis=0)) > 1
-    assert (one != other).any()
+    assert len(np.unique(first, axis=0)) > 1
+    assert (first != second).any()
+
+
+@pytest.mark.parametrize("name", ["rotate", "shear"])
+def test_which_way_a_digit_turns_is_drawn_anew_at_each_severity(name: str, pictures: np.ndarray) -> None:
+    """One digit forty times goes one of two ways at each severity: not the same samples the same way at two of them."""
+    same = np.broadcast_to(pictures[:1], (40, 28, 28))
+    ways = [np.unique(corrupt_images(same, np.arange(40), name, severity, 0), axis=0, return_inverse=True)[1]
+            for severity in SEVERITIES]  # fmt: skip
+
+    for first, second in combinations(ways, 2):
+        assert 0.1 < (first == second).mean() < 0.9
+
+
+@pytest.mark.parametrize(
+    "draw",
+    [
+        lambda draws: draws.numbers(3),
+        lambda draws: salt_and_pepper(np.full((5, 1, 8, 8), 0.5, np.float32), draws, 0.5),
+        lambda draws: count_photons(np.full((5, 1, 8, 8), 0.5, np.float32), draws, 10.0),
+        lambda draws: look_through_glass(np.eye(8, dtype=np.float32)[None, None].repeat(5, 0), draws, 0.5, 1, 0.9),
+        lambda draws: plasma(draws, 8, 8, 2.0),
+        lambda draws: blots(draws, 8, 8, 1.0, 0.0),
+    ],
+    ids=["numbers", "salt and pepper", "photons", "glass", "plasma", "blots"],
+)
+def test_severity_alone_gives_other_random_numbers(draw: Callable[[Draws], np.ndarray]) -> None:
+    """With nothing else changed, so that a sample's copies at five severities are five independent draws."""
+    first, again, other = (draw(draws_of(5, severity)) for severity in (1, 1, 2))
+
+    np.testing.assert_array_equal(first, again)
+    assert (first != other).any()
 
 
 @pytest.mark.parametrize("name", CORRUPTIONS)
