@@ -112,12 +112,44 @@ def metadata_of(schema: pa.Schema, path: str) -> Metadata:
             "a dataset written by mnist-data",
             "Convert its IDX files first.",
         )
-    version = json.loads(stored).get("format")
-    if version != FORMAT:
-        raise NoDataset(
-            path, f"a dataset of format {version}", f"format {FORMAT}", "Read it with the mnist-data that wrote it."
-        )
-    return Metadata.from_json(stored)
+    try:
+        version = dict(json.loads(stored)).get("format")
+        if version != FORMAT:
+            raise NoDataset(
+                path, f"a dataset of format {version}", f"format {FORMAT}", "Read it with the mnist-data that wrote it."
+            )
+        metadata = Metadata.from_json(stored)
+        _require_sound(metadata)
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as cause:
+        raise _unsound(path, f"metadata that cannot be read ({type(cause).__name__})") from cause
+    _require_columns(metadata, schema, path)
+    return metadata
+
+
+def _require_sound(metadata: Metadata) -> None:
+    """Raise ValueError or TypeError where a field holds what we never write: the file may come from anybody."""
+    texts = ("dataset", "dtype", "layout", "title", "licence", "citation", "note")
+    if not all(isinstance(text, str) for text in (*metadata.classes, *(getattr(metadata, name) for name in texts))):
+        raise TypeError("texts")
+    if not all(type(side) is int and 1 <= side < 2**31 for side in metadata.shape):
+        raise ValueError("shape")
+    if np.dtype(metadata.dtype).kind not in "uif":
+        raise ValueError("dtype")
+
+
+def _require_columns(metadata: Metadata, schema: pa.Schema, path: str) -> None:
+    """Refuse a file without the columns that its metadata announce; images of another size would be cut wrongly."""
+    for name in ("id", "label"):
+        if name not in schema.names or not pa.types.is_integer(schema.field(name).type):
+            raise _unsound(path, f"no column of whole numbers named {name!r}")
+    if metadata.layout == "binary":
+        kind = schema.field("image").type if "image" in schema.names else None
+        if not isinstance(kind, pa.FixedSizeBinaryType) or kind.byte_width != metadata.image_bytes:
+            raise _unsound(path, f"images of {kind} where its metadata say {metadata.image_bytes:,} bytes")
+
+
+def _unsound(path: str, found: str) -> NoDataset:
+    return NoDataset(path, found, "a dataset written by mnist-data", "Write it again from its source.")
 
 
 def key_values(metadata: Metadata) -> dict[bytes, bytes]:

@@ -5,10 +5,13 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
@@ -268,6 +271,46 @@ def test_what_is_no_dataset_is_said_so(tmp_path: Path) -> None:
     pd.DataFrame({"a": [1]}).to_parquet(tmp_path / "other.parquet")
     with pytest.raises(NoDataset, match="without our metadata"):
         open_dataset(tmp_path / "other.parquet")
+
+
+HOSTILE: dict[str, Callable[[dict[str, Any]], object]] = {
+    "a list": lambda _: [1],
+    "no text of JSON": lambda _: b"{",
+    "nested without end": lambda _: b"[" * 200_000,
+    "no sources": lambda values: {"format": values["format"]},
+    "an unknown field": lambda values: {**values, "surprise": 1},
+    "a shape in words": lambda values: {**values, "shape": "abc"},
+    "a negative shape": lambda values: {**values, "shape": [-28, -28]},
+    "a shape of petabytes": lambda values: {**values, "shape": [2**40, 2**40]},
+    "another shape": lambda values: {**values, "shape": [27, 28]},
+    "pixels that are objects": lambda values: {**values, "dtype": "object"},
+    "classes that are a number": lambda values: {**values, "classes": 5},
+    "a title that is a list": lambda values: {**values, "title": ["x"]},
+}
+
+
+@pytest.mark.parametrize("case", HOSTILE)
+def test_metadata_that_we_never_write_are_refused(digits: Dataset, tmp_path: Path, case: str) -> None:
+    """By an error that names the file, before any pixel is read: anybody can send a Parquet file."""
+    path = Path(next(path for split, path in digits.files if split == "test"))
+    table = pq.read_table(path.open("rb"))
+    changed = HOSTILE[case](json.loads(table.schema.metadata[b"mnist_data"]))
+    stored = changed if isinstance(changed, bytes) else json.dumps(changed).encode()
+    pq.write_table(table.replace_schema_metadata({b"mnist_data": stored}), tmp_path / "hostile.parquet")
+
+    with pytest.raises(NoDataset, match=r"hostile\.parquet"):
+        open_dataset(tmp_path / "hostile.parquet")
+
+
+def test_columns_that_the_metadata_announce_must_be_there(digits: Dataset, tmp_path: Path) -> None:
+    """Without the labels, or with images as text, a file is no dataset."""
+    path = Path(next(path for split, path in digits.files if split == "test"))
+    table = pq.read_table(path.open("rb"))
+    texts = table.set_column(table.schema.get_field_index("image"), "image", pa.array(["x"] * len(table)))
+    for name, broken in {"labels": table.drop_columns(["label"]), "images": texts}.items():
+        pq.write_table(broken.replace_schema_metadata(table.schema.metadata), tmp_path / f"{name}.parquet")
+        with pytest.raises(NoDataset, match=f"{name}.parquet"):
+            open_dataset(tmp_path / f"{name}.parquet")
 
 
 def test_an_exception_while_writing_publishes_nothing(tmp_path: Path) -> None:
