@@ -202,7 +202,7 @@ def shared_writers(samples: pd.DataFrame) -> pd.DataFrame | None:
     """
     if WRITER not in samples:
         return None
-    writers = {split: rows[WRITER] for split, rows in samples.groupby("split", sort=False)}
+    writers = {split: rows[WRITER] for split, rows in samples.groupby("split", sort=False, observed=True)}
     rows = []
     for split, other in permutations(writers, 2) if len(writers) > 1 else [(split, None) for split in writers]:
         own = writers[split]
