@@ -5,6 +5,9 @@ BIN := $(VENV)/bin
 # An index that offers a CPU build of PyTorch, where the default one has only CUDA builds (Linux on x86-64).
 TORCH_INDEX ?=
 UV := $(shell command -v uv 2>/dev/null)
+# What `make test-oldest` runs: pytest's arguments, as in `make test-oldest OLDEST_TESTS="tests/mnist_data -x"`.
+OLDEST_TESTS ?= -m "not slow"
+OLDEST := .venv-oldest
 
 ifdef UV
 MAKE_VENV = uv venv --quiet --allow-existing --python $(PYTHON) $(VENV)
@@ -14,10 +17,10 @@ MAKE_VENV = $(PYTHON) -m venv $(VENV) && $(BIN)/python -m pip install --quiet "p
 INSTALL = $(BIN)/python -m pip install --quiet --constraint constraints.txt $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX))
 endif
 
-.PHONY: help run test test-slow lint format bench clean
+.PHONY: help run test test-slow test-oldest lint format bench clean
 
 help:  ## List the targets
-	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
 
 run: $(VENV)/run  ## Run the whole pipeline on the embedded sample; ends with a dashboard in workspace/
 	$(BIN)/mnist-data run
@@ -27,6 +30,9 @@ test: $(VENV)/test  ## Run the tests, without those that take minutes
 
 test-slow: $(VENV)/test  ## Run the tests that take minutes
 	$(BIN)/python -m pytest -m slow
+
+test-oldest: $(OLDEST)/test  ## Run the tests with the oldest dependencies that pyproject.toml allows
+	$(OLDEST)/bin/python -m pytest $(OLDEST_TESTS)
 
 lint: $(VENV)/lint  ## Check style and types
 	$(BIN)/ruff check .
@@ -41,7 +47,7 @@ bench: $(VENV)/test  ## Measure our claims; real MNIST is found by MNIST_DATA_RE
 	$(BIN)/python -m benchmarks
 
 clean:  ## Remove what the other targets made
-	rm -rf $(VENV) workspace build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(OLDEST) workspace build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 $(VENV)/run: pyproject.toml constraints.txt
 	@echo "Setting up $(VENV): about 150 MB of packages, and PyTorch, 0.2 GB as a CPU build."
@@ -56,4 +62,16 @@ $(VENV)/test: $(VENV)/run
 
 $(VENV)/lint: $(VENV)/test
 	$(INSTALL) --group lint
+	@touch $@
+
+# uv is installed into the environment itself: pip cannot look for the lowest versions. PyTorch alone comes before, at its
+# constraint, and stays there: its older releases on pip's default index are CUDA builds of 3 GB (Linux on x86-64), and
+# where another index has CPU builds, it would have to be found for each release.
+$(OLDEST)/test: pyproject.toml constraints.txt
+	$(PYTHON) -m venv --clear $(OLDEST)
+	$(OLDEST)/bin/python -m pip install --quiet uv
+	$(OLDEST)/bin/python -m pip install --quiet --no-deps $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX)) \
+		"$$(grep '^torch==' constraints.txt)"
+	$(OLDEST)/bin/uv pip install --quiet --python $(OLDEST)/bin/python --resolution lowest-direct \
+		--editable ".[all]" --group test "$$(grep '^torch==' constraints.txt)"
 	@touch $@
