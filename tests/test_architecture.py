@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 from collections.abc import Collection
@@ -110,6 +111,17 @@ def test_the_house_has_few_rooms_and_all_of_them_exist() -> None:
 
     assert len(ROOMS) <= 20
     assert {room_of(module) for module in known} == set(range(-1, len(ROOMS)))
+
+
+def test_the_page_on_the_architecture_has_the_rooms_in_their_order() -> None:
+    """Its table is this list, with what each room holds."""
+    page = Path(__file__).parent.parent / "docs/architecture.md"
+    if not page.is_file():
+        pytest.skip("the documents are not beside the tests")
+    rows = re.findall(r"^\| `([\w.]+)` \| (.+?) \|", page.read_text(encoding="utf-8"), re.MULTILINE)
+
+    assert tuple(room for room, _ in rows) == ROOMS
+    assert all(len(holds) > 15 for _, holds in rows)
 
 
 def test_modules_import_each_other_in_no_circle() -> None:
