@@ -126,11 +126,14 @@ def test_every_page_is_in_the_index() -> None:
     assert all(name == address and len(sentence) > 20 for name, address, sentence in rows)
 
 
-def test_contributing_names_files_that_exist() -> None:
-    """Paths in backticks and links, as they lie today."""
+def test_contributing_names_what_exists() -> None:
+    """Files in backticks and links, and tables of the code, as they lie today."""
     text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
     named = re.findall(r"`((?:mnist_data|pipelines|dashboards|tests|docs|benchmarks)/[\w/.]*)`", text)
     named += re.findall(r"\]\((?!http)([^)]+)\)", text)
 
     assert len(named) > 20
     assert [name for name in named if not (ROOT / name).exists()] == []
+    code = "\n".join((ROOT / name).read_text(encoding="utf-8") for name in named if name.endswith(".py"))
+    for table in re.findall(r"`([A-Z]{4,})`", text):
+        assert re.search(rf"^{table}\b", code, re.MULTILINE), table
