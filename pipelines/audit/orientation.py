@@ -11,7 +11,7 @@ from mnist_data.parquet.dataset import Dataset, Partition, read_partition
 from pipelines.audit.verdict import Verdict, judge
 from pipelines.engine.engine import Engine, Report, run_tasks
 from pipelines.engine.map_dataset import PARTITION_ROWS
-from pipelines.images.transposition import Orientations, fit_orientations, judgeable
+from pipelines.images.transposition import Orientations, can_be_transposed, fit_orientations
 from pipelines.stages.clean import orientation_samples
 
 TRANSPOSED = "transposed"
@@ -40,7 +40,7 @@ def find_transposed(
 
     fit: (n,) the samples with ink on a dark background; others are not judged. bar: None for the one that is learnt.
     """
-    if not judgeable(source.metadata.shape, np.dtype(source.metadata.dtype)):
+    if not can_be_transposed(source.metadata.shape, np.dtype(source.metadata.dtype)):
         values = np.full(len(source), np.nan)
         return judge(
             TRANSPOSED, values, threshold or BAR, "not judged: the images are not square", {"transposed_value": values}
@@ -54,7 +54,7 @@ def find_transposed(
     return judge(
         TRANSPOSED,
         np.maximum(values, 0),
-        threshold or max(0.1, min(BAR, orientations.bar)),
+        threshold or max(0.1, min(BAR, orientations.threshold)),
         MEANING,
         {"transposed_value": values},
     )

@@ -1,1 +1,1 @@
-"""Arrays of images in, arrays out."""
+"""Functions from arrays of images to arrays."""

@@ -1,4 +1,4 @@
-"""The frame of an image: where its border is, there is the background."""
+"""The outermost pixels of an image, which show its background."""
 
 from __future__ import annotations
 

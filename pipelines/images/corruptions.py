@@ -2,10 +2,11 @@
 
 What each does is taken from the descriptions by Mu & Gilmer (MNIST-C, arXiv:1906.02337) and by Hendrycks & Dietterich
 (arXiv:1903.12261), from whom the former took the noises, blurs, fog and spatter. MNIST-C was released at one severity;
-severity 3 is close to it where its parameter is known. The pictures are ours: no random number is theirs.
+severity 3 is close to it where its parameter is known. The images differ from theirs, whose random numbers are not
+reproduced.
 
 All work on fractions of the white level, 0 … 1, as (n, channels, height, width) float32. A parameter in pixels is that
-of a 28×28 image: it grows with the square root of height × width, so a larger picture is as hard to read.
+of a 28×28 image: it grows with the square root of height × width, so a larger image is as hard to read.
 """
 
 from __future__ import annotations
@@ -23,19 +24,19 @@ from pipelines.images.levels import Levels
 from pipelines.kernels import as_planes
 from pipelines.kernels.edges import find_edges
 from pipelines.kernels.noise import Draws, Planes, count_photons, salt_and_pepper
-from pipelines.kernels.optics import look_through_glass, move_camera
+from pipelines.kernels.optics import frosted_glass, motion_trail
 from pipelines.kernels.overlay import blots, draw_strokes, plasma
 from pipelines.kernels.warp import about_middle, warp
 from pipelines.settings.parameters import CORRUPTIONS, require_corruption, require_severity
 
 BLOCK_PIXELS = 1 << 20
-"""Pixels worked on at once, so that temporaries stay small beside a batch."""
+"""Pixels processed at once, so that temporaries stay small compared with a batch."""
 
 FIRST_STREAM = 1000
-"""Of the random numbers; each corruption has its own, in the order of CORRUPTIONS."""
+"""First stream of random numbers; each corruption has its own, in the order of CORRUPTIONS."""
 
 REFERENCE_SIDE = 28.0
-"""Of the square image that parameters in pixels are meant for."""
+"""Side of the square image that parameters in pixels are meant for."""
 
 MOTION_ANGLE = math.pi / 4
 """How far a motion may lead away from the horizontal, radians."""
@@ -54,7 +55,7 @@ STILL = np.zeros(2)
 
 @dataclass(frozen=True)
 class Corruption:
-    """What is done to planes, and the parameters that it takes at severity 1, 2, 3, 4 and 5."""
+    """A function of planes, and its parameters at severity 1, 2, 3, 4 and 5."""
 
     apply: Callable[..., Planes]
     severities: tuple[tuple[float, ...], ...]
@@ -68,11 +69,11 @@ def corrupt_images(
     images: (n, h, w) or (n, h, w, c), any real dtype. ids: (n,) int64, of the samples as first converted; each result
     depends on its own pixels, its id, the corruption, the severity (1 … 5) and the seed, and on nothing else.
     levels: the values of the background and of the white level, 0 and 255 by default. Raises WrongUse for a corruption
-    or severity that does not exist, where the white level is not known, and for pixels that are no numbers.
+    or severity that does not exist, where the white level is not known, and for NaN or infinite pixels.
     """
     require_corruption(corruption)
     require_severity(severity)
-    _require_numbers(images)
+    _require_finite(images)
     levels = levels or Levels()
     corrupted = np.empty(images.shape, images.dtype)
     rows = max(1, BLOCK_PIXELS // max(1, math.prod(images.shape[1:])))
@@ -83,10 +84,10 @@ def corrupt_images(
     return corrupted
 
 
-def _require_numbers(images: Images) -> None:
+def _require_finite(images: Images) -> None:
     if images.dtype.kind == "f" and not np.isfinite(images).all():
         raise WrongUse(
-            "corrupt: some pixels are NaN or infinite, and what is drawn over them cannot be said; "
+            "corrupt: some pixels are NaN or infinite, so the result would be undefined; "
             "clean the dataset first (mnist-data clean DATASET OUT)."
         )
 
@@ -97,40 +98,40 @@ def _corrupt_block(images: Images, draws: Draws, name: str, levels: Levels) -> I
         return images.copy()
     planes = np.ascontiguousarray(np.moveaxis(as_planes(fractions), 3, 1))
     chosen = TABLE[name]
-    made = chosen.apply(planes, draws, *chosen.severities[draws.severity - 1])
-    return levels.pixels(np.moveaxis(made, 1, 3).reshape(images.shape), images.dtype)
+    corrupted = chosen.apply(planes, draws, *chosen.severities[draws.severity - 1])
+    return levels.pixels(np.moveaxis(corrupted, 1, 3).reshape(images.shape), images.dtype)
 
 
 def _scale(planes: Planes) -> float:
-    """Give how many pixels stand for one of a 28×28 image."""
+    """Give how many pixels correspond to one of a 28×28 image."""
     height, width = planes.shape[2:]
     return math.sqrt(height * width) / REFERENCE_SIDE
 
 
 def shot_noise(planes: Planes, draws: Draws, photons: float) -> Planes:
-    """Count light. photons: that the white level sends on average; the fewer, the noisier (MNIST-C: 3)."""
+    """Add shot noise. photons: of the white level, on average; the fewer, the noisier (MNIST-C: 3)."""
     return count_photons(planes, draws, photons)
 
 
 def impulse_noise(planes: Planes, draws: Draws, fraction: float) -> Planes:
-    """Salt and pepper. fraction: of the values replaced, half by 0 and half by the white level (MNIST-C: 0.17)."""
+    """Add salt and pepper. fraction: of values replaced, half by 0 and half by the white level (MNIST-C: 0.17)."""
     return salt_and_pepper(planes, draws, fraction)
 
 
 def glass_blur(planes: Planes, draws: Draws, sigma: float, reach: float, fraction: float) -> Planes:
-    """Look through frosted glass.
+    """Blur as frosted glass does.
 
     sigma: of the blur before and after, pixels (MNIST-C: 0.7). reach: how far a pixel is displaced at most, pixels
     (MNIST-C: 1). fraction: of the pixels that are displaced.
     """
     scale = _scale(planes)
-    return look_through_glass(planes, draws, sigma * scale, max(1, int(reach * scale + 0.5)), fraction)
+    return frosted_glass(planes, draws, sigma * scale, max(1, int(reach * scale + 0.5)), fraction)
 
 
 def motion_blur(planes: Planes, draws: Draws, sigma: float) -> Planes:
-    """Move the camera, up to 45° from the horizontal. sigma: of the trail's strength, pixels (MNIST-C: 3)."""
+    """Blur by motion, up to 45° from the horizontal. sigma: of the trail's strength, pixels (MNIST-C: 3)."""
     angles = MOTION_ANGLE * (2 * draws.numbers(1)[0] - 1)
-    return move_camera(planes, angles, sigma * _scale(planes))
+    return motion_trail(planes, angles, sigma * _scale(planes))
 
 
 def shear(planes: Planes, draws: Draws, angle: float) -> Planes:
@@ -156,7 +157,7 @@ def rotate(planes: Planes, draws: Draws, angle: float) -> Planes:
 
 
 def brightness(planes: Planes, draws: Draws, amount: float) -> Planes:  # noqa: ARG001 (nothing is drawn)
-    """Brighten everything, in all channels alike. amount: that is added, fraction of the white level (MNIST-C: 0.5)."""
+    """Brighten all pixels and channels alike. amount: added fraction of the white level (MNIST-C: 0.5)."""
     return planes + np.float32(amount)
 
 
@@ -169,7 +170,7 @@ def translate(planes: Planes, draws: Draws, distance: float) -> Planes:
 
 
 def stripe(planes: Planes, draws: Draws, fraction: float) -> Planes:  # noqa: ARG001 (nothing is drawn)
-    """Invert both sides, so that a vertical stripe is left. fraction: of the width, at each side (MNIST-C: 0.25)."""
+    """Invert both sides but for a vertical stripe. fraction: of the width, at each side (MNIST-C: 0.25)."""
     width = planes.shape[3]
     side = int(fraction * width + 0.5)
     columns = np.arange(width)
@@ -178,9 +179,9 @@ def stripe(planes: Planes, draws: Draws, fraction: float) -> Planes:  # noqa: AR
 
 
 def fog(planes: Planes, draws: Draws, amount: float, decay: float) -> Planes:
-    """Let a cloud lie over the picture, which pales as far as that is bright.
+    """Blend the image with a cloud.
 
-    amount: of the cloud beside the picture's white level. decay: how fast its finer parts fade (MNIST-C: fog's fifth
+    amount: of the cloud, as a fraction of the white level. decay: how fast its finer parts fade (MNIST-C: fog's fifth
     severity in ImageNet-C).
     """
     height, width = planes.shape[2:]
@@ -189,14 +190,14 @@ def fog(planes: Planes, draws: Draws, amount: float, decay: float) -> Planes:
 
 
 def spatter(planes: Planes, draws: Draws, threshold: float) -> Planes:
-    """Throw mud, which hides what is behind it. threshold: deviations of smoothed noise; lower covers more."""
+    """Cover parts with mud. threshold: in standard deviations of smoothed noise; lower covers more."""
     height, width = planes.shape[2:]
     cover = blots(draws, height, width, SPATTER_SIGMA * _scale(planes), threshold)[:, None]
     return planes + (np.float32(MUD) - planes) * cover
 
 
 def dotted_line(planes: Planes, draws: Draws, lines: int, radius: float) -> Planes:
-    """Draw straight lines of dots across the picture. lines: how many. radius: of a dot, pixels."""
+    """Draw straight lines of dots across the image. lines: how many. radius: of a dot, pixels."""
     scale = _scale(planes)
     middles, along, _, places = _lines(planes, draws, lines, DOT_SPACING * scale)
     points = middles[:, :, None] + along[:, :, None] * places[..., None]
@@ -205,7 +206,7 @@ def dotted_line(planes: Planes, draws: Draws, lines: int, radius: float) -> Plan
 
 
 def zigzag(planes: Planes, draws: Draws, lines: int, radius: float) -> Planes:
-    """Draw zigzag lines across the picture. lines: how many. radius: half the width of the pen, pixels."""
+    """Draw zigzag lines across the image. lines: how many. radius: half the width of the pen, pixels."""
     scale = _scale(planes)
     middles, along, aside, places = _lines(planes, draws, lines, ZIGZAG_STEP * scale)
     turns = ZIGZAG_REACH * scale * (-1.0) ** np.arange(places.shape[2])
@@ -215,18 +216,18 @@ def zigzag(planes: Planes, draws: Draws, lines: int, radius: float) -> Planes:
 
 
 def canny_edges(planes: Planes, draws: Draws, sigma: float) -> Planes:  # noqa: ARG001 (nothing is drawn)
-    """Leave the outlines, of all channels' mean. sigma: of the Gaussian before, pixels (MNIST-C: 1)."""
+    """Keep only Canny's edges, of the channels' mean. sigma: of the Gaussian before, pixels (MNIST-C: 1)."""
     edges = find_edges(planes.mean(axis=1), sigma * _scale(planes))
     return np.broadcast_to(edges[:, None], planes.shape)
 
 
 def _either_way(draws: Draws) -> Floats:
-    """Draw 1 or -1 for each picture, (n,)."""
+    """Draw 1 or -1 for each image, (n,)."""
     return np.where(draws.numbers(1)[0] < 0.5, 1.0, -1.0)
 
 
 def _lines(planes: Planes, draws: Draws, lines: int, spacing: float) -> tuple[Floats, Floats, Floats, Floats]:
-    """Draw lines that pass near the picture's middle, in any direction, long enough to leave it at both ends.
+    """Draw lines that pass near the image's middle, in any direction, long enough to leave it at both ends.
 
     Returns a point on each, (n, lines, 2) row and column; the directions along it and aside, of length 1; and places
     along it, (n, lines, places), counted from the point in pixels, `spacing` apart.
@@ -266,4 +267,4 @@ TABLE: Mapping[str, Corruption] = {
     "zigzag": Corruption(zigzag, ((1, 0.2), (1, 0.5), (1, 0.8), (2, 0.8), (3, 0.85))),
     "canny_edges": Corruption(canny_edges, ((0.4,), (0.7,), (1.0,), (1.5,), (2.2,))),
 }
-"""By name: the function, and its parameters for each severity. Old ones must stay: they are recorded by name alone."""
+"""Name -> function and parameters of each severity. Old ones must stay: datasets record them by name alone."""

@@ -1,4 +1,4 @@
-"""Digests: short fingerprints by which equal pixels are found without holding the pixels."""
+"""Digests: short hashes by which equal images are found without keeping the pixels."""
 
 from __future__ import annotations
 
@@ -14,25 +14,25 @@ Digests = npt.NDArray[np.uint64]
 
 
 def varied(flat: Images) -> npt.NDArray[np.bool_]:
-    """Say which samples, (n, pixels), are finite and not of one value: only these can be duplicates of each other."""
+    """Say which samples, (n, pixels), are finite and not constant: only these can be duplicates of each other."""
     return np.asarray((flat != flat[:, :1]).any(axis=1) & np.isfinite(flat).all(axis=1))
 
 
 def digest(images: Images) -> Digests:
     """Digest each image, (n, ...): equal where type, shape and all pixels are."""
-    form = hashlib.blake2b(f"{images.dtype.name} {images.shape[1:]}".encode(), digest_size=16)
-    # Adding 0 makes 0 of -0, which is the same pixel in other bytes.
+    prefix = hashlib.blake2b(f"{images.dtype.name} {images.shape[1:]}".encode(), digest_size=16)
+    # Adding 0 turns -0 into 0, which is the same pixel in other bytes.
     pixels = np.ascontiguousarray(images + images.dtype.type(0) if images.dtype.kind == "f" else images)
     digests = []
     for image in pixels:
-        one = form.copy()
-        one.update(image.data)
-        digests.append(one.digest())
+        hasher = prefix.copy()
+        hasher.update(image.data)
+        digests.append(hasher.digest())
     return np.frombuffer(b"".join(digests), np.uint64).reshape(-1, 2)
 
 
 def first_with_same(digests: Digests, rank: Integers) -> Integers:
-    """Give for each sample the position of the lowest-ranking one with its digest, (n,) int64; its own if it is that.
+    """Give for each sample the position of the lowest-ranking one with the same digest, (n,) int64.
 
     rank: (n,), all different.
     """

@@ -1,8 +1,8 @@
-"""People's own digits: from photos, scans and drawings to images as MNIST has them.
+"""Finding digits in a user's photos, scans and drawings, and bringing them to MNIST's form.
 
 MNIST's digits were cut to their bounding box, resampled by area to fit 20×20 pixels with their aspect kept, and put
 into 28×28 by their centre of mass (LeCun et al. 1998; in detail Yadav and Bottou: Cold case: the lost MNIST digits,
-NeurIPS 2019). Before that a picture needs what a scanner did for theirs: the ink told from the paper.
+NeurIPS 2019). Before that a photo needs what a scanner did for theirs: separating the ink from the paper.
 """
 
 from __future__ import annotations
@@ -27,27 +27,27 @@ Mask = npt.NDArray[np.bool_]
 """(height, width) bool."""
 
 LARGEST_SIDE = 1600
-"""Pixels; larger pictures are made smaller first, which no digit notices."""
+"""Pixels; larger photos are reduced first, which does not harm the digits."""
 
 BOX, SIDE = 20, 28
 """The digit's longer side, and the image's, in pixels."""
 
-FULL_INK = 0.45
-"""Ink beyond doubt, as a fraction of that of the darkest strokes."""
+CERTAIN_INK = 0.45
+"""Pixels above this are certainly ink; a fraction of the darkest strokes' ink."""
 
 STROKE = 2.2
 """Pixels of the 20 that a thin pen is thickened to; MNIST's pens have 2.6 on average."""
 
-NOISE_DEVIATIONS, LEAST_CONTRAST = 6.0, 10.0
-"""Ink differs from the paper by more than this many deviations of the paper's own noise, and grey levels."""
+NOISE_STDS, LEAST_CONTRAST = 6.0, 10.0
+"""Ink differs from the paper by more than this many standard deviations of the paper's noise, and grey levels."""
 
 
 @dataclass(frozen=True)
 class Digit:
-    """One digit of a picture.
+    """One digit of a photo.
 
-    image: (28, 28) uint8, as MNIST has it. left, top, right, bottom: where it was in the picture, pixels, the last two
-    behind its last ones.
+    image: (28, 28) uint8, as MNIST has it. left, top, right, bottom: its box in the photo, pixels, the last two
+    exclusive.
     """
 
     image: npt.NDArray[np.uint8]
@@ -57,24 +57,24 @@ class Digit:
     bottom: int
 
 
-def digits_of(picture: Image.Image) -> list[Digit]:
-    """Find the digits of a picture, in reading order, of any mode and polarity; none on an empty sheet."""
+def digits_of(photo: Image.Image) -> list[Digit]:
+    """Find the digits of a photo of any mode and polarity, in reading order; none on an empty sheet."""
     import scipy.ndimage as ndimage
 
-    ink, factor = ink_of(picture)
+    ink, factor = ink_of(photo)
     labels = grouped(ink_mask(ink))
-    found = []
+    digits = []
     for number, box in enumerate(ndimage.find_objects(labels), start=1):
         pieces = labels[box] == number
         image = as_mnist(np.where(pieces, ink[box], 0), stroke_width(pieces))
         rows, columns = box
         ends = (end * factor for end in (columns.start, rows.start, columns.stop, rows.stop))
-        found.append(Digit(image, *ends))
-    return in_reading_order(found)
+        digits.append(Digit(image, *ends))
+    return in_reading_order(digits)
 
 
-def read_picture(path: str | Path) -> Image.Image:
-    """Read a picture file, turned as its camera says. Raises UnreadableInput for what is none."""
+def read_photo(path: str | Path) -> Image.Image:
+    """Read an image file, rotated as its EXIF orientation says. Raises UnreadableInput for other files."""
     from PIL import Image, ImageOps
 
     try:
@@ -82,41 +82,41 @@ def read_picture(path: str | Path) -> Image.Image:
             return ImageOps.exif_transpose(file.copy())
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as cause:
         raise UnreadableInput(
-            str(path), f"it cannot be read ({cause})", "a picture (PNG, JPEG, …)", "Save it again as PNG or JPEG."
+            str(path), f"it cannot be read ({cause})", "an image file (PNG, JPEG, …)", "Save it again as PNG or JPEG."
         ) from cause
 
 
-def ink_of(picture: Image.Image) -> tuple[Grey, int]:
-    """Give how much ink each pixel has, from 0 for the paper to 1, and how many pixels of the picture one stands for.
+def ink_of(photo: Image.Image) -> tuple[Grey, int]:
+    """Give how much ink each pixel has, from 0 for the paper to 1, and by what factor the photo was reduced.
 
-    The paper is what most pixels around show, so uneven light does no harm; ink is what differs from it, on that side,
-    darker or brighter, that differs more.
+    The paper is estimated from the surroundings, so uneven light does no harm; ink is what differs from it, darker or
+    brighter, whichever differs more.
     """
-    grey = _grey(picture)
+    grey = _grey(photo)
     factor = max(1, math.ceil(max(grey.size) / LARGEST_SIDE))
     values = np.asarray(grey.reduce(factor), np.float32)
     difference = values - _paper(values)
     noise = 1.4826 * float(np.median(np.abs(difference - np.median(difference))))  # of a normal distribution
-    least = max(NOISE_DEVIATIONS * noise, LEAST_CONTRAST)
+    least = max(NOISE_STDS * noise, LEAST_CONTRAST)
     darker, brighter = np.maximum(-difference - least, 0), np.maximum(difference - least, 0)
     ink = np.maximum(-difference if darker.sum() >= brighter.sum() else difference, 0)
-    confidence = ink[ink > least]
-    if confidence.size < 3:
+    strong = ink[ink > least]
+    if strong.size < 3:
         return np.zeros_like(ink), factor
-    return np.clip(ink / np.quantile(confidence, 0.9), 0, 1).astype(np.float32), factor
+    return np.clip(ink / np.quantile(strong, 0.9), 0, 1).astype(np.float32), factor
 
 
-def _grey(picture: Image.Image) -> Image.Image:
-    """Bring a picture of any mode to grey; what can be seen through gets the colour that its ink stands out from."""
+def _grey(photo: Image.Image) -> Image.Image:
+    """Bring an image of any mode to grey; transparent parts get a background that contrasts with the ink."""
     from PIL import Image
 
-    if picture.mode in ("I;16", "I", "F"):
-        values = np.asarray(picture, np.float32)
+    if photo.mode in ("I;16", "I", "F"):
+        values = np.asarray(photo, np.float32)
         low, high = float(values.min()), float(values.max())
         return Image.fromarray(np.asarray(255 * (values - low) / max(high - low, 1e-9), np.uint8))
-    if "A" not in picture.getbands() and "transparency" not in picture.info:
-        return picture.convert("L")
-    layers = picture.convert("RGBA")
+    if "A" not in photo.getbands() and "transparency" not in photo.info:
+        return photo.convert("L")
+    layers = photo.convert("RGBA")
     alpha = np.asarray(layers.getchannel("A"), np.float32) / 255
     grey = np.asarray(layers.convert("RGB").convert("L"), np.float32)
     seen = alpha > 0.5
@@ -130,7 +130,7 @@ def _border(values: npt.NDArray[Any]) -> npt.NDArray[Any]:
 
 
 def _paper(values: Grey) -> Grey:
-    """Estimate the paper behind the ink: the median of tiles, smoothed; of a small picture, a plane by its border."""
+    """Estimate the paper behind the ink: smoothed medians of tiles; for a small image a plane fitted to its border."""
     import scipy.ndimage as ndimage
 
     height, width = values.shape
@@ -147,7 +147,7 @@ def _paper(values: Grey) -> Grey:
 
 
 def _plane(values: Grey) -> Grey:
-    """Lay a plane through the border's pixels, those that lie far from it left out, as ink that touches the border."""
+    """Fit a plane to the border's pixels without outliers, such as ink that touches the border."""
     rows, columns = np.indices(values.shape) / max(values.shape)
     terms = np.stack([np.ones(values.shape), rows, columns], axis=2)
     border, known = _border(values).astype(np.float64), _border(terms)
@@ -160,25 +160,22 @@ def _plane(values: Grey) -> Grey:
 
 
 def ink_mask(ink: Grey) -> Mask:
-    """Say which pixels are ink: the white level, and what is fainter but joined to it, as Canny's hysteresis has it.
-
-    Specks are none.
-    """
+    """Say which pixels are ink: certain ink, and fainter ink connected to it (Canny's hysteresis), without specks."""
     import scipy.ndimage as ndimage
 
-    # Half of the paper's pixels have no ink at all, so three quarters lie below 0.67 deviations of its noise.
+    # Half of the paper's pixels have no ink at all, so three quarters are below 0.67 standard deviations of its noise.
     noise = float(np.quantile(ink, 0.75)) / 0.6745
-    faint = ink > np.clip(4 * noise, 0.2, FULL_INK)
+    faint = ink > np.clip(4 * noise, 0.2, CERTAIN_INK)
     labels, count = ndimage.label(faint, np.ones((3, 3)))
     areas = np.bincount(labels.reshape(-1), minlength=count + 1)
-    full = np.bincount(labels.reshape(-1), weights=ink.reshape(-1) > FULL_INK, minlength=count + 1) > 0
-    full[0], areas[0] = False, 0
-    kept = full & (areas >= max(3, 0.02 * areas.max()))
+    certain = np.bincount(labels.reshape(-1), weights=ink.reshape(-1) > CERTAIN_INK, minlength=count + 1) > 0
+    certain[0], areas[0] = False, 0
+    kept = certain & (areas >= max(3, 0.02 * areas.max()))
     return np.asarray(kept[labels])
 
 
 def stroke_width(mask: Mask) -> float:
-    """Estimate the width of the pen, pixels: from the area and the length of the outline, as of a long bar."""
+    """Estimate the width of the pen, pixels: from the distance transform along the ridge of the strokes."""
     import scipy.ndimage as ndimage
 
     inner = ndimage.distance_transform_edt(np.pad(mask, 1))
@@ -187,10 +184,10 @@ def stroke_width(mask: Mask) -> float:
 
 
 def grouped(mask: Mask) -> npt.NDArray[np.int64]:
-    """Part the ink into digits: (height, width), 0 for paper and from 1 for each digit.
+    """Segment the ink into digits: (height, width), 0 for paper and from 1 for each digit.
 
-    Pieces that lie within a stroke's width of each other are one. A piece less than half as high as most is a fragment:
-    it belongs to the nearest digit, where that is near, and else is none.
+    Pieces within a stroke's width of each other are one digit. A piece less than half as high as most is a fragment: it
+    belongs to the nearest digit, if that is near, and is dropped otherwise.
     """
     import scipy.ndimage as ndimage
 
@@ -202,13 +199,13 @@ def grouped(mask: Mask) -> npt.NDArray[np.int64]:
     heights = np.array([0, *(rows.stop - rows.start for rows, _ in ndimage.find_objects(labels))])
     areas = np.bincount(labels.reshape(-1), minlength=count + 1)
     areas[0] = 0
-    usual = float(np.quantile(heights[areas >= 0.3 * areas.max()], 0.75))
-    whole = heights >= 0.5 * usual
+    typical = float(np.quantile(heights[areas >= 0.3 * areas.max()], 0.75))
+    whole = heights >= 0.5 * typical
     distances, (rows, columns) = ndimage.distance_transform_edt(~whole[labels], return_indices=True)
     numbers = np.asarray(np.cumsum(whole) * whole, np.int64)
     for number in np.flatnonzero(~whole[1:]) + 1:
         place = ndimage.minimum_position(distances, labels, number)
-        if distances[place] <= 0.35 * usual:
+        if distances[place] <= 0.35 * typical:
             numbers[number] = numbers[labels[rows[place], columns[place]]]
     return np.asarray(numbers[labels])
 
@@ -244,10 +241,10 @@ def _resample(ink: Grey, side: int) -> Grey:
 
 
 def _placed(ink: Grey) -> npt.NDArray[np.uint8]:
-    """Put a digit into the image so that its centre of mass lies in the middle, or as near as its edges allow.
+    """Put a digit into the image so that its centre of mass is in the middle, or as near as its edges allow.
 
-    By QMNIST's reconstruction of the rule, whose barycentre, counted from the edge, comes to 14 … 15: to (13.5, 14.5]
-    in index coordinates, as in every one of MNIST's test images.
+    By QMNIST's reconstruction of the rule: the barycentre, counted from the edge, is in 14 … 15, so in (13.5, 14.5] in
+    index coordinates, as in every one of MNIST's test images.
     """
     height, width = ink.shape
     mass = float(ink.sum())
@@ -263,10 +260,10 @@ def _placed(ink: Grey) -> npt.NDArray[np.uint8]:
 def in_reading_order(digits: Sequence[Digit]) -> list[Digit]:
     """Sort digits line by line, those of a line from left to right."""
     lines: list[list[Digit]] = []
-    for digit in sorted(digits, key=lambda one: (one.top + one.bottom) / 2):
+    for digit in sorted(digits, key=lambda each: (each.top + each.bottom) / 2):
         middle = (digit.top + digit.bottom) / 2
         if lines and middle < np.mean([other.bottom for other in lines[-1]]):
             lines[-1].append(digit)
         else:
             lines.append([digit])
-    return [digit for line in lines for digit in sorted(line, key=lambda one: one.left)]
+    return [digit for line in lines for digit in sorted(line, key=lambda each: each.left)]

@@ -1,4 +1,4 @@
-"""The background and the white level: the pixel values that mean no ink and most ink."""
+"""The background and the white level: the pixel values that mean no ink and full ink."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from pipelines.images.scaling import Scaling
 class Levels:
     """The values of the background and of the white level, in the units of the pixels.
 
-    white: None where the dataset does not tell; then only its geometry can be changed.
+    white: None where it is not known; then only geometric transforms are possible.
     """
 
     background: float = 0.0
@@ -34,7 +34,7 @@ class Levels:
         return wide
 
     def pixels(self, fractions: Images, dtype: np.dtype[np.generic]) -> Images:
-        """Bring fractions back to pixel values; those outside 0 … 1 are clipped, whole numbers rounded half upwards."""
+        """Bring fractions back to pixel values; those outside 0 … 1 are clipped, integers rounded half upwards."""
         kind = fractions.dtype.type
         values = np.clip(fractions, kind(0), kind(1)) * kind(self.width()) + kind(self.background)
         return np.asarray((np.floor(values + kind(0.5)) if dtype.kind in "biu" else values).astype(dtype))
@@ -43,14 +43,14 @@ class Levels:
         """Give the distance from the background to the white level. Raises WrongUse where that is not known."""
         if self.white is None:
             raise WrongUse(
-                "The white level of this dataset is not known, and noise, thickness and brightness are measured by it; "
+                "The white level of this dataset is not known, and noise and brightness are fractions of it; "
                 "normalize the dataset first (mnist-data normalize DATASET OUT)."
             )
         return self.white - self.background
 
 
 BYTES = Levels()
-"""Those of 8-bit images."""
+"""The levels of 8-bit images."""
 
 
 def levels_of(metadata: Metadata) -> Levels:

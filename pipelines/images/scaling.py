@@ -1,4 +1,4 @@
-"""The range, mean and standard deviation of pixel values, summed in any order."""
+"""The range, mean and standard deviation of pixel values, from sums that can be merged in any order."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from mnist_data.errors import CheckFailed
 
 @dataclass(frozen=True)
 class Scaling:
-    """What the training split tells about its pixel values, in pixel units; merging is associative.
+    """Statistics of the training split's pixel values, in pixel units; merging is associative.
 
-    count, total, squares: of the values, their sum and the sum of their squares; whole numbers are summed exactly.
+    count, total, squares: number of values, their sum and the sum of their squares; integers are summed exactly.
     """
 
     count: int
@@ -24,7 +24,7 @@ class Scaling:
     maximum: float
 
     def merge(self, other: Scaling) -> Scaling:
-        """Join what two groups of images tell."""
+        """Join the statistics of two groups of images."""
         return Scaling(
             self.count + other.count,
             self.total + other.total,
@@ -40,7 +40,7 @@ class Scaling:
 
     @property
     def std(self) -> float:
-        """The standard deviation; 1 where all values are the same, which then stay at 0 when standardized."""
+        """The standard deviation; 1 where all values are equal, so that standardizing makes them 0."""
         variance = self.squares / self.count - self.mean**2 if self.count else 0.0
         return float(np.sqrt(variance)) if variance > 0 else 1.0
 
@@ -51,7 +51,7 @@ def measure(images: Images) -> Scaling:
         return Scaling(0, 0, 0, np.inf, -np.inf)
     if not np.isfinite(images).all():
         raise CheckFailed("Some training pixels are not finite (NaN or infinite); clean the dataset first.")
-    # Python's whole numbers do not overflow; sums of one batch of 8- or 16-bit values fit 64 bits.
+    # Python's integers do not overflow; sums of one batch of 8- or 16-bit values fit 64 bits.
     exact = images.dtype.kind in "ui" and images.dtype.itemsize <= 2
     wide = images.astype(np.int64 if exact else np.float64)
     return Scaling(images.size, wide.sum().item(), (wide * wide).sum().item(), float(images.min()), float(images.max()))

@@ -1,4 +1,4 @@
-"""Small tables of pictures for the dashboard: some samples of each class, copies beside originals, mistakes."""
+"""Small tables of images for the dashboard: samples of each class, originals with their copies, mistakes."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from mnist_data.parquet.schema import Metadata
 
 
 def thumbnail_table(columns: Mapping[str, Any], images: Images, metadata: Metadata) -> pd.DataFrame:
-    """Make a table with a column `image` of bytes, whose attributes tell the shape and type."""
+    """Make a table with a column `image` of bytes; its attributes hold their shape and type."""
     little = np.ascontiguousarray(images, images.dtype.newbyteorder("<"))
     frame = pd.DataFrame(dict(columns))
     frame["image"] = pd.Series([image.tobytes() for image in little], index=frame.index, dtype=object)
@@ -24,16 +24,16 @@ def thumbnail_table(columns: Mapping[str, Any], images: Images, metadata: Metada
 
 
 def first_samples(dataset: Dataset, split: str, per_class: int) -> Batch | None:
-    """Take the first `per_class` samples of each class of a split, in their order; None where it holds none."""
+    """Take the first `per_class` samples of each class of a split, in their order; None where it is empty."""
     taken: dict[int, int] = {}
     chosen: list[Batch] = []
     expected = len(dataset.metadata.classes)
     for batch in read_batches(dataset, split):
         rows: list[int] = []
         for label in np.unique(batch.labels).tolist():
-            found = np.flatnonzero(batch.labels == label)[: max(0, per_class - taken.get(label, 0))]
-            taken[label] = taken.get(label, 0) + len(found)
-            rows.extend(found.tolist())
+            of_class = np.flatnonzero(batch.labels == label)[: max(0, per_class - taken.get(label, 0))]
+            taken[label] = taken.get(label, 0) + len(of_class)
+            rows.extend(of_class.tolist())
         chosen.append(batch.take(np.array(sorted(rows), np.int64)))
         if expected and len(taken) >= expected and min(taken.values()) >= per_class:
             break

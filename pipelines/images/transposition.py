@@ -2,14 +2,14 @@
 
 An image is described by how its edges run: how steeply brightness rises in each of 24 directions, in each cell of a
 coarse grid (as in histograms of oriented gradients, Dalal and Triggs, CVPR 2005). Transposing exchanges cells and
-directions, so such a description has a part u that transposing keeps and a part v whose sign it turns, and
-sin(w·u + b) · sin(z·v), with w, z and b drawn at random, turns its sign as well. Many of these approximate a Gaussian
-kernel (Rahimi and Recht, NIPS 2007) on the functions that do. In each class a ridge regression on them learns to tell
-upright samples from transposed ones, and a slope brings what it says to log odds (Platt 1999).
+directions, so such a description has a part u that transposing keeps and a part v whose sign it changes, and
+sin(w·u + b) · sin(z·v), with w, z and b drawn at random, changes its sign as well. Many of these approximate a Gaussian
+kernel (Rahimi and Recht, NIPS 2007) on the functions that do. In each class a ridge regression on them learns to
+distinguish upright samples from transposed ones, and a slope turns its output into log odds (Platt 1999).
 
-No picture of a digit is built in: letters, clothes and Kuzushiji come out by the same rule. Each sample is judged by
-what was learnt from others, and is flagged where it is likelier transposed than not, given how many seem to be: in a
-class that looks alike either way that is never so.
+Nothing about digits is built in: letters, clothes and Kuzushiji are treated by the same rule. Each sample is evaluated
+by models fitted to other samples, and is flagged where it is more likely transposed than not, given the estimated
+fraction of transposed samples: in a class of symmetric shapes that is never so.
 """
 
 from __future__ import annotations
@@ -26,55 +26,55 @@ from mnist_data.batch import Images, Integers
 from pipelines.engine.id_hash import hashes
 
 MIN_SAMPLES = 50
-"""A class with fewer training samples is not judged."""
+"""A class with fewer training samples is not evaluated."""
 
 SHAPE_LIMIT = 32
-"""Larger images are shrunk by whole-number averaging, so that their description costs no more than small ones'."""
+"""Larger images are averaged over square blocks, so that their description costs no more than that of small ones."""
 
 DIRECTIONS, CELLS = 24, 4
-"""In which brightness may rise, and rows and columns of the grid. On MNIST, where 35 of 70,000 may be flagged wrongly,
-94.4 % of planted transposed samples are found so; by the pixels in place of the edges, 88.2 %."""
+"""Directions in which brightness may rise, and rows and columns of the grid. On MNIST, where 35 of 70,000 may be
+flagged wrongly, 94.4 % of planted transposed samples are found; with pixels instead of edges, 88.2 %."""
 
 BLUR = 1 / 7
-"""Of a cell's border, as a fraction of the side."""
+"""Width of a cell's soft border, as a fraction of the side."""
 
 SQUARINGS = 3
-"""Of the cosine between an edge and a direction: how sharply directions are told apart."""
+"""How often the cosine between an edge and a direction is squared: how sharply directions are separated."""
 
 ROOT = 0.5
-"""What steepness is raised to, so that faint edges tell as well. 0.4 finds as many, and trusts noise more."""
+"""The power that steepness is raised to, so that faint edges count as well. 0.4 finds as many, and amplifies noise."""
 
 FEATURES = 1_000
-"""On MNIST twice as many find a quarter of a sample in a hundred more, and take three and a half times as long."""
+"""On MNIST twice as many find 0.25 percentage points more, and take three and a half times as long."""
 
 WIDTH = 0.6
-"""Of the kernel, as its inverse, where 1 is the deviation of all descriptions together."""
+"""Inverse width of the kernel, in units of the standard deviation of all descriptions together."""
 
 RIDGE = 0.002
 """Added to the diagonal of the features' mean products."""
 
 BLOCK = 128
-"""Images described at a time: what they take stays in the processor's cache, which is 1.3 times as fast."""
+"""Images described at a time: their temporaries stay in the processor's cache, which is 1.3 times as fast."""
 
 FOLDS = 4
-"""A sample of one fold is judged by what was learnt from the others, so that none vouches for itself."""
+"""A sample of one fold is evaluated by the model fitted to the others, never by one that has seen it."""
 
 ROUNDS = 20
-"""Of estimating slopes from the fraction of transposed samples and that fraction from the slopes; 20 settle it."""
+"""Rounds of estimating slopes from the fraction of transposed samples and the fraction from the slopes; 20 converge."""
 
-LEAST_SHARE = 0.001
-"""Of transposed samples, assumed where fewer are seen."""
+LEAST_FRACTION = 0.001
+"""The fraction of transposed samples assumed where fewer are seen."""
 
 Floats = npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True)
 class Orientations:
-    """How the samples of each class lie.
+    """The fitted orientation model of each class.
 
-    bandwidth: what descriptions are multiplied by before the features. weights: class -> (FOLDS, FEATURES) float32,
-    the fold's samples left out. slopes: class -> log odds by unit of score. fraction: of the samples that seem
-    transposed.
+    bandwidth: the factor of descriptions before the random features. weights: class -> (FOLDS, FEATURES) float32, each
+    fitted without the fold's samples. slopes: class -> log odds per unit of score. fraction: estimated fraction of
+    transposed samples.
     """
 
     bandwidth: float
@@ -83,41 +83,41 @@ class Orientations:
     fraction: float
 
     @property
-    def bar(self) -> float:
-        """The log odds of being transposed that outweigh how rare that is."""
+    def threshold(self) -> float:
+        """The log odds above which a sample is more likely transposed than not, given how rare that is."""
         return float(np.log((1 - self.fraction) / self.fraction))
 
     def log_odds(self, images: Images, labels: Integers, ids: Integers) -> npt.NDArray[np.float64]:
-        """Say how much likelier each sample looks transposed than upright, (n,) float64; NaN in a class not judged.
+        """Give the log odds that each sample is transposed, (n,) float64; NaN in a class that is not evaluated.
 
-        images: (n, h, h) or (n, h, h, channels), finite. How rare transposed samples are is not counted in.
+        images: (n, h, h) or (n, h, h, channels), finite. The odds are those for equally many of both kinds.
         """
-        found = np.full(len(images), np.nan)
+        log_odds = np.full(len(images), np.nan)
         folds = folds_of(ids)
         for label, weights in self.weights.items():
             rows = np.flatnonzero(labels == label)
             scores = (_features(_edges(images[rows]), self.bandwidth) * weights[folds[rows]]).sum(axis=1)
-            found[rows] = -self.slopes[label] * scores.astype(np.float64)
-        return found
+            log_odds[rows] = -self.slopes[label] * scores.astype(np.float64)
+        return log_odds
 
     def transposed(self, images: Images, labels: Integers, ids: Integers) -> npt.NDArray[np.bool_]:
-        """Say of each sample whether it is likelier transposed than not, (n,) bool."""
-        return self.log_odds(images, labels, ids) > self.bar
+        """Say of each sample whether it is more likely transposed than not, (n,) bool."""
+        return self.log_odds(images, labels, ids) > self.threshold
 
 
-NOT_JUDGED = Orientations(1.0, {}, {}, LEAST_SHARE)
-"""What is known where nothing was learnt: no sample is flagged."""
+NOT_FITTED = Orientations(1.0, {}, {}, LEAST_FRACTION)
+"""The model where nothing was fitted: no sample is flagged."""
 
 
-def judgeable(shape: tuple[int, ...], dtype: np.dtype[Any]) -> bool:
+def can_be_transposed(shape: tuple[int, ...], dtype: np.dtype[Any]) -> bool:
     """Say whether images of this shape could be transposed unnoticed: only square ones could."""
     return len(shape) in (2, 3) and shape[0] == shape[1] > 1 and dtype.kind in "uif"
 
 
 def fit_orientations(images: Images, labels: Integers, ids: Integers) -> Orientations:
-    """Learn how the samples of each class lie, from training samples, (n, h, h[, channels]), (n,) and (n,).
+    """Fit the orientation model of each class to training samples, (n, h, h[, channels]), (n,) and (n,).
 
-    A few in a hundred may be transposed: they weigh little in the regression, and the slopes allow for them.
+    A few percent may be transposed: they weigh little in the regression, and the slopes allow for them.
     """
     edges = _edges(images)
     bandwidth = _bandwidth(edges)
@@ -129,9 +129,9 @@ def fit_orientations(images: Images, labels: Integers, ids: Integers) -> Orienta
         if len(rows) >= MIN_SAMPLES:
             features = _features(edges[rows], bandwidth)
             if features.any():  # else all are blank
-                learnt = _regress(features, folds[rows])
-                weights[int(label)] = learnt
-                scores[int(label)] = (features * learnt[folds[rows]]).sum(axis=1).astype(np.float64)
+                fitted = _regress(features, folds[rows])
+                weights[int(label)] = fitted
+                scores[int(label)] = (features * fitted[folds[rows]]).sum(axis=1).astype(np.float64)
     slopes, fraction = _calibrate(scores)
     return Orientations(bandwidth, weights, slopes, fraction)
 
@@ -146,42 +146,44 @@ def _regress(features: Floats, folds: Integers) -> Floats:
     grams = np.stack([features[folds == fold].T @ features[folds == fold] for fold in range(FOLDS)])
     sums = np.stack([features[folds == fold].sum(axis=0) for fold in range(FOLDS)])
     gram, total = grams.sum(axis=0), sums.sum(axis=0)
-    learnt = np.empty_like(sums)
+    weights = np.empty_like(sums)
     for fold in range(FOLDS):
         products = (gram - grams[fold]).astype(np.float64)
         products[np.diag_indices(FEATURES)] += RIDGE * max(1, int((folds != fold).sum()))
-        learnt[fold] = np.linalg.solve(products, total - sums[fold])
-    return learnt
+        weights[fold] = np.linalg.solve(products, total - sums[fold])
+    return weights
 
 
 def _calibrate(scores: Mapping[int, npt.NDArray[np.float64]]) -> tuple[dict[int, float], float]:
-    """Give each class's slope and the fraction of transposed samples, of greatest likelihood together.
+    """Give each class's slope and the fraction of transposed samples, together of maximum likelihood.
 
-    A sample's score s has the sign it has with probability (1 - share) · σ(slope · s) + share · σ(-slope · s).
+    A sample's score s has its sign with probability (1 - fraction) · σ(slope · s) + fraction · σ(-slope · s).
     """
     from scipy.optimize import minimize_scalar
     from scipy.special import expit
 
-    # From many downwards: where few are assumed, gentle slopes explain the others, and few are then seen.
+    # From a large fraction downwards: from a small one, gentle slopes explain all samples and the fraction stays small.
     fraction = 0.2
     slopes: dict[int, float] = {}
 
-    def unlikelihood(slope: float, found: npt.NDArray[np.float64], fraction: float) -> float:
-        return -float(np.log(fraction + (1 - 2 * fraction) * expit(slope * found)).sum())
+    def negative_log_likelihood(slope: float, of_class: npt.NDArray[np.float64], fraction: float) -> float:
+        return -float(np.log(fraction + (1 - 2 * fraction) * expit(slope * of_class)).sum())
 
     for _ in range(ROUNDS):
-        for label, found in scores.items():
-            best = minimize_scalar(unlikelihood, args=(found, fraction), bounds=(0, 100), method="bounded")
+        for label, of_class in scores.items():
+            best = minimize_scalar(
+                negative_log_likelihood, args=(of_class, fraction), bounds=(0, 100), method="bounded"
+            )
             slopes[label] = float(best.x)
-        logits = [slopes[label] * found for label, found in scores.items()]
+        logits = [slopes[label] * of_class for label, of_class in scores.items()]
         if logits:
             odds = np.log(fraction / (1 - fraction))
-            fraction = min(0.5, max(LEAST_SHARE, float(expit(odds - np.concatenate(logits)).mean())))
+            fraction = min(0.5, max(LEAST_FRACTION, float(expit(odds - np.concatenate(logits)).mean())))
     return slopes, fraction
 
 
 def _features(edges: Floats, bandwidth: float) -> Floats:
-    """Give (n, FEATURES) float32 functions of each image that turn their sign where it is transposed."""
+    """Give (n, FEATURES) float32 functions of each image that change their sign when it is transposed."""
     same, turned = (part * np.float32(bandwidth) for part in _parts(edges))
     directions, phases, turning = _drawn()
     features = np.sin(same @ directions + phases)
@@ -190,7 +192,7 @@ def _features(edges: Floats, bandwidth: float) -> Floats:
 
 
 def _parts(edges: Floats) -> tuple[Floats, Floats]:
-    """Give what transposing keeps of descriptions, and what it turns the sign of, (n, DIRECTIONS · CELLS²) each."""
+    """Split descriptions into what transposing keeps and what it negates, (n, DIRECTIONS · CELLS²) each."""
     mirrored = (DIRECTIONS // 4 - np.arange(DIRECTIONS)) % DIRECTIONS
     own = edges.reshape(len(edges), -1)
     other = edges[:, mirrored].swapaxes(2, 3).reshape(len(edges), -1)
@@ -203,7 +205,7 @@ def _edges(images: Images) -> Floats:
     grey = _grey(images)
     pooling = _pooling(grey.shape[1])
     angles = (2 * np.pi / DIRECTIONS) * np.arange(DIRECTIONS)
-    found = np.empty((len(grey), DIRECTIONS, CELLS, CELLS), np.float32)
+    edges = np.empty((len(grey), DIRECTIONS, CELLS, CELLS), np.float32)
     for start in range(0, len(grey), BLOCK):
         across, down, steepness = _gradients(grey[start : start + BLOCK])
         for number, angle in enumerate(angles):
@@ -213,18 +215,18 @@ def _edges(images: Images) -> Floats:
             for _ in range(SQUARINGS):
                 along *= along
             along *= steepness
-            found[start : start + BLOCK, number] = pooling @ along @ pooling.T
-    return np.power(found, np.float32(ROOT), out=found)
+            edges[start : start + BLOCK, number] = pooling @ along @ pooling.T
+    return np.power(edges, np.float32(ROOT), out=edges)
 
 
 def _gradients(grey: Floats) -> tuple[Floats, Floats, Floats]:
-    """Give of each pixel the direction in which brightness rises, as a vector of length 1, and how steeply."""
+    """Give for each pixel the direction in which brightness rises, as a vector of length 1, and how steeply."""
     wide = np.pad(grey, ((0, 0), (1, 1), (1, 1)), mode="edge")
     across = wide[:, 1:-1, 2:] - wide[:, 1:-1, :-2]
     down = wide[:, 2:, 1:-1] - wide[:, :-2, 1:-1]
     steepness = np.hypot(across, down)
-    fraction = np.divide(1, steepness, out=np.zeros_like(steepness), where=steepness > 0)
-    return across * fraction, down * fraction, steepness
+    inverse = np.divide(1, steepness, out=np.zeros_like(steepness), where=steepness > 0)
+    return across * inverse, down * inverse, steepness
 
 
 @lru_cache(maxsize=2)
@@ -256,6 +258,6 @@ def _drawn() -> tuple[Floats, Floats, Floats]:
 
 
 def _bandwidth(edges: Floats) -> float:
-    """Give the kernel's width from how far the descriptions spread, whatever the pixels' unit."""
+    """Give the factor for descriptions by their standard deviation, so that the pixels' unit does not matter."""
     variance = float(edges.var(axis=0, dtype=np.float64).sum()) if len(edges) else 0.0
     return WIDTH / float(np.sqrt(variance)) if variance > 0 else 1.0

@@ -1,4 +1,4 @@
-"""Compiled loops: pure arrays in, new arrays out, no files. scipy.ndimage is their truth in the tests."""
+"""Compiled loops: arrays in, new arrays out, no files. Tests compare them with scipy.ndimage."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Function = TypeVar("Function", bound=Callable[..., object])
 def compiled(function: Function) -> Function:
     """Compile with numba, releasing the GIL; keep the machine code on disk where a cache folder can be written.
 
-    Dask's threads run kernels side by side, so a kernel itself stays on one thread.
+    Dask's threads run kernels in parallel, so a kernel itself stays on one thread.
     """
     import numba
 

@@ -69,11 +69,11 @@ def measure_entropy(flat: npt.NDArray[Any], low: float, width: float, entropy: n
         for pixel in range(flat.shape[1]):
             position = int((float(flat[image, pixel]) - low) / width)
             bins[min(max(position, 0), 255)] += 1
-        found = 0.0
+        information = 0.0
         for count in bins:
             if count:
-                found += count * np.log2(count)
-        entropy[image] = max(0.0, np.log2(flat.shape[1]) - found / flat.shape[1])
+                information += count * np.log2(count)
+        entropy[image] = max(0.0, np.log2(flat.shape[1]) - information / flat.shape[1])
 
 
 @compiled
@@ -101,22 +101,22 @@ def measure_bytes(
     for image in range(flat.shape[0]):
         _spread(flat[image], bins)
         total = square = 0
-        found = 0.0
+        information = 0.0
         for value in range(256):
             count = 0
             for way in range(WAYS):
                 count += bins[way, value]
             total += count * value
             square += count * value * value
-            found += weights[count]
+            information += weights[count]
         sums[image], squares[image] = total, square
-        entropy[image] = max(0.0, np.log2(flat.shape[1]) - found / flat.shape[1])
+        entropy[image] = max(0.0, np.log2(flat.shape[1]) - information / flat.shape[1])
         bins[:] = 0
 
 
 @compiled
 def _spread(image: npt.NDArray[np.uint8], bins: npt.NDArray[np.int64]) -> None:
-    """Count the values of one image in turn into WAYS rows: an image is mostly ground, and a count waits for itself."""
+    """Count the values of one image into WAYS rows in turn, for most are background and one counter would stall."""
     whole = image.size // WAYS * WAYS
     for first in range(0, whole, WAYS):
         for way in range(WAYS):

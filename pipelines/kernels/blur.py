@@ -18,7 +18,7 @@ def blur(images: Images, sigmas: npt.NDArray[Any], background: float = 0.0) -> I
     """Convolve each image with a Gaussian that adds up to 1; outside the image lies the background.
 
     images: (n, h, w) or (n, h, w, c), any real type. sigmas: (n,), pixels; 0 leaves an image as it is. New images, as
-    ``scipy.ndimage.gaussian_filter`` gives them with ``mode="constant", cval=ground, truncate=3``; whole numbers are
+    ``scipy.ndimage.gaussian_filter`` gives them with ``mode="constant", cval=background, truncate=3``; integers are
     rounded, half upwards.
     """
     planes = as_planes(without_halves(images))
@@ -59,7 +59,7 @@ def _blur(planes: Any, sigmas: Any, background: float, kind: Any, whole: bool, b
 
 @compiled
 def _convolve(before: Any, weights: Any, step: int, after: Any) -> None:
-    """Add up neighbours that lie `step` apart in memory, the first at the place itself."""
+    """Sum weighted neighbours that are `step` apart in memory, the first at the place itself."""
     after[:] = 0
     for tap in range(len(weights)):
         weight = before.dtype.type(weights[tap])

@@ -1,7 +1,7 @@
 """Edges as Canny finds them: one pixel wide, where the brightness changes fastest.
 
 Canny: A computational approach to edge detection (IEEE PAMI 8, 1986). Smooth; take the gradient (Sobel); keep where it
-is highest across the edge; keep weak edges only where they hang together with a strong one.
+is highest across the edge; keep weak edges only where they are connected to a strong one.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ from pipelines.kernels import compiled
 from pipelines.kernels.optics import gaussian, smooth
 
 LOW, HIGH = 0.1, 0.2
-"""Gradients of a weak and of a strong edge, as Sobel's weights (1 2 1) sum them up: the white level beside none is
-4."""
+"""Gradients of a weak and of a strong edge, as Sobel's weights (1 2 1) sum them up: a step from the background to the
+white level gives 4."""
 
 
 def find_edges(planes: npt.NDArray[np.float32], sigma: float) -> npt.NDArray[np.float32]:
-    """Give the edges of pictures, (n, h, w), as 1 on 0.
+    """Give the edges of images, (n, h, w), as 1 on 0.
 
     sigma: of the Gaussian, pixels. The outermost pixels are never edges: their gradient would be that of the border.
     """

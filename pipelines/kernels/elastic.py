@@ -5,9 +5,9 @@ Simard, Steinkraus, Platt: Best practices for convolutional neural networks appl
 standard deviation sigma pixels that adds up to 1, and multiplied by alpha.
 
 Here the noise stands at nodes that lie sigma apart (a pixel, where sigma is less), also beyond the image's edge. The
-Gaussian forgets what is finer: a displacement has the same mean 0, the same deviation, alpha / (sigma √(12π)), and the
-same correlation between pixels d apart, exp(-d² / 4 sigma²), each to a ten-thousandth, for a twentieth of the work.
-Unlike there, the field is as strong at the edge as in the middle.
+Gaussian removes what is finer: a displacement has the same mean 0, the same standard deviation, alpha / (sigma √(12π)),
+and the same correlation between pixels d apart, exp(-d² / 4 sigma²), each to a ten-thousandth, for a twentieth of the
+work. Unlike there, the field is as strong at the edge as in the middle.
 """
 
 from __future__ import annotations
@@ -102,7 +102,7 @@ def _draw(
 
 @compiled
 def _fill(seed: Any, stream: Any, first: Any, second: Any, noise: npt.NDArray[np.float32], alpha: Any) -> None:
-    """Draw noise in -alpha … alpha into each SIDE-th number: eight bits, as nobody could tell more once smoothed."""
+    """Draw noise in -alpha … alpha into each SIDE-th number, with eight bits, which suffice once it is smoothed."""
     step = alpha * np.float32(2.0**-8)
     count = (len(noise) + SIDE - 1) // SIDE
     for number in range((count + 31) // 32):

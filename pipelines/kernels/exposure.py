@@ -25,9 +25,9 @@ def expose(
     noise: Amounts,
     impulse: Amounts,
 ) -> Images:
-    """Change what a sensor would make of each image: new images, clipped to 0 … 1.
+    """Simulate a sensor's exposure and noise for each image: new images, clipped to 0 … 1.
 
-    shares: (n, h, w) or (n, h, w, c), float32 or float64, 0 the background and 1 the white level. A pixel x becomes
+    fractions: (n, h, w) or (n, h, w, c), float32 or float64, 0 the background and 1 the white level. A pixel x becomes
     1/2 + contrast · (x - 1/2) + brightness + noise · z with z from the standard normal distribution, independent for
     each pixel; then a fraction `impulse` of the pixels is set to 0 or 1, either as likely (salt and pepper).
     ids, copies: (n,), which with seed and stream determine the noise. The amounts: (n,) each.
@@ -68,5 +68,5 @@ def _expose(seed: Any, stream: Any, ids: Any, copies: Any, amounts: Any, quantil
                 value += noise * quantiles[bits & 0xFFFF]
                 strike = (bits >> 16) & 0xFFFF
                 if strike < struck:
-                    value = strike & 1  # an even number of 65,536ths are salt, as many are pepper
+                    value = strike & 1
                 flat[image, pixel] = min(max(value, 0.0), 1.0)

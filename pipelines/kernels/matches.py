@@ -1,4 +1,4 @@
-"""Matches: pairs of points that lie near each other, and pairs of images that agree after a small shift."""
+"""Matches: pairs of points that are near each other, and pairs of images that agree after a small shift."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pipelines.kernels import compiled
 Floats = npt.NDArray[np.float32]
 
 LEAD = 12
-"""Axes summed up for many points at once; the others are looked at where these do not decide."""
+"""Axes summed up for many points at once; the others are summed only where these do not decide."""
 
 TOGETHER = 512
 """Points summed up at once: they stay in the fastest cache."""
@@ -21,22 +21,22 @@ def pairs_within(left: Floats, right: Floats, radius: float, same: bool) -> npt.
     """Find all pairs of points at most `radius` apart: (pairs, 2), the positions in `left` and in `right`.
 
     left, right: (axes, n) float32, the points in ascending order on the first axis. same: left is right, and each
-    pair is found once.
+    pair is given once.
     """
-    found = np.empty((1024, 2), np.int64)
+    pairs = np.empty((1024, 2), np.int64)
     count = 0
     limit = np.float32(radius * radius)
     near = np.empty(TOGETHER, np.float32)
     axes = left.shape[0]
     lead = min(LEAD, axes)
-    for one in range(left.shape[1]):
-        first = one + 1 if same else np.searchsorted(right[0], left[0, one] - np.float32(radius), side="left")
-        last = np.searchsorted(right[0], left[0, one] + np.float32(radius), side="right")
+    for point in range(left.shape[1]):
+        first = point + 1 if same else np.searchsorted(right[0], left[0, point] - np.float32(radius), side="left")
+        last = np.searchsorted(right[0], left[0, point] + np.float32(radius), side="right")
         for begin in range(first, last, TOGETHER):
             size = min(TOGETHER, last - begin)
             near[:size] = np.float32(0)
             for axis in range(lead):
-                value = left[axis, one]
+                value = left[axis, point]
                 points = right[axis, begin : begin + size]
                 for place in range(size):
                     near[place] += (points[place] - value) * (points[place] - value)
@@ -44,17 +44,17 @@ def pairs_within(left: Floats, right: Floats, radius: float, same: bool) -> npt.
                 total = near[place]
                 axis = lead
                 while total <= limit and axis < axes:
-                    total += (right[axis, begin + place] - left[axis, one]) ** 2
+                    total += (right[axis, begin + place] - left[axis, point]) ** 2
                     axis += 1
                 if total <= limit:
-                    if count == len(found):
+                    if count == len(pairs):
                         grown = np.empty((2 * count, 2), np.int64)
-                        grown[:count] = found
-                        found = grown
-                    found[count, 0] = one
-                    found[count, 1] = begin + place
+                        grown[:count] = pairs
+                        pairs = grown
+                    pairs[count, 0] = point
+                    pairs[count, 1] = begin + place
                     count += 1
-    return found[:count]
+    return pairs[:count]
 
 
 @compiled
@@ -68,7 +68,7 @@ def match_pairs(
 ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.int8]]:
     """Compare pairs of images under all shifts of up to `down` rows and `across` columns.
 
-    inks: (n, height, width · channels) float32, each image of norm 1, 0 where nothing is. first, second: (pairs,).
+    inks: (n, height, width · channels) float32, each image of norm 1, 0 for the background. first, second: (pairs,).
     Gives (pairs,) the squared distance |a - b|² after the best shift, where ink shifted out of the image counts as
     different, and (pairs, 2) how many rows lower and columns further right the second lies.
     """
@@ -76,46 +76,46 @@ def match_pairs(
     shifts = np.zeros((len(first), 2), np.int8)
     sums = np.empty(inks.shape[2], np.float32)
     for pair in range(len(first)):
-        one, other = inks[first[pair]], inks[second[pair]]
+        left, right = inks[first[pair]], inks[second[pair]]
         best = np.float32(-np.inf)
         row = column = 0
-        # Without a shift first: of several that are equally good the smaller one counts.
+        # From no shift outwards: of equally good shifts the smallest counts.
         for step in range(2 * down + 1):
             rows = (step + 1) // 2 * (1 if step % 2 else -1)
             for side_step in range(2 * across + 1):
                 columns = (side_step + 1) // 2 * (1 if side_step % 2 else -1)
-                product = _product(one, other, rows, columns * channels, sums)
+                product = _product(left, right, rows, columns * channels, sums)
                 if product > best:
                     best, row, column = product, rows, columns
-        squares[pair] = _difference(one, other, row, column * channels)
+        squares[pair] = _difference(left, right, row, column * channels)
         shifts[pair, 0], shifts[pair, 1] = row, column
     return squares, shifts
 
 
 @compiled
-def _product(one: Floats, other: Floats, rows: int, columns: int, sums: Floats) -> np.float32:
+def _product(image: Floats, other: Floats, rows: int, columns: int, sums: Floats) -> np.float32:
     """Give the inner product of an image with another moved up by `rows` and left by `columns`."""
-    height, width = one.shape
+    height, width = image.shape
     sums[:] = np.float32(0)
     left, right = max(0, -columns), min(width, width - columns)
     total = sums[: right - left]  # by column, which compiles to vector instructions
     for row in range(max(0, -rows), min(height, height - rows)):
-        here, there = one[row, left:right], other[row + rows, left + columns : right + columns]
+        here, there = image[row, left:right], other[row + rows, left + columns : right + columns]
         for column in range(right - left):
             total[column] += here[column] * there[column]
     return np.float32(total.sum())
 
 
 @compiled
-def _difference(one: Floats, other: Floats, rows: int, columns: int) -> float:
+def _difference(image: Floats, other: Floats, rows: int, columns: int) -> float:
     """Sum the squared differences exactly, over everything that either image covers."""
-    height, width = one.shape
+    height, width = image.shape
     total = 0.0
     for row in range(min(0, -rows), max(height, height - rows)):
         for column in range(min(0, -columns), max(width, width - columns)):
             value = np.float64(0)
             if 0 <= row < height and 0 <= column < width:
-                value += np.float64(one[row, column])
+                value += np.float64(image[row, column])
             if 0 <= row + rows < height and 0 <= column + columns < width:
                 value -= np.float64(other[row + rows, column + columns])
             total += value * value

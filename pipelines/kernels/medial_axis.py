@@ -103,7 +103,7 @@ def measure_depths(mask: Mask, runs: Runs, near: Distances, places: Places, dept
 def _measure_along_row(near: Distances, squares: Distances, nearest: Distances) -> None:
     """Join the distances along the columns, (w,), to squared distances in the plane: `nearest`, (w,).
 
-    squares: scratch, (w,). Each step looks one column further to both sides, for all pixels of the row at once, until
+    squares: scratch, (w,). Each step reaches one column further to both sides, for all pixels of the row at once, until
     that is further than any of them needs.
     """
     width = len(near)
@@ -218,7 +218,7 @@ def count_ends(axis: Mask, places: Places, depths: Places, near: Distances) -> i
 
 @compiled
 def _prune(flat: Mask, stride: int, tip: int, deep: Distances, arm: Places) -> None:
-    """Take away the arm that ends at `tip` if it is a short one; what has no fork stays. arm: scratch."""
+    """Remove the arm that ends at `tip` if it is short; an axis without a fork stays. arm: scratch."""
     length, place = 0, tip
     code = code_at(flat, place, stride)
     while EMPTY[code] == 7:

@@ -40,7 +40,7 @@ def measure_moments(images: Images) -> Moments:
     planes = as_planes(without_halves(images))
     floats, boxes = np.zeros((6, len(images))), np.full((4, len(images)), -1, np.int64)
     if images.size:
-        # Whole numbers are added up as such, many at once.
+        # Integers are summed as integers, several per instruction.
         _measure(
             planes, np.zeros(planes.shape[2], np.int64 if planes.dtype.kind in "biu" else np.float64), floats, boxes
         )
@@ -49,7 +49,7 @@ def measure_moments(images: Images) -> Moments:
 
 @compiled
 def _measure(planes: Any, across: npt.NDArray[Any], floats: Floats, boxes: npt.NDArray[np.int64]) -> None:
-    """Write the moments and the boxes; across: (width,), room for the sums of the columns, of the type to add up in."""
+    """Write the moments and the boxes; across: (width,), scratch for the columns' sums, of the type to sum in."""
     size, height, width, channels = planes.shape
     wide = across.dtype.type
     for image in range(size):

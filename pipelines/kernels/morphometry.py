@@ -57,12 +57,12 @@ def measure_morphometrics(images: Images) -> Morphometrics:
     floats, counts = np.full((6, len(images)), np.nan), np.zeros((3, len(images)), np.int64)
     for first in range(0, len(images) if images.size else 0, TOGETHER):
         rows = slice(first, first + TOGETHER)
-        fractions, measurable = _to_shares(planes[rows])
+        fractions, measurable = _to_fractions(planes[rows])
         _measure(fractions, measurable, floats[:, rows], counts[:, rows])
     return Morphometrics(*floats, *counts)
 
 
-def _to_shares(planes: Images) -> tuple[Plane, npt.NDArray[np.bool_]]:
+def _to_fractions(planes: Images) -> tuple[Plane, npt.NDArray[np.bool_]]:
     """Bring each image to 0 for its lowest value … 1 for its highest, (n, h, w) float32, and say which have both."""
     wide = planes.astype(np.result_type(planes.dtype, np.float32))
     grey = (wide[..., 0] if wide.shape[3] == 1 else wide.mean(axis=3)).reshape(len(planes), -1)

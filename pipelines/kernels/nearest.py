@@ -1,4 +1,4 @@
-"""Nearest neighbours among points of which the products of each two are known."""
+"""Nearest neighbours among points, from their pairwise inner products."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ def nearest_squares(
     products: (n, n), of each two points. squares: (n,), of each with itself. rows: which of them are chosen, more than
     `neighbours`. Gives (rows, neighbours).
     """
-    found = np.full((rows.size, neighbours), np.inf)
+    nearest = np.full((rows.size, neighbours), np.inf)
     for row in range(rows.size):
-        point, best = rows[row], found[row]
+        point, best = rows[row], nearest[row]
         for other in rows:
             apart = max(0.0, squares[point] - 2.0 * products[point, other] + squares[other])
             if apart < best[-1] and other != point:
@@ -32,4 +32,4 @@ def nearest_squares(
                     best[place] = best[place - 1]
                     place -= 1
                 best[place] = apart
-    return found
+    return nearest

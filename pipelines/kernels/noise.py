@@ -1,7 +1,7 @@
-"""Random numbers a picture at a time, and the noise that is made of them: shot noise and impulse noise.
+"""Random numbers an image at a time, and the noise made of them: shot noise and impulse noise.
 
-A picture's numbers are a function of the seed, the corruption's stream, the sample's id and the severity, so it comes
-out the same beside any others and in any order.
+An image's numbers are a function of the seed, the corruption's stream, the sample's id and the severity, so neither the
+other images nor their order matter.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ Planes = npt.NDArray[np.float32]
 
 @dataclass(frozen=True)
 class Draws:
-    """Where the random numbers of some pictures come from. ids: (n,), of the samples."""
+    """Where the random numbers of images come from. ids: (n,), of the samples."""
 
     seed: int
     stream: int
@@ -36,7 +36,7 @@ class Draws:
         return np.uint64(self.seed), np.uint64(self.stream), self.ids.astype(np.uint64), np.uint64(self.severity)
 
     def numbers(self, count: int) -> npt.NDArray[np.float64]:
-        """Draw `count` numbers from [0, 1) for each picture: (count, n), so that those of one kind lie together."""
+        """Draw `count` numbers from [0, 1) for each image: (count, n), so that those of one kind are contiguous."""
         drawn = uniforms(self.seed, self.stream, self.ids, np.full(len(self.ids), self.severity), count)
         return np.ascontiguousarray(drawn.T)
 
@@ -61,7 +61,7 @@ def fill_uniforms(seed: Any, stream: Any, sample: Any, severity: Any, numbers: n
 def count_photons(planes: Planes, draws: Draws, photons: float) -> Planes:
     """Replace each pixel by a Poisson count of mean `photons` × its fraction of the white level, over `photons`.
 
-    The ground sends no light, so it stays as it is.
+    The background sends no light, so it stays as it is.
     """
     counted = np.zeros_like(planes)
     size = len(planes)
@@ -81,13 +81,13 @@ def _count_photons(
 ) -> None:
     size, pixels = flat.shape
     for image in range(size):
-        held, words = -1, block(seed, stream, ids[image], severity, np.uint64(0))
+        current, words = -1, block(seed, stream, ids[image], severity, np.uint64(0))
         for pixel in range(pixels):
             mean = float(flat[image, pixel]) * photons
             if mean > 0:
-                if pixel // 4 != held:
-                    held = pixel // 4
-                    words = block(seed, stream, ids[image], severity, np.uint64(held))
+                if pixel // 4 != current:
+                    current = pixel // 4
+                    words = block(seed, stream, ids[image], severity, np.uint64(current))
                 chance = np.int64(words[pixel % 4] >> np.uint64(11)) * 2.0**-53
                 counted[image, pixel] = _poisson(mean, chance) / photons
 
@@ -105,7 +105,7 @@ def _poisson(mean: float, chance: float) -> int:
 
 
 def salt_and_pepper(planes: Planes, draws: Draws, fraction: float) -> Planes:
-    """Set the fraction of the values to no ink or the white level, either as often."""
+    """Set a fraction of the values to the background or the white level, each as often."""
     noisy = planes.copy()
     size = len(planes)
     _salt_and_pepper(noisy.reshape(size, -1), *draws.key, np.float32(fraction))

@@ -1,4 +1,4 @@
-"""What a bad lens does: Gaussian blur, frosted glass, a trail of motion. Beyond an edge its pixels are repeated."""
+"""Optical blurs: Gaussian, frosted glass, motion. Beyond an edge its pixels are repeated."""
 
 from __future__ import annotations
 
@@ -52,19 +52,19 @@ def smooth(plane: Any, weights: Any, wide: Any, tall: Any, smoothed: Any) -> Non
                 target[column] += weights[step] * tall[row + step, column]
 
 
-def look_through_glass(planes: Planes, draws: Draws, sigma: float, reach: int, fraction: float) -> Planes:
+def frosted_glass(planes: Planes, draws: Draws, sigma: float, reach: int, fraction: float) -> Planes:
     """Blur, exchange pixels with near ones, blur again (Hendrycks & Dietterich 2019, "frosted glass").
 
     sigma: of the Gaussian, pixels. The fraction of the pixels, the last ones first, change places with a random one at
     most `reach` rows and columns away; all channels move together.
     """
     seen = np.empty_like(planes)
-    _look_through_glass(planes, *draws.key, gaussian(sigma), int(reach), np.float32(fraction), seen)
+    _frosted_glass(planes, *draws.key, gaussian(sigma), int(reach), np.float32(fraction), seen)
     return seen
 
 
 @compiled
-def _look_through_glass(
+def _frosted_glass(
     planes: Planes,
     seed: Any,
     stream: Any,
@@ -99,14 +99,14 @@ def _exchange(planes: Any, numbers: Any, reach: int, fraction: Any) -> None:
         for column in range(width - 1, -1, -1):
             down, right = numbers[at] * places, numbers[at + 1] * places
             at += 2
-            # What is left of the number below the whole places is as random as they are.
+            # The fractional part of the number is as random as its integer part.
             moves = down - np.floor(down) < fraction
             other_row, other_column = row + int(down) - reach, column + int(right) - reach
             if moves and 0 <= other_row < height and 0 <= other_column < width:
                 for channel in range(channels):
-                    held = planes[channel, row, column]
+                    value = planes[channel, row, column]
                     planes[channel, row, column] = planes[channel, other_row, other_column]
-                    planes[channel, other_row, other_column] = held
+                    planes[channel, other_row, other_column] = value
 
 
 def trail_weights(sigma: float) -> npt.NDArray[np.float32]:
@@ -116,21 +116,21 @@ def trail_weights(sigma: float) -> npt.NDArray[np.float32]:
     return np.asarray(weights / weights.sum(), np.float32)
 
 
-def move_camera(planes: Planes, angles: npt.NDArray[np.float64], sigma: float) -> Planes:
-    """Draw each picture out into a trail.
+def motion_trail(planes: Planes, angles: npt.NDArray[np.float64], sigma: float) -> Planes:
+    """Blur each image along a trail.
 
     angles: (n,) radians, the direction of the trail, counter-clockwise from the right. sigma: of its strength along
     it, pixels.
     """
     moved = np.zeros_like(planes)
-    _move_camera(planes, angles, trail_weights(sigma), moved)
+    _motion_trail(planes, angles, trail_weights(sigma), moved)
     return moved
 
 
 @compiled
-def _move_camera(planes: Planes, angles: npt.NDArray[np.float64], weights: Any, moved: Planes) -> None:
+def _motion_trail(planes: Planes, angles: npt.NDArray[np.float64], weights: Any, moved: Planes) -> None:
     size, channels, height, width = planes.shape
-    reach = len(weights)  # the last point is len(weights) - 1 pixels away, and is shared with one pixel beyond
+    reach = len(weights)  # the last point is len(weights) - 1 pixels away, and is split with one pixel beyond
     kernel = np.empty((2 * reach + 1, 2 * reach + 1), np.float32)
     padded = np.empty((height + 2 * reach, width + 2 * reach), np.float32)
     for image in range(size):
@@ -154,7 +154,7 @@ def _move_camera(planes: Planes, angles: npt.NDArray[np.float64], weights: Any, 
 def trail(angle: float, weights: Any, kernel: npt.NDArray[np.float32]) -> None:
     """Fill a convolution kernel, (2 reach + 1, 2 reach + 1), with a trail that begins in its middle.
 
-    Each point of the trail is shared between its four neighbours, as a bilinear interpolation would read them.
+    Each point of the trail is split among its four neighbours, as a bilinear interpolation would read them.
     """
     reach = kernel.shape[0] // 2
     kernel[:] = 0

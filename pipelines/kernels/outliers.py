@@ -12,8 +12,8 @@ from pipelines.kernels import as_planes, compiled
 def repair_outliers(images: Images, threshold: float) -> tuple[Images, npt.NDArray[np.int64]]:
     """Replace isolated pixels by the median of their neighbours.
 
-    images: (n, h, w) or (n, h, w, c). threshold: a pixel is isolated where it lies more than this outside the
-    range of its up to eight neighbours, in pixel units. Judged on the image as it was, all at once.
+    images: (n, h, w) or (n, h, w, c). threshold: a pixel is isolated where it lies more than this outside the range of
+    its up to eight neighbours, in pixel units. All pixels are compared in the image as it was.
     Returns new images and, (n,) int64, how many pixels were replaced in each.
     """
     planes = as_planes(images)

@@ -1,4 +1,4 @@
-"""What lies before a picture: fog, spatter and strokes of a pen."""
+"""Overlays on images: fog, spatter and strokes of a pen."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ Strokes = npt.NDArray[np.float64]
 
 
 def plasma(draws: Draws, height: int, width: int, decay: float) -> npt.NDArray[np.float32]:
-    """Draw a cloud for each picture, (n, h, w), from 0 to 1, by the diamond-square algorithm.
+    """Draw a cloud for each image, (n, h, w), from 0 to 1, by the diamond-square algorithm.
 
     Fournier, Fussell, Carpenter: Computer rendering of stochastic models (CACM 25, 1982). decay: how many times
-    smaller the noise is on each grid than on the one twice as coarse. The cloud's side is a power of two and its
-    edges fit together, so in a long picture it is repeated: its memory is at most four times a picture's.
+    smaller the noise is on each grid than on the one twice as coarse. The cloud's side is a power of two and its edges
+    fit together, so in a long image it is repeated: it takes at most four times an image's memory.
     """
     side = 1
     while side * side < height * width:
@@ -77,10 +77,10 @@ def _diamond_square(noise: Any, decay: Any, grid: npt.NDArray[np.float32]) -> No
 
 
 def blots(draws: Draws, height: int, width: int, sigma: float, threshold: float) -> npt.NDArray[np.float32]:
-    """Draw for each picture how far it is covered, (n, h, w), from 0 to 1: the high places of smoothed noise.
+    """Draw for each image how far each pixel is covered, (n, h, w), from 0 to 1: the high places of smoothed noise.
 
     sigma: of the Gaussian that smooths it, pixels. threshold: in standard deviations of the smoothed noise, above
-    which a place is covered; its border is half a deviation wide.
+    which a pixel is covered; the border of a blot is half a standard deviation wide.
     """
     covers = np.empty((len(draws.ids), height, width), np.float32)
     _blots(*draws.key, gaussian(sigma), np.float32(threshold), covers)
@@ -96,7 +96,7 @@ def _blots(
     tall = np.empty((height + len(weights) - 1, width), np.float32)
     wide = np.empty(width + len(weights) - 1, np.float32)
     field = np.empty((height, width), np.float32)
-    # Uniform noise has the variance 1/12; the weights, applied down and across, multiply its deviation by Σ w².
+    # Uniform noise has variance 1/12; the weights, applied down and across, multiply its standard deviation by Σ w².
     std = np.float32(math.sqrt(1 / 12)) * (weights * weights).sum()
     for image in range(size):
         fill_uniforms(seed, stream, ids[image], severity, numbers)
@@ -108,7 +108,7 @@ def _blots(
 
 
 def draw_strokes(planes: Planes, strokes: Strokes, radius: float) -> Planes:
-    """Draw strokes with round ends in the white level over pictures, in all channels alike.
+    """Draw strokes with round ends in the white level over images, in all channels alike.
 
     radius: half the width, pixels; a pixel on the border is inked as far as the stroke covers it.
     """

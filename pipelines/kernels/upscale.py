@@ -21,7 +21,7 @@ POLE = np.float32(math.sqrt(3) - 2)
 """Of the recursive filter that turns samples into the coefficients of a cubic spline through them."""
 
 REACH = 5
-"""How many enlarged pixels the Gaussian reaches: four deviations of 4/3, rounded."""
+"""How many enlarged pixels the Gaussian reaches: four standard deviations of 4/3 each, rounded."""
 
 
 def _tap_weights() -> Plane:

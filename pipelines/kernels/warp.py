@@ -1,4 +1,4 @@
-"""Moving and bending images: each output pixel looks up where it comes from (inverse mapping), once."""
+"""Resampling images by inverse mapping: each output pixel is interpolated once, where it comes from in the input."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ def warp(images: Images, matrices: Matrices, fields: Fields | None = None, backg
 
     images: (n, h, w) or (n, h, w, c), any real dtype. Output pixel (i, j) is the input at
     ``matrix @ (i, j, 1) + field[:, i, j]``; what lies outside the input, by however little, is `background`, as in
-    ``scipy.ndimage`` with ``order=1, mode="constant", cval=ground``. Returns new images of the same shape and dtype;
-    integers are rounded, half upwards. Calculated in float32 where that holds every pixel exactly, else in float64;
-    the coordinates always in float64.
+    ``scipy.ndimage`` with ``order=1, mode="constant", cval=background``. Returns new images of the same shape and
+    dtype; integers are rounded, half upwards. Calculated in float32 where that holds every pixel exactly, else in
+    float64; the coordinates always in float64.
 
-    >>> picture = np.array([[[0, 8], [0, 0]]], np.uint8)
-    >>> warp(picture, np.array([[[1, 0, 0], [0, 1, 0.25]]]))  # each pixel takes what is a quarter to its right
+    >>> images = np.array([[[0, 8], [0, 0]]], np.uint8)
+    >>> warp(images, np.array([[[1, 0, 0], [0, 1, 0.25]]]))  # each pixel takes what is a quarter to its right
     array([[[2, 0],
             [0, 0]]], dtype=uint8)
     """
@@ -37,7 +37,7 @@ def warp(images: Images, matrices: Matrices, fields: Fields | None = None, backg
     size, height, width = images.shape[:3]
     warped = np.zeros_like(source, order="C")
     if images.size:
-        # Behind the pixels some ground, for neighbours of the last one and for all that is outside.
+        # The pixels are padded with background, for the last pixel's neighbours and for all that is outside.
         pixels = np.full(height * width + width + 2, background, exact_type(images))
         bends = np.zeros((0, 2, height, width), np.float32) if fields is None else fields
         _warp(
@@ -60,7 +60,7 @@ def about_middle(linear: npt.NDArray[np.float64], shift: npt.NDArray[np.float64]
     """
     middle = np.array([(height - 1) / 2, (width - 1) / 2])
     target = middle + shift
-    # Written out, because a matrix product may add up in another order in a larger block.
+    # Written out, because a matrix product may sum in another order in a larger block.
     offset = middle - (linear[:, :, 0] * target[..., :1] + linear[:, :, 1] * target[..., 1:])
     return np.concatenate([linear, offset[:, :, None]], axis=2)
 
@@ -104,7 +104,7 @@ def _warp(
             for pixel in range(count):
                 pixels[pixel] = flat[image, pixel, channel]
             _blend(pixels, width, starts, down, right, values)
-            for pixel in range(count):  # an average of pixels lies between them, so nothing needs clipping
+            for pixel in range(count):  # an average of pixels is between them, so nothing needs clipping
                 value = values[pixel]
                 warped[image, pixel, channel] = np.int32(np.floor(value + 0.5)) if whole else value
 

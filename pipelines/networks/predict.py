@@ -17,7 +17,7 @@ from mnist_data.idx.format import open_idx
 from mnist_data.parquet.dataset import is_dataset, open_dataset, read_batches
 from mnist_data.parquet.schema import Stage, stage_of
 from mnist_data.parquet.tables import provenance, write_table
-from pipelines.images.find_digits import digits_of, read_picture
+from pipelines.images.find_digits import digits_of, read_photo
 from pipelines.images.scaling import Scaling
 from pipelines.networks.evaluation.predictions import Probabilities, predict_mean
 from pipelines.networks.evaluation.scores import prediction_table
@@ -187,9 +187,7 @@ def _unknown(pixels: Any, first: int, **columns: Any) -> Batch:
 
 
 def _pictures(images: str) -> Batch:
-    found = [
-        (name, digit.image) for path, name in find_pictures(Path(images)) for digit in digits_of(read_picture(path))
-    ]
+    found = [(name, digit.image) for path, name in find_pictures(Path(images)) for digit in digits_of(read_photo(path))]
     if not found:
         raise WrongUse(f"{images}: no digit was found in any picture.")
     return _unknown(np.stack([image for _, image in found]), 0, file=np.array([name for name, _ in found], object))

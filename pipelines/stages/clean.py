@@ -27,7 +27,7 @@ from pipelines.engine.id_hash import drawn
 from pipelines.engine.map_dataset import PARTITION_ROWS, apply_stage, require_images, require_other_place
 from pipelines.images.border import outermost
 from pipelines.images.digests import Digests, digest, first_with_same, varied
-from pipelines.images.transposition import NOT_JUDGED, Orientations, fit_orientations, judgeable
+from pipelines.images.transposition import NOT_FITTED, Orientations, can_be_transposed, fit_orientations
 from pipelines.settings.parameters import Clean
 from pipelines.stages.convert import unlikely_labels
 
@@ -89,7 +89,7 @@ class Knowledge:
     bad_labels: frozenset[int]
     low: float
     high: float
-    orientations: Orientations = NOT_JUDGED
+    orientations: Orientations = NOT_FITTED
     duplicates: Mapping[int, str] = field(default_factory=dict)
 
 
@@ -189,8 +189,8 @@ def _know(source: Dataset, survey: Survey) -> Knowledge:
     low, high = min(0.0, survey.low), survey.high
     if dtype.kind == "u":
         high = float(np.iinfo(dtype).max)
-    orientations = NOT_JUDGED
-    if judgeable(source.metadata.shape, dtype):
+    orientations = NOT_FITTED
+    if can_be_transposed(source.metadata.shape, dtype):
         orientations = fit_orientations(*orientation_samples(source))
     bad = unlikely_labels(survey.counts, len(source.metadata.classes))
     return Knowledge(frozenset(bad), low, high, orientations)

@@ -18,7 +18,7 @@ from mnist_data.parquet.schema import Metadata, Stage
 from mnist_data.parquet.writer import Draft, write_part
 from mnist_data.version import __version__
 from pipelines.engine.engine import Engine, Report, Serial, run_tasks, silent
-from pipelines.images.find_digits import SIDE, Digit, digits_of, read_picture
+from pipelines.images.find_digits import SIDE, Digit, digits_of, read_photo
 from pipelines.images.thumbnails import thumbnail_table
 
 PICTURES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp")
@@ -103,7 +103,7 @@ def _prepare(task: tuple[Path, str]) -> Prepared:
     from PIL import Image, ImageOps
 
     path, name = task
-    picture = read_picture(path)
+    picture = read_photo(path)
     folder = path.parent.name
     label = int(folder) if len(folder) == 1 and folder in "0123456789" else UNKNOWN
     small = ImageOps.contain(picture.convert("RGBA"), (BEFORE, BEFORE))

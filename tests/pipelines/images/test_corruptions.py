@@ -20,7 +20,7 @@ from pipelines.images.corruptions import MUD, TABLE, corrupt_images
 from pipelines.images.levels import Levels
 from pipelines.kernels.edges import find_edges
 from pipelines.kernels.noise import Draws, count_photons, salt_and_pepper
-from pipelines.kernels.optics import look_through_glass, move_camera, trail_weights
+from pipelines.kernels.optics import frosted_glass, motion_trail, trail_weights
 from pipelines.kernels.overlay import blots, draw_strokes, plasma
 from pipelines.settings.parameters import CORRUPTIONS, SEVERITIES
 
@@ -119,7 +119,7 @@ def test_which_way_a_digit_turns_is_drawn_anew_at_each_severity(name: str, pictu
         lambda draws: draws.numbers(3),
         lambda draws: salt_and_pepper(np.full((5, 1, 8, 8), 0.5, np.float32), draws, 0.5),
         lambda draws: count_photons(np.full((5, 1, 8, 8), 0.5, np.float32), draws, 10.0),
-        lambda draws: look_through_glass(np.eye(8, dtype=np.float32)[None, None].repeat(5, 0), draws, 0.5, 1, 0.9),
+        lambda draws: frosted_glass(np.eye(8, dtype=np.float32)[None, None].repeat(5, 0), draws, 0.5, 1, 0.9),
         lambda draws: plasma(draws, 8, 8, 2.0),
         lambda draws: blots(draws, 8, 8, 1.0, 0.0),
     ],
@@ -186,7 +186,7 @@ def test_what_cannot_be_corrupted_is_refused_by_name() -> None:
     for severity in (0, 6, -1):
         with pytest.raises(WrongUse, match=f"no severity {severity}; it can be 1, 2, 3, 4, 5"):
             corrupt_images(images, np.arange(1), "fog", severity, 0)
-    with pytest.raises(WrongUse, match="the white level"):
+    with pytest.raises(WrongUse, match="The white level"):
         corrupt_images(images, np.arange(1), "fog", 1, 0, Levels(0, None))
     with pytest.raises(WrongUse, match="NaN or infinite"):
         corrupt_images(np.full_like(images, np.nan), np.arange(1), "fog", 1, 0)
@@ -218,8 +218,8 @@ def test_glass_that_moves_nothing_is_two_gaussians() -> None:
     for _ in range(2):
         expected = ndimage.gaussian_filter(expected, (0, 0, 1.3, 1.3), truncate=3, mode="nearest")
 
-    np.testing.assert_allclose(expected, look_through_glass(planes, draws_of(3), 1.3, 2, 0), atol=1e-6)
-    assert look_through_glass(planes, draws_of(3), 1.3, 2, 1).mean() == pytest.approx(planes.mean(), rel=0.01)
+    np.testing.assert_allclose(expected, frosted_glass(planes, draws_of(3), 1.3, 2, 0), atol=1e-6)
+    assert frosted_glass(planes, draws_of(3), 1.3, 2, 1).mean() == pytest.approx(planes.mean(), rel=0.01)
 
 
 @pytest.mark.parametrize("degrees", [0, 30, -45, 90, 200])
@@ -232,7 +232,7 @@ def test_motion_blur_is_the_sum_of_shifted_pictures(degrees: float) -> None:
         for step, weight in enumerate(weights)
     )
 
-    np.testing.assert_allclose(expected, move_camera(planes, np.array([angle]), 2.0)[0, 0], atol=1e-5)
+    np.testing.assert_allclose(expected, motion_trail(planes, np.array([angle]), 2.0)[0, 0], atol=1e-5)
 
 
 def affine(picture: np.ndarray, matrix: list[list[float]], shift: tuple[float, float] = (0, 0)) -> np.ndarray:

@@ -7,7 +7,7 @@ import pytest
 
 import mnist_data
 from mnist_data.parquet.dataset import Dataset
-from pipelines.images.transposition import LEAST_SHARE, fit_orientations
+from pipelines.images.transposition import LEAST_FRACTION, fit_orientations
 
 AMBIGUOUS = (0, 1)
 """A MNIST 0 looks alike either way, and a slanted 1 nearly so."""
@@ -58,7 +58,7 @@ def test_hardly_any_digit_of_mnist_as_published_is_flagged(mnist: Dataset) -> No
 
     found = fit_orientations(images, labels, ids)
 
-    assert found.fraction == LEAST_SHARE
+    assert found.fraction == LEAST_FRACTION
     assert found.transposed(images, labels, ids).mean() < 1 / 5000
 
 

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from pipelines.kernels.edges import find_edges
 from pipelines.kernels.noise import Draws, count_photons, fill_uniforms, salt_and_pepper
-from pipelines.kernels.optics import TRUNCATE, gaussian, look_through_glass, move_camera, trail, trail_weights
+from pipelines.kernels.optics import TRUNCATE, frosted_glass, gaussian, motion_trail, trail, trail_weights
 from pipelines.kernels.overlay import blots, draw_strokes, plasma
 from pipelines.kernels.philox import block
 
@@ -44,7 +44,7 @@ def test_glass_without_exchanges_is_two_gaussians_of_scipy(seed: int, height: in
     for _ in range(2):
         expected = ndimage.gaussian_filter(expected, (0, 0, sigma, sigma), truncate=TRUNCATE, mode="nearest")
 
-    np.testing.assert_allclose(look_through_glass(planes, draws_of(2), sigma, 1, 0), expected, atol=2e-6)
+    np.testing.assert_allclose(frosted_glass(planes, draws_of(2), sigma, 1, 0), expected, atol=2e-6)
 
 
 def test_a_gaussian_is_symmetric_adds_up_to_1_and_is_scipys_normal_density() -> None:
@@ -64,7 +64,7 @@ def test_glass_only_changes_the_places_of_pixels(seed: int, height: int, width: 
     planes = np.arange(2 * height * width, dtype=np.float32).reshape(1, 2, height, width)
     planes[0, 1] = planes[0, 0] + 5000
 
-    seen = look_through_glass(planes, draws_of(1, seed), 0.1, reach, share)
+    seen = frosted_glass(planes, draws_of(1, seed), 0.1, reach, share)
 
     np.testing.assert_array_equal(np.sort(seen[0, 0], axis=None), planes[0, 0].reshape(-1))
     np.testing.assert_array_equal(seen[0, 1], seen[0, 0] + 5000)
@@ -73,7 +73,7 @@ def test_glass_only_changes_the_places_of_pixels(seed: int, height: int, width: 
 def test_the_share_of_the_pixels_that_glass_exchanges_is_the_one_asked_for() -> None:
     """A pixel may be exchanged with itself, in one of (2 reach + 1)² cases; none goes farther in one exchange."""
     planes = np.tile(np.arange(1600, dtype=np.float32).reshape(1, 1, 40, 40), (60, 1, 1, 1))
-    moved = look_through_glass(planes, draws_of(60), 0.1, 1, 0.1) != planes
+    moved = frosted_glass(planes, draws_of(60), 0.1, 1, 0.1) != planes
 
     # A pixel is exchanged in its own turn or in that of one of its eight neighbours.
     stays = (1 - 0.1 * 8 / 9) * (1 - 0.1 / 9) ** 8
@@ -88,7 +88,7 @@ def test_a_trail_is_scipys_correlation(seed: int, height: int, width: int, degre
     kernel = np.empty((2 * len(weights) + 1,) * 2, np.float32)
     trail(angle, weights, kernel)
 
-    moved = move_camera(planes, np.array([angle]), sigma)
+    moved = motion_trail(planes, np.array([angle]), sigma)
 
     assert weights.sum() == pytest.approx(1)
     assert kernel.sum() == pytest.approx(1)
@@ -103,7 +103,7 @@ def test_a_point_draws_its_trail_in_the_direction_of_the_angle(degrees: int, ste
     point = np.zeros((1, 1, 21, 21), np.float32)
     point[0, 0, 10, 10] = 1
 
-    moved = move_camera(point, np.array([math.radians(degrees)]), 2.0)[0, 0]
+    moved = motion_trail(point, np.array([math.radians(degrees)]), 2.0)[0, 0]
 
     along = [moved[10 + step[0] * far, 10 + step[1] * far] for far in range(7)]
     np.testing.assert_allclose(along, trail_weights(2.0), atol=1e-6)
