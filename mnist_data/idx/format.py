@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +19,7 @@ import numpy.typing as npt
 
 from mnist_data import storage
 from mnist_data.errors import DamagedArchive, NotIdx, TrailingBytes, TruncatedIdx, WrongUse
+from mnist_data.idx.byte_order import ByteOrder
 from mnist_data.idx.compression import Container, DecodedStream, open_decoded
 
 TYPES: dict[int, str] = {0x08: "u1", 0x09: "i1", 0x0B: "i2", 0x0C: "i4", 0x0D: "f4", 0x0E: "f8"}
@@ -33,6 +34,9 @@ MAX_ITEM_BYTES = 1 << 28
 MAX_BATCH_BYTES = 1 << 26
 """The largest batch, 64 MiB, whatever number of rows was requested."""
 
+
+FAR_TOO_LARGE = 1 << 27
+"""A size that no file of this kind has; with its bytes exchanged, nearly every small one is as large."""
 
 MAX_NUMPY_RANK = 64
 
@@ -89,10 +93,10 @@ class Header:
 class Reader:
     """One IDX file, read from front to back in batches. Memory is bounded by a batch, whatever the header claims."""
 
-    def __init__(self, stream: DecodedStream) -> None:
+    def __init__(self, stream: DecodedStream, byte_order: ByteOrder = "big") -> None:
         self._stream = stream
         self.path = stream.path
-        self.header = _read_header(stream)
+        self.header = _read_header(stream, byte_order)
 
     @property
     def container(self) -> Container:
@@ -157,10 +161,15 @@ def _items(header: Header) -> str:
     return f"{header.items:,} items" + (f" of {size}" if size else "")
 
 
-def _read_header(stream: DecodedStream) -> Header:
+def _read_header(stream: DecodedStream, byte_order: ByteOrder = "big") -> Header:
     start = stream.read(4)
     if not start:
         raise NotIdx(stream.path, "the file is empty", "an IDX file", "Fetch it again.")
+    reverse = len(start) == 4 and start[2:] == b"\0\0" and start[1] in TYPES and 1 <= start[0] <= 4
+    if reverse:
+        if byte_order == "big":
+            raise _little_endian(stream.path, f"a little-endian header ({start.hex(' ')})")
+        start = start[::-1]
     if len(start) < 4 or start[:2] != b"\0\0" or start[2] not in TYPES or start[3] == 0:
         raise NotIdx(stream.path, _first_bytes(start), "an IDX file", _advice(start))
     sizes = stream.read(4 * start[3])
@@ -171,8 +180,13 @@ def _read_header(stream: DecodedStream) -> Header:
             f"{4 + 4 * start[3]} bytes of header for {start[3]} dimensions",
             "Fetch the file again.",
         )
-    shape = struct.unpack(f">{start[3]}I", sizes)
-    header = Header(np.dtype(TYPES[start[2]]).newbyteorder(">"), shape)
+    shape, exchanged = (struct.unpack(f"{order}{start[3]}I", sizes) for order in "><")
+    if reverse or _far_too_large(shape, exchanged):
+        if byte_order == "big":
+            found = f"sizes {'×'.join(map(str, shape))}, which are {'×'.join(map(str, exchanged))} if little-endian"
+            raise _little_endian(stream.path, found)
+        shape = exchanged
+    header = Header(np.dtype(TYPES[start[2]]).newbyteorder(">" if byte_order == "big" else "<"), shape)
     if header.item_bytes > MAX_ITEM_BYTES:
         raise NotIdx(
             stream.path,
@@ -181,6 +195,15 @@ def _read_header(stream: DecodedStream) -> Header:
             "The header is damaged: fetch the file again.",
         )
     return header
+
+
+def _far_too_large(shape: Sequence[int], exchanged: Sequence[int]) -> bool:
+    """Say whether sizes make sense only with their bytes exchanged: 28 is then 469,762,048."""
+    return max(shape) >= FAR_TOO_LARGE and max(exchanged) < FAR_TOO_LARGE and math.prod(exchanged) > 0
+
+
+def _little_endian(path: str, found: str) -> NotIdx:
+    return NotIdx(path, found, "big-endian numbers, as IDX has them", "Read it with --byte-order little.")
 
 
 def _first_bytes(start: bytes) -> str:
@@ -202,13 +225,15 @@ def _advice(start: bytes) -> str:
 
 
 @contextmanager
-def open_idx(path: str | Path) -> Iterator[Reader]:
+def open_idx(path: str | Path, byte_order: ByteOrder = "big") -> Iterator[Reader]:
     """Open an IDX file, compressed or not, and read its header.
+
+    byte_order: of the values, and of the header where it shows; "big" is IDX's own.
 
     Raises NotIdx, TruncatedIdx, DamagedArchive or NoDataset, each naming the file.
     """
     with open_decoded(path) as stream:
-        yield Reader(stream)
+        yield Reader(stream, byte_order)
 
 
 def read(path: str | Path) -> npt.NDArray[Any]:

@@ -16,15 +16,25 @@ MAX_CLASSES = 1_000
 """The longest one-hot row that is taken for one: a longer row of bytes is an image."""
 
 
-def form_of(header: Header, values: npt.NDArray[Any]) -> LabelForm:
+def form_of(header: Header, values: npt.NDArray[Any], path: str) -> LabelForm:
     """Say how a file holds labels, from its header and its first rows.
 
-    values: the first rows, (n, *item shape). A row that is 0 but for a single 1, in every row, is one-hot. Other rows
-    of several 16- or 32-bit integers are a table whose first column is the label, as QMNIST's.
+    values: the first rows, (n, *item shape). Rows that are 0 but for a single 1 are one-hot. Other rows of several 16-
+    or 32-bit integers are a table whose first column is the label, as QMNIST's. Raises MismatchedPair, which names the
+    file, for other rows: they are pixels.
     """
     if len(header.shape) == 1 or header.item_shape == (1,):
         return "numbers"
-    return "one-hot" if _is_one_hot(values) else "table"
+    if _is_one_hot(values):
+        return "one-hot"
+    if (header.dtype.kind == "i" and header.dtype.itemsize >= 2) or not len(values):
+        return "table"
+    raise MismatchedPair(
+        path,
+        f"rows of {header.item_shape[0]:,} {header.type_name}s",
+        "labels: a number each, one-hot rows, or a table of 16- or 32-bit integers",
+        "Are these the images? Check which file is which.",
+    )
 
 
 def _is_one_hot(values: npt.NDArray[Any]) -> bool:

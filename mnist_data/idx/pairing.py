@@ -6,38 +6,19 @@ Names give the pairs, contents check them: a file in the wrong role is detected 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+import shlex
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 from mnist_data.errors import MismatchedPair, MnistDataError, NoDataset, NotIdx, WrongUse
 from mnist_data.idx.format import Header, open_idx
+from mnist_data.idx.names import Role, is_packed, looks_like_idx, parse_name, spelling_of
 
-Role = Literal["images", "labels"]
+ROLES: tuple[Role, Role] = ("images", "labels")
 
-_PACKING = re.compile(r"\.(gz|xz|zst|zip|idx)$", re.IGNORECASE)
-_IDX = re.compile(r"[-_.]?idx(\d+)([-_.](ubyte|byte|short|int|float|double))?$", re.IGNORECASE)
-# The spellings seen in the wild: train-images, X_kannada_MNIST_train, y_…, digits.labels, …
-_IMAGES = re.compile(r"(^|[-_.])(images?|imgs?|pixels)(?=[-_.]|$)|^x(?=[-_.])", re.IGNORECASE)
-_LABELS = re.compile(r"(^|[-_.])(labels?|lbls?|targets?)(?=[-_.]|$)|^y(?=[-_.])", re.IGNORECASE)
-_SPLITS: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
-    (split, re.compile(rf"(^|[-_.])({words})(?=[-_.]|$)", re.IGNORECASE))
-    for split, words in (
-        ("train", "train|training"),
-        ("test", "t10k|test|testing"),
-        ("validation", "validation|valid|val|dev"),
-    )
-)
-
-
-@dataclass(frozen=True)
-class ParsedName:
-    """What a file name says: the dataset and split ("emnist-letters", "test"), and the role where it has one."""
-
-    dataset: str
-    split: str | None
-    role: Role | None
+DEPTH = 3
+"""How many folders down IDX files are looked for where none lies in the folder itself."""
 
 
 @dataclass(frozen=True)
@@ -50,100 +31,108 @@ class Pair:
     dataset: str = ""
 
 
-def parse_name(name: str) -> ParsedName:
-    """Read a file name.
+def role_of(header: Header, named: Role | None = None) -> Role:
+    """Tell images from labels by the shape: labels are one number each, or a table of wide integers (QMNIST).
 
-    >>> parse_name("emnist-letters-test-images-idx3-ubyte.gz")
-    ParsedName(dataset='emnist-letters', split='test', role='images')
-    >>> parse_name("t10k-labels.idx1-ubyte")
-    ParsedName(dataset='', split='test', role='labels')
-    >>> parse_name("X_kannada_MNIST_train-idx3-ubyte.gz")
-    ParsedName(dataset='kannada_MNIST', split='train', role='images')
+    named: the role that the file's name claims; it decides for rows of bytes or floats, which may be one-hot labels.
     """
-    stem = name
-    while _PACKING.search(stem):
-        stem = _PACKING.sub("", stem)
-    stem = _IDX.sub("", stem)
-    role: Role | None = None
-    if _IMAGES.search(stem):
-        stem, role = _IMAGES.sub("", stem, count=1), "images"
-    elif _LABELS.search(stem):
-        stem, role = _LABELS.sub("", stem, count=1), "labels"
-    split = next((split for split, words in _SPLITS if words.search(stem)), None)
-    if split is not None:
-        stem = dict(_SPLITS)[split].sub("", stem, count=1)
-    return ParsedName(stem.strip("-_."), split, role)
-
-
-def looks_like_idx(name: str) -> bool:
-    """Say whether a name claims to be IDX, so that other content in that file is an error and not skipped."""
-    while _PACKING.search(name):
-        if name.lower().endswith(".idx"):
-            return True
-        name = _PACKING.sub("", name)
-    return bool(_IDX.search(name))
-
-
-def role_of(header: Header) -> Role:
-    """Distinguish images from labels by shape: labels are one number each, or a table of wide integers (QMNIST)."""
-    table = len(header.shape) == 2 and header.dtype.kind == "i" and header.dtype.itemsize >= 2
-    return "labels" if len(header.shape) == 1 or table else "images"
+    if len(header.shape) != 2:
+        return "labels" if len(header.shape) == 1 else "images"
+    integers = header.dtype.kind == "i" and header.dtype.itemsize >= 2
+    return "labels" if integers or header.item_shape == (1,) or named == "labels" else "images"
 
 
 def find_pairs(folder: str | Path, dataset: str | None = None) -> list[Pair]:
     """Pair the IDX files of a folder; `dataset` chooses one where the folder holds several.
 
-    Splits come in the order train, test, then others by name. Raises NoDataset for a folder without IDX files,
-    MismatchedPair for a file without its partner, and any error of a file that claims to be IDX and is not.
+    Where none lies in the folder itself, those of the one folder below it that has some are taken, or of folders with
+    one file each. Splits come in the order train, test, then others by name. Raises NoDataset for a folder without IDX
+    files, MismatchedPair for a file without its partner and for two of one split and role whose contents differ, and
+    any error of a file that claims to be IDX and is not.
     """
-    headers = _headers(Path(folder))
-    if not headers:
-        raise NoDataset(str(folder), "no IDX file lies in it", "a folder of IDX files", _nearby(Path(folder)))
-    chosen = _one_dataset(folder, headers, dataset)
-    splits: dict[str, dict[Role, Path]] = {}
-    for path, header in chosen:
+    headers = _headers(Path(folder)) or _headers_below(Path(folder))
+    splits: dict[str, dict[Role, list[Path]]] = {}
+    for path, header in _one_dataset(folder, headers, dataset):
         name = parse_name(path.name)
-        role = role_of(header)
+        role = role_of(header, name.role)
         if name.role and name.role != role:
             raise _wrong_role(str(path), name.role, header)
-        split = name.split or "train"
-        splits.setdefault(split, {}).setdefault(role, path)
-    return [_pair(split, splits[split], dataset) for split in sorted(splits, key=_split_order)]
+        splits.setdefault(name.split or "train", {}).setdefault(role, []).append(path)
+    return [
+        _pair(split, _one_each(folder, split, splits[split]), dataset) for split in sorted(splits, key=_split_order)
+    ]
+
+
+def _one_each(folder: str | Path, split: str, files: Mapping[Role, Sequence[Path]]) -> dict[Role, Path]:
+    """Choose a file of each role. Raises MismatchedPair where two have different contents."""
+    for role, paths in files.items():
+        if len(_contents(paths)) > 1:
+            listed = ", ".join(path.name for path in paths)
+            raise MismatchedPair(
+                str(folder),
+                f"{len(paths)} files of {role} of the split {split!r} with different contents: {listed}",
+                "one file of images and one of labels for each split",
+                f"Choose by: mnist-data convert OUT {_choice(split, files)}",
+            )
+    return {role: paths[0] for role, paths in files.items()}
+
+
+def _contents(paths: Sequence[Path]) -> set[str]:
+    """Give the different contents that files have, as the hashes of their decoded bytes; read only if needed."""
+    return {_content(path) for path in paths} if len(paths) > 1 else {""}
+
+
+def _content(path: Path) -> str:
+    with open_idx(path) as reader:
+        for _ in reader.batches(1 << 16):
+            pass
+        return reader.sha256
+
+
+def _choice(split: str, files: Mapping[Role, Sequence[Path]]) -> str:
+    """Write the options that choose the files of a split: those spelled alike, or else the first of each role."""
+    images, labels = files.get("images", ()), files.get("labels", ())
+    pairs = [(one, two) for one in images for two in labels if spelling_of(one.name) == spelling_of(two.name)]
+    first, second = pairs[0] if pairs else ((*images, Path("IMAGES"))[0], (*labels, Path("LABELS"))[0])
+    return f"--images {shlex.quote(str(first))} --labels {shlex.quote(str(second))} --split {split}"
 
 
 def find_label_tables(folder: str | Path) -> dict[str, str]:
     """Find the label files of a folder with columns besides the label, as QMNIST's have: split -> path.
 
-    Only a file whose name says the split counts; of two of one split the uncompressed one, else the first by name.
-    Raises NoDataset for a folder that is not there, and any error of a file that claims to be IDX and is not.
+    Only a file whose name says the split counts. Raises NoDataset for a folder that is not there, MismatchedPair for
+    two tables of one split whose contents differ, and any error of a file that claims to be IDX and is not.
     """
-    tables: dict[str, str] = {}
+    tables: dict[str, list[Path]] = {}
     for path, header in _headers(Path(folder)):
         split = parse_name(path.name).split
         if split and role_of(header) == "labels" and len(header.shape) == 2 and header.shape[1] > 1:
-            tables.setdefault(split, str(path))
-    return tables
+            tables.setdefault(split, []).append(path)
+    return {split: str(_one_each(folder, split, {"labels": paths})["labels"]) for split, paths in tables.items()}
 
 
 def pair_of(file: Path) -> Pair:
-    """Find the partner of a file in its folder; other files of the folder do not matter.
+    """Find the partner of a file in its folder, spelled as the file is; other files of the folder do not matter.
 
-    Raises an error of the file itself, or MismatchedPair where no file of the same dataset and split is its partner.
+    Raises an error of the file itself, or MismatchedPair where no file of the same dataset and split is its partner, or
+    more than one with different contents.
     """
     name = parse_name(file.name)
     with open_idx(file) as reader:
-        files = {role_of(reader.header): file}
+        role = role_of(reader.header, name.role)
+    partners: list[Path] = []
     for path in sorted(file.parent.iterdir()):
-        if (parse_name(path.name).dataset, parse_name(path.name).split) == (
-            name.dataset,
-            name.split,
-        ) and path.is_file():
+        other = parse_name(path.name)
+        if path != file and path.is_file() and (other.dataset, other.split) == (name.dataset, name.split):
             try:
                 with open_idx(path) as reader:
-                    files.setdefault(role_of(reader.header), path)
+                    partners += [path] * (role_of(reader.header, other.role) != role)
             except NotIdx:
                 continue
-    return _pair(name.split or "train", files, None)
+    partners = [path for path in partners if spelling_of(path.name) == spelling_of(file.name)] or partners
+    split, partner = name.split or "train", ROLES[1 - ROLES.index(role)]
+    files: dict[Role, list[Path]] = {role: [file], **({partner: partners} if partners else {})}
+    return _pair(split, _one_each(file.parent, split, files), None)
 
 
 def check_pair(pair: Pair) -> tuple[Header, Header]:
@@ -152,7 +141,8 @@ def check_pair(pair: Pair) -> tuple[Header, Header]:
         headers = images.header, labels.header
     if role_of(headers[0]) != "images":
         raise _wrong_role(pair.images, "images", headers[0])
-    if role_of(headers[1]) != "labels" or headers[1].dtype.kind == "f":
+    # Rows of bytes or floats may be one-hot labels; whether they are, their values say.
+    if role_of(headers[1], "labels") != "labels":
         raise _wrong_role(pair.labels, "labels", headers[1])
     if headers[0].items != headers[1].items:
         raise MismatchedPair(
@@ -173,7 +163,7 @@ def _headers(folder: Path) -> list[tuple[Path, Header]]:
         raise NoDataset(str(folder), "there is no such folder", "a folder of IDX files", "Check the path.")
     headers = []
     # Uncompressed files first: where both forms are there, the one that costs nothing to decode is read.
-    for path in sorted(folder.iterdir(), key=lambda path: (bool(_PACKING.search(path.name)), path.name)):
+    for path in sorted(folder.iterdir(), key=lambda path: (is_packed(path.name), path.name)):
         if not path.is_file() or path.name.startswith("."):
             continue
         try:
@@ -185,11 +175,30 @@ def _headers(folder: Path) -> list[tuple[Path, Header]]:
     return headers
 
 
-def _nearby(folder: Path) -> str:
-    below = sorted({path.parent for path in folder.glob("*/*") if path.is_file() and looks_like_idx(path.name)})
-    if below:
-        return f"There are some one folder down: try {', '.join(map(str, below[:3]))}."
-    return "Names like train-images-idx3-ubyte.gz are recognised; or give --images and --labels."
+def _headers_below(folder: Path) -> list[tuple[Path, Header]]:
+    """Find the files of a dataset that lies in folders below: in one of them, or each file in a folder of its own.
+
+    Raises NoDataset where there is none, and where there are several, with the command for each.
+    """
+    below = (path for depth in range(1, DEPTH + 1) for path in sorted(folder.glob("*/" * depth)) if path.is_dir())
+    headers = {path: _headers(path) for path in below if not path.name.startswith((".", "__MACOSX"))}
+    headers = {path: files for path, files in headers.items() if files}
+    if len(headers) == 1 or (headers and max(map(len, headers.values())) == 1):
+        return [file for files in headers.values() for file in files]
+    if headers:
+        commands = "; ".join(f"mnist-data convert {shlex.quote(str(path))} OUT" for path in headers)
+        raise NoDataset(
+            str(folder),
+            f"IDX files lie in {len(headers)} folders below it",
+            "a folder with the files of one dataset",
+            f"Convert one of them: {commands}.",
+        )
+    raise NoDataset(
+        str(folder),
+        "no IDX file lies in it",
+        "a folder of IDX files",
+        "Names like train-images-idx3-ubyte.gz are recognised; or give --images and --labels.",
+    )
 
 
 def _one_dataset(
@@ -202,9 +211,15 @@ def _one_dataset(
         return next(iter(by_dataset.values()))
     if dataset is not None and dataset in by_dataset:
         return by_dataset[dataset]
-    names = sorted(name or "(no name)" for name in by_dataset)
-    wanted = f"{dataset} is none of them" if dataset else "choose one with --dataset NAME"
-    raise WrongUse(f"{folder} holds files of {len(names)} datasets: {', '.join(names)}; {wanted}.")
+    names = sorted(filter(None, by_dataset))
+    wanted = f"{dataset} is none of them" if dataset else f"choose one with --dataset {names[0]}"
+    if "" in by_dataset:
+        files = ", ".join(path.name for path, _ in by_dataset[""])
+        wanted += f", or the files that name none ({files}) by --images and --labels"
+    count = len(by_dataset)
+    raise WrongUse(
+        f"{folder} holds files of {count} datasets: {', '.join(names)}{', …' * (count > len(names))}; {wanted}."
+    )
 
 
 def _pair(split: str, files: dict[Role, Path], dataset: str | None) -> Pair:

@@ -8,9 +8,9 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from mnist_data.errors import MismatchedPair, WrongUse
+from mnist_data.errors import MismatchedPair, NotIdx, WrongUse
 from mnist_data.idx.byte_order import seems_swapped
-from mnist_data.idx.format import Header, read
+from mnist_data.idx.format import Header, open_idx, read
 from mnist_data.idx.labels import encode_labels, form_of, labels_of
 from mnist_data.idx.layout import layout_of, parse_size
 
@@ -139,10 +139,10 @@ def test_labels_are_read_in_every_form(values: npt.NDArray[np.generic], form: st
     """And written again as they were."""
     header = Header(values.dtype.newbyteorder(">"), values.shape)
 
-    assert form_of(header, values) == form
-    np.testing.assert_array_equal(LABELS, labels_of(values, form_of(header, values), "file"))
+    assert form_of(header, values, "file") == form
+    np.testing.assert_array_equal(LABELS, labels_of(values, form_of(header, values, "file"), "file"))
     if form != "table":
-        np.testing.assert_array_equal(values, encode_labels(LABELS, form_of(header, values), header.item_shape))
+        np.testing.assert_array_equal(values, encode_labels(LABELS, form_of(header, values, "file"), header.item_shape))
 
 
 @pytest.mark.parametrize("wrong", [0.5, np.nan, np.inf])
@@ -156,3 +156,22 @@ def test_rows_that_stop_being_one_hot_are_refused() -> None:
     """Two classes in a row would silently become the first of them."""
     with pytest.raises(MismatchedPair, match="one-hot"):
         labels_of(np.array([[1, 0], [1, 1]], np.uint8), "one-hot", "file")
+
+
+@pytest.mark.parametrize(
+    "array", [np.arange(40, dtype=np.uint8), np.arange(2 * 28 * 28, dtype="<i4").reshape(2, 28, 28)]
+)
+@pytest.mark.parametrize("magic", ["reversed", "kept"])
+def test_little_endian_headers_are_named_and_read_when_asked(
+    array: npt.NDArray[np.generic], magic: str, tmp_path: Path
+) -> None:
+    """As programs write them that copy numbers from memory."""
+    code = bytes([array.ndim, 0x08 if array.dtype == np.uint8 else 0x0C, 0, 0])
+    sizes = np.array(array.shape, "<u4").tobytes()
+    path = tmp_path / "little-idx"
+    path.write_bytes((code if magic == "reversed" else code[::-1]) + sizes + array.tobytes())
+
+    with pytest.raises(NotIdx, match="little-endian.*--byte-order little"):
+        read(path)
+    with open_idx(path, "little") as reader:
+        np.testing.assert_array_equal(array, np.concatenate(list(reader.batches(100))))
