@@ -16,8 +16,9 @@ from mnist_data.idx.pairing import find_pairs
 from mnist_data.parquet.dataset import Dataset
 from pipelines.engine.engine import Threads
 from pipelines.networks.train import train
-from pipelines.settings.parameters import Augment, Train
 from pipelines.settings.recipe import load_recipe
+from pipelines.settings.stages import Augment
+from pipelines.settings.training import Train
 from pipelines.stages.augment import augment
 from pipelines.stages.convert import convert
 

@@ -21,8 +21,8 @@ from mnist_data.batch import Batch, Images
 from mnist_data.idx import format as idx
 from mnist_data.idx.pairing import find_pairs
 from pipelines.kernels.warp import warp
-from pipelines.settings.parameters import Augment
 from pipelines.settings.recipe import load_recipe, recipe_of
+from pipelines.settings.stages import Augment
 from pipelines.stages.augment import augment_batch, deform_images, draw, matrices_of
 from pipelines.stages.convert import convert
 
@@ -34,7 +34,7 @@ import sys
 from mnist_data.parquet.dataset import open_dataset
 from pipelines.stages.augment import augment
 from pipelines.engine import Threads
-from pipelines.settings.parameters import Augment
+from pipelines.settings.stages import Augment
 augment(open_dataset(sys.argv[1]), sys.argv[2], Augment(copies=int(sys.argv[3])), engine=Threads(2))
 """
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from benchmarks.measure import alternate, real_data, report
 from mnist_data import to_numpy
 from mnist_data.idx.pairing import find_pairs
-from pipelines.settings.parameters import Convert
+from pipelines.settings.stages import Convert
 from pipelines.stages.convert import convert
 
 LIMIT = 4.0

@@ -11,8 +11,8 @@ from benchmarks.measure import peak_megabytes, real_data, report
 from mnist_data.idx import format as idx
 from mnist_data.idx.pairing import find_pairs
 from pipelines.engine.engine import Threads, cores
-from pipelines.settings.parameters import Augment
 from pipelines.settings.recipe import load_recipe
+from pipelines.settings.stages import Augment
 from pipelines.stages.augment import augment
 from pipelines.stages.convert import convert
 
@@ -35,7 +35,7 @@ COUNTING = """
 import sys
 from mnist_data.parquet.dataset import open_dataset
 from pipelines.engine import Threads, cores
-from pipelines.settings.parameters import Stats
+from pipelines.settings.analysis import Stats
 from pipelines.statistics.stats import stats
 stats(open_dataset(sys.argv[1]), sys.argv[2], Stats(morphometrics=False), engine=Threads(cores()))
 """
@@ -43,7 +43,7 @@ stats(open_dataset(sys.argv[1]), sys.argv[2], Stats(morphometrics=False), engine
 TRAINING = """
 import sys
 from mnist_data.parquet.dataset import open_dataset
-from pipelines.settings.parameters import Train
+from pipelines.settings.training import Train
 from pipelines.networks.train import train
 train(open_dataset(sys.argv[1]), sys.argv[2], Train(model="mlp", epochs=1, batch_size=4096))
 """

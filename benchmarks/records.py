@@ -18,7 +18,7 @@ from mnist_data.idx.pairing import find_pairs
 from mnist_data.parquet.dataset import Dataset, is_dataset, open_dataset
 from pipelines.networks.train import train
 from pipelines.settings.recipe import recipe_of
-from pipelines.settings.train_presets import train_settings
+from pipelines.settings.training import train_settings
 from pipelines.stages.convert import convert
 from pipelines.stages.split import split
 

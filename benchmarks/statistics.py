@@ -11,7 +11,7 @@ from benchmarks.measure import alternate, real_data, report, seconds
 from mnist_data.idx import format as idx
 from mnist_data.idx.pairing import find_pairs
 from pipelines.engine.engine import Threads, cores
-from pipelines.settings.parameters import Stats
+from pipelines.settings.analysis import Stats
 from pipelines.stages.convert import convert
 from pipelines.statistics.stats import stats
 

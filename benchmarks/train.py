@@ -47,7 +47,7 @@ def _feeding(dataset: str) -> bool:
     from pipelines.networks.data.loader import Deformed, InMemory
     from pipelines.networks.training.fit import fit
     from pipelines.settings.recipe import load_recipe
-    from pipelines.settings.train_presets import train_settings
+    from pipelines.settings.training import train_settings
 
     images, labels = (values[:SAMPLES] for values in to_numpy(dataset, split="train"))
     params = train_settings({"epochs": 1}, "thorough")
@@ -63,7 +63,7 @@ def _streaming(dataset: str) -> bool:
     from pipelines.networks.data.samples import read_samples, stored_samples
     from pipelines.networks.training.fit import fit
     from pipelines.settings.recipe import load_recipe
-    from pipelines.settings.train_presets import train_settings
+    from pipelines.settings.training import train_settings
 
     source, chosen = open_dataset(dataset), np.arange(SAMPLES)
     params, deformed = train_settings({"epochs": 1}, "thorough"), Deformed(load_recipe("mild"))
@@ -80,7 +80,7 @@ def _bare_loop(images: np.ndarray, labels: np.ndarray) -> Callable[[], None]:
     from pipelines.networks.training.device import computing_in, every_core, resolved
     from pipelines.networks.training.ema import Average
     from pipelines.networks.training.models import build
-    from pipelines.settings.train_presets import train_settings
+    from pipelines.settings.training import train_settings
 
     params = train_settings({}, "thorough")
     pixels = torch.from_numpy(images).float().div_(255).unsqueeze(1)

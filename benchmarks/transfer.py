@@ -26,8 +26,7 @@ from pipelines.networks.evaluation.predictions import predict
 from pipelines.networks.train import train
 from pipelines.networks.training.fit import fit
 from pipelines.networks.training.transfer import read_start
-from pipelines.settings.parameters import Train
-from pipelines.settings.train_presets import train_settings
+from pipelines.settings.training import Train, train_settings
 from pipelines.stages.convert import convert
 
 WAYS = ("from nothing", "from MNIST, all free", "from MNIST, features frozen")

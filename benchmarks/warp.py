@@ -8,7 +8,7 @@ import scipy.ndimage as ndimage
 from benchmarks.measure import alternate, real_data, report
 from mnist_data.idx import format as idx
 from pipelines.kernels.warp import warp
-from pipelines.settings.parameters import Augment
+from pipelines.settings.stages import Augment
 from pipelines.stages.augment import draw, matrices_of
 
 LIMIT = 0.25

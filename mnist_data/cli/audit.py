@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from mnist_data.cli.options import DatasetArgument, Json, Overwrite, Scheduler, Workers
-from pipelines.settings.parameters import Audit, Selftest
+from pipelines.settings.analysis import Audit, Selftest, read_thresholds
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -57,18 +57,13 @@ def audit(
     from mnist_data.errors import WrongUse
     from mnist_data.parquet.dataset import open_dataset
     from mnist_data.storage import require_free
-    from pipelines.audit.bars import read_thresholds, require_limits
-    from pipelines.audit.run import ADJUSTABLE, CHECKS
+    from pipelines.audit.limits import require_limits
     from pipelines.audit.run import audit as run
     from pipelines.engine.engine import open_engine
     from pipelines.run.report import write_report
 
-    given = read_thresholds(thresholds, CHECKS, ADJUSTABLE) if thresholds else {}
-    params = Audit(labels, thumbnails, seed, **given)
-    if not labels and "label_error" in params.limits:
-        raise WrongUse(
-            f"{thresholds} limits label_error, which --no-labels does not look for; leave out one of the two."
-        )
+    given = read_thresholds(thresholds) if thresholds else {}
+    params = Audit(labels=labels, thumbnails=thumbnails, seed=seed, **given)
     source = open_dataset(dataset)
     folder = out or f"{source.location}-{'selftest' if selftest else 'audit'}"
     if "/split=" in folder:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mnist_data.cli.options import DatasetArgument, Json, Overwrite
-from pipelines.settings.parameters import Compress
+from pipelines.settings.training import Compress
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -74,7 +74,7 @@ def compress(
     from mnist_data.storage import require_free
     from pipelines.networks.compress import compress as run
 
-    params = Compress(amount, calibration, epochs, learning_rate, seed)
+    params = Compress(amount=amount, calibration=calibration, epochs=epochs, learning_rate=learning_rate, seed=seed)
     require_free(out, overwrite)
     with progress() as report:
         table = run(model, open_dataset(dataset), out, params, report=report)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from mnist_data.cli.options import Json, Overwrite, Scheduler, Workers
-from pipelines.settings.parameters import Drift
+from pipelines.settings.analysis import Drift
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -63,7 +63,10 @@ def drift(
     from pipelines.engine.engine import open_engine
     from pipelines.run.report import write_report
 
-    params, limits = Drift(samples, resamples, seed, by_class), read_limits(fail_above or [])
+    params, limits = (
+        Drift(samples=samples, resamples=resamples, seed=seed, by_class=by_class),
+        read_limits(fail_above or []),
+    )
     source = open_dataset(a)
     sides = _sides(source, open_dataset(b) if b else None, split, between, classes)
     folder = out or (f"{source.location}-drift" if plot else None)

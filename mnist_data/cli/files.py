@@ -8,7 +8,8 @@ import typer
 
 from mnist_data.cli.options import DatasetArgument, Json, OutArgument, Overwrite, Provenance, Scheduler, Workers
 from mnist_data.errors import WrongUse
-from pipelines.settings.parameters import Compression, Convert, Layout, settings_in_words
+from pipelines.settings.base import settings_in_words
+from pipelines.settings.stages import Compression, Convert, Layout
 
 _DEFAULT = Convert()
 
@@ -60,7 +61,13 @@ def convert(
     from pipelines.engine.engine import open_engine
     from pipelines.stages.convert import convert as run
 
-    params = Convert(layout, compression, row_group_rows, transpose, first_label)
+    params = Convert(
+        layout=layout,
+        compression=compression,
+        row_group_rows=row_group_rows,
+        transpose=transpose,
+        first_label=first_label,
+    )
     pairs, out = _pairs(paths, images or [], labels or [], split or [], dataset)
     with open_engine(workers, scheduler) as engine, progress() as report:
         conversion = run(

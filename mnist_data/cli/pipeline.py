@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 import typer
 
 from mnist_data.cli.options import Json, Provenance, Scheduler, Workers
-from pipelines.settings.parameters import Model
+from pipelines.settings.model_header import Model
 
 Step = Literal["convert", "clean", "normalize", "augment", "stats", "train", "dashboard"]
 
@@ -46,24 +46,20 @@ def run(
 
     Example: mnist-data run ~/Downloads/mnist --workspace work --copies 2
     """
-    from dataclasses import replace
-
     from mnist_data.cli.output import print_json, progress, warn
     from pipelines.engine.engine import open_engine
-    from pipelines.run.config import Config, read_config, with_flags
     from pipelines.run.run import run as run_pipeline
     from pipelines.settings.recipe import load_recipe
+    from pipelines.settings.run import Config, read_config
 
     settings = read_config(config) if config else Config()
-    settings = replace(
-        settings,
+    settings = settings.replace(
         source=source or settings.source,
         dataset=dataset or settings.dataset,
         provenance=provenance or settings.provenance,
         workspace=workspace or settings.workspace,
     )
-    settings = with_flags(
-        settings,
+    settings = settings.with_flags(
         {
             "augment": {"copies": copies, "seed": seed, "recipe": load_recipe(recipe) if recipe else None},
             "train": {"epochs": epochs, "model": model, "seed": seed},

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mnist_data.cli.options import DatasetArgument, Json, OutArgument, Overwrite, Scheduler, Workers
-from pipelines.settings.parameters import CORRUPTIONS, SEVERITIES, Corrupt
+from pipelines.settings.stages import CORRUPTIONS, SEVERITIES, Corrupt
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -51,7 +51,9 @@ def corrupt(
     from pipelines.engine.engine import open_engine
     from pipelines.stages.corrupt import corrupt as run
 
-    params = Corrupt(tuple(corruption or CORRUPTIONS), tuple(severity or SEVERITIES), split, seed)
+    params = Corrupt(
+        corruptions=tuple(corruption or CORRUPTIONS), severities=tuple(severity or SEVERITIES), split=split, seed=seed
+    )
     with open_engine(workers, scheduler) as engine, progress() as report:
         written = run(open_dataset(dataset), out, params, engine=engine, overwrite=overwrite, report=report)
     print_dataset(f"{dataset} → {out}", written, json)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mnist_data.cli.options import DatasetArgument, Json, OutArgument, Overwrite, Provenance, Scheduler, Workers
-from pipelines.settings.parameters import Split, SplitBy
+from pipelines.settings.stages import Split, SplitBy
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -44,7 +44,7 @@ def split(
         outcome = run(
             open_dataset(dataset),
             out,
-            Split(by, fraction, seed),
+            Split(by=by, fraction=fraction, seed=seed),
             provenance=provenance,
             engine=engine,
             overwrite=overwrite,

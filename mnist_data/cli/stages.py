@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mnist_data.cli.options import DatasetArgument, Json, OutArgument, Overwrite, Scheduler, Workers
-from pipelines.settings.parameters import Action, Augment, Clean, DType, Normalize, Scale, Stats
+from pipelines.settings.analysis import Stats
+from pipelines.settings.stages import Action, Augment, Clean, DType, Normalize, Scale
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -45,7 +46,16 @@ def clean(
     from pipelines.engine.engine import open_engine
     from pipelines.stages.clean import clean as run
 
-    params = Clean(not_finite, blank, constant, inverted, transposed, label, duplicate, outlier_pixels)
+    params = Clean(
+        not_finite=not_finite,
+        blank=blank,
+        constant=constant,
+        inverted=inverted,
+        transposed=transposed,
+        label=label,
+        duplicate=duplicate,
+        outlier_pixels=outlier_pixels,
+    )
     source = open_dataset(dataset)
     with open_engine(workers, scheduler) as engine, progress() as report:
         outcome = run(source, out, params, engine=engine, overwrite=overwrite, report=report)
@@ -91,7 +101,7 @@ def normalize(
     from pipelines.engine.engine import open_engine
     from pipelines.stages.normalize import normalize as run
 
-    params = Normalize(scale, deskew, center, dtype)
+    params = Normalize(scale=scale, deskew=deskew, center=center, dtype=dtype)
     with open_engine(workers, scheduler) as engine, progress() as report:
         written = run(open_dataset(dataset), out, params, engine=engine, overwrite=overwrite, report=report)
     print_dataset(f"{dataset} → {out}", written, json)
@@ -126,7 +136,7 @@ def augment(
     from pipelines.settings.recipe import load_recipe
     from pipelines.stages.augment import augment as run
 
-    params = Augment(copies, seed, load_recipe(recipe))
+    params = Augment(copies=copies, seed=seed, recipe=load_recipe(recipe))
     if preview:
         _preview(open_dataset(dataset), out, params, overwrite, json)
         return
@@ -139,7 +149,7 @@ def _preview(source: Dataset, out: str, params: Augment, overwrite: bool, json: 
     from mnist_data.cli.output import print_json, say
     from mnist_data.storage import require_free
     from pipelines.run.report import write_report
-    from pipelines.settings.parameters import settings_in_words
+    from pipelines.settings.base import settings_in_words
     from pipelines.stages.preview import preview_tables
 
     page = out if out.endswith((".html", ".htm")) else f"{out}.html"
@@ -193,7 +203,7 @@ def stats(
     from pipelines.run.report import collect_tables, write_report
     from pipelines.statistics.stats import stats as run
 
-    params = Stats(bins, grid, morphometrics)
+    params = Stats(bins=bins, grid=grid, morphometrics=morphometrics)
     source = open_dataset(dataset)
     folder = out or f"{source.location}-stats"
     if "/split=" in folder:

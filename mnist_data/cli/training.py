@@ -12,8 +12,8 @@ from mnist_data.cli.reports import print_report
 from mnist_data.cli.robustness import print_robustness
 from mnist_data.cli.splitting import print_groups
 from mnist_data.errors import WrongUse
-from pipelines.settings.parameters import Freeze, Model, Optimizer, Precision, Schedule, Train
-from pipelines.settings.train_presets import TRAIN_PRESETS, train_settings
+from pipelines.settings.model_header import Model
+from pipelines.settings.training import TRAIN_PRESETS, Freeze, Optimizer, Precision, Schedule, Train, train_settings
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -16,23 +16,9 @@ from pipelines.audit.measures import SIDES, Measured
 from pipelines.audit.outliers import outlier_score
 from pipelines.audit.usual import usual
 from pipelines.audit.verdict import Verdict, judge
+from pipelines.settings.analysis import Audit
 
 Values = npt.NDArray[Any]
-
-THRESHOLDS = {
-    "not_finite": 1.0,
-    "blank": 0.95,
-    "constant": 0.95,
-    "inverted": 0.5,
-    "cropped": 1.0,
-    "off_centre": 8.0,
-    "noisy": 8.0,
-    "blurred": 5.0,
-    "low_ink": 4.0,
-    "over_inked": 3.0,
-    "outlier": 4.0,
-}
-"""Where samples are flagged, each in its check's unit; MEANINGS says what that is."""
 
 MEANINGS = {
     "not_finite": "pixels that are no numbers; one is too many",
@@ -63,14 +49,14 @@ NEARER = 0.025
 """Of the side, by which cropped ink lies nearer to the frame than usual; MNIST's are centred to within 0.018."""
 
 
-def judge_images(measured: Measured, thresholds: Mapping[str, float]) -> list[Verdict]:
-    """Give the verdict of each check in BARS. bars: what the user has set, by check."""
+def judge_images(measured: Measured, params: Audit) -> list[Verdict]:
+    """Give the verdict of each check in MEANINGS, by the thresholds of the settings."""
     values = dict(measured.measures)
     found: dict[str, Values] = {"not_finite": values["not_finite"], **_flatness(values)}
     found["inverted"] = _ring(values)
-    unfit = found["inverted"] >= thresholds.get("inverted", THRESHOLDS["inverted"])
+    unfit = found["inverted"] >= params.threshold("inverted")
     for name in ("blank", "constant"):
-        unfit |= found[name] >= thresholds.get(name, THRESHOLDS[name])
+        unfit |= found[name] >= params.threshold(name)
     sound = Measured(
         measured.ids,
         measured.labels,
@@ -82,9 +68,7 @@ def judge_images(measured: Measured, thresholds: Mapping[str, float]) -> list[Ve
     if measured.reversed:
         meanings["inverted"] += "; most of these data have a bright background, so here the others are inverted"
     return [
-        judge(
-            name, np.maximum(value, 0), thresholds.get(name, THRESHOLDS[name]), meanings[name], {name + "_value": value}
-        )
+        judge(name, np.maximum(value, 0), params.threshold(name), meanings[name], {name + "_value": value})
         for name, value in found.items()
     ]
 

@@ -28,7 +28,7 @@ from pipelines.networks.data.samples import Samples, read_samples
 from pipelines.networks.evaluation.predictions import Probabilities, predict
 from pipelines.networks.training.device import require_torch
 from pipelines.networks.training.fit import fit, fresh
-from pipelines.settings.parameters import Train
+from pipelines.settings.training import Train
 from pipelines.stages.validation import Mask
 
 Judge = Literal["cnn", "perceptron"]

@@ -19,7 +19,6 @@ import numpy as np
 import numpy.typing as npt
 
 from mnist_data.batch import Integers
-from mnist_data.errors import WrongUse
 from mnist_data.parquet.dataset import HELD_OUT, Dataset, Partition, read_partition
 from pipelines.audit.pairs import REACH, Flags, Pairs, compare_pairs, find_close, reach, rotate
 from pipelines.audit.spectra import Floats, magnitudes, unit_ink
@@ -78,14 +77,10 @@ def find_duplicates(
     Of samples that are copies of each other the first two leave one unflagged: one outside the training split, if
     there is one, and of several the first by id.
 
-    bar: the distance up to which samples are near duplicates, above 0 and below 1; None sets it by the data. The
+    threshold: the distance up to which samples are near duplicates, above 0 and below 1; None sets it by the data. The
     details' columns of ids and shifts are masked arrays, masked where there is nothing to name. Raises WrongUse where
-    the items are no pictures or the bar is no such distance.
+    the items are no images.
     """
-    if threshold is not None and not 0 < threshold < 1:
-        raise WrongUse(
-            f"The bar of near duplicates is {threshold:g}; it is a distance above 0 and below 1, as in 0.05."
-        )
     engine = engine or Serial()
     require_images(source)
     partitions = source.partitions(PARTITION_ROWS)

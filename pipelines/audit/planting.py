@@ -19,7 +19,7 @@ from pipelines.audit.places import read_places
 from pipelines.engine.engine import Engine, Serial, run_tasks
 from pipelines.engine.id_hash import hashes
 from pipelines.engine.map_dataset import PARTITION_ROWS, apply_stage
-from pipelines.settings.parameters import Selftest
+from pipelines.settings.analysis import Selftest
 from pipelines.statistics.counts import BYTE_RANGE, Sums, sum_up
 
 PAIRED: Mapping[str, Callable[[faults.Image, faults.Image, faults.Generator], faults.Image]] = {

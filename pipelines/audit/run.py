@@ -12,10 +12,9 @@ import pyarrow as pa
 
 from mnist_data.parquet.dataset import Dataset
 from mnist_data.parquet.tables import merge_tables, provenance, write_table
-from pipelines.audit.checks import THRESHOLDS, judge_images
+from pipelines.audit.checks import judge_images
 from pipelines.audit.duplicates import find_duplicates
 from pipelines.audit.imbalance import IMBALANCE, find_imbalance
-from pipelines.audit.label_errors import CHECK as LABEL_ERROR
 from pipelines.audit.label_errors import find_label_errors, require_cleanlab
 from pipelines.audit.measures import Measured, measure
 from pipelines.audit.orientation import TRANSPOSED, find_transposed
@@ -24,16 +23,7 @@ from pipelines.audit.verdict import Verdict
 from pipelines.engine.engine import Engine, Report, Serial, silent
 from pipelines.engine.map_dataset import require_images
 from pipelines.images.thumbnails import thumbnail_table
-from pipelines.settings.parameters import Audit
-
-PAIRS = ("exact_duplicate", "near_duplicate", "label_conflict", "leaked")
-"""The checks that compare samples with each other."""
-
-CHECKS = (*THRESHOLDS, TRANSPOSED, *PAIRS, LABEL_ERROR, IMBALANCE)
-"""All checks, in the order of the tables."""
-
-ADJUSTABLE = (*THRESHOLDS, TRANSPOSED, "near_duplicate", IMBALANCE)
-"""Checks whose bar can be set: equal pixels need none, and confident learning finds its own."""
+from pipelines.settings.analysis import Audit
 
 ROWS = 100_000
 """Of the table of samples, put together and written at once."""
@@ -71,7 +61,7 @@ def find_verdicts(source: Dataset, params: Audit, engine: Engine, report: Report
     if params.labels:
         require_cleanlab()  # before the work, not after it
     measured = measure(source, engine, report)
-    verdicts = judge_images(measured, params.thresholds)
+    verdicts = judge_images(measured, params)
     by_name = {verdict.check: verdict.flagged for verdict in verdicts}
     unfit = by_name["inverted"] | by_name["blank"] | by_name["constant"]
     fit = np.isfinite(measured.measures["ink"]) & ~unfit
@@ -99,7 +89,7 @@ def tabulate(source: Dataset, measured: Measured, verdicts: Sequence[Verdict], p
                     "meaning": verdict.meaning,
                 }
             )
-    classes, threshold = len(source.metadata.classes), params.thresholds.get(IMBALANCE)
+    classes, threshold = len(source.metadata.classes), params.threshold(IMBALANCE)
     rows.extend(
         find_imbalance(split, measured.labels[measured.splits == split], classes, threshold) for split in source.splits
     )

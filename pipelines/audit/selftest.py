@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Sequence
-from dataclasses import replace
 from itertools import zip_longest
 from pathlib import Path
 from typing import Any
@@ -19,7 +18,7 @@ from pipelines.audit.run import find_verdicts
 from pipelines.audit.verdict import Verdict
 from pipelines.engine.engine import Engine, Report, Serial, silent
 from pipelines.networks.evaluation.scores import wilson
-from pipelines.settings.parameters import Audit, Selftest
+from pipelines.settings.analysis import Audit, Selftest
 
 
 def selftest(
@@ -40,7 +39,7 @@ def selftest(
     """
     params, test, engine = params or Audit(), test or Selftest(), engine or Serial()
     # Models learn for minutes: what they flag is known from the untouched samples of the copy, near enough.
-    measured, before = find_verdicts(source, replace(params, labels=False), engine, report)
+    measured, before = find_verdicts(source, params.replace(labels=False, limits={}), engine, report)
     planted = draw_faults(source, measured, test, params.labels, engine)
     with tempfile.TemporaryDirectory() as place:
         copy = plant(source, Path(place) / "planted", planted, test, engine)

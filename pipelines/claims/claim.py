@@ -10,7 +10,7 @@ from typing import Any
 from mnist_data.errors import WrongUse, unknown_name
 from pipelines.claims import outcomes
 from pipelines.claims.outcomes import Outcome
-from pipelines.settings.recipe import read_toml
+from pipelines.settings.toml import read_toml
 
 ADVICE = "See docs/claims.md for an example."
 

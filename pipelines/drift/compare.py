@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -17,7 +16,7 @@ from pipelines.drift import distances as d
 from pipelines.drift.domain import domain_auc
 from pipelines.drift.gather import LEAST, LEVELS, Choice, Side, gather
 from pipelines.engine.engine import Engine, Report, Serial, silent
-from pipelines.settings.parameters import Drift
+from pipelines.settings.analysis import Drift
 
 COLUMNS = ("class", "feature", "measure", "value", "low", "high", "null_95", "reference", "ratio")
 AUC = "auc"
@@ -164,7 +163,7 @@ def _pictures(first: Side, second: Side) -> pd.DataFrame:
 def save(tables: Mapping[str, pd.DataFrame], folder: str | Path, choices: Iterable[Choice], params: Drift) -> None:
     """Write the tables into a folder."""
     inputs = {choice.name: choice.dataset.content for choice in choices}
-    made = provenance(params.stage, inputs, asdict(params))
+    made = provenance(params.stage, inputs, params.recorded())
     for name, table in tables.items():
         write_table(table, f"{folder}/{name}", made)
 

@@ -15,7 +15,7 @@ from mnist_data.parquet.writer import Draft, Part, write_part
 from mnist_data.storage import is_remote
 from mnist_data.version import __version__
 from pipelines.engine.engine import Engine, Report, Serial, run_tasks, silent
-from pipelines.settings.parameters import Parameters
+from pipelines.settings.base import Settings
 
 PARTITION_ROWS = 10_000
 """Samples in one task: 8 MB of MNIST, small beside memory and large beside a task's cost of about a millisecond."""
@@ -45,7 +45,7 @@ class _Task:
     function: BatchFunction
 
 
-def plan_of(source: Dataset, params: Parameters, **more: Any) -> dict[str, Any]:
+def plan_of(source: Dataset, params: Settings, **more: Any) -> dict[str, Any]:
     """Describe a stage's run: what it reads, its parameters, the version; equal plans give equal files."""
     return {
         "stage": params.stage,
@@ -60,7 +60,7 @@ def plan_of(source: Dataset, params: Parameters, **more: Any) -> dict[str, Any]:
 def apply_stage(
     source: Dataset,
     target: str | Path,
-    params: Parameters,
+    params: Settings,
     function_for: Callable[[Partition], BatchFunction],
     *,
     engine: Engine | None = None,

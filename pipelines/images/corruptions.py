@@ -27,7 +27,7 @@ from pipelines.kernels.noise import Draws, Planes, count_photons, salt_and_peppe
 from pipelines.kernels.optics import frosted_glass, motion_trail
 from pipelines.kernels.overlay import blots, draw_strokes, plasma
 from pipelines.kernels.warp import about_middle, warp
-from pipelines.settings.parameters import CORRUPTIONS, require_corruption, require_severity
+from pipelines.settings.stages import CORRUPTIONS, require_corruption, require_severity
 
 BLOCK_PIXELS = 1 << 20
 """Pixels processed at once, so that temporaries stay small compared with a batch."""

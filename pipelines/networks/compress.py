@@ -36,8 +36,7 @@ from pipelines.networks.predict import ready
 from pipelines.networks.train import training_samples
 from pipelines.networks.training.fit import State, check_labels, fit
 from pipelines.networks.training.model_file import load_model, save_model
-from pipelines.settings.parameters import Compress, Train
-from pipelines.settings.recipe import recipe_of
+from pipelines.settings.training import Compress, Train
 
 if TYPE_CHECKING:
     from torch import nn
@@ -86,14 +85,14 @@ def compress(
 
 def _settings(configuration: Mapping[str, Any], params: Compress) -> Train:
     """Give the settings of the learning after pruning: the recipe and validation of the original, the rest as asked."""
-    recorded = configuration["parameters"]
+    original = Train.from_recorded(configuration["parameters"])
     return Train(
-        configuration["name"],
+        model=configuration["name"],
         epochs=params.epochs,
         learning_rate=params.learning_rate,
-        recipe=recipe_of(recorded["recipe"], "the model's recipe"),
-        validation_fraction=recorded["validation_fraction"],
-        seed=configuration.get("plan", {}).get("validation_seed", recorded["seed"]),
+        recipe=original.recipe,
+        validation_fraction=original.validation_fraction,
+        seed=configuration.get("plan", {}).get("validation_seed", original.seed),
     )
 
 

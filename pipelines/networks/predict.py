@@ -23,7 +23,7 @@ from pipelines.networks.evaluation.predictions import Probabilities, predict_mea
 from pipelines.networks.evaluation.scores import prediction_table
 from pipelines.networks.export.onnx_file import load_onnx
 from pipelines.networks.training.model_file import load_model
-from pipelines.settings.parameters import Normalize
+from pipelines.settings.stages import Normalize
 from pipelines.stages.normalize import normalize_batch
 from pipelines.stages.prepare import UNKNOWN, find_pictures
 

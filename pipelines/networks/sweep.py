@@ -6,7 +6,7 @@ The test split is not read here.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass
 from itertools import product
 from math import prod
 from pathlib import Path
@@ -28,9 +28,8 @@ from pipelines.networks.data.samples import Samples
 from pipelines.networks.train import class_count, members, training_samples
 from pipelines.networks.training.device import require_torch
 from pipelines.networks.training.fit import Fit, State, epochs_for, fit
-from pipelines.settings.parameters import Train
-from pipelines.settings.recipe import read_toml
-from pipelines.settings.train_presets import train_settings
+from pipelines.settings.toml import read_toml
+from pipelines.settings.training import Train
 
 STAGE = "sweep"
 
@@ -108,7 +107,7 @@ def sweep(
     for place, (number, point, seed) in enumerate(tasks):
         plan = _plan(source, point, seed)
         told = _Told(report, len(trainings.learn.ids), sum(work[:place]), sum(work))
-        scores = known[plan] if plan in known else _trained(trainings, replace(point.params, seed=seed), told)
+        scores = known[plan] if plan in known else _trained(trainings, point.params.replace(seed=seed), told)
         rows.append({"point": number, **point.settings, "seed": seed, **scores, "plan": plan})
         told.epoch(work[place])
         write_table(pd.DataFrame(rows), target, made)
@@ -179,7 +178,7 @@ def _interval(values: pd.Series) -> tuple[float, float]:
 
 def _values(path: str, key: str, found: Any) -> list[Any]:
     """Give the values of a setting, each of which it can have."""
-    known = [one.name for one in fields(Train) if one.name not in UNSWEPT]
+    known = [name for name in Train.__struct_fields__ if name not in UNSWEPT]
     if key not in ("preset", *known):
         raise unknown_name("setting", key, ["preset", *known], path)
     values = found if isinstance(found, list) else [found]
@@ -196,11 +195,7 @@ def _values(path: str, key: str, found: Any) -> list[Any]:
 
 
 def _point(path: str, values: Mapping[str, Any]) -> Point:
-    given = dict(values)
-    try:
-        return Point(values, train_settings(given, given.pop("preset", "standard")))
-    except WrongUse as error:
-        raise WrongUse(f"{path}: {error}") from None
+    return Point(values, Train.from_table(values, path))
 
 
 def _grid(points: Sequence[Point]) -> dict[str, list[Any]]:
@@ -214,7 +209,7 @@ def _seeds(point: Point) -> range:
 
 def _plan(source: Dataset, point: Point, seed: int) -> str:
     """Give what makes a training the one it is, the samples held out included, in one word."""
-    alone = members(source, "", replace(point.params, seed=seed, seeds=1))[0].plan
+    alone = members(source, "", point.params.replace(seed=seed, seeds=1))[0].plan
     return fingerprint({**alone, "validation_seed": point.params.seed})
 
 

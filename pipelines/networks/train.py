@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
@@ -40,7 +40,8 @@ from pipelines.networks.training.checkpoint import Plan, load_checkpoint, other_
 from pipelines.networks.training.device import require_torch, resolved
 from pipelines.networks.training.fit import EpochDone, Fit, State, fit, fresh, history_table
 from pipelines.networks.training.model_file import load_model, save_model
-from pipelines.settings.parameters import Model, Train
+from pipelines.settings.model_header import Model
+from pipelines.settings.training import Train
 from pipelines.stages.split import choose_writers
 from pipelines.stages.validation import split_validation
 
@@ -155,7 +156,7 @@ def members(source: Dataset, folder: str | Path, params: Train) -> list[Member]:
     found = []
     for seed in range(params.seed, params.seed + params.seeds):
         name = params.model if params.seeds == 1 else f"{params.model}-seed{seed}"
-        alone = replace(params, seed=seed, seeds=1, corruptions=False, precision=resolved(params.precision))
+        alone = params.replace(seed=seed, seeds=1, corruptions=False, precision=resolved(params.precision))
         plan = {
             "input": source.content,
             "parameters": alone.recorded(),
@@ -191,7 +192,7 @@ def _trained(
         there = resume and storage.exists(member.checkpoint)
         return load_checkpoint(state, member.checkpoint, member.plan) if there else state
 
-    settings = replace(params, seed=member.seed)
+    settings = params.replace(seed=member.seed)
     begun = start.network(member.seed) if start else None
     outcome = fit(feed, held, classes, settings, after_epoch, start=begun, resumed=resumed)
     _save(outcome, member, metadata, settings, classes, start)
@@ -215,7 +216,7 @@ def _diagnosis(
     """Say what went wrong in each training, if anything did."""
     found = {}
     for seed, done in enumerate(fits, params.seed):
-        settings = replace(params, seed=seed)
+        settings = params.replace(seed=seed)
         begun = fresh(learn.images.shape[1:], classes, settings) if start is None else start.network(seed)
         found[seed] = diagnose(done, learn, hold.labels, classes, settings, begun)
     return diagnosis_table(found)

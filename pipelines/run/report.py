@@ -12,7 +12,7 @@ from mnist_data.parquet.dataset import Dataset
 from mnist_data.parquet.tables import read_table, read_tables, table_provenance
 from mnist_data.version import __version__
 from pipelines.images.thumbnails import before_after, is_augmented
-from pipelines.settings.parameters import settings_in_words
+from pipelines.settings.base import settings_in_words
 from pipelines.stages.clean import TABLES
 
 COMPARED = ("evaluation", "seeds", "label_scores", "robustness")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,9 +20,10 @@ from pipelines.engine.engine import Engine, Report, silent
 from pipelines.engine.map_dataset import plan_of
 from pipelines.networks.evaluation.diagnosis import in_words
 from pipelines.networks.train import train
-from pipelines.run.config import Config
 from pipelines.run.report import collect_tables, write_report
-from pipelines.settings.parameters import Parameters, Train
+from pipelines.settings.base import Settings
+from pipelines.settings.run import Config
+from pipelines.settings.training import Train
 from pipelines.stages.augment import augment
 from pipelines.stages.clean import clean, has_quarantine
 from pipelines.stages.convert import conversion_plan, convert
@@ -130,7 +131,7 @@ class _Run:
         self.kept.append(step)
         self.done(step, True)
 
-    def _dataset(self, source: Dataset, params: Parameters, make: Callable[..., Dataset], compression: str) -> Dataset:
+    def _dataset(self, source: Dataset, params: Settings, make: Callable[..., Dataset], compression: str) -> Dataset:
         """Give the stage's dataset in the workspace, made anew unless it was made by just this plan."""
         target = self.workspace / params.stage
         plan = plan_of(source, params, compression=compression)
@@ -193,7 +194,7 @@ class _Run:
 
     def _models(self) -> list[Train]:
         chosen = self.config.train
-        return [chosen] if chosen.model == "mlp" else [chosen, replace(chosen, model="mlp", start=None, freeze="none")]
+        return [chosen] if chosen.model == "mlp" else [chosen, chosen.replace(model="mlp", start=None, freeze="none")]
 
     def _dashboard(self, source: Dataset, augmented: Dataset | None, models: list[Path]) -> Path | None:
         if "dashboard" not in self.steps:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, Literal, get_args
 
 from mnist_data.errors import MissingExtra, UnreadableInput
 from mnist_data.parquet.former_names import rename_parameters
-from pipelines.settings.parameters import Model
+
+Model = Literal["mlp", "lenet5", "tiny", "small", "large"]
+"""The networks that can be trained, by name."""
 
 
 def read_configuration(path: str | Path) -> dict[str, Any]:
@@ -35,7 +37,8 @@ def configuration_in(path: str, metadata: Mapping[str, str]) -> dict[str, Any]:
         known = found["name"] in get_args(Model) and len(shape) in (2, 3)
         # 65,536 is far beyond any image here, and keeps products of three within 64 bits.
         if known and all(type(size) is int and 1 <= size <= 65_536 for size in sizes):
-            return {**found, "parameters": rename_parameters("train", found.get("parameters", {}))}
+            settings = {"parameters": rename_parameters("train", found["parameters"])} if "parameters" in found else {}
+            return {**found, **settings}
     except (ValueError, TypeError, KeyError, RecursionError):
         pass
     raise not_a_model(path, "its metadata describes no network of ours", "a name, a shape and classes")

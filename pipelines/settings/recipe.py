@@ -1,18 +1,19 @@
 """Recipes: which transforms a copy goes through, how likely each is and how strong.
 
-A recipe is a TOML table, one entry a transform; presets are recipes with a name. Only the standard library is imported
-here, as the command line reads the presets.
+A recipe is a TOML table, one entry a transform; presets are recipes with a name. Nothing heavy is imported here, as the
+command line reads the presets.
 """
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from mnist_data.errors import UnreadableInput, WrongUse, unknown_name
+from mnist_data.errors import WrongUse, unknown_name
+from pipelines.settings.toml import read_toml
+from pipelines.settings.values import Fraction, between, checked, in_short
 
 
 @dataclass(frozen=True)
@@ -155,8 +156,22 @@ def in_words(table: Mapping[str, Any]) -> str:
     return ", ".join(words) or "nothing"
 
 
-def load_recipe(name: str | Path) -> Recipe:
-    """Give a preset by its name, or read a recipe from a TOML file.
+def recipe_from(value: Any, where: str) -> Recipe:
+    """Give a recipe as it is, by a preset's name or a file, or by its table. where: its name, for messages.
+
+    Raises what `load_recipe` raises, and WrongUse for a value of another kind.
+    """
+    if isinstance(value, Recipe):
+        return value
+    if isinstance(value, str | Path):
+        return load_recipe(value, where)
+    if isinstance(value, Mapping):
+        return recipe_of(value, where)
+    raise WrongUse(f"{where} is {in_short(value)}; it must be a preset's name, a file, or a table.")
+
+
+def load_recipe(name: str | Path, where: str = "") -> Recipe:
+    """Give a preset by its name, or read a recipe from a TOML file. where: what it is for, for messages.
 
     Raises WrongUse for what is neither, and for an entry that no recipe can have; UnreadableInput for a file that is
     no TOML.
@@ -165,16 +180,8 @@ def load_recipe(name: str | Path) -> Recipe:
         return recipe_of(PRESETS[str(name)], str(name))
     path = Path(name)
     if not path.is_file():
-        raise unknown_name("recipe", str(name), [*PRESETS, "a TOML file"])
+        raise unknown_name("recipe", str(name), [*PRESETS, "a TOML file"], where)
     return recipe_of(read_toml(path, "See docs/augmentation.md for examples."), str(path))
-
-
-def read_toml(path: str | Path, advice: str) -> dict[str, Any]:
-    """Read a TOML file. Raises UnreadableInput, with the advice, for a file that is none."""
-    try:
-        return tomllib.loads(Path(path).read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as cause:
-        raise UnreadableInput(str(path), str(cause), "a TOML file", advice) from cause
 
 
 def recipe_of(values: Mapping[str, Any], origin: str) -> Recipe:
@@ -185,10 +192,12 @@ def recipe_of(values: Mapping[str, Any], origin: str) -> Recipe:
     """
     values = dict(values)
     name = values.pop("preset", None)
-    if name is not None and name not in PRESETS:
+    if name is not None and (not isinstance(name, str) or name not in PRESETS):
         raise unknown_name("preset", str(name), PRESETS, origin)
     start = recipe_of(PRESETS[name], name) if name is not None else Recipe()
-    sigma = _number(values.pop("elastic_sigma", start.elastic_sigma), *ELASTIC_SIGMA, f"{origin}: elastic_sigma")
+    sigma = checked(
+        values.pop("elastic_sigma", start.elastic_sigma), between(*ELASTIC_SIGMA), f"{origin}: elastic_sigma"
+    )
     amounts: dict[str, Amount | None] = dict(start.amounts)
     for key, value in values.items():
         if key not in TRANSFORMS:
@@ -206,17 +215,11 @@ def _amount(transform: Transform, value: Any, field: str) -> Amount:
     span = table.get("range")
     if not isinstance(span, list | tuple) or len(span) != 2:
         raise WrongUse(
-            f"{field} has the range {span!r}; it must be two numbers from {transform.low:g} to {transform.high:g} "
-            f"({transform.meaning}), as in [{transform.low:g}, {transform.high:g}]."
+            f"{field} has the range {in_short(span)}; it must be two numbers from {transform.low:g} to "
+            f"{transform.high:g} ({transform.meaning}), as in [{transform.low:g}, {transform.high:g}]."
         )
-    low, high = (_number(end, transform.low, transform.high, f"{field}.range", transform.meaning) for end in span)
+    kind = between(transform.low, transform.high)
+    low, high = (checked(end, kind, f"{field}.range", transform.meaning) for end in span)
     if low > high:
         raise WrongUse(f"{field} has the range [{low:g}, {high:g}], which is reversed; write [{high:g}, {low:g}].")
-    return Amount(low, high, _number(table.get("probability", 1.0), 0, 1, f"{field}.probability"))
-
-
-def _number(value: Any, low: float, high: float, field: str, meaning: str = "") -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
-        unit = f" ({meaning})" if meaning else ""
-        raise WrongUse(f"{field} is {value!r}; it must be a number from {low:g} to {high:g}{unit}.")
-    return float(value)
+    return Amount(low, high, checked(table.get("probability", 1.0), Fraction, f"{field}.probability"))

@@ -22,8 +22,8 @@ from mnist_data.parquet.dataset import Dataset, Partition
 from pipelines.engine.engine import Engine, Report, silent
 from pipelines.engine.map_dataset import apply_stage, in_slices, require_originals
 from pipelines.images.levels import BYTES, Levels, levels_of
-from pipelines.settings.parameters import Augment
 from pipelines.settings.recipe import TRANSFORMS, Recipe
+from pipelines.settings.stages import Augment
 
 ELASTIC_NOISE, EXPOSURE_NOISE = 100, 101
 """Streams of random numbers beside those of the transforms' amounts."""

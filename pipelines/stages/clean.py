@@ -8,7 +8,7 @@ sample removed, changed or flagged goes to the quarantine table with the reason 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from functools import partial, reduce
 from pathlib import Path
 from typing import Any
@@ -28,7 +28,7 @@ from pipelines.engine.map_dataset import PARTITION_ROWS, apply_stage, require_im
 from pipelines.images.border import outermost
 from pipelines.images.digests import Digests, digest, first_with_same, varied
 from pipelines.images.transposition import NOT_FITTED, Orientations, can_be_transposed, fit_orientations
-from pipelines.settings.parameters import Clean
+from pipelines.settings.stages import Clean
 from pipelines.stages.convert import unlikely_labels
 
 FIT_SAMPLES = 60_000
@@ -267,7 +267,7 @@ def _repaired(images: Images, inverted: npt.NDArray[np.bool_], knowledge: Knowle
 def clean_batch(batch: Batch, knowledge: Knowledge, params: Clean) -> tuple[Batch, pd.DataFrame]:
     """Clean one batch. Gives the samples that stay, and a row for each finding: row, reason, action, detail."""
     faults = find_faults(batch, knowledge)
-    actions: dict[str, str] = asdict(params)
+    actions: dict[str, str] = params.recorded()
     images = batch.images
     if actions["inverted"] == "repair":
         images = _repaired(images, faults["inverted"], knowledge)
@@ -323,7 +323,7 @@ def _tabulate(
 
     Gives the quarantine's path without its ending, the totals and the counts by reason.
     """
-    made = provenance(params.stage, {source.metadata.dataset: source.content}, asdict(params))
+    made = provenance(params.stage, {source.metadata.dataset: source.content}, params.recorded())
 
     def pieces() -> Iterator[pa.Table]:
         yield _quarantine(read_partition(found[0][0]).take(slice(0, 0)), "", found[0][1].iloc[:0])  # the columns

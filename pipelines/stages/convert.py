@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -23,7 +23,7 @@ from mnist_data.parquet.schema import Metadata, Source, Stage, arrow_schema
 from mnist_data.parquet.writer import Draft, Part, PartWriter
 from mnist_data.version import __version__
 from pipelines.engine.engine import Engine, Report, Serial, run_tasks, silent
-from pipelines.settings.parameters import Convert
+from pipelines.settings.stages import Convert
 
 Item = TypeVar("Item")
 
@@ -118,7 +118,7 @@ def conversion_plan(
         "stage": "convert",
         "splits": [pair.split for pair in pairs],
         "files": [storage.identity(path) for path in (*files, *tables)],
-        "parameters": asdict(params),
+        "parameters": params.recorded(),
         "dataset": dataset,
         "version": __version__,
     }
@@ -142,7 +142,7 @@ def _as_known(params: Convert, known: CatalogEntry | None) -> Convert:
     """Fill in what the user left to our knowledge of the dataset."""
     transpose = params.transpose if params.transpose is not None else bool(known and known.transposed)
     first_label = params.first_label if params.first_label is not None else (known.first_label if known else 0)
-    return replace(params, transpose=transpose, first_label=first_label)
+    return params.replace(transpose=transpose, first_label=first_label)
 
 
 def _provenance(
@@ -186,7 +186,7 @@ def _metadata(
         licence=known.licence if known else "",
         citation=known.citation if known else "",
         note=known.note if known else "",
-        stages=(Stage("convert", asdict(params)),),
+        stages=(Stage("convert", params.recorded()),),
     )
 
 

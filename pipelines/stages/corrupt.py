@@ -19,7 +19,7 @@ from mnist_data.parquet.dataset import Dataset, Partition
 from pipelines.engine.engine import Engine, Report, silent
 from pipelines.engine.map_dataset import apply_stage, in_slices, require_originals
 from pipelines.images.levels import BYTES, Levels, levels_of
-from pipelines.settings.parameters import Corrupt
+from pipelines.settings.stages import Corrupt
 
 
 def corrupt(
@@ -39,7 +39,7 @@ def corrupt(
     """
     params = params or Corrupt()
     split = split_to_test(source, params.split)
-    params = replace(params, split=split)
+    params = params.replace(split=split)
     require_originals(source, "corrupt")
     levels = levels_of(source.metadata)
     levels.width()  # refused before anything is written, not in a worker

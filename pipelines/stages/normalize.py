@@ -18,7 +18,7 @@ from mnist_data.parquet.dataset import Dataset, Partition, read_partition
 from pipelines.engine.engine import Engine, Report, Serial, run_tasks, silent
 from pipelines.engine.map_dataset import PARTITION_ROWS, apply_stage
 from pipelines.images.scaling import Scaling, measure
-from pipelines.settings.parameters import Normalize
+from pipelines.settings.stages import Normalize
 
 
 def normalize(

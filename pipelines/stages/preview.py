@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, replace
+from dataclasses import asdict
 
 import numpy as np
 import pandas as pd
@@ -14,8 +14,8 @@ from mnist_data.parquet.schema import Metadata
 from pipelines.engine.map_dataset import require_originals
 from pipelines.images.levels import levels_of
 from pipelines.images.thumbnails import first_samples, thumbnail_table
-from pipelines.settings.parameters import Augment
 from pipelines.settings.recipe import TRANSFORMS
+from pipelines.settings.stages import Augment
 from pipelines.stages.augment import augment_batch, require_levels
 
 COPIES = 8
@@ -34,12 +34,12 @@ def preview_tables(source: Dataset, params: Augment) -> dict[str, pd.DataFrame]:
     require_originals(source, "preview")
     require_levels(params.recipe, levels_of(source.metadata))
     originals, levels = first_of_each_class(source), levels_of(source.metadata)
-    params = replace(params, copies=COPIES)
+    params = params.replace(copies=COPIES)
     tables = {"augmentation": _pictures(augment_batch(originals, params, levels), source.metadata)}
     few = originals.take(slice(0, ALONE))
     alone = []
     for name, amount in params.recipe.amounts.items():
-        made = augment_batch(few, replace(params, recipe=params.recipe.only(name)), levels)
+        made = augment_batch(few, params.replace(recipe=params.recipe.only(name)), levels)
         # The originals first, then by the amount; the samples one after another.
         strength = np.where(made.columns["copy"] > 0, made.columns[TRANSFORMS[name].amounts[0]], -np.inf)
         order = np.lexsort((strength, np.repeat(np.arange(len(few)), COPIES + 1)))

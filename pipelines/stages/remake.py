@@ -8,7 +8,7 @@ from mnist_data.batch import Images
 from mnist_data.errors import WrongUse
 from mnist_data.parquet.dataset import open_dataset, read_sample
 from pipelines.images.levels import levels_of
-from pipelines.settings.parameters import Augment
+from pipelines.settings.stages import Augment
 from pipelines.stages.augment import remake_copy
 
 
@@ -27,7 +27,7 @@ def remake(location: str | Path, sample: int) -> Images:
             f"{dataset.location} holds no copies as augment has made them; name a dataset that `mnist-data augment` "
             "has written."
         )
-    params = Augment.of(dataset.metadata.stages[-1].parameters)
+    params = Augment.from_recorded(dataset.metadata.stages[-1].parameters)
     found = read_sample(dataset, sample)
     row = {name: values[0] for name, values in found.columns.items()}
     original = read_sample(dataset, int(row["source_id"]) * (params.copies + 1))

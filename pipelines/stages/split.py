@@ -18,7 +18,8 @@ from mnist_data.parquet.dataset import Dataset, Partition, read_columns
 from pipelines.engine.engine import Engine, Report, silent
 from pipelines.engine.id_hash import hashes
 from pipelines.engine.map_dataset import PARTITION_ROWS, apply_stage, require_originals
-from pipelines.settings.parameters import Split, Train
+from pipelines.settings.stages import Split
+from pipelines.settings.training import Train
 from pipelines.stages.validation import Mask, split_validation
 
 VALIDATION = "validation"
@@ -61,7 +62,7 @@ def split(
     written = apply_stage(
         view,
         target,
-        replace(params, tables=tables.digests if tables else {}),
+        params.replace(tables=tables.digests if tables else {}),
         lambda partition: partial(_take_part, part=parts[partition]),
         engine=engine,
         overwrite=overwrite,

@@ -7,7 +7,7 @@ import numpy.typing as npt
 
 from mnist_data.batch import Integers
 from pipelines.engine.id_hash import hashes
-from pipelines.settings.parameters import Train
+from pipelines.settings.training import Train
 
 Mask = npt.NDArray[np.bool_]
 """(n,) bool."""

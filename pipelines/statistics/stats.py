@@ -7,7 +7,7 @@ images on the components that the first has found, for the distances of the clas
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import reduce
 from pathlib import Path
 from typing import Any
@@ -25,7 +25,7 @@ from mnist_data.parquet.tables import merge_tables, provenance, remove_table, wr
 from pipelines.engine.engine import Engine, Report, Serial, run_tasks, silent
 from pipelines.engine.map_dataset import PARTITION_ROWS, require_images
 from pipelines.images.thumbnails import sample_grid
-from pipelines.settings.parameters import Stats
+from pipelines.settings.analysis import Stats
 from pipelines.statistics.components import (
     Components,
     Products,
@@ -165,7 +165,7 @@ def stats(
     tables = tabulate({split: part.sums for split, part in found.items()}, source.metadata, limits)
     tables |= _structure(source, found, tasks, engine, report)
     tables["sample_grid"] = sample_grid(source, params.grid)
-    made = provenance(params.stage, {source.metadata.dataset: source.content}, asdict(params))
+    made = provenance(params.stage, {source.metadata.dataset: source.content}, params.recorded())
     merge_tables((_read_piece(task.samples) for task in tasks), f"{folder}/samples", made)
     storage.remove(draft)
     tables["correlations"] = correlate(f"{folder}/samples.parquet")

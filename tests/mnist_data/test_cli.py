@@ -17,7 +17,7 @@ import typer
 from mnist_data import cli
 from mnist_data.idx import format as idx
 from mnist_data.parquet.dataset import Dataset
-from pipelines.settings.parameters import CORRUPTIONS
+from pipelines.settings.stages import CORRUPTIONS
 
 Outcome = tuple[int, str, str]
 Cli = Callable[..., Outcome]
@@ -176,7 +176,7 @@ def wrong_uses(tmp: Path, dataset: str) -> list[tuple[list[object], str]]:
         (["run", "--config", tmp / "bad.toml"], "no setting 'copy'. Did you mean 'copies'?"),
         (["run", "--config", tmp / "range.toml"], "rotation.range is 300; it must be a number from -180 to 180"),
         (["run", "--config", tmp / "broken.toml"], "expected a TOML file"),
-        (["run", "--config", tmp / "none.toml"], "none.toml: No such file"),
+        (["run", "--config", tmp / "none.toml"], "none.toml: there is no such file"),
         (["run", "--until", "dance"], "dance"),
         (["info", tmp / "none"], "no such file or folder"),
         (["stats", dataset, "--workers", "1", "--scheduler", "tcp://127.0.0.1:1"], "exclude each other"),

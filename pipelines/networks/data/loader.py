@@ -13,8 +13,8 @@ import numpy.typing as npt
 from mnist_data.batch import Images, Integers
 from mnist_data.errors import WrongUse
 from pipelines.images.levels import BYTES, Levels
-from pipelines.settings.parameters import Augment
 from pipelines.settings.recipe import Recipe
+from pipelines.settings.stages import Augment
 from pipelines.stages.augment import deform_images, draw, require_levels
 
 Item = TypeVar("Item")

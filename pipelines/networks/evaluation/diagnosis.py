@@ -24,7 +24,7 @@ from pipelines.networks.evaluation.predictions import predict
 from pipelines.networks.evaluation.probe import PROBED, Layer, probe_layers, way_of_weights
 from pipelines.networks.evaluation.scores import wilson
 from pipelines.networks.training.fit import EpochDone, Fit
-from pipelines.settings.parameters import Train
+from pipelines.settings.training import Train
 
 if TYPE_CHECKING:
     from torch import nn

@@ -18,7 +18,7 @@ from pipelines.images.thumbnails import thumbnail_table
 from pipelines.networks.data.stored import StoredImages
 from pipelines.networks.evaluation.predictions import Probabilities, predict_mean
 from pipelines.networks.evaluation.scores import evaluate
-from pipelines.settings.parameters import CORRUPTIONS, SEVERITIES, Corrupt
+from pipelines.settings.stages import CORRUPTIONS, SEVERITIES, Corrupt
 
 if TYPE_CHECKING:
     from torch import nn

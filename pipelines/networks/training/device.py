@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from mnist_data.errors import MissingExtra
 from pipelines.engine.engine import cores
-from pipelines.settings.parameters import Precision
+from pipelines.settings.training import Precision
 
 if TYPE_CHECKING:
     import torch

@@ -9,7 +9,7 @@ import numpy as np
 
 from mnist_data.batch import Images
 from mnist_data.errors import CheckFailed
-from pipelines.settings.parameters import Train
+from pipelines.settings.training import Train
 
 ROWS = 10_000
 """Images looked at together, so that no second copy of a large set is made."""

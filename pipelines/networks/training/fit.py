@@ -24,7 +24,7 @@ from pipelines.networks.training.device import computing_in, device, every_core,
 from pipelines.networks.training.ema import Average
 from pipelines.networks.training.finite import require_finite_loss, require_finite_pixels
 from pipelines.networks.training.schedule import fraction_of_peak
-from pipelines.settings.parameters import Train
+from pipelines.settings.training import Train
 
 if TYPE_CHECKING:
     import torch

@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from mnist_data.errors import WrongUse
-from pipelines.settings.parameters import Model
+from pipelines.settings.model_header import Model
 
 WIDTHS: dict[Model, tuple[int, ...]] = {
     "mlp": (128,),

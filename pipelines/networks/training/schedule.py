@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from pipelines.settings.parameters import Schedule
+from pipelines.settings.training import Schedule
 
 WARM_UP = 0.2
 """The fraction of the steps in which the learning rate of a cycle rises; it falls in the rest."""

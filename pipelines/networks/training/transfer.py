@@ -15,7 +15,7 @@ from mnist_data.errors import WrongUse
 from mnist_data.parquet.schema import Metadata, stage_of
 from pipelines.networks.training.device import seeded
 from pipelines.networks.training.model_file import load_model
-from pipelines.settings.parameters import Train
+from pipelines.settings.training import Train
 
 BOUND = ("mlp", "lenet5")
 """Networks whose weights belong to places of the image, so that another size is another network."""

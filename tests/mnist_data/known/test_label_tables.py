@@ -17,9 +17,9 @@ from mnist_data.idx.pairing import find_pairs
 from mnist_data.known.label_tables import QMNIST_COLUMNS, dataset_writers, provenance_of, shared_writers
 from mnist_data.parquet.dataset import Dataset, open_dataset
 from pipelines.engine.engine import Serial
-from pipelines.run.config import Config
 from pipelines.run.run import run
-from pipelines.settings.parameters import Split
+from pipelines.settings.run import Config
+from pipelines.settings.stages import Split
 from pipelines.stages.clean import clean
 from pipelines.stages.convert import convert
 from pipelines.stages.export import export

@@ -24,7 +24,7 @@ from mnist_data.idx.pairing import Pair, find_pairs
 from mnist_data.parquet.dataset import Dataset, open_dataset, read_batches
 from mnist_data.parquet.schema import Metadata
 from mnist_data.parquet.writer import Draft, write_part
-from pipelines.settings.parameters import Convert
+from pipelines.settings.stages import Convert
 from pipelines.stages.convert import convert
 
 LAYOUTS = ["binary", "list", "pixels", "png"]

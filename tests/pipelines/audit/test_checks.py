@@ -17,9 +17,11 @@ from mnist_data.idx import format as idx
 from mnist_data.idx.pairing import find_pairs
 from mnist_data.parquet.dataset import Dataset
 from pipelines.audit import faults, measures, orientation
-from pipelines.audit.run import CHECKS, audit
+from pipelines.audit.run import audit
 from pipelines.engine.engine import Cluster, Serial, Threads
-from pipelines.settings.parameters import Audit, Convert
+from pipelines.settings.analysis import Audit
+from pipelines.settings.checks import CHECKS
+from pipelines.settings.stages import Convert
 from pipelines.stages.convert import convert
 
 Array = npt.NDArray[Any]
@@ -187,15 +189,15 @@ def test_limits_that_hold_end_with_nought(small: Dataset, tmp_path: Path) -> Non
     ("text", "message"),
     [
         ("[limits]\nblured = 1", "no check 'blured'. Did you mean 'blurred'?"),
-        ("[thresholds]\nexact_duplicate = 1", "no check 'exact_duplicate'"),
-        ("[thresholds]\nblurred = -1", "a threshold must be above 0"),
+        ("[thresholds]\nexact_duplicate = 1", "no check with a threshold 'exact_duplicate'"),
+        ("[thresholds]\nblurred = -1", "audit.thresholds.blurred is -1; it must be a number above 0"),
         ("[limits]\nblank = 1.5", "a whole number of samples, or a fraction below 1"),
-        ("[limits]\nblank = true", "it must be a number"),
+        ("[limits]\nblank = true", "audit.limits.blank is True; it must be a whole number"),
         ("[limit]\nblank = 1", "no table 'limit'. Did you mean 'limits'?"),
         ("limits = 3", "it must be a table"),
     ],
 )
-def test_bars_that_make_no_sense_are_refused(text: str, message: str, small: Dataset, tmp_path: Path) -> None:
+def test_thresholds_that_make_no_sense_are_refused(text: str, message: str, small: Dataset, tmp_path: Path) -> None:
     """With the file's name, before any work."""
     thresholds = tmp_path / "thresholds.toml"
     thresholds.write_text(text)

@@ -27,7 +27,8 @@ from pipelines.audit.spectra import magnitudes, unit_ink
 from pipelines.audit.verdict import Verdict
 from pipelines.engine.engine import Cluster, Serial, Threads, silent
 from pipelines.kernels.matches import match_pairs
-from pipelines.settings.parameters import Convert
+from pipelines.settings.analysis import Audit
+from pipelines.settings.stages import Convert
 from pipelines.stages.convert import convert
 
 Labels = npt.NDArray[np.uint8]
@@ -262,10 +263,10 @@ def test_a_chain_of_small_changes_is_not_flagged_to_its_end(tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize("threshold", [0.0, 1.0, -1.0, float("nan")])
-def test_a_bar_that_is_no_distance_is_refused(planted: Dataset, threshold: float) -> None:
+def test_a_threshold_that_is_no_distance_is_refused(threshold: float) -> None:
     """With the range in the message, before any work."""
     with pytest.raises(WrongUse, match="above 0 and below 1"):
-        find_duplicates(planted, threshold)
+        Audit(thresholds={"near_duplicate": threshold})
 
 
 def test_an_empty_split_is_no_obstacle(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from pipelines.audit.run import find_verdicts
 from pipelines.audit.selftest import score, selftest
 from pipelines.audit.verdict import Verdict
 from pipelines.engine.engine import Serial, Threads, silent
-from pipelines.settings.parameters import Audit, Selftest
+from pipelines.settings.analysis import Audit, Selftest
 
 QUICK = Audit(labels=False)
 

@@ -27,7 +27,7 @@ from pipelines.claims.claim import TESTS, Claim, known_claims, load_claims, read
 from pipelines.claims.facts import Facts, gather_facts
 from pipelines.claims.outcomes import Outcome
 from pipelines.engine.engine import Serial, Threads, silent
-from pipelines.settings.parameters import Convert
+from pipelines.settings.stages import Convert
 from pipelines.stages.convert import convert
 
 Array = npt.NDArray[Any]

@@ -22,7 +22,7 @@ from pipelines.drift.distances import BINS, distances, interval, resample, shuff
 from pipelines.drift.domain import delong, domain_auc
 from pipelines.drift.gather import Choice, gather, relative
 from pipelines.engine.engine import Serial, Threads, silent
-from pipelines.settings.parameters import Drift
+from pipelines.settings.analysis import Drift
 from pipelines.statistics.counts import BYTE_RANGE
 
 Cli = Callable[..., tuple[int, str, str]]

@@ -22,7 +22,7 @@ from pipelines.kernels.edges import find_edges
 from pipelines.kernels.noise import Draws, count_photons, salt_and_pepper
 from pipelines.kernels.optics import frosted_glass, motion_trail, trail_weights
 from pipelines.kernels.overlay import blots, draw_strokes, plasma
-from pipelines.settings.parameters import CORRUPTIONS, SEVERITIES
+from pipelines.settings.stages import CORRUPTIONS, SEVERITIES
 
 PAIRS = [(name, severity) for name in CORRUPTIONS for severity in SEVERITIES]
 SHAPES = [(28, 28), (1, 1), (1, 9), (9, 1), (2, 2), (5, 12), (8, 8, 3), (4, 4, 1), (0, 5), (2, 300)]

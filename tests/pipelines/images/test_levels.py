@@ -13,7 +13,7 @@ from mnist_data.idx import format as idx
 from mnist_data.idx.pairing import find_pairs
 from mnist_data.parquet.dataset import Dataset
 from pipelines.images.levels import Levels, levels_of
-from pipelines.settings.parameters import Normalize
+from pipelines.settings.stages import Normalize
 from pipelines.stages.convert import convert
 from pipelines.stages.normalize import normalize
 

@@ -22,7 +22,8 @@ from pipelines.networks.export.pruning import prune
 from pipelines.networks.predict import predict
 from pipelines.networks.train import train
 from pipelines.networks.training.model_file import load_model, save_model
-from pipelines.settings.parameters import Compress, Normalize, Train
+from pipelines.settings.stages import Normalize
+from pipelines.settings.training import Compress, Train
 from pipelines.stages.convert import convert
 from pipelines.stages.normalize import normalize
 

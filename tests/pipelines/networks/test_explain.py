@@ -20,7 +20,8 @@ from pipelines.networks.explain import PAGE, RIGHT, explain, tell_most
 from pipelines.networks.predict import predict
 from pipelines.networks.train import train
 from pipelines.run.report import write_report
-from pipelines.settings.parameters import Convert, Normalize, Train
+from pipelines.settings.stages import Convert, Normalize
+from pipelines.settings.training import Train
 from pipelines.stages.convert import convert
 from pipelines.stages.normalize import normalize
 

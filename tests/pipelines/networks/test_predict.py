@@ -15,7 +15,8 @@ from mnist_data.idx import sample
 from mnist_data.parquet.dataset import Dataset, open_dataset
 from pipelines.networks.predict import predict, save_predictions
 from pipelines.networks.train import train
-from pipelines.settings.parameters import Normalize, Train
+from pipelines.settings.stages import Normalize
+from pipelines.settings.training import Train
 from pipelines.stages.normalize import normalize
 from pipelines.stages.prepare import prepare
 from tests.conftest import real_folder

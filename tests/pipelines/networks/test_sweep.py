@@ -15,7 +15,7 @@ from mnist_data.parquet.dataset import Dataset, open_dataset
 from pipelines.engine.engine import Progress
 from pipelines.networks.sweep import read_grid, sweep
 from pipelines.networks.train import train
-from pipelines.settings.parameters import Train
+from pipelines.settings.training import Train
 
 GRID = 'model = "mlp"\nepochs = 1\nlearning_rate = [0.0001, 0.01]\nweight_decay = [0.0, 0.1]\nseeds = 2\n'
 

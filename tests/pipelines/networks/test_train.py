@@ -13,8 +13,7 @@ pytest.importorskip("torch", reason="the extra `train` is not installed")
 from mnist_data.errors import WrongUse
 from mnist_data.parquet.dataset import Dataset, open_dataset
 from pipelines.networks.train import train, training_samples
-from pipelines.settings.parameters import Train
-from pipelines.settings.train_presets import train_settings
+from pipelines.settings.training import Train, train_settings
 from tests.pipelines.statistics.test_writers import written  # noqa: F401
 
 QUICK = Train(model="mlp", epochs=1)

@@ -23,7 +23,7 @@ from pipelines.networks.evaluation.predictions import predict
 from pipelines.networks.evaluation.runs import together
 from pipelines.networks.train import train, training_samples
 from pipelines.networks.training.model_file import load_model
-from pipelines.settings.parameters import Train
+from pipelines.settings.training import Train
 
 PARAMS = Train(model="mlp", epochs=2, seeds=2)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import fields, replace
 from pathlib import Path
 
 import numpy as np
@@ -15,9 +14,11 @@ from mnist_data.idx.pairing import find_pairs
 from mnist_data.parquet.dataset import Dataset, open_dataset
 from pipelines.engine.engine import Threads
 from pipelines.networks.train import train, training_samples
-from pipelines.run.config import Config, configure, read_config
 from pipelines.run.run import Outcome, run
-from pipelines.settings.parameters import Augment, Clean, Convert, Normalize, Stats, Train
+from pipelines.settings.analysis import Stats
+from pipelines.settings.run import Config, read_config
+from pipelines.settings.stages import Augment, Clean, Convert, Normalize
+from pipelines.settings.training import Train
 from pipelines.stages.augment import augment
 from pipelines.stages.convert import convert
 
@@ -72,7 +73,7 @@ def test_a_changed_setting_redoes_its_step_and_what_follows(finished: tuple[Conf
 
     config, outcome = finished
     shutil.copytree(outcome.workspace, tmp_path / "workspace")
-    changed = replace(config, workspace=str(tmp_path / "workspace"), augment=Augment(copies=2))
+    changed = config.replace(workspace=str(tmp_path / "workspace"), augment=Augment(copies=2))
 
     again = run(changed, Threads(2), until="stats")
 
@@ -99,11 +100,11 @@ def test_the_settings_in_the_documentation_are_the_defaults() -> None:
 
     import tomllib
 
-    config = configure(tomllib.loads(text), "docs")
+    config = Config.from_table(tomllib.loads(text), "docs")
 
     assert Config(source="downloads/mnist", workspace="work") == config
     for parameters in (Convert, Clean, Normalize, Augment, Stats, Train):
-        for name in (field.name for field in fields(parameters)):
+        for name in parameters.__struct_fields__:
             assert f"{name} =" in text, name
 
 
@@ -185,7 +186,7 @@ def test_a_lost_quarantine_is_made_again(tmp_path: Path) -> None:
 def test_a_setting_of_another_kind_is_refused(values: dict[str, dict[str, object]]) -> None:
     """A text is not false, and half a copy is none."""
     with pytest.raises(WrongUse, match="it (can be true or false|must be a whole number)"):
-        configure(values, "x.toml")
+        Config.from_table(values, "x.toml")
 
 
 def test_an_empty_test_split_is_no_error(sample_idx: Path, tmp_path: Path) -> None:

@@ -20,8 +20,8 @@ from mnist_data.parquet.dataset import Dataset, Partition
 from pipelines.engine.engine import Cluster, Serial, Threads
 from pipelines.images.levels import BYTES, Levels
 from pipelines.kernels.warp import warp
-from pipelines.settings.parameters import Augment, Convert, Corrupt, Normalize
 from pipelines.settings.recipe import TRANSFORMS, Amount, Recipe, load_recipe, recipe_of
+from pipelines.settings.stages import Augment, Convert, Corrupt, Normalize
 from pipelines.stages.augment import _augment_partition, augment, augment_batch, cut_out, matrices_of, remake_copy
 from pipelines.stages.clean import clean
 from pipelines.stages.convert import convert

@@ -15,7 +15,7 @@ from mnist_data.idx import format as idx
 from mnist_data.idx.pairing import find_pairs
 from mnist_data.parquet.dataset import Dataset
 from pipelines.engine.engine import Cluster, Serial, Threads
-from pipelines.settings.parameters import Clean, Convert
+from pipelines.settings.stages import Clean, Convert
 from pipelines.stages.clean import Knowledge, Survey, clean, clean_batch, find_duplicates, is_inverted
 from pipelines.stages.convert import convert
 from pipelines.stages.normalize import normalize

@@ -17,7 +17,7 @@ from mnist_data.idx import format as idx
 from mnist_data.idx.pairing import Pair, find_pairs
 from mnist_data.parquet.dataset import Dataset, open_dataset
 from pipelines.engine.engine import Cluster, Serial, Threads
-from pipelines.settings.parameters import Convert
+from pipelines.settings.stages import Convert
 from pipelines.stages.convert import convert, unlikely_labels
 from pipelines.stages.export import export
 

@@ -15,7 +15,7 @@ from mnist_data.idx.pairing import find_pairs
 from mnist_data.parquet.dataset import Dataset
 from pipelines.engine.engine import Cluster, Threads
 from pipelines.kernels.moments import measure_moments
-from pipelines.settings.parameters import Normalize
+from pipelines.settings.stages import Normalize
 from pipelines.stages.convert import convert
 from pipelines.stages.normalize import Scaling, center, deskew, measure, normalize, normalize_batch
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,8 +11,9 @@ import mnist_data
 from mnist_data.errors import WrongUse
 from mnist_data.parquet.dataset import Dataset
 from pipelines.run.report import write_report
-from pipelines.settings.parameters import Augment, settings_in_words
+from pipelines.settings.base import settings_in_words
 from pipelines.settings.recipe import load_recipe
+from pipelines.settings.stages import Augment
 from pipelines.stages.augment import augment
 from pipelines.stages.preview import COPIES, first_of_each_class, preview_tables
 
@@ -23,7 +23,7 @@ HEAVY = Augment(seed=3, recipe=load_recipe("heavy"))
 def test_the_copies_shown_are_those_that_augment_makes(digits: Dataset, tmp_path: Path) -> None:
     """Byte for byte: a preview that differs from the result would be worth nothing."""
     shown = preview_tables(digits, HEAVY)["augmentation"]
-    made = mnist_data.load(augment(digits, tmp_path / "made", replace(HEAVY, copies=COPIES)).location, "train")
+    made = mnist_data.load(augment(digits, tmp_path / "made", HEAVY.replace(copies=COPIES)).location, "train")
 
     both = made.merge(shown, on=["source_id", "copy"], suffixes=("", "_shown"))
 

@@ -18,7 +18,8 @@ from mnist_data.idx.pairing import find_pairs
 from mnist_data.parquet.dataset import Dataset, read_columns
 from mnist_data.parquet.schema import Stage
 from pipelines.engine.engine import Cluster, Serial, Threads
-from pipelines.settings.parameters import Convert, Split, Train
+from pipelines.settings.stages import Convert, Split
+from pipelines.settings.training import Train
 from pipelines.stages.convert import convert
 from pipelines.stages.split import choose_writers, held_out, split
 from pipelines.stages.validation import split_validation
@@ -87,7 +88,7 @@ def test_the_split_does_not_depend_on_engine_or_partitions(
 
 def test_the_label_split_holds_out_what_training_would(digits: Dataset, tmp_path: Path) -> None:
     """The same samples with the same fraction and seed, so that results can be compared."""
-    made = split(digits, tmp_path / "split", Split("label", 0.2, 5))
+    made = split(digits, tmp_path / "split", Split(by="label", fraction=0.2, seed=5))
     columns = read_columns(digits, "train", ["id", "label"])
     expected = split_validation(columns["id"], columns["label"], columns["id"], Train(validation_fraction=0.2, seed=5))[
         1
@@ -149,13 +150,13 @@ def test_a_dataset_without_writers_is_refused(digits: Dataset, tmp_path: Path) -
 
 def test_what_was_split_or_copied_is_not_split_again(digits: Dataset, tmp_path: Path) -> None:
     """A second validation split would make the first a lie; copies would leak."""
-    made = split(digits, tmp_path / "split", Split("label")).dataset
+    made = split(digits, tmp_path / "split", Split(by="label")).dataset
     with pytest.raises(WrongUse, match="has a split 'validation' already"):
-        split(made, tmp_path / "again", Split("label"))
+        split(made, tmp_path / "again", Split(by="label"))
 
     copies = digits.metadata.after(Stage("augment", {}))
     with pytest.raises(WrongUse, match="is augmented already; split the dataset"):
-        split(replace(digits, metadata=copies), tmp_path / "again", Split("label"))
+        split(replace(digits, metadata=copies), tmp_path / "again", Split(by="label"))
 
 
 @pytest.mark.parametrize("wrong", [{"fraction": 0.6}, {"fraction": 0}, {"seed": -1}, {"by": "colour"}])

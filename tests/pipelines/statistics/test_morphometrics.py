@@ -19,7 +19,7 @@ from mnist_data.parquet.dataset import Dataset
 from pipelines.kernels.medial_axis import REMOVABLE, RING
 from pipelines.kernels.morphometry import Morphometrics, measure_morphometrics
 from pipelines.kernels.upscale import enlarge
-from pipelines.settings.parameters import Stats
+from pipelines.settings.analysis import Stats
 from pipelines.stages.convert import convert
 from pipelines.statistics.morphometrics import MEASURES
 from pipelines.statistics.stats import stats

@@ -15,7 +15,8 @@ from mnist_data.idx import format as idx
 from mnist_data.idx.pairing import find_pairs
 from mnist_data.parquet.dataset import Dataset
 from pipelines.engine.engine import Cluster, Serial, Threads
-from pipelines.settings.parameters import Convert, Stats
+from pipelines.settings.analysis import Stats
+from pipelines.settings.stages import Convert
 from pipelines.stages.convert import convert
 from pipelines.statistics.stats import stats
 

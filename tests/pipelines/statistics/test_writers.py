@@ -15,7 +15,9 @@ from mnist_data.known.label_tables import shared_writers
 from mnist_data.parquet.dataset import Dataset
 from pipelines.engine.engine import Serial, Threads
 from pipelines.networks.evaluation.scores import group_table
-from pipelines.settings.parameters import Split, Stats, Train
+from pipelines.settings.analysis import Stats
+from pipelines.settings.stages import Split
+from pipelines.settings.training import Train
 from pipelines.stages.convert import convert
 from pipelines.stages.split import split
 from pipelines.statistics.morphometrics import MEASURES

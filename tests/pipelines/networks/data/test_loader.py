@@ -11,8 +11,8 @@ from mnist_data.batch import Batch
 from mnist_data.errors import WrongUse
 from pipelines.images.levels import Levels
 from pipelines.networks.data.loader import Deformed, InMemory, ahead
-from pipelines.settings.parameters import Augment
 from pipelines.settings.recipe import load_recipe
+from pipelines.settings.stages import Augment
 from pipelines.stages.augment import augment_batch
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (200, 9, 7), np.uint8)

@@ -19,8 +19,9 @@ from pipelines.networks.data.loader import Deformed
 from pipelines.networks.data.samples import read_samples, stored_samples
 from pipelines.networks.data.stored import StoredImages
 from pipelines.networks.data.streaming import Streamed
-from pipelines.settings.parameters import Augment, Convert, Train
 from pipelines.settings.recipe import load_recipe
+from pipelines.settings.stages import Augment, Convert
+from pipelines.settings.training import Train
 from pipelines.stages.augment import augment_batch
 from pipelines.stages.convert import convert
 

@@ -22,7 +22,7 @@ from mnist_data.idx.pairing import find_pairs
 from mnist_data.parquet.dataset import Dataset
 from mnist_data.parquet.schema import Metadata, Source
 from mnist_data.parquet.writer import Draft, write_part
-from pipelines.settings.parameters import Normalize
+from pipelines.settings.stages import Normalize
 from pipelines.stages.augment import augment
 from pipelines.stages.convert import convert
 from pipelines.stages.normalize import normalize

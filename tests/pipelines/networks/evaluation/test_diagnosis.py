@@ -26,8 +26,7 @@ from pipelines.networks.evaluation.probe import probe_layers  # noqa: E402
 from pipelines.networks.train import train  # noqa: E402
 from pipelines.networks.training.fit import EpochDone, fit, fresh  # noqa: E402
 from pipelines.networks.training.models import build  # noqa: E402
-from pipelines.settings.parameters import Train  # noqa: E402
-from pipelines.settings.train_presets import train_settings  # noqa: E402
+from pipelines.settings.training import Train, train_settings  # noqa: E402
 from pipelines.stages.validation import split_validation  # noqa: E402
 
 if TYPE_CHECKING:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +17,11 @@ from mnist_data.parquet.dataset import Dataset
 from mnist_data.parquet.tables import read_tables
 from pipelines.engine.engine import Threads
 from pipelines.networks.train import train
-from pipelines.run.config import Config
 from pipelines.run.report import collect_tables
 from pipelines.run.run import run
-from pipelines.settings.parameters import CORRUPTIONS, SEVERITIES, Corrupt, Normalize, Train
+from pipelines.settings.run import Config
+from pipelines.settings.stages import CORRUPTIONS, SEVERITIES, Corrupt, Normalize
+from pipelines.settings.training import Train
 from pipelines.stages.augment import augment
 from pipelines.stages.convert import convert
 from pipelines.stages.corrupt import corrupt
@@ -94,7 +94,7 @@ def test_without_being_asked_nothing_is_scored_and_old_tables_go(
     trained[1]["robustness"].to_parquet(tmp_path / "robustness.parquet")
     (tmp_path / "robustness.csv").write_text("old")
 
-    tables = train(digits, tmp_path, replace(PARAMS, epochs=1, corruptions=False))
+    tables = train(digits, tmp_path, PARAMS.replace(epochs=1, corruptions=False))
 
     assert not {"robustness", "corrupted"} & set(tables)
     assert not list(tmp_path.glob("robustness.*"))
@@ -103,7 +103,7 @@ def test_without_being_asked_nothing_is_scored_and_old_tables_go(
 def test_only_originals_are_corrupted(digits: Dataset, tmp_path: Path) -> None:
     """Trained on copies, a model is tested on the same corrupted samples as one trained without."""
     more = augment(digits, tmp_path / "more")
-    pictures = train(more, tmp_path / "m", replace(PARAMS, epochs=1))["corrupted"]
+    pictures = train(more, tmp_path / "m", PARAMS.replace(epochs=1))["corrupted"]
     frame = mnist_data.load(digits.location, "test").set_index("id")
     original = mnist_data.images(pictures.iloc[:1])[0]
 
@@ -121,13 +121,13 @@ def test_where_full_ink_is_not_known_training_does_not_begin(tmp_path: Path) -> 
         train(source, tmp_path / "model", PARAMS)
     assert not (tmp_path / "model").exists()
     assert "robustness" in train(
-        normalize(source, tmp_path / "unit", Normalize()), tmp_path / "model", replace(PARAMS, epochs=1)
+        normalize(source, tmp_path / "unit", Normalize()), tmp_path / "model", PARAMS.replace(epochs=1)
     )
 
 
 def test_a_run_brings_the_robustness_of_all_models_to_the_dashboard(sample_idx: Path, tmp_path: Path) -> None:
     """One setting in the file; the page then has the section, with a line for each model."""
-    config = Config(source=str(sample_idx), workspace=str(tmp_path / "w"), train=replace(PARAMS, epochs=1))
+    config = Config(source=str(sample_idx), workspace=str(tmp_path / "w"), train=PARAMS.replace(epochs=1))
     outcome = run(config, Threads(2))
 
     assert outcome.dashboard is not None

@@ -17,7 +17,7 @@ from pipelines.networks.explaining.explanation import Covered, explain_image  # 
 from pipelines.networks.explaining.filters import filter_table  # noqa: E402
 from pipelines.networks.explaining.occlusion import occlude, patches, spread  # noqa: E402
 from pipelines.networks.training.models import build  # noqa: E402
-from pipelines.settings.parameters import Model  # noqa: E402
+from pipelines.settings.model_header import Model  # noqa: E402
 
 SIDE = 12
 MARK = np.array([[0, 1, 0], [1, 1, 1], [0, 1, 0]], np.float32)

@@ -15,8 +15,8 @@ from mnist_data.errors import UnreadableInput, WrongUse  # noqa: E402
 from pipelines.networks.data.loader import Deformed, InMemory  # noqa: E402
 from pipelines.networks.training.checkpoint import load_checkpoint, save_checkpoint  # noqa: E402
 from pipelines.networks.training.fit import Fit, State, fit  # noqa: E402
-from pipelines.settings.parameters import Train  # noqa: E402
 from pipelines.settings.recipe import load_recipe  # noqa: E402
+from pipelines.settings.training import Train  # noqa: E402
 
 GENERATOR = np.random.default_rng(3)
 IMAGES = GENERATOR.integers(0, 256, (120, 12, 12), np.uint8)
@@ -50,7 +50,7 @@ def train(path: Path, params: Train, *, die_after: int = 0, resume: bool = False
 )
 def test_a_resumed_training_ends_as_an_unbroken_one(tmp_path: Path, changes: dict[str, object]) -> None:
     """To the last bit: weights, moments, averages, dropout and deformations."""
-    params = replace(SETTINGS, **changes)
+    params = SETTINGS.replace(**changes)
     whole = train(tmp_path / "whole", params)
     with pytest.raises(KilledError):
         train(tmp_path / "broken", params, die_after=2)
@@ -93,7 +93,7 @@ def test_a_checkpoint_that_is_cut_off_is_refused(checkpoint: Path, keep: int) ->
 
 def test_a_checkpoint_of_another_training_is_refused_by_what_differs(checkpoint: Path) -> None:
     """Going on from other settings would give what no settings give."""
-    other = {**PLAN, "parameters": replace(SETTINGS, learning_rate=0.5).recorded()}
+    other = {**PLAN, "parameters": SETTINGS.replace(learning_rate=0.5).recorded()}
 
     with pytest.raises(WrongUse, match=r"learning_rate is 0\.01 there and 0\.5 here"):
         fit(FEED, HELD, 2, SETTINGS, resumed=lambda state: load_checkpoint(state, checkpoint, other))

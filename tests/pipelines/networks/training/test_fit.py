@@ -7,7 +7,6 @@ import json
 import math
 import subprocess
 import sys
-from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -28,7 +27,7 @@ from pipelines.networks.evaluation.predictions import predict  # noqa: E402
 from pipelines.networks.evaluation.scores import confusion_table, evaluate, prediction_table  # noqa: E402
 from pipelines.networks.training.fit import epochs_for, fit, history_table, silent  # noqa: E402
 from pipelines.networks.training.model_file import load_model, save_model  # noqa: E402
-from pipelines.settings.parameters import Train  # noqa: E402
+from pipelines.settings.training import Train  # noqa: E402
 from pipelines.stages.validation import split_validation  # noqa: E402
 
 SHORT = Train(epochs=2)
@@ -78,7 +77,7 @@ def test_real_digits_are_learnt(digits, model, epochs):
 
 def test_the_same_seed_gives_the_same_weights_to_the_last_bit(digits, fitted):
     """And another seed others, so that the seed is known to be used."""
-    again, other = fit_digits(digits, SHORT), fit_digits(digits, replace(SHORT, seed=1))
+    again, other = fit_digits(digits, SHORT), fit_digits(digits, SHORT.replace(seed=1))
 
     assert weights_of(fitted) == weights_of(again)
     assert weights_of(fitted) != weights_of(other)
@@ -401,7 +400,7 @@ import sys
 sys.modules["torch"] = None
 import numpy as np
 from mnist_data.errors import MissingExtra
-from pipelines.settings.parameters import Train
+from pipelines.settings.training import Train
 from pipelines.networks.data.loader import InMemory
 from pipelines.networks.training.fit import fit
 from pipelines.networks.evaluation.predictions import predict

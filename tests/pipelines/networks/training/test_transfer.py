@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -19,8 +18,8 @@ from mnist_data.parquet.dataset import Dataset
 from mnist_data.parquet.tables import table_provenance
 from pipelines.networks.train import train
 from pipelines.networks.training.model_file import load_model
-from pipelines.settings.parameters import Normalize, Train
-from pipelines.settings.train_presets import train_settings
+from pipelines.settings.stages import Normalize
+from pipelines.settings.training import Train, train_settings
 from pipelines.stages.convert import convert
 from pipelines.stages.normalize import normalize
 
@@ -100,7 +99,7 @@ def test_what_does_not_fit_is_refused(digits: Dataset, start: str, tmp_path: Pat
     with pytest.raises(WrongUse, match="learnt from pixels from 0 to 1, and these are standardized"):
         train(standard, tmp_path / "m", params)
     with pytest.raises(WrongUse, match="is tiny, and train.model is 'small'; leave model out"):
-        train(digits, tmp_path / "m", replace(params, model="small"))
+        train(digits, tmp_path / "m", params.replace(model="small"))
     with pytest.raises(WrongUse, match="is in the folder that is written"):
         train(digits, Path(start).parent, params)
     with pytest.raises(WrongUse, match="train.freeze is 'features', but no start is given"):
