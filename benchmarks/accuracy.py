@@ -15,6 +15,7 @@ from benchmarks.measure import real_data, report
 from mnist_data.idx.pairing import find_pairs
 from mnist_data.parquet.dataset import Dataset
 from pipelines.engine.engine import Threads
+from pipelines.engine.execution import Execution
 from pipelines.networks.train import train
 from pipelines.settings.recipe import load_recipe
 from pipelines.settings.stages import Augment
@@ -49,7 +50,7 @@ def claim() -> bool:
 
 def _with_copies(source: Dataset, folder: Path, recipe: str, seed: int) -> float:
     params = Augment(copies=COPIES, seed=seed, recipe=load_recipe(recipe))
-    more = augment(source, folder / "more", params, engine=Threads(2), overwrite=True, compression="lz4")
+    more = augment(source, folder / "more", params, execution=Execution(Threads(2)), overwrite=True, compression="lz4")
     return _accuracy(more, folder / "model", seed, EPOCHS)
 
 

@@ -33,9 +33,10 @@ CODE = """
 import sys
 from mnist_data.parquet.dataset import open_dataset
 from pipelines.stages.augment import augment
-from pipelines.engine import Threads
+from pipelines.engine.engine import Threads
+from pipelines.engine.execution import Execution
 from pipelines.settings.stages import Augment
-augment(open_dataset(sys.argv[1]), sys.argv[2], Augment(copies=int(sys.argv[3])), engine=Threads(2))
+augment(open_dataset(sys.argv[1]), sys.argv[2], Augment(copies=int(sys.argv[3])), execution=Execution(Threads(2)))
 """
 
 

@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 from benchmarks.measure import alternate, real_data, report, seconds
 from mnist_data.idx.pairing import find_pairs
 from pipelines.engine.engine import Threads
+from pipelines.engine.execution import Execution
 from pipelines.stages.convert import convert
 
 LIMIT, COMMAND_LIMIT = 1.5, 2.0
@@ -41,7 +42,8 @@ def claim() -> bool:
         out = Path(name)
         pairs = find_pairs(folder)
         ratios = alternate(
-            lambda: convert(pairs, out / "ours", engine=Threads(2), overwrite=True), lambda: bare(folder, out)
+            lambda: convert(pairs, out / "ours", execution=Execution(Threads(2)), overwrite=True),
+            lambda: bare(folder, out),
         )
         command = [sys.executable, "-m", "mnist_data", "convert", str(folder), str(out / "c"), "--overwrite"]
         times = [seconds(lambda: subprocess.run(command, check=True, capture_output=True)) for _ in range(5)]

@@ -11,6 +11,7 @@ from benchmarks.measure import peak_megabytes, real_data, report
 from mnist_data.idx import format as idx
 from mnist_data.idx.pairing import find_pairs
 from pipelines.engine.engine import Threads, cores
+from pipelines.engine.execution import Execution
 from pipelines.settings.recipe import load_recipe
 from pipelines.settings.stages import Augment
 from pipelines.stages.augment import augment
@@ -34,10 +35,11 @@ COPIES = 134
 COUNTING = """
 import sys
 from mnist_data.parquet.dataset import open_dataset
-from pipelines.engine import Threads, cores
+from pipelines.engine.engine import Threads, cores
+from pipelines.engine.execution import Execution
 from pipelines.settings.analysis import Stats
 from pipelines.statistics.stats import stats
-stats(open_dataset(sys.argv[1]), sys.argv[2], Stats(morphometrics=False), engine=Threads(cores()))
+stats(open_dataset(sys.argv[1]), sys.argv[2], Stats(morphometrics=False), execution=Execution(Threads(cores())))
 """
 
 TRAINING = """
@@ -62,7 +64,7 @@ def _using_many() -> bool:
     with tempfile.TemporaryDirectory() as name:
         originals = convert(find_pairs(folder), f"{name}/mnist").dataset
         params = Augment(copies=COPIES, recipe=load_recipe("light"))
-        many = augment(originals, f"{name}/many", params, engine=Threads(cores()))
+        many = augment(originals, f"{name}/many", params, execution=Execution(Threads(cores())))
         counting = peak_megabytes(COUNTING, many.location, f"{name}/stats")
         training = peak_megabytes(TRAINING, many.location, f"{name}/model")
     images = f"{many.splits['train']:,} images"

@@ -11,6 +11,7 @@ from benchmarks.measure import alternate, real_data, report, seconds
 from mnist_data.idx import format as idx
 from mnist_data.idx.pairing import find_pairs
 from pipelines.engine.engine import Threads, cores
+from pipelines.engine.execution import Execution
 from pipelines.settings.analysis import Stats
 from pipelines.stages.convert import convert
 from pipelines.statistics.stats import stats
@@ -33,10 +34,10 @@ def claim() -> bool:
 
     with tempfile.TemporaryDirectory() as name:
         source = convert(find_pairs(folder), Path(name) / "data").dataset
-        engine = Threads(cores())
+        execution = Execution(Threads(cores()))
         plain = Stats(morphometrics=False)
-        ratios = alternate(lambda: stats(source, f"{name}/plain", plain, engine=engine), bare, runs=5)
+        ratios = alternate(lambda: stats(source, f"{name}/plain", plain, execution=execution), bare, runs=5)
         held = report("statistics without morphometrics / bare NumPy pass", ratios, LIMIT)
-        stats(source, f"{name}/all", engine=engine)
-        taken = [seconds(lambda: stats(source, f"{name}/all", engine=engine)) for _ in range(3)]
+        stats(source, f"{name}/all", execution=execution)
+        taken = [seconds(lambda: stats(source, f"{name}/all", execution=execution)) for _ in range(3)]
         return report("all statistics of 70,000 images", taken, SECONDS, " s") and held

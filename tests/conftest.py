@@ -73,10 +73,11 @@ def mnist(real_mnist: Path, tmp_path_factory: pytest.TempPathFactory) -> Dataset
 def mnist_tables(mnist: Dataset, tmp_path_factory: pytest.TempPathFactory) -> dict[str, pd.DataFrame]:
     """Give all tables of MNIST's statistics."""
     from pipelines.engine.engine import Threads
+    from pipelines.engine.execution import Execution
     from pipelines.statistics.stats import stats
 
     folder = tmp_path_factory.mktemp("mnist-stats")
-    stats(mnist, folder, engine=Threads(2))
+    stats(mnist, folder, execution=Execution(Threads(2)))
     return read_tables(folder)
 
 

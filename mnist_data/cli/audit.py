@@ -59,7 +59,7 @@ def audit(
     from mnist_data.storage import require_free
     from pipelines.audit.limits import require_limits
     from pipelines.audit.run import audit as run
-    from pipelines.engine.engine import open_engine
+    from pipelines.engine.execution import open_execution
     from pipelines.run.report import write_report
 
     given = read_thresholds(thresholds) if thresholds else {}
@@ -69,14 +69,14 @@ def audit(
     if "/split=" in folder:
         raise WrongUse(f"{folder} lies within a dataset, which would no longer be one; choose another place by --out.")
     require_free(folder, overwrite)
-    with open_engine(workers, scheduler) as engine, progress() as report:
+    with progress() as report, open_execution(workers, scheduler, report) as execution:
         if selftest:
             from pipelines.audit.selftest import selftest as test
 
-            found = test(source, folder, params, Selftest(faults=faults, seed=seed), engine=engine, report=report)
+            found = test(source, folder, params, Selftest(faults=faults, seed=seed), execution=execution)
             print_selftest(found, folder, json)
             return
-        tables = run(source, folder, params, engine=engine, report=report)
+        tables = run(source, folder, params, execution=execution)
     page = write_report(tables, source, f"{folder}/dashboard.html") if plot else None
     if json:
         print_json({"tables": folder, "dashboard": page, "checks": tables["checks"].to_dict("records")})

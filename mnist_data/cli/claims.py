@@ -41,14 +41,14 @@ def claims(
     from mnist_data.storage import require_free
     from pipelines.claims.check import check_claims, write_claims
     from pipelines.claims.claim import load_claims
-    from pipelines.engine.engine import open_engine
+    from pipelines.engine.execution import open_execution
 
     source = open_dataset(dataset)
     chosen = load_claims(source.metadata.dataset, claims)
     if out:
         require_free(f"{out}/claims.parquet", overwrite)
-    with open_engine(workers, scheduler) as engine, progress() as report:
-        table = check_claims(source, chosen, predictions, engine=engine, report=report)
+    with progress() as report, open_execution(workers, scheduler, report) as execution:
+        table = check_claims(source, chosen, predictions, execution=execution)
     if out:
         write_claims(table, out, source, chosen, predictions)
     print_claims(dataset, table, out, json)

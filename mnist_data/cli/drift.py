@@ -60,7 +60,7 @@ def drift(
     from mnist_data.storage import require_free
     from pipelines.drift.compare import drift as run
     from pipelines.drift.compare import read_limits, require_below, save
-    from pipelines.engine.engine import open_engine
+    from pipelines.engine.execution import open_execution
     from pipelines.run.report import write_report
 
     params, limits = (
@@ -72,8 +72,8 @@ def drift(
     folder = out or (f"{source.location}-drift" if plot else None)
     if folder:
         require_free(folder, overwrite)
-    with open_engine(workers, scheduler) as engine, progress() as report:
-        tables = run(*sides, params, engine=engine, report=report)
+    with progress() as report, open_execution(workers, scheduler, report) as execution:
+        tables = run(*sides, params, execution=execution)
     page = None
     if folder:
         save(tables, folder, sides, params)

@@ -58,7 +58,7 @@ def convert(
     """
     from mnist_data.cli.output import print_json, print_table, progress, say, warn
     from mnist_data.known.info import describe_dataset
-    from pipelines.engine.engine import open_engine
+    from pipelines.engine.execution import open_execution
     from pipelines.stages.convert import convert as run
 
     params = Convert(
@@ -69,16 +69,15 @@ def convert(
         first_label=first_label,
     )
     pairs, out = _pairs(paths, images or [], labels or [], split or [], dataset)
-    with open_engine(workers, scheduler) as engine, progress() as report:
+    with progress() as report, open_execution(workers, scheduler, report) as execution:
         conversion = run(
             pairs,
             out,
             params,
             dataset=dataset,
             provenance=provenance,
-            engine=engine,
+            execution=execution,
             overwrite=overwrite,
-            report=report,
         )
     warn(conversion.warnings)
     written = conversion.dataset
@@ -127,12 +126,12 @@ def prepare(
     from mnist_data.cli.output import print_json, progress, say, warn
     from mnist_data.known.info import describe_dataset
     from mnist_data.storage import beside
-    from pipelines.engine.engine import open_engine
+    from pipelines.engine.execution import open_execution
     from pipelines.run.report import write_report
     from pipelines.stages.prepare import prepare as run
 
-    with open_engine(workers, scheduler) as engine, progress() as report:
-        outcome = run(photos, out, engine=engine, overwrite=overwrite, report=report)
+    with progress() as report, open_execution(workers, scheduler, report) as execution:
+        outcome = run(photos, out, execution=execution, overwrite=overwrite)
     page = write_report(outcome.tables, outcome.dataset, beside(out, ".html"))
     warn(f"{file}: no digit was found in it." for file in outcome.empty)
     if json:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     import pandas as pd
 
-    from pipelines.engine.engine import Report
+    from pipelines.engine.execution import Report
 
 
 def print_json(values: Mapping[str, Any]) -> None:
@@ -84,7 +84,7 @@ def _cell(value: Any) -> str:
 @contextmanager
 def progress() -> Iterator[Report]:
     """Show a bar for each stage on stderr, where that is a terminal; else report nothing."""
-    from pipelines.engine.engine import Progress, silent
+    from pipelines.engine.execution import Progress, silent
 
     if not sys.stderr.isatty():
         yield silent

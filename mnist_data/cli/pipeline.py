@@ -47,7 +47,7 @@ def run(
     Example: mnist-data run ~/Downloads/mnist --workspace work --copies 2
     """
     from mnist_data.cli.output import print_json, progress, warn
-    from pipelines.engine.engine import open_engine
+    from pipelines.engine.execution import open_execution
     from pipelines.run.run import run as run_pipeline
     from pipelines.settings.recipe import load_recipe
     from pipelines.settings.run import Config, read_config
@@ -70,8 +70,8 @@ def run(
         if not json:
             typer.echo(f"  {step:<12} {'kept, nothing changed' if kept else 'done'}")
 
-    with open_engine(workers, scheduler) as engine, progress() as report:
-        outcome = run_pipeline(settings, engine, until=until, report=report, done=say_done)
+    with progress() as report, open_execution(workers, scheduler, report) as execution:
+        outcome = run_pipeline(settings, execution=execution, until=until, done=say_done)
     warn(outcome.warnings)
     if json:
         print_json(

@@ -48,14 +48,14 @@ def corrupt(
     from mnist_data.cli.output import progress
     from mnist_data.cli.stages import print_dataset
     from mnist_data.parquet.dataset import open_dataset
-    from pipelines.engine.engine import open_engine
+    from pipelines.engine.execution import open_execution
     from pipelines.stages.corrupt import corrupt as run
 
     params = Corrupt(
         corruptions=tuple(corruption or CORRUPTIONS), severities=tuple(severity or SEVERITIES), split=split, seed=seed
     )
-    with open_engine(workers, scheduler) as engine, progress() as report:
-        written = run(open_dataset(dataset), out, params, engine=engine, overwrite=overwrite, report=report)
+    with progress() as report, open_execution(workers, scheduler, report) as execution:
+        written = run(open_dataset(dataset), out, params, execution=execution, overwrite=overwrite)
     print_dataset(f"{dataset} → {out}", written, json)
 
 

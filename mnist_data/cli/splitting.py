@@ -37,18 +37,17 @@ def split(
     from mnist_data.cli.stages import print_dataset
     from mnist_data.known.info import describe_dataset
     from mnist_data.parquet.dataset import open_dataset
-    from pipelines.engine.engine import open_engine
+    from pipelines.engine.execution import open_execution
     from pipelines.stages.split import split as run
 
-    with open_engine(workers, scheduler) as engine, progress() as report:
+    with progress() as report, open_execution(workers, scheduler, report) as execution:
         outcome = run(
             open_dataset(dataset),
             out,
             Split(by=by, fraction=fraction, seed=seed),
             provenance=provenance,
-            engine=engine,
+            execution=execution,
             overwrite=overwrite,
-            report=report,
         )
     if json:
         writers = None if outcome.writers is None else outcome.writers.to_dict("records")

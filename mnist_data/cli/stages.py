@@ -43,7 +43,7 @@ def clean(
     """
     from mnist_data.cli.output import print_frame, print_json, progress, say
     from mnist_data.parquet.dataset import open_dataset
-    from pipelines.engine.engine import open_engine
+    from pipelines.engine.execution import open_execution
     from pipelines.stages.clean import clean as run
 
     params = Clean(
@@ -57,8 +57,8 @@ def clean(
         outlier_pixels=outlier_pixels,
     )
     source = open_dataset(dataset)
-    with open_engine(workers, scheduler) as engine, progress() as report:
-        outcome = run(source, out, params, engine=engine, overwrite=overwrite, report=report)
+    with progress() as report, open_execution(workers, scheduler, report) as execution:
+        outcome = run(source, out, params, execution=execution, overwrite=overwrite)
     if json:
         totals, reasons = outcome.totals.to_dict("records"), outcome.reasons.to_dict("records")
         print_json(
@@ -98,12 +98,12 @@ def normalize(
     """
     from mnist_data.cli.output import progress
     from mnist_data.parquet.dataset import open_dataset
-    from pipelines.engine.engine import open_engine
+    from pipelines.engine.execution import open_execution
     from pipelines.stages.normalize import normalize as run
 
     params = Normalize(scale=scale, deskew=deskew, center=center, dtype=dtype)
-    with open_engine(workers, scheduler) as engine, progress() as report:
-        written = run(open_dataset(dataset), out, params, engine=engine, overwrite=overwrite, report=report)
+    with progress() as report, open_execution(workers, scheduler, report) as execution:
+        written = run(open_dataset(dataset), out, params, execution=execution, overwrite=overwrite)
     print_dataset(f"{dataset} → {out}", written, json)
 
 
@@ -132,7 +132,7 @@ def augment(
     """
     from mnist_data.cli.output import progress
     from mnist_data.parquet.dataset import open_dataset
-    from pipelines.engine.engine import open_engine
+    from pipelines.engine.execution import open_execution
     from pipelines.settings.recipe import load_recipe
     from pipelines.stages.augment import augment as run
 
@@ -140,8 +140,8 @@ def augment(
     if preview:
         _preview(open_dataset(dataset), out, params, overwrite, json)
         return
-    with open_engine(workers, scheduler) as engine, progress() as report:
-        written = run(open_dataset(dataset), out, params, engine=engine, overwrite=overwrite, report=report)
+    with progress() as report, open_execution(workers, scheduler, report) as execution:
+        written = run(open_dataset(dataset), out, params, execution=execution, overwrite=overwrite)
     print_dataset(f"{dataset} → {out}", written, json)
 
 
@@ -199,7 +199,7 @@ def stats(
     from mnist_data.errors import WrongUse
     from mnist_data.parquet.dataset import open_dataset
     from mnist_data.storage import require_free
-    from pipelines.engine.engine import open_engine
+    from pipelines.engine.execution import open_execution
     from pipelines.run.report import collect_tables, write_report
     from pipelines.statistics.stats import stats as run
 
@@ -209,8 +209,8 @@ def stats(
     if "/split=" in folder:
         raise WrongUse(f"{folder} lies within a dataset, which would no longer be one; choose another place by --out.")
     require_free(folder, overwrite)
-    with open_engine(workers, scheduler) as engine, progress() as report:
-        tables = run(source, folder, params, engine=engine, report=report)
+    with progress() as report, open_execution(workers, scheduler, report) as execution:
+        tables = run(source, folder, params, execution=execution)
     page = None
     if plot:
         page = write_report(collect_tables(folder, source, source), source, f"{folder}/dashboard.html")

@@ -28,6 +28,9 @@ MANIFEST = ".manifest.json"
 HELD_OUT = ("test", "validation")
 """Splits that nothing is learnt from."""
 
+BATCH_BYTES = 1 << 26
+"""Pixels in one batch that is read: of large images, fewer row groups are read together."""
+
 IN_SPLIT = re.compile(r"(split=[^/]+/[^/]+\.parquet)$")
 """A file's path below its dataset's folder."""
 
@@ -82,7 +85,7 @@ class Dataset:
     ) -> list[Partition]:
         """Cut the dataset into tasks of about `rows` rows, along its row groups, in the order of its samples.
 
-        within_groups: cut row groups that are larger, too, although each task then reads the whole group.
+        within_groups: cut row groups that are larger, too, although each task then unpacks the rows before its own.
         """
         chosen = tuple(self.splits) if splits is None else splits
         return [
@@ -244,8 +247,7 @@ def read_partition(partition: Partition) -> Batch:
     """Read one partition into a batch."""
     with open_parquet(partition.path) as file:
         metadata = metadata_of(file.schema_arrow, partition.path)
-        table = file.read_row_groups(list(partition.groups), use_threads=False)
-        return decode(table.slice(partition.start, partition.rows), metadata)
+        return decode(_read_rows(file, partition), metadata)
 
 
 def read_images(partition: Partition) -> Images:
@@ -253,12 +255,35 @@ def read_images(partition: Partition) -> Images:
     with open_parquet(partition.path) as file:
         metadata = metadata_of(file.schema_arrow, partition.path)
         names = image_columns(file.schema_arrow.names, metadata)
-        table = file.read_row_groups(list(partition.groups), names, use_threads=False)
-        return decode_images(table.slice(partition.start, partition.rows), metadata)
+        return decode_images(_read_rows(file, partition, names), metadata)
+
+
+def read_partition_columns(partition: Partition, names: Sequence[str]) -> dict[str, npt.NDArray[Any]]:
+    """Read columns of one partition, (rows,) each, without its images."""
+    with open_parquet(partition.path) as file:
+        table = _read_rows(file, partition, names)
+    return {name: table[name].to_numpy() for name in table.column_names}
+
+
+def _read_rows(file: pq.ParquetFile, partition: Partition, names: Sequence[str] | None = None) -> pa.Table:
+    """Read the rows of a partition. Of a larger row group the others are unpacked a few at a time and let go."""
+    groups = list(partition.groups)
+    if sum(file.metadata.row_group(group).num_rows for group in groups) == partition.rows:
+        return file.read_row_groups(groups, names, use_threads=False)
+    pieces, first, end = [], 0, partition.start + partition.rows
+    for piece in file.iter_batches(max(1, partition.rows), groups, names, use_threads=False):
+        begin = max(0, partition.start - first)
+        if begin < len(piece):
+            pieces.append(piece.slice(begin, end - first - begin))
+        first += len(piece)
+        if first >= end:
+            break
+    return pa.Table.from_batches(pieces)
 
 
 def read_batches(dataset: Dataset, split: str, rows: int = 10_000) -> Iterator[Batch]:
-    """Read a split in order, batch by batch."""
+    """Read a split in order, batch by batch: of at most `rows` samples and 64 MB of pixels, or one row group."""
+    rows = max(1, min(rows, BATCH_BYTES // max(1, dataset.metadata.image_bytes)))
     for partition in dataset.partitions(rows, [split]):
         yield read_partition(partition)
 

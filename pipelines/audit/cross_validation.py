@@ -20,7 +20,7 @@ import numpy.typing as npt
 from mnist_data.batch import Images, Integers
 from mnist_data.errors import WrongUse
 from mnist_data.parquet.dataset import Dataset
-from pipelines.engine.engine import Progress, Report, silent
+from pipelines.engine.execution import Progress, Report, silent
 from pipelines.engine.id_hash import hashes
 from pipelines.engine.map_dataset import require_images
 from pipelines.networks.data.loader import InMemory

@@ -23,9 +23,9 @@ from mnist_data.parquet.dataset import HELD_OUT, Dataset, Partition, read_partit
 from pipelines.audit.pairs import REACH, Flags, Pairs, compare_pairs, find_close, reach, rotate
 from pipelines.audit.spectra import Floats, magnitudes, unit_ink
 from pipelines.audit.verdict import Scores, Verdict
-from pipelines.engine.engine import Engine, Report, Serial, run_tasks, silent
+from pipelines.engine.execution import Execution
 from pipelines.engine.id_hash import hashes
-from pipelines.engine.map_dataset import PARTITION_ROWS, require_images
+from pipelines.engine.map_dataset import require_images
 from pipelines.images.digests import Digests, digest, first_with_same, varied
 
 BAR_MEANING = "a third of the usual distance between neighbours in dense places, kept between 0.02 and 0.1"
@@ -70,7 +70,7 @@ class Survey:
 
 
 def find_duplicates(
-    source: Dataset, threshold: float | None = None, *, engine: Engine | None = None, report: Report = silent
+    source: Dataset, threshold: float | None = None, *, execution: Execution | None = None
 ) -> list[Verdict]:
     """Find copies among all samples of all splits: exact_duplicate, near_duplicate, label_conflict and leaked.
 
@@ -81,11 +81,11 @@ def find_duplicates(
     details' columns of ids and shifts are masked arrays, masked where there is nothing to name. Raises WrongUse where
     the items are no images.
     """
-    engine = engine or Serial()
+    execution = execution or Execution()
     require_images(source)
-    partitions = source.partitions(PARTITION_ROWS)
-    compare = partial(compare_pairs, partitions, source.metadata.shape, engine=engine, report=report)
-    survey = survey_samples(source, partitions, engine, report)
+    partitions = execution.partitions(source)
+    compare = partial(compare_pairs, partitions, source.metadata.shape, execution=execution)
+    survey = survey_samples(source, partitions, execution)
     rank = _ranks(source, survey)
     first = _first_copies(survey, rank, compare)
     kept = np.flatnonzero((first == np.arange(len(first))) & survey.inked)
@@ -93,7 +93,7 @@ def find_duplicates(
     why = "set by hand" if threshold is not None else BAR_MEANING
     if threshold is None:
         threshold = choose_threshold(_neighbour_distances(kept, points, survey.ids[kept], compare))
-    pairs = compare(kept[find_close(points, threshold, engine, report)], "compare")
+    pairs = compare(kept[find_close(points, threshold, execution)], "compare")
     pairs = pairs.where(pairs.distance <= threshold)
     held_out = [number for number, split in enumerate(source.splits) if split in HELD_OUT]
     elsewhere = np.where(np.isin(survey.split, held_out), -1, _differing(survey.split, first, pairs))
@@ -106,11 +106,10 @@ def find_duplicates(
     ]
 
 
-def survey_samples(source: Dataset, partitions: Sequence[Partition], engine: Engine, report: Report) -> Survey:
+def survey_samples(source: Dataset, partitions: Sequence[Partition], execution: Execution) -> Survey:
     """Describe every sample by its digest and its spectrum."""
     numbers = {split: number for number, split in enumerate(source.splits)}
-    look = partial(_survey_partition, numbers=numbers)
-    parts = run_tasks(engine, look, partitions, "duplicates: look", lambda task: task.rows, report)
+    parts = execution.run(partial(_survey_partition, numbers=numbers), partitions, "duplicates: scan")
     return Survey(*(np.concatenate([getattr(part, name) for part in parts]) for name in Survey.__annotations__))
 
 

@@ -12,7 +12,7 @@ from mnist_data.errors import MissingExtra
 from mnist_data.parquet.dataset import Dataset
 from pipelines.audit.cross_validation import FEWEST, FOLDS, Judge, OutOfSample, out_of_sample_probabilities
 from pipelines.audit.verdict import Verdict
-from pipelines.engine.engine import Report, silent
+from pipelines.engine.execution import Report, silent
 
 CHECK = "label_error"
 

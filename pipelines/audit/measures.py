@@ -15,8 +15,7 @@ import numpy.typing as npt
 
 from mnist_data.batch import Batch, Images, Integers
 from mnist_data.parquet.dataset import Dataset, Partition, read_partition
-from pipelines.engine.engine import Engine, Report, run_tasks
-from pipelines.engine.map_dataset import PARTITION_ROWS
+from pipelines.engine.execution import Execution
 from pipelines.stages.clean import ring_level
 
 Floats = npt.NDArray[np.float32]
@@ -47,12 +46,12 @@ class Measured:
     reversed: bool = False
 
 
-def measure(source: Dataset, engine: Engine, report: Report) -> Measured:
+def measure(source: Dataset, execution: Execution) -> Measured:
     """Measure every sample of a dataset, again and reversed where most of them have a bright background."""
-    measured = _measure_all(source, False, engine, report)
+    measured = _measure_all(source, False, execution)
     bright = measured.measures["ring"] > _middle(measured.measures)
     if 2 * np.count_nonzero(bright) > len(bright):
-        return _measure_all(source, True, engine, report)
+        return _measure_all(source, True, execution)
     return measured
 
 
@@ -61,16 +60,9 @@ def _middle(measures: Mapping[str, Floats]) -> float:
     return (min(0.0, float(measures["lowest"].min(initial=0))) + float(measures["highest"].max(initial=0))) / 2
 
 
-def _measure_all(source: Dataset, reverse: bool, engine: Engine, report: Report) -> Measured:
-    partitions = source.partitions(PARTITION_ROWS)
-    found = run_tasks(
-        engine,
-        partial(_measure_partition, reverse=reverse),
-        partitions,
-        "audit: measure",
-        lambda task: task.rows,
-        report,
-    )
+def _measure_all(source: Dataset, reverse: bool, execution: Execution) -> Measured:
+    partitions = execution.partitions(source)
+    found = execution.run(partial(_measure_partition, reverse=reverse), partitions, "audit: measure")
     splits = [np.full(len(ids), task.split, object) for task, (ids, _, _) in zip(partitions, found, strict=True)]
     columns = np.concatenate([values for _, _, values in found], axis=1)
     return Measured(

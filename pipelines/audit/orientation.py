@@ -9,8 +9,7 @@ import numpy.typing as npt
 
 from mnist_data.parquet.dataset import Dataset, Partition, read_partition
 from pipelines.audit.verdict import Verdict, judge
-from pipelines.engine.engine import Engine, Report, run_tasks
-from pipelines.engine.map_dataset import PARTITION_ROWS
+from pipelines.engine.execution import Execution
 from pipelines.images.transposition import Orientations, can_be_transposed, fit_orientations
 from pipelines.stages.clean import orientation_samples
 
@@ -34,7 +33,7 @@ class _Task:
 
 
 def find_transposed(
-    source: Dataset, fit: npt.NDArray[np.bool_], threshold: float | None, engine: Engine, report: Report
+    source: Dataset, fit: npt.NDArray[np.bool_], threshold: float | None, execution: Execution
 ) -> Verdict:
     """Judge how each sample lies.
 
@@ -45,12 +44,12 @@ def find_transposed(
         return judge(
             TRANSPOSED, values, threshold or BAR, "not judged: the images are not square", {"transposed_value": values}
         )
-    orientations = fit_orientations(*orientation_samples(source))
+    orientations = fit_orientations(*orientation_samples(source, execution))
     tasks, start = [], 0
-    for partition in source.partitions(PARTITION_ROWS):
+    for partition in execution.partitions(source):
         tasks.append(_Task(partition, orientations, fit[start : start + partition.rows]))
         start += partition.rows
-    values = np.concatenate(run_tasks(engine, _log_odds, tasks, "audit: orient", lambda task: task.rows, report))
+    values = np.concatenate(execution.run(_log_odds, tasks, "audit: orient"))
     return judge(
         TRANSPOSED,
         np.maximum(values, 0),

@@ -13,7 +13,7 @@ import numpy.typing as npt
 from mnist_data.batch import Images, Integers
 from mnist_data.parquet.dataset import Partition, read_partition
 from pipelines.audit.spectra import Floats, unit_ink
-from pipelines.engine.engine import Engine, Report, run_tasks
+from pipelines.engine.execution import Execution
 
 REACH, REACH_SHARE = 2, 8
 """Shifts of up to 2 pixels are tried, and of at most an eighth of the side."""
@@ -74,7 +74,7 @@ class _Blocks:
     begins: tuple[int, int]
 
 
-def find_close(points: Floats, distance: float, engine: Engine, report: Report) -> npt.NDArray[np.int64]:
+def find_close(points: Floats, distance: float, execution: Execution) -> npt.NDArray[np.int64]:
     """Find the pairs of points, (n, axes), that may be as close as `distance` in pixels: (pairs, 2) positions.
 
     Points are sorted by their first axis, and blocks of them that lie near each other there are searched.
@@ -90,7 +90,7 @@ def find_close(points: Floats, distance: float, engine: Engine, report: Report) 
         for one, other in combinations_with_replacement(begins, 2)
         if lines[0, other] - lines[0, min(one + size, len(points)) - 1] <= radius
     ]
-    found = run_tasks(engine, partial(_search, radius=radius), tasks, "duplicates: search", report=report)
+    found = execution.run(partial(_search, radius=radius), tasks, "duplicates: search")
     places = np.concatenate([np.empty((0, 2), np.int64), *found])
     return np.asarray(order[places])
 
@@ -117,8 +117,7 @@ def compare_pairs(
     shape: Sequence[int],
     pairs: npt.NDArray[np.int64],
     stage: str,
-    engine: Engine,
-    report: Report,
+    execution: Execution,
 ) -> Pairs:
     """Compare samples, (pairs, 2) positions in the dataset, pixel by pixel, and give them in the same order.
 
@@ -133,7 +132,7 @@ def compare_pairs(
     cuts = np.flatnonzero((np.diff(low[order]) != 0) | (np.diff(high[order]) != 0)) + 1
     starts = np.cumsum([0, *(partition.rows for partition in partitions)])
     tasks = [_comparison(partitions, starts, pairs[rows]) for rows in np.split(order, cuts) if len(rows)]
-    measured = run_tasks(engine, _compare, tasks, f"duplicates: {stage}", lambda task: len(task.first), report)
+    measured = execution.run(_compare, tasks, f"duplicates: {stage}", lambda task: len(task.first))
     given = np.argsort(order)
     squares, shifts, equal = (np.concatenate(parts)[given] for parts in zip(_NOTHING, *measured, strict=True))
     # |a - b|² = 2 - 2 cos φ for images of norm 1; beyond a right angle they have nothing in common.

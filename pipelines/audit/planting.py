@@ -16,9 +16,9 @@ from mnist_data.parquet.dataset import Dataset, Partition, read_partition
 from pipelines.audit import faults
 from pipelines.audit.measures import Measured
 from pipelines.audit.places import read_places
-from pipelines.engine.engine import Engine, Serial, run_tasks
+from pipelines.engine.execution import Execution
 from pipelines.engine.id_hash import hashes
-from pipelines.engine.map_dataset import PARTITION_ROWS, apply_stage
+from pipelines.engine.map_dataset import apply_stage
 from pipelines.settings.analysis import Selftest
 from pipelines.statistics.counts import BYTE_RANGE, Sums, sum_up
 
@@ -61,7 +61,7 @@ def kinds_for(source: Dataset, labels: bool) -> list[str]:
 
 
 def draw_faults(
-    source: Dataset, measured: Measured, params: Selftest, labels: bool, engine: Engine | None = None
+    source: Dataset, measured: Measured, params: Selftest, labels: bool, execution: Execution | None = None
 ) -> list[Planted]:
     """Make the faults of every kind; each sample has one at most, and samples that have no ink none."""
     count = params.faults or max(1, min(350, len(source) // 200))
@@ -75,7 +75,7 @@ def draw_faults(
     places = np.array([place for _, *both in chosen for place in both if place >= 0], np.int64)
     read = dict(zip(places.tolist(), _rows(read_places(source, places)), strict=True))
     classes = np.unique(measured.labels)
-    means = _class_means(source, engine) if labels else {}
+    means = _class_means(source, execution or Execution()) if labels else {}
     return [
         planted
         for kind, place, other in chosen
@@ -118,11 +118,10 @@ def _rows(batch: Batch) -> Iterator[tuple[int, int, npt.NDArray[Any]]]:
     return zip(batch.ids.tolist(), batch.labels.tolist(), batch.images, strict=True)
 
 
-def _class_means(source: Dataset, engine: Engine | None) -> Mapping[int, npt.NDArray[np.float64]]:
+def _class_means(source: Dataset, execution: Execution) -> Mapping[int, npt.NDArray[np.float64]]:
     """Give the mean image of each class of all splits, flat, in pixel units; images with NaN are left out."""
-    partitions = source.partitions(PARTITION_ROWS)
-    sums = reduce(Sums.merge, run_tasks(engine or Serial(), _sum_finite, partitions))
-    return sums.class_means(1.0)
+    sums = execution.run(_sum_finite, execution.partitions(source), "selftest: class means")
+    return reduce(Sums.merge, sums).class_means(1.0)
 
 
 def _sum_finite(partition: Partition) -> Sums:
@@ -169,13 +168,13 @@ def _plant(
     return Planted(kind, place, other, own, label, image.astype(pixels.dtype))
 
 
-def plant(source: Dataset, target: Path, planted: Sequence[Planted], params: Selftest, engine: Engine) -> Dataset:
+def plant(source: Dataset, target: Path, planted: Sequence[Planted], params: Selftest, execution: Execution) -> Dataset:
     """Write a copy of a dataset in which the samples have their faults."""
     by_id = {one.id: one for one in planted}
-    return apply_stage(source, target, params, lambda _: partial(_plant_batch, planted=by_id), engine=engine)
+    return apply_stage(source, target, params, lambda _: partial(_plant_batch, planted=by_id), execution=execution)
 
 
-def _plant_batch(batch: Batch, _: Partition, planted: Mapping[int, Planted]) -> tuple[tuple[Batch], None]:
+def _plant_batch(batch: Batch, planted: Mapping[int, Planted]) -> tuple[tuple[Batch], None]:
     labels, images = batch.labels.copy(), batch.images.copy()
     for row, sample in enumerate(batch.ids.tolist()):
         if sample in planted:

@@ -20,7 +20,7 @@ from pipelines.audit.measures import Measured, measure
 from pipelines.audit.orientation import TRANSPOSED, find_transposed
 from pipelines.audit.places import read_places
 from pipelines.audit.verdict import Verdict
-from pipelines.engine.engine import Engine, Report, Serial, silent
+from pipelines.engine.execution import Execution
 from pipelines.engine.map_dataset import require_images
 from pipelines.images.thumbnails import thumbnail_table
 from pipelines.settings.analysis import Audit
@@ -34,17 +34,16 @@ def audit(
     folder: str | Path,
     params: Audit | None = None,
     *,
-    engine: Engine | None = None,
-    report: Report = silent,
+    execution: Execution | None = None,
 ) -> dict[str, pd.DataFrame]:
     """Run every check, and write the tables `audit`, `checks` and `audit_thumbnails` into a folder.
 
     Gives the two small ones by name. `audit` is only written: id, split, label, and for each check is_CHECK,
     CHECK_score (0 worst … 1) and what explains the finding.
     """
-    params, engine = params or Audit(), engine or Serial()
+    params, execution = params or Audit(), execution or Execution()
     require_images(source)
-    measured, verdicts = find_verdicts(source, params, engine, report)
+    measured, verdicts = find_verdicts(source, params, execution)
     made = provenance(params.stage, {source.metadata.dataset: source.content}, params.recorded())
     merge_tables(_sample_tables(measured, verdicts), f"{folder}/audit", made)
     tables = {
@@ -56,19 +55,19 @@ def audit(
     return tables
 
 
-def find_verdicts(source: Dataset, params: Audit, engine: Engine, report: Report) -> tuple[Measured, list[Verdict]]:
+def find_verdicts(source: Dataset, params: Audit, execution: Execution) -> tuple[Measured, list[Verdict]]:
     """Give what was measured of each sample, and what each check says of it."""
     if params.labels:
         require_cleanlab()  # before the work, not after it
-    measured = measure(source, engine, report)
+    measured = measure(source, execution)
     verdicts = judge_images(measured, params)
     by_name = {verdict.check: verdict.flagged for verdict in verdicts}
     unfit = by_name["inverted"] | by_name["blank"] | by_name["constant"]
     fit = np.isfinite(measured.measures["ink"]) & ~unfit
-    verdicts.append(find_transposed(source, fit, params.thresholds.get(TRANSPOSED), engine, report))
-    verdicts.extend(find_duplicates(source, params.thresholds.get("near_duplicate"), engine=engine, report=report))
+    verdicts.append(find_transposed(source, fit, params.thresholds.get(TRANSPOSED), execution))
+    verdicts.extend(find_duplicates(source, params.thresholds.get("near_duplicate"), execution=execution))
     if params.labels:
-        verdicts.append(find_label_errors(source, seed=params.seed, report=report))
+        verdicts.append(find_label_errors(source, seed=params.seed, report=execution.report))
     return measured, verdicts
 
 

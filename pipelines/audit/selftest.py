@@ -16,7 +16,7 @@ from mnist_data.parquet.tables import provenance, write_table
 from pipelines.audit.planting import Planted, draw_faults, plant
 from pipelines.audit.run import find_verdicts
 from pipelines.audit.verdict import Verdict
-from pipelines.engine.engine import Engine, Report, Serial, silent
+from pipelines.engine.execution import Execution
 from pipelines.networks.evaluation.scores import wilson
 from pipelines.settings.analysis import Audit, Selftest
 
@@ -27,8 +27,7 @@ def selftest(
     params: Audit | None = None,
     test: Selftest | None = None,
     *,
-    engine: Engine | None = None,
-    report: Report = silent,
+    execution: Execution | None = None,
 ) -> pd.DataFrame:
     """Audit a dataset, plant faults into a copy, audit that, and write the table `selftest`: a row a check.
 
@@ -37,13 +36,13 @@ def selftest(
     flagged. alarms: what the check flags before anything is planted; of label errors, which are looked for once only,
     the false ones.
     """
-    params, test, engine = params or Audit(), test or Selftest(), engine or Serial()
+    params, test, execution = params or Audit(), test or Selftest(), execution or Execution()
     # Models learn for minutes: what they flag is known from the untouched samples of the copy, near enough.
-    measured, before = find_verdicts(source, params.replace(labels=False, limits={}), engine, report)
-    planted = draw_faults(source, measured, test, params.labels, engine)
+    measured, before = find_verdicts(source, params.replace(labels=False, limits={}), execution)
+    planted = draw_faults(source, measured, test, params.labels, execution)
     with tempfile.TemporaryDirectory() as place:
-        copy = plant(source, Path(place) / "planted", planted, test, engine)
-        _, after = find_verdicts(copy, params, engine, report)
+        copy = plant(source, Path(place) / "planted", planted, test, execution)
+        _, after = find_verdicts(copy, params, execution)
     table = pd.DataFrame([score(old, new, planted) for old, new in zip_longest(before, after)])
     made = provenance(test.stage, {source.metadata.dataset: source.content}, {**params.recorded(), **test.recorded()})
     write_table(table, f"{folder}/selftest", made)

@@ -15,7 +15,7 @@ from mnist_data.parquet.dataset import Dataset, open_parquet
 from mnist_data.parquet.tables import provenance, read_table, table_provenance, write_table
 from pipelines.claims.claim import TESTS, Claim
 from pipelines.claims.facts import gather_facts
-from pipelines.engine.engine import Engine, Report, Serial, silent
+from pipelines.engine.execution import Execution
 from pipelines.networks.evaluation.runs import together
 
 VERDICTS = {True: "true", False: "false", None: "not decidable"}
@@ -28,8 +28,7 @@ def check_claims(
     claims: Sequence[Claim],
     predictions: str | Path | None = None,
     *,
-    engine: Engine | None = None,
-    report: Report = silent,
+    execution: Execution | None = None,
 ) -> pd.DataFrame:
     """Hold claims against a dataset: a row each, of the COLUMNS.
 
@@ -38,7 +37,7 @@ def check_claims(
     An audit counts where it lies beside the dataset, as DATASET-audit/audit.parquet, and is of its content.
     """
     told = read_predictions(predictions) if predictions is not None else None
-    facts = gather_facts(source, engine or Serial(), report, _audit(source), told)
+    facts = gather_facts(source, execution or Execution(), _audit(source), told)
     rows = []
     for claim in claims:
         outcome = TESTS[claim.test].function(facts, **claim.parameters)

@@ -14,8 +14,8 @@ from mnist_data.batch import Batch, Images
 from mnist_data.known.label_tables import SERIES, WRITER
 from mnist_data.parquet.dataset import Dataset, Partition, read_partition
 from mnist_data.parquet.schema import Metadata
-from pipelines.engine.engine import Engine, Report, run_tasks
-from pipelines.engine.map_dataset import PARTITION_ROWS, require_images
+from pipelines.engine.execution import Execution
+from pipelines.engine.map_dataset import require_images
 from pipelines.images.border import outermost
 from pipelines.images.digests import digest
 
@@ -72,15 +72,14 @@ class Facts:
 
 def gather_facts(
     source: Dataset,
-    engine: Engine,
-    report: Report,
+    execution: Execution,
     audit: pd.DataFrame | None = None,
     predictions: pd.DataFrame | None = None,
 ) -> Facts:
     """Look at each sample of a dataset once."""
     require_images(source)
-    partitions = source.partitions(PARTITION_ROWS)
-    found = run_tasks(engine, _look, partitions, "claims", lambda task: task.rows, report)
+    partitions = execution.partitions(source)
+    found = execution.run(_look, partitions, "claims")
     samples = pd.concat([table for table, _ in found], ignore_index=True)
     pixels = reduce(Pixels.merge, [pixels for _, pixels in found])
     return Facts(source.metadata, dict(source.splits), samples, pixels, audit, predictions)

@@ -15,7 +15,7 @@ from mnist_data.parquet.tables import provenance, write_table
 from pipelines.drift import distances as d
 from pipelines.drift.domain import domain_auc
 from pipelines.drift.gather import LEAST, LEVELS, Choice, Side, gather
-from pipelines.engine.engine import Engine, Report, Serial, silent
+from pipelines.engine.execution import Execution
 from pipelines.settings.analysis import Drift
 
 COLUMNS = ("class", "feature", "measure", "value", "low", "high", "null_95", "reference", "ratio")
@@ -25,14 +25,14 @@ HISTOGRAM_BINS = 40
 
 
 def drift(
-    first: Choice, second: Choice, params: Drift | None = None, *, engine: Engine | None = None, report: Report = silent
+    first: Choice, second: Choice, params: Drift | None = None, *, execution: Execution | None = None
 ) -> dict[str, pd.DataFrame]:
     """Compare two sides. Gives the tables `drift` (COLUMNS), `drift_histograms` and `drift_means`.
 
     Raises WrongUse where a side has too few samples, or no class has enough on both.
     """
-    params, engine = params or Drift(), engine or Serial()
-    sides = [gather(choice, params.samples, engine, report) for choice in (first, second)]
+    params, execution = params or Drift(), execution or Execution()
+    sides = [gather(choice, params.samples, execution) for choice in (first, second)]
     table = pd.DataFrame(list(_rows(sides[0], sides[1], params)), columns=list(COLUMNS[:7]))
     table = with_reference(table)
     return {"drift": table, "drift_histograms": _histograms(*sides), "drift_means": _pictures(*sides)}

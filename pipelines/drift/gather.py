@@ -11,10 +11,10 @@ import pandas as pd
 
 from mnist_data.batch import Batch, Images, Integers
 from mnist_data.errors import WrongUse
-from mnist_data.parquet.dataset import Dataset, Partition, open_parquet, read_partition
-from pipelines.engine.engine import Engine, Report, run_tasks
+from mnist_data.parquet.dataset import Dataset, Partition, read_partition, read_partition_columns
+from pipelines.engine.execution import Execution
 from pipelines.engine.id_hash import Hashes, hashes
-from pipelines.engine.map_dataset import PARTITION_ROWS, require_images
+from pipelines.engine.map_dataset import require_images
 from pipelines.statistics.counts import BYTE_RANGE, Range
 from pipelines.statistics.morphometrics import COUNTS, LENGTHS
 from pipelines.statistics.stats import describe_samples, find_range
@@ -72,28 +72,27 @@ class _Task:
     limits: Range = BYTE_RANGE
 
 
-def gather(choice: Choice, samples: int, engine: Engine, report: Report) -> Side:
+def gather(choice: Choice, samples: int, execution: Execution) -> Side:
     """Measure the `samples` samples of lowest hash, or all where there are fewer.
 
     Raises WrongUse where there are fewer than LEAST.
     """
     require_images(choice.dataset)
-    partitions = choice.dataset.partitions(PARTITION_ROWS, choice.splits)
+    partitions = execution.partitions(choice.dataset, choice.splits)
     ranked = [_Task(partition, choice.label, samples) for partition in partitions]
-    lowest = np.concatenate([np.empty(0, np.uint64), *engine.map(_lowest, ranked, lambda _: None)])
+    lowest = np.concatenate([np.empty(0, np.uint64), *execution.run(_lowest, ranked, "drift: ids")])
     if len(lowest) < LEAST:
         raise WrongUse(f"{choice.name} has {len(lowest)} samples; drift needs at least {LEAST} on each side.")
     limit = int(np.sort(lowest)[min(samples, len(lowest)) - 1])
-    limits = find_range(choice.dataset, engine, report)
+    limits = find_range(choice.dataset, execution)
     tasks = [_Task(partition, choice.label, limit, limits) for partition in partitions]
-    found = run_tasks(engine, _measure, tasks, "drift", lambda task: task.partition.rows, report)
+    found = execution.run(_measure, tasks, "drift", lambda task: task.partition.rows)
     return _join(choice.name, found, samples)
 
 
 def _lowest(task: _Task) -> Hashes:
-    with open_parquet(task.partition.path) as file:
-        table = file.read_row_groups(list(task.partition.groups), columns=["id", "label"], use_threads=False)
-    ids, labels = table["id"].to_numpy(), table["label"].to_numpy()
+    columns = read_partition_columns(task.partition, ("id", "label"))
+    ids, labels = columns["id"], columns["label"]
     return np.sort(hashes(ids if task.label is None else ids[labels == task.label]))[: task.limit]
 
 

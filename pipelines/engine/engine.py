@@ -11,29 +11,12 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
-from threading import Lock
 from typing import Any, Protocol, TypeVar
 
 from mnist_data.errors import LostWorkers, WrongUse
 
 Task = TypeVar("Task")
 Result = TypeVar("Result")
-
-
-@dataclass(frozen=True)
-class Progress:
-    """One more task is done; rows: how many samples are done so far, of `total_rows`."""
-
-    stage: str
-    rows: int
-    total_rows: int
-
-
-Report = Callable[[Progress], None]
-
-
-def silent(_: Progress) -> None:
-    """Report nothing."""
 
 
 class Engine(Protocol):
@@ -171,26 +154,3 @@ def _local_cluster(workers: int) -> Iterator[Any]:
     )
     with cluster, Client(cluster) as client:
         yield client
-
-
-def run_tasks(
-    engine: Engine,
-    function: Callable[[Task], Result],
-    tasks: Sequence[Task],
-    stage: str = "",
-    rows: Callable[[Task], int] = lambda _: 1,
-    report: Report = silent,
-) -> list[Result]:
-    """Run the tasks of one stage and report progress in rows."""
-    total, finished = sum(map(rows, tasks)), 0
-
-    counting = Lock()  # several threads end tasks at once
-
-    def done(task: Task) -> None:
-        nonlocal finished
-        with counting:
-            finished += rows(task)
-            report(Progress(stage, finished, total))
-
-    report(Progress(stage, 0, total))
-    return engine.map(function, tasks, done)

@@ -1,8 +1,9 @@
-"""What the stages fraction: a dataset in, a function over its partitions, a dataset out."""
+"""What the stages share: a dataset in, a function over its partitions, a dataset out."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,44 +15,62 @@ from mnist_data.parquet.schema import Metadata, Stage
 from mnist_data.parquet.writer import Draft, Part, write_part
 from mnist_data.storage import is_remote
 from mnist_data.version import __version__
-from pipelines.engine.engine import Engine, Report, Serial, run_tasks, silent
+from pipelines.engine.execution import Execution
 from pipelines.settings.base import Settings
-
-PARTITION_ROWS = 10_000
-"""Samples in one task: 8 MB of MNIST, small beside memory and large beside a task's cost of about a millisecond."""
-
-TASK_OUTPUTS = 100_000
-"""Samples that one task writes at most, so that an interrupted run loses seconds and not minutes."""
-
-SLICE_ROWS, SLICE_BYTES = 10_000, 1 << 26
-"""Most of the samples in memory together, where a task writes more than it reads."""
 
 COPYING = {"augment": "augmented", "corrupt": "corrupted"}
 """Stages after which a dataset holds copies, whose ids are no longer those of the samples."""
 
-BatchFunction = Callable[[Batch, Partition], tuple[Iterable[Batch], Any]]
+BatchFunction = Callable[[Batch], tuple[Iterable[Batch], Any]]
 """A stage's work on one partition: the batches it becomes, and a small record of what was found (None for nothing).
 
 It must pickle, as it travels to workers."""
 
 
 @dataclass(frozen=True)
+class Position:
+    """Where a partition stands in its dataset: its split, and its number among the partitions of that split, from 0."""
+
+    split: str
+    index: int
+
+
+def positions(partitions: Iterable[Partition]) -> list[Position]:
+    """Give each partition its position, in the order given.
+
+    >>> [place.index for place in positions(Partition("", split, (), 0) for split in ("train", "train", "test"))]
+    [0, 1, 0]
+    """
+    counts: Counter[str] = Counter()
+    places = []
+    for partition in partitions:
+        places.append(Position(partition.split, counts[partition.split]))
+        counts[partition.split] += 1
+    return places
+
+
+@dataclass(frozen=True)
 class _Task:
     source: Partition
-    index: int
+    position: Position
+    outputs: int
     location: str
     metadata: Metadata
     compression: str
     function: BatchFunction
 
+    @property
+    def rows(self) -> int:
+        return self.source.rows * self.outputs
 
-def plan_of(source: Dataset, params: Settings, **more: Any) -> dict[str, Any]:
-    """Describe a stage's run: what it reads, its parameters, the version; equal plans give equal files."""
+
+def plan_of(source: Dataset, params: Settings, execution: Execution | None = None, **more: Any) -> dict[str, Any]:
+    """Describe a stage's run: what it reads, its parameters, the cut, the version; equal plans give equal files."""
     return {
         "stage": params.stage,
         "input": source.content,
         "parameters": params.recorded(),
-        "partition_rows": PARTITION_ROWS,
+        "partition_rows": (execution or Execution()).rows_per_task(source),
         "version": __version__,
         **more,
     }
@@ -61,11 +80,10 @@ def apply_stage(
     source: Dataset,
     target: str | Path,
     params: Settings,
-    function_for: Callable[[Partition], BatchFunction],
+    function_for: Callable[[Position], BatchFunction],
     *,
-    engine: Engine | None = None,
+    execution: Execution | None = None,
     overwrite: bool = False,
-    report: Report = silent,
     compression: str = "zstd",
     changes: Mapping[str, Any] | None = None,
     before_commit: Callable[[list[Any]], None] | None = None,
@@ -87,64 +105,42 @@ def apply_stage(
     metadata = source.metadata.after(
         Stage(params.stage, parameters, input=source.content), layout="binary", **(changes or {})
     )
-    with Draft(target, plan_of(source, params, compression=compression), overwrite) as draft:
+    execution = execution or Execution()
+    with Draft(target, plan_of(source, params, execution, compression=compression), overwrite) as draft:
         tasks = [
-            _Task(partition, index, draft.location, metadata, compression, function_for(partition))
-            for index, partition in _numbered(_partitions(source, outputs))
+            _Task(partition, position, outputs(split), draft.location, metadata, compression, function_for(position))
+            for split in source.splits
+            for partitions in [execution.partitions(source, [split], outputs(split))]
+            for partition, position in zip(partitions, positions(partitions), strict=True)
         ]
-        kept = [draft.finished(task.source.split, task.index) if before_commit is None else None for task in tasks]
+        kept = [_finished(draft, task) if before_commit is None else None for task in tasks]
         missing = [task for task, part in zip(tasks, kept, strict=True) if part is None]
-        written = run_tasks(
-            engine or Serial(),
-            _run,
-            missing,
-            params.stage,
-            lambda task: task.source.rows * outputs(task.source.split),
-            report,
-        )
+        written = execution.run(_run, missing, params.stage)
         if before_commit is not None:
             before_commit([record for _, record in written])
-        parts = [*(part for part in kept if part is not None), *(part for part, _ in written)]
-        return draft.commit(parts, metadata)
+        added = iter(written)  # parts stand in the manifest in the order of the tasks, whoever wrote them
+        return draft.commit([part or next(added)[0] for part in kept], metadata)
 
 
-def _partitions(source: Dataset, outputs: Callable[[str], int]) -> list[Partition]:
-    """Cut a dataset into tasks, of fewer samples where each becomes many."""
-    return [
-        partition
-        for split in source.splits
-        for partition in source.partitions(
-            max(1, min(PARTITION_ROWS, TASK_OUTPUTS // outputs(split))), [split], within_groups=outputs(split) > 1
-        )
-    ]
+def _finished(draft: Draft, task: _Task) -> Part | None:
+    return draft.finished(task.position.split, task.position.index)
 
 
-def in_slices(batch: Batch, outputs: int) -> Iterator[Batch]:
-    """Cut a batch whose samples become `outputs` each, so that what they become stays small beside memory.
+def in_slices(batch: Batch, outputs: int, rows: int) -> Iterator[Batch]:
+    """Cut a batch whose samples become `outputs` each, so that what they become stays small compared with memory.
 
-    Each slice's outputs make a row group: at most 10,000 of them and 64 MB, or what one sample becomes. An empty batch
-    gives one empty slice.
+    Each slice's outputs make a row group: at most `rows` of them, or what one sample becomes. An empty batch gives one
+    empty slice.
     """
-    most = max(1, min(SLICE_ROWS, SLICE_BYTES // max(1, batch.flat[:1].nbytes)))
-    rows = max(1, most // outputs)
-    for first in range(0, max(1, len(batch)), rows):
-        yield batch.take(slice(first, first + rows))
-
-
-def _numbered(partitions: Sequence[Partition]) -> list[tuple[int, Partition]]:
-    """Count the partitions of each split from 0."""
-    counts: dict[str, int] = {}
-    numbered = []
-    for partition in partitions:
-        numbered.append((counts.get(partition.split, 0), partition))
-        counts[partition.split] = counts.get(partition.split, 0) + 1
-    return numbered
+    size = max(1, rows // outputs)
+    for first in range(0, max(1, len(batch)), size):
+        yield batch.take(slice(first, first + size))
 
 
 def _run(task: _Task) -> tuple[Part, Any]:
-    batches, record = task.function(read_partition(task.source), task.source)
-    part = write_part(task.location, task.source.split, task.index, batches, task.metadata, task.compression)
-    return part, record
+    batches, record = task.function(read_partition(task.source))
+    split, index = task.position.split, task.position.index
+    return write_part(task.location, split, index, batches, task.metadata, task.compression), record
 
 
 def require_other_place(source: Dataset, target: str | Path) -> None:

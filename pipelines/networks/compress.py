@@ -20,7 +20,7 @@ from mnist_data.batch import Batch, Images
 from mnist_data.parquet.dataset import Dataset
 from mnist_data.parquet.schema import stage_of
 from mnist_data.parquet.tables import provenance, write_table
-from pipelines.engine.engine import Progress, Report, silent
+from pipelines.engine.execution import Progress, Report, silent
 from pipelines.engine.id_hash import hashes
 from pipelines.engine.map_dataset import require_images
 from pipelines.images.levels import levels_of

@@ -15,7 +15,7 @@ from mnist_data import storage
 from mnist_data.errors import WrongUse, unknown_name
 from mnist_data.parquet.dataset import Dataset, read_batches, read_columns, read_sample
 from mnist_data.parquet.tables import provenance, write_table
-from pipelines.engine.engine import Progress, Report, silent
+from pipelines.engine.execution import Progress, Report, silent
 from pipelines.engine.map_dataset import require_images
 from pipelines.images.levels import levels_of
 from pipelines.images.thumbnails import thumbnail_table

@@ -20,7 +20,7 @@ from mnist_data.errors import CheckFailed, WrongUse, unknown_name
 from mnist_data.parquet.dataset import Dataset
 from mnist_data.parquet.tables import provenance, read_table, table_provenance, write_table
 from mnist_data.parquet.writer import fingerprint
-from pipelines.engine.engine import Progress, Report, silent
+from pipelines.engine.execution import Progress, Report, silent
 from pipelines.engine.map_dataset import require_images
 from pipelines.images.levels import levels_of
 from pipelines.networks.data.loader import Deformed

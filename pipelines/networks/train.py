@@ -21,7 +21,7 @@ from mnist_data.parquet.dataset import Dataset
 from mnist_data.parquet.schema import Metadata
 from mnist_data.parquet.tables import provenance, remove_table, write_table
 from mnist_data.version import __version__
-from pipelines.engine.engine import Progress, Report, silent
+from pipelines.engine.execution import Progress, Report, silent
 from pipelines.engine.map_dataset import require_images
 from pipelines.images.levels import levels_of
 from pipelines.images.thumbnails import thumbnail_table

@@ -16,7 +16,7 @@ from mnist_data.parquet.dataset import Dataset, open_dataset
 from mnist_data.parquet.tables import read_table
 from mnist_data.parquet.writer import fingerprint, is_current
 from mnist_data.version import __version__
-from pipelines.engine.engine import Engine, Report, silent
+from pipelines.engine.execution import Execution
 from pipelines.engine.map_dataset import plan_of
 from pipelines.networks.evaluation.diagnosis import in_words
 from pipelines.networks.train import train
@@ -56,10 +56,9 @@ class Outcome:
 
 def run(
     config: Config,
-    engine: Engine,
     *,
+    execution: Execution | None = None,
     until: str = "dashboard",
-    report: Report = silent,
     done: StepDone = lambda _name, _kept: None,
 ) -> Outcome:
     """Run the pipeline up to and including the step `until`."""
@@ -67,15 +66,14 @@ def run(
         raise WrongUse(f"There is no step {until!r}; it can be {', '.join(STEPS)}.")
     if storage.is_remote(config.workspace):
         raise WrongUse(f"The workspace {config.workspace} must be a local folder; convert and the stages take URLs.")
-    return _Run(config, engine, STEPS[: STEPS.index(until) + 1], report, done).all()
+    return _Run(config, execution or Execution(), STEPS[: STEPS.index(until) + 1], done).all()
 
 
 class _Run:
     """One run: what each step needs from those before it."""
 
-    def __init__(self, config: Config, engine: Engine, steps: tuple[str, ...], report: Report, done: StepDone) -> None:
-        self.config, self.engine, self.steps = config, engine, steps
-        self.report, self.done = report, done
+    def __init__(self, config: Config, execution: Execution, steps: tuple[str, ...], done: StepDone) -> None:
+        self.config, self.execution, self.steps, self.done = config, execution, steps, done
         self.workspace = Path(config.workspace)
         self.kept: list[str] = []
         self.tables: tuple[Path, ...] = ()
@@ -83,7 +81,7 @@ class _Run:
 
     def all(self) -> Outcome:
         """Do the steps in their order; what comes after `until` is left as it is."""
-        shared: dict[str, Any] = {"engine": self.engine, "overwrite": True, "report": self.report}
+        shared: dict[str, Any] = {"execution": self.execution, "overwrite": True}
         between = {**shared, "compression": BETWEEN}
         settings = self.config
         dataset = self._convert()
@@ -115,9 +113,8 @@ class _Run:
             self.config.convert,
             dataset=self.config.dataset,
             provenance=self.config.provenance,
-            engine=self.engine,
+            execution=self.execution,
             overwrite=True,
-            report=self.report,
         )
         self.warnings = outcome.warnings
         self.done("convert", False)
@@ -134,7 +131,7 @@ class _Run:
     def _dataset(self, source: Dataset, params: Settings, make: Callable[..., Dataset], compression: str) -> Dataset:
         """Give the stage's dataset in the workspace, made anew unless it was made by just this plan."""
         target = self.workspace / params.stage
-        plan = plan_of(source, params, compression=compression)
+        plan = plan_of(source, params, self.execution, compression=compression)
         if is_current(target, plan) and (params.stage != "clean" or has_quarantine(target)):
             self._keep(params.stage)
             return open_dataset(target)
@@ -162,7 +159,7 @@ class _Run:
                 "stats",
                 folder,
                 plan,
-                lambda: stats(source, folder, self.config.stats, engine=self.engine, report=self.report),
+                lambda: stats(source, folder, self.config.stats, execution=self.execution),
             )
 
     def _train(self, source: Dataset) -> list[Path]:
@@ -190,7 +187,7 @@ class _Run:
         if not resume:
             storage.remove(folder)
             storage.write_text(begun, plan)
-        train(source, folder, params, resume=resume, report=self.report)
+        train(source, folder, params, resume=resume, report=self.execution.report)
 
     def _models(self) -> list[Train]:
         chosen = self.config.train

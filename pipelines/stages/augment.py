@@ -18,8 +18,8 @@ import numpy.typing as npt
 
 from mnist_data.batch import Batch, Images, Integers
 from mnist_data.errors import WrongUse
-from mnist_data.parquet.dataset import Dataset, Partition
-from pipelines.engine.engine import Engine, Report, silent
+from mnist_data.parquet.dataset import Dataset
+from pipelines.engine.execution import Execution
 from pipelines.engine.map_dataset import apply_stage, in_slices, require_originals
 from pipelines.images.levels import BYTES, Levels, levels_of
 from pipelines.settings.recipe import TRANSFORMS, Recipe
@@ -48,9 +48,8 @@ def augment(
     target: str | Path,
     params: Augment | None = None,
     *,
-    engine: Engine | None = None,
+    execution: Execution | None = None,
     overwrite: bool = False,
-    report: Report = silent,
     compression: str = "zstd",
 ) -> Dataset:
     """Write a dataset whose training split holds each sample and its copies; other splits hold originals only.
@@ -58,8 +57,8 @@ def augment(
     Raises WrongUse for a dataset of copies, and where the recipe changes the exposure but nothing
     tells which value is the white level.
     """
-    params = params or Augment()
-    training = source.training_split
+    params, execution = params or Augment(), execution or Execution()
+    training, rows = source.training_split, execution.rows_per_task(source)
     require_originals(source, "augment")
     levels = levels_of(source.metadata)
     require_levels(params.recipe, levels)
@@ -67,10 +66,11 @@ def augment(
         source,
         target,
         params,
-        lambda partition: partial(_augment_partition, params=params, levels=levels, deform=partition.split == training),
-        engine=engine,
+        lambda position: partial(
+            _augment_partition, params=params, levels=levels, deform=position.split == training, rows=rows
+        ),
+        execution=execution,
         overwrite=overwrite,
-        report=report,
         compression=compression,
         outputs=lambda split: params.copies + 1 if split == training else 1,
     )
@@ -87,9 +87,9 @@ def require_levels(recipe: Recipe, levels: Levels) -> None:
 
 
 def _augment_partition(
-    batch: Batch, _partition: Partition, params: Augment, levels: Levels, deform: bool
+    batch: Batch, params: Augment, levels: Levels, deform: bool, rows: int
 ) -> tuple[Iterator[Batch], None]:
-    slices = in_slices(batch, params.copies + 1 if deform else 1)
+    slices = in_slices(batch, params.copies + 1 if deform else 1, rows)
     return (augment_batch(part, params, levels, deform) for part in slices), None
 
 

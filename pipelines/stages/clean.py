@@ -22,9 +22,9 @@ from mnist_data import storage
 from mnist_data.batch import Batch, Images, Integers
 from mnist_data.parquet.dataset import Dataset, Partition, read_partition
 from mnist_data.parquet.tables import merge_tables, provenance, write_table
-from pipelines.engine.engine import Engine, Report, Serial, run_tasks, silent
+from pipelines.engine.execution import Execution
 from pipelines.engine.id_hash import drawn
-from pipelines.engine.map_dataset import PARTITION_ROWS, apply_stage, require_images, require_other_place
+from pipelines.engine.map_dataset import Position, apply_stage, positions, require_images, require_other_place
 from pipelines.images.border import outermost
 from pipelines.images.digests import Digests, digest, first_with_same, varied
 from pipelines.images.transposition import NOT_FITTED, Orientations, can_be_transposed, fit_orientations
@@ -98,24 +98,23 @@ def clean(
     target: str | Path,
     params: Clean | None = None,
     *,
-    engine: Engine | None = None,
+    execution: Execution | None = None,
     overwrite: bool = False,
-    report: Report = silent,
 ) -> Cleaned:
     """Clean a dataset into a new one; the quarantine and the counts stand in tables beside it."""
-    params, engine = params or Clean(), engine or Serial()
+    params, execution = params or Clean(), execution or Execution()
     require_images(source)
     require_other_place(source, target)
     storage.require_free(target, overwrite)  # before the survey, not after it
-    partitions = source.partitions(PARTITION_ROWS)
-    look = partial(survey_partition, training_split=source.main_split)
-    surveys = run_tasks(engine, look, partitions, "clean: look", lambda task: task.rows, report)
+    partitions = execution.partitions(source)
+    scan = partial(survey_partition, training_split=source.main_split)
+    surveys = execution.run(scan, partitions, "clean: scan")
     whole = reduce(Survey.merge, surveys)
-    knowledge = _know(source, whole)
+    knowledge = _know(source, whole, execution)
     repeats = find_duplicates(whole, knowledge.bad_labels)
     known = {
-        partition: replace(knowledge, duplicates=_chosen(repeats, survey.ids))
-        for partition, survey in zip(partitions, surveys, strict=True)
+        position: replace(knowledge, duplicates=_chosen(repeats, survey.ids))
+        for position, survey in zip(positions(partitions), surveys, strict=True)
     }
     counted: list[tuple[str, pd.DataFrame, pd.DataFrame]] = []
 
@@ -127,10 +126,9 @@ def clean(
         source,
         target,
         params,
-        lambda partition: partial(_clean_partition, knowledge=known[partition], params=params),
-        engine=engine,
+        lambda position: partial(_clean_partition, position=position, knowledge=known[position], params=params),
+        execution=execution,
         overwrite=overwrite,
-        report=report,
         before_commit=tabulate,
     )
     return Cleaned(dataset, *counted[0])
@@ -183,7 +181,7 @@ def _chosen(repeats: Mapping[int, str], ids: Integers) -> dict[int, str]:
     return {int(row): repeats[int(row)] for row in ids if int(row) in repeats} if repeats else {}
 
 
-def _know(source: Dataset, survey: Survey) -> Knowledge:
+def _know(source: Dataset, survey: Survey, execution: Execution) -> Knowledge:
     dtype = np.dtype(source.metadata.dtype)
     # The background is 0: a signed type's own middle would lie below it, so there the values found count.
     low, high = min(0.0, survey.low), survey.high
@@ -191,17 +189,17 @@ def _know(source: Dataset, survey: Survey) -> Knowledge:
         high = float(np.iinfo(dtype).max)
     orientations = NOT_FITTED
     if can_be_transposed(source.metadata.shape, dtype):
-        orientations = fit_orientations(*orientation_samples(source))
+        orientations = fit_orientations(*orientation_samples(source, execution))
     bad = unlikely_labels(survey.counts, len(source.metadata.classes))
     return Knowledge(frozenset(bad), low, high, orientations)
 
 
-def orientation_samples(source: Dataset) -> tuple[Images, Integers, Integers]:
+def orientation_samples(source: Dataset, execution: Execution) -> tuple[Images, Integers, Integers]:
     """Take training samples by a hash of their ids, so that the choice does not depend on how the files are cut."""
     split = source.main_split
     fraction = min(1.0, FIT_SAMPLES / max(1, source.splits[split]))
     chosen = []
-    for partition in source.partitions(PARTITION_ROWS, [split]):
+    for partition in execution.partitions(source, [split]):
         batch = read_partition(partition)
         rows = drawn(batch.ids, fraction) & batch.finite
         chosen.append(batch.take(rows))
@@ -310,10 +308,10 @@ def _findings(
 
 
 def _clean_partition(
-    batch: Batch, partition: Partition, knowledge: Knowledge, params: Clean
+    batch: Batch, position: Position, knowledge: Knowledge, params: Clean
 ) -> tuple[tuple[Batch], pd.DataFrame]:
     cleaned, findings = clean_batch(batch, knowledge, params)
-    return (cleaned,), findings.assign(split=partition.split, id=batch.ids[findings["row"].to_numpy(np.int64)])
+    return (cleaned,), findings.assign(split=position.split, id=batch.ids[findings["row"].to_numpy(np.int64)])
 
 
 def _tabulate(

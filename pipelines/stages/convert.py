@@ -22,7 +22,7 @@ from mnist_data.parquet.dataset import Dataset
 from mnist_data.parquet.schema import Metadata, Source, Stage, arrow_schema
 from mnist_data.parquet.writer import Draft, Part, PartWriter
 from mnist_data.version import __version__
-from pipelines.engine.engine import Engine, Report, Serial, run_tasks, silent
+from pipelines.engine.execution import Execution
 from pipelines.settings.stages import Convert
 
 Item = TypeVar("Item")
@@ -68,9 +68,8 @@ def convert(
     *,
     dataset: str | None = None,
     provenance: str | Path | None = None,
-    engine: Engine | None = None,
+    execution: Execution | None = None,
     overwrite: bool = False,
-    report: Report = silent,
 ) -> Conversion:
     """Convert pairs of IDX files into one dataset, a split a pair.
 
@@ -97,9 +96,7 @@ def convert(
             _Task(pair, header, first, draft.location, metadata, params, tables)
             for pair, header, first in zip(pairs, headers, firsts, strict=False)
         ]
-        converted = run_tasks(
-            engine or Serial(), _convert_split, tasks, "convert", lambda task: task.headers[0].items, report
-        )
+        converted = (execution or Execution()).run(_convert_split, tasks, "convert", lambda task: task.headers[0].items)
         # The files carry what the streams' hashes told; the manifest takes it from them.
         sources = tuple(source for outcome in converted for source in outcome.sources)
         written = draft.commit(

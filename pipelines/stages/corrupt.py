@@ -15,8 +15,8 @@ import numpy as np
 
 from mnist_data.batch import Batch
 from mnist_data.errors import unknown_name
-from mnist_data.parquet.dataset import Dataset, Partition
-from pipelines.engine.engine import Engine, Report, silent
+from mnist_data.parquet.dataset import Dataset
+from pipelines.engine.execution import Execution
 from pipelines.engine.map_dataset import apply_stage, in_slices, require_originals
 from pipelines.images.levels import BYTES, Levels, levels_of
 from pipelines.settings.stages import Corrupt
@@ -27,9 +27,8 @@ def corrupt(
     target: str | Path,
     params: Corrupt | None = None,
     *,
-    engine: Engine | None = None,
+    execution: Execution | None = None,
     overwrite: bool = False,
-    report: Report = silent,
     compression: str = "zstd",
 ) -> Dataset:
     """Write a dataset of one split, each sample once for every corruption and severity.
@@ -37,7 +36,7 @@ def corrupt(
     Raises WrongUse for a split that does not exist, for a dataset of copies, and where nothing tells which pixel
     value is the white level.
     """
-    params = params or Corrupt()
+    params, execution = params or Corrupt(), execution or Execution()
     split = split_to_test(source, params.split)
     params = params.replace(split=split)
     require_originals(source, "corrupt")
@@ -47,10 +46,11 @@ def corrupt(
         replace(source, splits={split: source.splits[split]}),
         target,
         params,
-        lambda _partition: partial(_corrupt_partition, params=params, levels=levels),
-        engine=engine,
+        lambda _position: partial(
+            _corrupt_partition, params=params, levels=levels, rows=execution.rows_per_task(source)
+        ),
+        execution=execution,
         overwrite=overwrite,
-        report=report,
         compression=compression,
         outputs=lambda _split: variants(params),
     )
@@ -69,10 +69,8 @@ def split_to_test(source: Dataset, asked: str | None = None) -> str:
     return split
 
 
-def _corrupt_partition(
-    batch: Batch, _partition: Partition, params: Corrupt, levels: Levels
-) -> tuple[Iterator[Batch], None]:
-    return (corrupt_batch(part, params, levels) for part in in_slices(batch, variants(params))), None
+def _corrupt_partition(batch: Batch, params: Corrupt, levels: Levels, rows: int) -> tuple[Iterator[Batch], None]:
+    return (corrupt_batch(part, params, levels) for part in in_slices(batch, variants(params), rows)), None
 
 
 def corrupt_batch(batch: Batch, params: Corrupt, levels: Levels = BYTES) -> Batch:

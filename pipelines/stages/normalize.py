@@ -15,8 +15,8 @@ import numpy.typing as npt
 
 from mnist_data.batch import Batch, Images
 from mnist_data.parquet.dataset import Dataset, Partition, read_partition
-from pipelines.engine.engine import Engine, Report, Serial, run_tasks, silent
-from pipelines.engine.map_dataset import PARTITION_ROWS, apply_stage
+from pipelines.engine.execution import Execution
+from pipelines.engine.map_dataset import apply_stage
 from pipelines.images.scaling import Scaling, measure
 from pipelines.settings.stages import Normalize
 
@@ -26,27 +26,23 @@ def normalize(
     target: str | Path,
     params: Normalize | None = None,
     *,
-    engine: Engine | None = None,
+    execution: Execution | None = None,
     overwrite: bool = False,
-    report: Report = silent,
     compression: str = "zstd",
 ) -> Dataset:
     """Normalize a dataset into a new one."""
-    params, engine = params or Normalize(), engine or Serial()
+    params, execution = params or Normalize(), execution or Execution()
     scaling = None
     if params.scale == "standardize" or (params.scale == "unit" and source.metadata.dtype != "uint8"):
-        partitions = source.partitions(PARTITION_ROWS, [source.training_split])
-        look = partial(_measure, params=params)
-        parts = run_tasks(engine, look, partitions, "normalize: look", lambda task: task.rows, report)
-        scaling = reduce(Scaling.merge, parts)
+        partitions = execution.partitions(source, [source.training_split])
+        scaling = reduce(Scaling.merge, execution.run(partial(_measure, params=params), partitions, "normalize: scan"))
     return apply_stage(
         source,
         target,
         params,
         lambda _: partial(_normalize_partition, params=params, scaling=scaling),
-        engine=engine,
+        execution=execution,
         overwrite=overwrite,
-        report=report,
         compression=compression,
         changes={"dtype": params.dtype},
         fitted=asdict(scaling) if scaling else None,
@@ -57,9 +53,7 @@ def _measure(partition: Partition, params: Normalize) -> Scaling:
     return measure(_placed(read_partition(partition).images, params))
 
 
-def _normalize_partition(
-    batch: Batch, _partition: Partition, params: Normalize, scaling: Scaling | None
-) -> tuple[tuple[Batch], None]:
+def _normalize_partition(batch: Batch, params: Normalize, scaling: Scaling | None) -> tuple[tuple[Batch], None]:
     return (normalize_batch(batch, params, scaling),), None
 
 

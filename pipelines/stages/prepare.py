@@ -17,7 +17,7 @@ from mnist_data.parquet.dataset import Dataset
 from mnist_data.parquet.schema import Metadata, Stage
 from mnist_data.parquet.writer import Draft, write_part
 from mnist_data.version import __version__
-from pipelines.engine.engine import Engine, Report, Serial, run_tasks, silent
+from pipelines.engine.execution import Execution
 from pipelines.images.find_digits import SIDE, Digit, digits_of, read_photo
 from pipelines.images.thumbnails import thumbnail_table
 
@@ -58,9 +58,8 @@ def prepare(
     photos: str | Path,
     target: str | Path,
     *,
-    engine: Engine | None = None,
+    execution: Execution | None = None,
     overwrite: bool = False,
-    report: Report = silent,
 ) -> Outcome:
     """Find the digits of a picture or of all pictures below a folder; write a dataset of one split, "test".
 
@@ -71,7 +70,7 @@ def prepare(
     """
     tasks = find_pictures(Path(photos))
     storage.require_free(target, overwrite)
-    prepared = run_tasks(engine or Serial(), _prepare, tasks, "prepare", lambda _: 1, report)
+    prepared = (execution or Execution()).run(_prepare, tasks, "prepare")
     if not any(one.digits for one in prepared):
         raise NoDataset(
             str(photos),

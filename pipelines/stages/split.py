@@ -14,10 +14,10 @@ import pandas as pd
 from mnist_data.batch import Batch, Integers
 from mnist_data.errors import WrongUse
 from mnist_data.known.label_tables import WRITER, Columns, Provenance, dataset_writers, provenance_of, shared_writers
-from mnist_data.parquet.dataset import Dataset, Partition, read_columns
-from pipelines.engine.engine import Engine, Report, silent
+from mnist_data.parquet.dataset import Dataset, read_columns
+from pipelines.engine.execution import Execution
 from pipelines.engine.id_hash import hashes
-from pipelines.engine.map_dataset import PARTITION_ROWS, apply_stage, require_originals
+from pipelines.engine.map_dataset import Position, apply_stage, positions, require_originals
 from pipelines.settings.stages import Split
 from pipelines.settings.training import Train
 from pipelines.stages.validation import Mask, split_validation
@@ -39,9 +39,8 @@ def split(
     params: Split | None = None,
     *,
     provenance: str | Path | None = None,
-    engine: Engine | None = None,
+    execution: Execution | None = None,
     overwrite: bool = False,
-    report: Report = silent,
 ) -> Divided:
     """Write a dataset of the same samples, some of the training split under "validation"; others stay as they are.
 
@@ -49,7 +48,7 @@ def split(
     Raises WrongUse where writers are to be kept apart and none or one is known, where there is a validation split
     already, and for a dataset of copies; and what `provenance_of` raises.
     """
-    params = params or Split()
+    params, execution = params or Split(), execution or Execution()
     require_originals(source, "split")
     if VALIDATION in source.splits:
         raise WrongUse(f"{source.location} has a split 'validation' already; split the dataset it was made from.")
@@ -58,15 +57,14 @@ def split(
     training = source.training_split
     held = held_out({**read_columns(source, training, ("id", "label", WRITER)), **joined.get(training, {})}, params)
     view = _as_divided(source, held)
-    parts = _parts(view, held, {"train": joined.pop(training), **joined} if tables else {})
+    parts = _parts(view, execution, held, {"train": joined.pop(training), **joined} if tables else {})
     written = apply_stage(
         view,
         target,
         params.replace(tables=tables.digests if tables else {}),
-        lambda partition: partial(_take_part, part=parts[partition]),
-        engine=engine,
+        lambda position: partial(_take_part, part=parts[position]),
+        execution=execution,
         overwrite=overwrite,
-        report=report,
     )
     return Divided(written, shared_writers(dataset_writers(written)))
 
@@ -166,20 +164,21 @@ def _as_divided(source: Dataset, held: Mask) -> Dataset:
     )
 
 
-def _parts(view: Dataset, held: Mask, joined: Mapping[str, Columns]) -> dict[Partition, _Part]:
+def _parts(view: Dataset, execution: Execution, held: Mask, joined: Mapping[str, Columns]) -> dict[Position, _Part]:
     """Give each partition its part of what is chosen and joined, so that only this travels with it."""
     chosen = {"train": ~held, VALIDATION: held}
     parts = {}
     for split in view.splits:
         first = 0
         columns = joined.get("train" if split == VALIDATION else split, {})
-        for partition in view.partitions(PARTITION_ROWS, [split]):
+        partitions = execution.partitions(view, [split])
+        for position, partition in zip(positions(partitions), partitions, strict=True):
             rows = slice(first, first + partition.rows)
             mask = chosen[split][rows] if split in chosen else np.ones(partition.rows, np.bool_)
-            parts[partition] = _Part(mask, {name: values[rows] for name, values in columns.items()})
+            parts[position] = _Part(mask, {name: values[rows] for name, values in columns.items()})
             first += partition.rows
     return parts
 
 
-def _take_part(batch: Batch, _partition: Partition, part: _Part) -> tuple[list[Batch], None]:
+def _take_part(batch: Batch, part: _Part) -> tuple[list[Batch], None]:
     return [batch.with_columns(part.columns).take(part.rows)], None

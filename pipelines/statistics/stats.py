@@ -22,8 +22,8 @@ from mnist_data.batch import Batch
 from mnist_data.known.label_tables import group_columns
 from mnist_data.parquet.dataset import Dataset, Partition, open_parquet, read_partition
 from mnist_data.parquet.tables import merge_tables, provenance, remove_table, write_table
-from pipelines.engine.engine import Engine, Report, Serial, run_tasks, silent
-from pipelines.engine.map_dataset import PARTITION_ROWS, require_images
+from pipelines.engine.execution import Execution
+from pipelines.engine.map_dataset import require_images
 from pipelines.images.thumbnails import sample_grid
 from pipelines.settings.analysis import Stats
 from pipelines.statistics.components import (
@@ -142,8 +142,7 @@ def stats(
     folder: str | Path,
     params: Stats | None = None,
     *,
-    engine: Engine | None = None,
-    report: Report = silent,
+    execution: Execution | None = None,
 ) -> dict[str, pd.DataFrame]:
     """Count a dataset and write its tables, as Parquet and CSV, into a folder.
 
@@ -151,19 +150,19 @@ def stats(
     separability, dimension, correlations, morphometrics unless they are turned off, and where writers are known, what
     `writer_tables` gives. The table `samples`, a row a sample, is only written.
     """
-    params, engine = params or Stats(), engine or Serial()
+    params, execution = params or Stats(), execution or Execution()
     require_images(source)
-    limits = find_range(source, engine, report)
+    limits = find_range(source, execution)
     draft = storage.beside(folder, ".draft", hidden=True)
-    tasks = list(_tasks(source, draft, limits, params))
-    results = run_tasks(engine, _summarize, tasks, "stats", lambda task: task.rows, report)
+    tasks = list(_tasks(source, execution, draft, limits, params))
+    results = execution.run(_summarize, tasks, "stats")
     found = {
         split: reduce(_Found.merge, [part for task, part in zip(tasks, results, strict=True) if task.split == split])
         for split in source.splits
     }
     del results
     tables = tabulate({split: part.sums for split, part in found.items()}, source.metadata, limits)
-    tables |= _structure(source, found, tasks, engine, report)
+    tables |= _structure(source, found, tasks, execution)
     tables["sample_grid"] = sample_grid(source, params.grid)
     made = provenance(params.stage, {source.metadata.dataset: source.content}, params.recorded())
     merge_tables((_read_piece(task.samples) for task in tasks), f"{folder}/samples", made)
@@ -198,7 +197,7 @@ def _project(task: _Projection) -> Spread:
 
 
 def _structure(
-    source: Dataset, found: Mapping[str, _Found], tasks: Sequence[_Task], engine: Engine, report: Report
+    source: Dataset, found: Mapping[str, _Found], tasks: Sequence[_Task], execution: Execution
 ) -> dict[str, pd.DataFrame]:
     """Make the tables of the components, the distances of the classes, and the intrinsic dimension."""
     view, unit = tasks[0].view, tasks[0].limits.unit
@@ -206,7 +205,7 @@ def _structure(
     components: dict[str, Components] = {split: find_components(part.products, scale) for split, part in found.items()}
     spaces = {split: space_of(components[split], part.sums.counts, scale) for split, part in found.items()}
     projections = [_Projection(task.partitions, view, spaces[task.split]) for task in tasks]
-    spreads = run_tasks(engine, _project, projections, "stats: classes", lambda task: task.rows, report)
+    spreads = execution.run(_project, projections, "stats: classes")
     by_split = {
         split: reduce(Spread.merge, [part for task, part in zip(tasks, spreads, strict=True) if task.split == split])
         for split in found
@@ -220,12 +219,12 @@ def _structure(
     }
 
 
-def _tasks(source: Dataset, draft: str, limits: Range, params: Stats) -> Iterator[_Task]:
+def _tasks(source: Dataset, execution: Execution, draft: str, limits: Range, params: Stats) -> Iterator[_Task]:
     view = view_of(source.metadata.shape)
-    together = -(-len(source) // (PARTITION_ROWS * MAX_TASKS)) or 1
+    together = -(-len(source) // (execution.rows_per_task(source) * MAX_TASKS)) or 1
     for split, rows in source.splits.items():
         fraction = CHOSEN / max(1, rows)
-        partitions = source.partitions(PARTITION_ROWS, [split])
+        partitions = execution.partitions(source, [split])
         for first in range(0, len(partitions), together):
             samples = f"{draft}/{split}-{first:06d}.parquet"
             yield _Task(split, tuple(partitions[first : first + together]), samples, limits, view, fraction, params)
@@ -236,12 +235,11 @@ def _read_piece(location: str) -> pa.Table:
         return file.read()
 
 
-def find_range(source: Dataset, engine: Engine, report: Report = silent) -> Range:
+def find_range(source: Dataset, execution: Execution) -> Range:
     """Give the range of the histogram: that of uint8, or that of the pixels, which needs a look at them first."""
     if source.metadata.dtype == "uint8":
         return BYTE_RANGE
-    partitions = source.partitions(PARTITION_ROWS)
-    ends = run_tasks(engine, _ends, partitions, "stats: range", lambda task: task.rows, report)
+    ends = execution.run(_ends, execution.partitions(source), "stats: range")
     low, high = min(0.0, *(low for low, _ in ends)), max(high for _, high in ends)
     if np.dtype(source.metadata.dtype).kind == "f":
         return Range(low, max(1.0, high), 1.0)

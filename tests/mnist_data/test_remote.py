@@ -15,6 +15,7 @@ from mnist_data.errors import NoDataset, OutputExists, TruncatedIdx
 from mnist_data.idx.pairing import Pair, find_pairs
 from mnist_data.parquet.dataset import Dataset, open_dataset
 from pipelines.engine.engine import Cluster
+from pipelines.engine.execution import Execution
 from pipelines.run.report import collect_tables, write_report
 from pipelines.stages.clean import clean
 from pipelines.stages.convert import convert
@@ -59,7 +60,7 @@ def test_stages_read_and_write_s3_from_other_processes(bucket: str, sample_idx: 
     local = clean(source, tmp_path / "clean").dataset
 
     with open_engine(workers=2) as engine:
-        outcome = clean(source, f"{bucket}/clean", engine=engine)
+        outcome = clean(source, f"{bucket}/clean", execution=Execution(engine))
 
     assert isinstance(engine, Cluster)
     assert local.content == outcome.dataset.content

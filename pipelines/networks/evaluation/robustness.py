@@ -12,7 +12,7 @@ import pandas as pd
 
 from mnist_data.batch import Images, Integers
 from mnist_data.parquet.schema import Metadata
-from pipelines.engine.engine import Progress, Report, silent
+from pipelines.engine.execution import Progress, Report, silent
 from pipelines.images.levels import levels_of
 from pipelines.images.thumbnails import thumbnail_table
 from pipelines.networks.data.stored import StoredImages

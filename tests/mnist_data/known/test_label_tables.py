@@ -16,7 +16,6 @@ from mnist_data.idx import format as idx
 from mnist_data.idx.pairing import find_pairs
 from mnist_data.known.label_tables import QMNIST_COLUMNS, dataset_writers, provenance_of, shared_writers
 from mnist_data.parquet.dataset import Dataset, open_dataset
-from pipelines.engine.engine import Serial
 from pipelines.run.run import run
 from pipelines.settings.run import Config
 from pipelines.settings.stages import Split
@@ -265,10 +264,10 @@ def test_a_run_joins_too_and_again_only_when_a_table_changes(digits: Dataset, tm
     """The tables are inputs as the images are: the same are kept, another one is joined anew."""
     table = planted(tmp_path, digits)["test"]
     config = Config(workspace=str(tmp_path / "work"), provenance=str(tmp_path))
-    first, second = (run(config, Serial(), until="convert") for _ in range(2))
+    first, second = (run(config, until="convert") for _ in range(2))
     table[:, 2] += 7
     idx.write(tmp_path / "digits-test-labels-idx2-int", table)
-    third = run(config, Serial(), until="convert")
+    third = run(config, until="convert")
 
     assert [outcome.kept for outcome in (first, second, third)] == [(), ("convert",), ()]
     assert dataset_writers(third.dataset).query("split == 'test'")["writer_id"].min() == 107

@@ -16,9 +16,10 @@ from mnist_data.cli import app
 from mnist_data.idx import format as idx
 from mnist_data.idx.pairing import find_pairs
 from mnist_data.parquet.dataset import Dataset
-from pipelines.audit import faults, measures, orientation
+from pipelines.audit import faults
 from pipelines.audit.run import audit
-from pipelines.engine.engine import Cluster, Serial, Threads
+from pipelines.engine.engine import Cluster, Threads
+from pipelines.engine.execution import Execution
 from pipelines.settings.analysis import Audit
 from pipelines.settings.checks import CHECKS
 from pipelines.settings.stages import Convert
@@ -54,9 +55,9 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
     return dataset(tmp_path_factory.mktemp("small") / "d", *strokes(300))
 
 
-def flagged(source: Dataset, folder: Path, params: Audit = QUICK) -> pd.DataFrame:
+def flagged(source: Dataset, folder: Path, execution: Execution | None = None, params: Audit = QUICK) -> pd.DataFrame:
     """Audit, and give the per-sample table."""
-    audit(source, folder, params)
+    audit(source, folder, params, execution=execution)
     return pd.read_parquet(folder / "audit.parquet").set_index("id")
 
 
@@ -101,7 +102,7 @@ def test_pixels_that_are_no_numbers_are_found_and_counted(tmp_path: Path) -> Non
 @pytest.mark.slow
 def test_a_picture_without_fault_is_not_flagged_for_what_all_of_them_are(fashion: Dataset, tmp_path: Path) -> None:
     """Clothes touch the frame in 99.97 % of the images; that is no fault of theirs."""
-    checks = audit(fashion, tmp_path / "a", QUICK, engine=Threads(2))["checks"]
+    checks = audit(fashion, tmp_path / "a", QUICK, execution=Execution(Threads(2)))["checks"]
 
     assert (checks["fraction"] < 0.005).all()
 
@@ -133,8 +134,8 @@ def test_few_samples_of_one_class_are_audited(count: int, tmp_path: Path) -> Non
 @pytest.mark.slow
 def test_the_engine_does_not_change_the_tables(small: Dataset, cluster: Cluster, tmp_path: Path) -> None:
     """Processes give what one thread gives."""
-    audit(small, tmp_path / "one", QUICK, engine=Serial())
-    audit(small, tmp_path / "two", QUICK, engine=cluster)
+    audit(small, tmp_path / "one", QUICK)
+    audit(small, tmp_path / "two", QUICK, execution=Execution(cluster))
 
     for name in ("audit", "checks"):
         one, two = (pd.read_parquet(tmp_path / folder / f"{name}.parquet") for folder in ("one", "two"))
@@ -146,10 +147,7 @@ def test_how_the_files_are_cut_does_not_change_the_findings(small: Dataset, tmp_
     folder = Path(small.location).parent
     cut = convert(find_pairs(folder), tmp_path / "cut", Convert(row_group_rows=70)).dataset
 
-    with pytest.MonkeyPatch.context() as patch:
-        for module in (measures, orientation):
-            patch.setattr(module, "PARTITION_ROWS", 70)
-        found = flagged(cut, tmp_path / "two")
+    found = flagged(cut, tmp_path / "two", Execution(task_rows=70))
 
     pd.testing.assert_frame_equal(flagged(small, tmp_path / "one"), found)
 

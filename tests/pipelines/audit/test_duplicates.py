@@ -20,12 +20,13 @@ from mnist_data.idx import format as idx
 from mnist_data.idx import sample
 from mnist_data.idx.pairing import find_pairs
 from mnist_data.parquet.dataset import Dataset
-from pipelines.audit import duplicates, pairs
+from pipelines.audit import pairs
 from pipelines.audit.duplicates import LEAST_BAR, MOST_BAR, choose_threshold, find_duplicates
 from pipelines.audit.pairs import compare_pairs, find_close, rotate
 from pipelines.audit.spectra import magnitudes, unit_ink
 from pipelines.audit.verdict import Verdict
-from pipelines.engine.engine import Cluster, Serial, Threads, silent
+from pipelines.engine.engine import Cluster, Threads
+from pipelines.engine.execution import Execution
 from pipelines.kernels.matches import match_pairs
 from pipelines.settings.analysis import Audit
 from pipelines.settings.stages import Convert
@@ -106,16 +107,15 @@ def test_the_result_does_not_depend_on_engine_or_partitions(
 ) -> None:
     """Threads, processes, other files, other blocks of the search and of the comparison: equal verdicts."""
     rows = 230
-    whole = find_duplicates(planted, engine=Serial())
+    whole = find_duplicates(planted)
     images, labels = mnist_data.to_numpy(planted.location)
-    monkeypatch.setattr(duplicates, "PARTITION_ROWS", rows)
     monkeypatch.setattr(pairs, "BLOCK_ROWS", rows)
     monkeypatch.setattr(pairs, "BLOCK_BYTES", rows * 28 * 28)
     splits = {"train": (images[:600], labels[:600]), "test": (images[600:], labels[600:])}
     cut = dataset(tmp_path, splits, rows)
 
     for engine in (Threads(2), cluster):
-        for one, other in zip(whole, find_duplicates(cut, engine=engine), strict=True):
+        for one, other in zip(whole, find_duplicates(cut, execution=Execution(engine, task_rows=rows)), strict=True):
             np.testing.assert_array_equal(one.flagged, other.flagged)
             np.testing.assert_array_equal(one.score, other.score)
             for name, values in one.details.items():
@@ -144,8 +144,8 @@ def test_the_search_finds_just_the_pairs_that_brute_force_finds(tmp_path: Path) 
     truth = brute_force(images)
     threshold = float(np.quantile(truth, 0.01))
 
-    close = find_close(rotate(magnitudes(unit_ink(images), 2)), threshold, Serial(), silent)
-    compared = compare_pairs(source.partitions(10_000), (28, 28), close, "compare", Serial(), silent)
+    close = find_close(rotate(magnitudes(unit_ink(images), 2)), threshold, Execution())
+    compared = compare_pairs(source.partitions(10_000), (28, 28), close, "compare", Execution())
     near = compared.where(compared.distance <= threshold)
 
     wanted = {(int(one), int(other)) for one, other in zip(*np.nonzero(np.triu(truth <= threshold, 1)), strict=True)}
@@ -298,13 +298,15 @@ def test_the_bar_stays_between_its_limits() -> None:
 @pytest.mark.slow
 def test_mnist_has_no_duplicates_at_all(mnist: Dataset) -> None:
     """No two of the 70,000 come nearer than the bar; QMNIST's authors found no equal pixels either."""
-    assert [int(verdict.flagged.sum()) for verdict in find_duplicates(mnist, engine=Threads(2))] == [0, 0, 0, 0]
+    verdicts = find_duplicates(mnist, execution=Execution(Threads(2)))
+
+    assert [int(verdict.flagged.sum()) for verdict in verdicts] == [0, 0, 0, 0]
 
 
 @pytest.mark.slow
 def test_fashion_mnist_holds_its_visible_copies(fashion: Dataset) -> None:
     """Pairs seen by eye to be one picture are found; none of all has the same pixels."""
-    named = found(find_duplicates(fashion, engine=Threads(2)))
+    named = found(find_duplicates(fashion, execution=Execution(Threads(2))))
 
     assert named["exact_duplicate"] == {}
     assert {29413: 753, 23412: 10205, 13360: 64998, 11932: 62605}.items() <= named["near_duplicate"].items()

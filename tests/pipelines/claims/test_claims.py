@@ -26,7 +26,8 @@ from pipelines.claims.check import check_claims, read_predictions
 from pipelines.claims.claim import TESTS, Claim, known_claims, load_claims, read_claims
 from pipelines.claims.facts import Facts, gather_facts
 from pipelines.claims.outcomes import Outcome
-from pipelines.engine.engine import Serial, Threads, silent
+from pipelines.engine.engine import Threads
+from pipelines.engine.execution import Execution
 from pipelines.settings.stages import Convert
 from pipelines.stages.convert import convert
 
@@ -61,7 +62,7 @@ def made(tmp_path: Path) -> Callable[..., Dataset]:
 @pytest.fixture
 def facts(made: Callable[..., Dataset]) -> Make:
     """Give a function that gathers the facts of such a dataset."""
-    return lambda **splits: gather_facts(made(**splits), Serial(), silent)
+    return lambda **splits: gather_facts(made(**splits), Execution())
 
 
 def outcome(test: str, facts: Facts, **parameters: Any) -> Outcome:
@@ -76,7 +77,7 @@ def by_test(table: pd.DataFrame) -> dict[str, str]:
 
 def test_what_is_said_of_mnist_is_judged_as_published(mnist: Dataset) -> None:
     """Against the counts, boxes and centres that are known of the 70,000 images."""
-    table = check_claims(mnist, load_claims("mnist"), engine=Threads(2))
+    table = check_claims(mnist, load_claims("mnist"), execution=Execution(Threads(2)))
     numbers = {row.test: json.loads(str(row.numbers)) for row in table.itertuples()}
     train = np.array([5923, 6742, 5958, 6131, 5842, 5421, 5918, 6265, 5851, 5949])
 
@@ -115,7 +116,7 @@ def test_mnists_writers_are_those_that_qmnist_names(real_mnist: Path, tmp_path: 
         (tmp_path / f"{split}-images-idx3-ubyte.gz").symlink_to(real_mnist / f"{images}-images-idx3-ubyte.gz")
     source = convert(find_pairs(tmp_path), tmp_path / "mnist", dataset="mnist").dataset
 
-    known = gather_facts(source, Threads(2), silent)
+    known = gather_facts(source, Execution(Threads(2)))
     writers = outcome("different_writers", known, splits=["train", "test"])
     halves = outcome("first_half_easier", known, split="test", level=0.01)
 
@@ -125,7 +126,7 @@ def test_mnists_writers_are_those_that_qmnist_names(real_mnist: Path, tmp_path: 
 
 def test_what_is_said_of_fashion_mnist_is_judged_as_published(fashion: Dataset) -> None:
     """It is exactly even and without duplicates, and its clothes fill the field."""
-    table = check_claims(fashion, load_claims("fashion-mnist"), engine=Threads(2))
+    table = check_claims(fashion, load_claims("fashion-mnist"), execution=Execution(Threads(2)))
 
     assert by_test(table) == {
         "image_format": "true",
@@ -142,7 +143,9 @@ def test_what_is_said_of_the_embedded_sample_is_true(digits: Dataset) -> None:
     table = check_claims(digits, load_claims("sklearn-digits"))
 
     assert set(table["verdict"]) == {"true"}
-    pd.testing.assert_frame_equal(table, check_claims(digits, load_claims("sklearn-digits"), engine=Threads(2)))
+    pd.testing.assert_frame_equal(
+        table, check_claims(digits, load_claims("sklearn-digits"), execution=Execution(Threads(2)))
+    )
 
 
 @pytest.mark.parametrize("name", known_claims())

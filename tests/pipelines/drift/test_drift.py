@@ -21,7 +21,8 @@ from pipelines.drift.compare import REFERENCE, _one_hot, drift, measure, read_li
 from pipelines.drift.distances import BINS, distances, interval, resample, shuffle, support_of
 from pipelines.drift.domain import delong, domain_auc
 from pipelines.drift.gather import Choice, gather, relative
-from pipelines.engine.engine import Serial, Threads, silent
+from pipelines.engine.engine import Threads
+from pipelines.engine.execution import Execution
 from pipelines.settings.analysis import Drift
 from pipelines.statistics.counts import BYTE_RANGE
 
@@ -100,7 +101,7 @@ def test_an_interval_holds_its_value() -> None:
 
 def test_halves_of_one_distribution_are_not_told_apart(digits: Dataset) -> None:
     """A random half of the training split against the other: the AUC is 0.5, within its interval."""
-    side = gather(sides(digits)[0], 1000, Serial(), silent)
+    side = gather(sides(digits)[0], 1000, Execution())
     half = np.arange(len(side)) % 2 == 0  # the order is that of the hashes
 
     for _, low, high, chance in domain_auc(side.take(half), side.take(~half), 0).values():
@@ -201,11 +202,10 @@ def test_what_is_compared_must_be_said_once(digits: Dataset) -> None:
         command(digits.location, between=("train", "tset"))
 
 
-def test_neither_the_engine_nor_the_cut_changes_a_number(digits: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_neither_the_engine_nor_the_cut_changes_a_number(digits: Dataset) -> None:
     """Partitions of any size, in one thread or more."""
-    first = gather(sides(digits)[0], 300, Serial(), silent)
-    monkeypatch.setattr("pipelines.drift.gather.PARTITION_ROWS", 100)
-    again = gather(sides(digits)[0], 300, Threads(2), silent)
+    first = gather(sides(digits)[0], 300, Execution())
+    again = gather(sides(digits)[0], 300, Execution(Threads(2), task_rows=100))
 
     assert len(first) == 300
     assert (first.ids == again.ids).all()

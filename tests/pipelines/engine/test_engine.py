@@ -11,7 +11,8 @@ import psutil
 import pytest
 
 from mnist_data.errors import LostWorkers, TruncatedIdx, WrongUse
-from pipelines.engine.engine import Cluster, Progress, Serial, Threads, open_engine, run_tasks
+from pipelines.engine.engine import Cluster, Serial, Threads
+from pipelines.engine.execution import Execution, Progress, open_execution
 
 
 def fail(number: int) -> int:
@@ -31,14 +32,14 @@ def engine(request: pytest.FixtureRequest) -> Serial | Threads | Cluster:
 
 def test_results_come_in_the_order_of_the_tasks(engine: Serial | Threads | Cluster) -> None:
     """Whichever ends first."""
-    assert [2 * number for number in range(50)] == run_tasks(engine, partial(operator.mul, 2), range(50))
+    assert [2 * number for number in range(50)] == Execution(engine).run(partial(operator.mul, 2), range(50), "test")
 
 
 def test_progress_counts_every_row_once(engine: Serial | Threads | Cluster) -> None:
     """From nothing to all of them."""
     heard: list[Progress] = []
 
-    run_tasks(engine, partial(operator.mul, 2), [5, 10, 20], "test", lambda task: task, heard.append)
+    Execution(engine, heard.append).run(partial(operator.mul, 2), [5, 10, 20], "test", lambda task: task)
 
     assert Progress("test", 0, 35) == heard[0]
     assert Progress("test", 35, 35) == heard[-1]
@@ -48,7 +49,7 @@ def test_progress_counts_every_row_once(engine: Serial | Threads | Cluster) -> N
 def test_an_error_ends_the_run_and_arrives_as_it_was(engine: Serial | Threads | Cluster) -> None:
     """Its class and its facts survive the way from another process."""
     with pytest.raises(TruncatedIdx) as caught:
-        run_tasks(engine, fail, range(6))
+        Execution(engine).run(fail, range(6), "test")
 
     assert str(caught.value) == "a file: found; expected expected. advice"
 
@@ -68,15 +69,15 @@ def test_local_workers_listen_on_loopback_only(cluster: Cluster) -> None:
 
 def test_a_running_cluster_is_used_by_its_address(cluster: Cluster) -> None:
     """The way to machines of one's own."""
-    with open_engine(scheduler=cluster.client.scheduler.address) as engine:
-        assert run_tasks(engine, abs, [-1, -2]) == [1, 2]
+    with open_execution(scheduler=cluster.client.scheduler.address) as execution:
+        assert execution.run(abs, [-1, -2], "test") == [1, 2]
 
 
 def test_an_address_where_nobody_answers_is_said_so(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """With the form that an address has."""
-    with pytest.raises(WrongUse, match="tcp://host:8786"), open_engine(scheduler="nonsense://x"):
+    with pytest.raises(WrongUse, match="tcp://host:8786"), open_execution(scheduler="nonsense://x"):
         pass
-    with pytest.raises(WrongUse, match="exclude each other"), open_engine(workers=1, scheduler="tcp://x:1"):
+    with pytest.raises(WrongUse, match="exclude each other"), open_execution(workers=1, scheduler="tcp://x:1"):
         pass
 
 
@@ -87,5 +88,5 @@ def die(_: int) -> None:
 
 def test_workers_that_die_over_a_task_end_the_run_with_advice() -> None:
     """Not with a traceback of the scheduler's."""
-    with open_engine(workers=1) as engine, pytest.raises(LostWorkers, match="Use fewer --workers"):
-        run_tasks(engine, die, [1])
+    with open_execution(workers=1) as execution, pytest.raises(LostWorkers, match="Use fewer --workers"):
+        execution.run(die, [1], "test")

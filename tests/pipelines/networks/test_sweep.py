@@ -12,7 +12,7 @@ pytest.importorskip("torch", reason="the extra `train` is not installed")
 
 from mnist_data.errors import WrongUse
 from mnist_data.parquet.dataset import Dataset, open_dataset
-from pipelines.engine.engine import Progress
+from pipelines.engine.execution import Progress
 from pipelines.networks.sweep import read_grid, sweep
 from pipelines.networks.train import train
 from pipelines.settings.training import Train

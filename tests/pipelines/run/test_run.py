@@ -13,6 +13,7 @@ from mnist_data.idx import format as idx
 from mnist_data.idx.pairing import find_pairs
 from mnist_data.parquet.dataset import Dataset, open_dataset
 from pipelines.engine.engine import Threads
+from pipelines.engine.execution import Execution
 from pipelines.networks.train import train, training_samples
 from pipelines.run.run import Outcome, run
 from pipelines.settings.analysis import Stats
@@ -28,7 +29,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> tuple[Config, Outcome]
     """Give a run of the embedded sample with the defaults, as `make run` does it."""
     pytest.importorskip("torch")
     config = Config(workspace=str(tmp_path_factory.mktemp("run") / "workspace"))
-    return config, run(config, Threads(2))
+    return config, run(config, execution=Execution(Threads(2)))
 
 
 def test_the_run_leaves_datasets_tables_models_and_a_dashboard(finished: tuple[Config, Outcome]) -> None:
@@ -59,7 +60,7 @@ def test_a_second_run_does_nothing(finished: tuple[Config, Outcome]) -> None:
     config, outcome = finished
     before = {path: path.stat().st_mtime_ns for path in outcome.workspace.rglob("*") if path.is_file()}
 
-    again = run(config, Threads(2))
+    again = run(config, execution=Execution(Threads(2)))
 
     assert {"convert", "clean", "normalize", "augment", "stats", "train small", "train mlp", "dashboard"} == set(
         again.kept
@@ -75,7 +76,7 @@ def test_a_changed_setting_redoes_its_step_and_what_follows(finished: tuple[Conf
     shutil.copytree(outcome.workspace, tmp_path / "workspace")
     changed = config.replace(workspace=str(tmp_path / "workspace"), augment=Augment(copies=2))
 
-    again = run(changed, Threads(2), until="stats")
+    again = run(changed, execution=Execution(Threads(2)), until="stats")
 
     assert {"clean", "normalize", "stats"} == set(again.kept)
     assert open_dataset(tmp_path / "workspace/augment").splits["train"] == 1437 * 3
@@ -83,12 +84,12 @@ def test_a_changed_setting_redoes_its_step_and_what_follows(finished: tuple[Conf
 
 def test_a_run_stops_where_it_is_told(tmp_path: Path) -> None:
     """--until names the last step; later ones leave nothing."""
-    outcome = run(Config(workspace=str(tmp_path / "w")), Threads(2), until="clean")
+    outcome = run(Config(workspace=str(tmp_path / "w")), execution=Execution(Threads(2)), until="clean")
 
     assert outcome.dashboard is None
     assert not (tmp_path / "w/normalize").exists()
     with pytest.raises(WrongUse, match="no step 'dance'"):
-        run(Config(workspace=str(tmp_path / "w")), Threads(2), until="dance")
+        run(Config(workspace=str(tmp_path / "w")), execution=Execution(Threads(2)), until="dance")
 
 
 def test_the_settings_in_the_documentation_are_the_defaults() -> None:
@@ -128,7 +129,7 @@ def small(folder: Path, count: int, labels: list[int]) -> Config:
 def test_three_samples_without_a_test_split_are_a_dataset(tmp_path: Path) -> None:
     """The page shows what there is."""
     pytest.importorskip("torch")
-    outcome = run(small(tmp_path / "tiny", 3, [0, 1, 1]), Threads(2))
+    outcome = run(small(tmp_path / "tiny", 3, [0, 1, 1]), execution=Execution(Threads(2)))
 
     assert outcome.dashboard is not None
     assert outcome.dashboard.stat().st_size > 1_000_000
@@ -141,7 +142,7 @@ def test_nothing_to_learn_is_said_so_after_the_statistics(count: int, labels: li
     config = small(tmp_path / "poor", count, labels)
 
     with pytest.raises(WrongUse, match="there is nothing to learn"):
-        run(config, Threads(2))
+        run(config, execution=Execution(Threads(2)))
     assert (tmp_path / "poor/w/stats/summary.parquet").is_file()
 
 
@@ -162,7 +163,7 @@ def test_what_cleaning_has_emptied_stays_empty(tmp_path: Path) -> None:
     config = small(tmp_path / "blank", 30, [1] * 30)
     idx.write(tmp_path / "blank/train-images", np.zeros((30, 9, 7), np.uint8))
 
-    outcome = run(config, Threads(2), until="stats")
+    outcome = run(config, execution=Execution(Threads(2)), until="stats")
 
     assert len(outcome.dataset) == 0
     assert pd.read_parquet(tmp_path / "blank/w/stats/summary.parquet")["samples"].tolist() == [0]
@@ -171,10 +172,10 @@ def test_what_cleaning_has_emptied_stays_empty(tmp_path: Path) -> None:
 def test_a_lost_quarantine_is_made_again(tmp_path: Path) -> None:
     """Cleaning is done only where its tables stand, too."""
     config = small(tmp_path / "d", 30, [1] * 30)
-    run(config, Threads(2), until="clean")
+    run(config, execution=Execution(Threads(2)), until="clean")
     (tmp_path / "d/w/clean.quarantine.parquet").unlink()
 
-    again = run(config, Threads(2), until="clean")
+    again = run(config, execution=Execution(Threads(2)), until="clean")
 
     assert again.kept == ("convert",)
     assert (tmp_path / "d/w/clean.quarantine.parquet").is_file()

@@ -16,13 +16,14 @@ from mnist_data.batch import Batch
 from mnist_data.errors import WrongUse
 from mnist_data.idx import format as idx
 from mnist_data.idx.pairing import find_pairs
-from mnist_data.parquet.dataset import Dataset, Partition
-from pipelines.engine.engine import Cluster, Serial, Threads
+from mnist_data.parquet.dataset import Dataset
+from pipelines.engine.engine import Cluster, Threads
+from pipelines.engine.execution import Execution
 from pipelines.images.levels import BYTES, Levels
 from pipelines.kernels.warp import warp
 from pipelines.settings.recipe import TRANSFORMS, Amount, Recipe, load_recipe, recipe_of
-from pipelines.settings.stages import Augment, Convert, Corrupt, Normalize
-from pipelines.stages.augment import _augment_partition, augment, augment_batch, cut_out, matrices_of, remake_copy
+from pipelines.settings.stages import Augment, Corrupt, Normalize
+from pipelines.stages.augment import augment, augment_batch, cut_out, matrices_of, remake_copy
 from pipelines.stages.clean import clean
 from pipelines.stages.convert import convert
 from pipelines.stages.corrupt import corrupt
@@ -262,15 +263,13 @@ def test_only_the_training_split_gets_copies(digits: Dataset, tmp_path: Path) ->
 
 @pytest.mark.parametrize("rows", [100, 700])
 def test_the_dataset_does_not_depend_on_engine_or_partitions(
-    rows: int, sample_idx: Path, digits: Dataset, tmp_path: Path, cluster: Cluster, monkeypatch: pytest.MonkeyPatch
+    rows: int, digits: Dataset, tmp_path: Path, cluster: Cluster
 ) -> None:
     """1 partition or 15, threads or processes: the same bytes."""
-    whole = mnist_data.load(augment(digits, tmp_path / "whole", engine=Serial()).location)
-    cut = convert(find_pairs(sample_idx), tmp_path / "cut", Convert(row_group_rows=rows)).dataset
-    monkeypatch.setattr("pipelines.engine.map_dataset.PARTITION_ROWS", rows)
+    whole = mnist_data.load(augment(digits, tmp_path / "whole").location)
     contents = set()
     for name, engine in (("threads", Threads(2)), ("processes", cluster)):
-        augmented = augment(cut, tmp_path / name, engine=engine)
+        augmented = augment(digits, tmp_path / name, execution=Execution(engine, task_rows=rows))
         frame = mnist_data.load(augmented.location)
         np.testing.assert_array_equal(mnist_data.images(whole), mnist_data.images(frame))
         assert whole.drop(columns="image").equals(frame.drop(columns="image"))
@@ -279,11 +278,10 @@ def test_the_dataset_does_not_depend_on_engine_or_partitions(
 
 
 def test_an_interrupted_run_goes_on_where_it_stopped(
-    sample_idx: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    digits: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Ended in the middle, it ends with the same bytes, and does not make the finished parts again."""
-    source = convert(find_pairs(sample_idx), tmp_path / "source", Convert(row_group_rows=200)).dataset
-    monkeypatch.setattr("pipelines.engine.map_dataset.PARTITION_ROWS", 200)
+    execution = Execution(task_rows=200)
     real, calls, deadly = augment_batch, [], 0
 
     def counted(batch: Batch, params: Augment, levels: Levels, deform: bool = True) -> Batch:
@@ -293,15 +291,15 @@ def test_an_interrupted_run_goes_on_where_it_stopped(
         return real(batch, params, levels, deform)
 
     monkeypatch.setattr("pipelines.stages.augment.augment_batch", counted)
-    expected = augment(source, tmp_path / "expected").content
+    expected = augment(digits, tmp_path / "expected", execution=execution).content
     whole, deadly = len(calls), len(calls) + 5  # two calls a part: the third part is interrupted
     with pytest.raises(KeyboardInterrupt):
-        augment(source, tmp_path / "out")
+        augment(digits, tmp_path / "out", execution=execution)
     assert not (tmp_path / "out").exists()
     calls.clear()
     deadly = 0
 
-    resumed = augment(source, tmp_path / "out")
+    resumed = augment(digits, tmp_path / "out", execution=execution)
 
     assert expected == resumed.content
     assert len(calls) == whole - 4
@@ -324,17 +322,17 @@ def test_memory_does_not_grow_with_the_number_of_copies(digits: Dataset, monkeyp
     assert largest <= 10_000
 
 
-@pytest.mark.slow
-def test_memory_does_not_grow_with_the_size_of_the_images() -> None:
-    """Of large ones fewer are made at once, and the same ones as by any other cut."""
-    batch, params = batch_of(6, (1200, 1500)), Augment(copies=20, recipe=load_recipe("light"))
+def test_memory_does_not_grow_with_the_size_of_the_images(tmp_path: Path) -> None:
+    """Of large ones fewer are made and written at once, and the same ones as by any other cut."""
+    batch, params = batch_of(6, (120, 150)), Augment(copies=20, recipe=load_recipe("light"))
+    idx.write(tmp_path / "train-images-idx3-ubyte", batch.images)
+    idx.write(tmp_path / "train-labels-idx1-ubyte", batch.labels.astype(np.uint8))
+    source, task_bytes = convert(find_pairs(tmp_path), tmp_path / "d").dataset, 30 * 120 * 150
 
-    made, _ = _augment_partition(batch, Partition("", "train", (), 6), params, BYTES, deform=True)
-    slices = list(made)
+    made = augment(source, tmp_path / "out", params, execution=Execution(task_bytes=task_bytes))
 
-    assert max(part.images.nbytes for part in slices) <= 2**26
-    assert sum(map(len, slices)) == 6 * 21
-    np.testing.assert_array_equal(slices[-1].images, augment_batch(batch.take(slice(5, 6)), params).images)
+    assert [partition.rows for partition in made.partitions(1)] == [21] * 6
+    np.testing.assert_array_equal(mnist_data.to_numpy(made.location)[0], augment_batch(batch, params).images)
 
 
 def test_other_columns_come_along_and_nothing_is_changed_in_place() -> None:

@@ -14,8 +14,9 @@ from mnist_data.errors import CheckFailed, WrongUse
 from mnist_data.idx import format as idx
 from mnist_data.idx.pairing import find_pairs
 from mnist_data.parquet.dataset import Dataset
-from pipelines.engine.engine import Cluster, Serial, Threads
-from pipelines.settings.stages import Clean, Convert
+from pipelines.engine.engine import Cluster, Threads
+from pipelines.engine.execution import Execution
+from pipelines.settings.stages import Clean
 from pipelines.stages.clean import Knowledge, Survey, clean, clean_batch, find_duplicates, is_inverted
 from pipelines.stages.convert import convert
 from pipelines.stages.normalize import normalize
@@ -126,21 +127,16 @@ def test_a_copy_under_another_label_is_told() -> None:
 
 
 @pytest.mark.slow
-def test_the_result_does_not_depend_on_engine_or_partitions(
-    faulty: Dataset, tmp_path: Path, cluster: Cluster, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_result_does_not_depend_on_engine_or_partitions(faulty: Dataset, tmp_path: Path, cluster: Cluster) -> None:
     """One thread, threads, processes, and partitions of 100 rows find the same."""
-    one = clean(faulty, tmp_path / "one", engine=Serial())
+    one = clean(faulty, tmp_path / "one")
     for name, engine in (("threads", Threads(2)), ("processes", cluster)):
-        other = clean(faulty, tmp_path / name, engine=engine)
+        other = clean(faulty, tmp_path / name, execution=Execution(engine))
         assert one.dataset.content == other.dataset.content
         pd.testing.assert_frame_equal(
             pd.read_parquet(f"{one.quarantine}.parquet"), pd.read_parquet(f"{other.quarantine}.parquet")
         )
-    small = convert(find_pairs(Path(faulty.location).parent), tmp_path / "small", Convert(row_group_rows=100)).dataset
-    monkeypatch.setattr("pipelines.stages.clean.PARTITION_ROWS", 100)
-    monkeypatch.setattr("pipelines.engine.map_dataset.PARTITION_ROWS", 100)
-    cut = clean(small, tmp_path / "cut")
+    cut = clean(faulty, tmp_path / "cut", execution=Execution(task_rows=100))
 
     assert findings(one.quarantine) == findings(cut.quarantine)
     np.testing.assert_array_equal(
@@ -151,7 +147,7 @@ def test_the_result_does_not_depend_on_engine_or_partitions(
 
 def test_mnist_comes_through_unchanged(mnist: Dataset, tmp_path: Path) -> None:
     """MNIST has no blank, inverted, mislabelled-by-range or doubled sample: nothing may be removed or changed."""
-    outcome = clean(mnist, tmp_path / "clean", engine=Threads(2))
+    outcome = clean(mnist, tmp_path / "clean", execution=Execution(Threads(2)))
 
     assert outcome.totals["kept"].tolist() == [60_000, 10_000]
     assert {"transposed"} >= set(outcome.reasons["reason"])
@@ -161,7 +157,7 @@ def test_mnist_comes_through_unchanged(mnist: Dataset, tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_fashion_comes_through_unchanged_though_its_clothes_touch_the_border(fashion: Dataset, tmp_path: Path) -> None:
     """A rule made for digits would call 99.97 % of it damaged."""
-    outcome = clean(fashion, tmp_path / "clean", engine=Threads(2))
+    outcome = clean(fashion, tmp_path / "clean", execution=Execution(Threads(2)))
 
     assert outcome.totals["kept"].tolist() == [60_000, 10_000]
 

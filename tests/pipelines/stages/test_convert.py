@@ -17,6 +17,7 @@ from mnist_data.idx import format as idx
 from mnist_data.idx.pairing import Pair, find_pairs
 from mnist_data.parquet.dataset import Dataset, open_dataset
 from pipelines.engine.engine import Cluster, Serial, Threads
+from pipelines.engine.execution import Execution
 from pipelines.settings.stages import Convert
 from pipelines.stages.convert import convert, unlikely_labels
 from pipelines.stages.export import export
@@ -185,7 +186,9 @@ def test_the_bytes_written_do_not_depend_on_the_engine(
     """One thread, several, or processes: the same files."""
     chosen: Serial | Threads | Cluster = request.getfixturevalue("cluster") if isinstance(engine, str) else engine
 
-    assert digits.content == convert(find_pairs(sample_idx), tmp_path / "out", engine=chosen).dataset.content
+    assert (
+        digits.content == convert(find_pairs(sample_idx), tmp_path / "out", execution=Execution(chosen)).dataset.content
+    )
 
 
 def test_an_error_of_a_worker_arrives_whole(sample_idx: Path, tmp_path: Path, cluster: Cluster) -> None:
@@ -195,7 +198,7 @@ def test_an_error_of_a_worker_arrives_whole(sample_idx: Path, tmp_path: Path, cl
     cut.write_bytes(Path(pairs[0].images).read_bytes()[:-1])
 
     with pytest.raises(TruncatedIdx, match="holds 1,436 whole items"):
-        convert([Pair("train", str(cut), pairs[0].labels)], tmp_path / "out", engine=cluster)
+        convert([Pair("train", str(cut), pairs[0].labels)], tmp_path / "out", execution=Execution(cluster))
 
 
 def test_splits_of_different_sizes_are_refused(tmp_path: Path) -> None:

@@ -16,8 +16,9 @@ from mnist_data.idx.pairing import find_pairs
 from mnist_data.parquet.dataset import Dataset, open_dataset
 from mnist_data.parquet.schema import Metadata, arrow_schema, encode
 from pipelines.engine.engine import Cluster, Serial, Threads
+from pipelines.engine.execution import Execution
 from pipelines.images.corruptions import corrupt_images
-from pipelines.settings.stages import CORRUPTIONS, SEVERITIES, Convert, Corrupt, Normalize
+from pipelines.settings.stages import CORRUPTIONS, SEVERITIES, Corrupt, Normalize
 from pipelines.stages.augment import augment
 from pipelines.stages.convert import convert
 from pipelines.stages.corrupt import corrupt, corrupt_batch
@@ -55,15 +56,13 @@ def test_the_images_are_those_of_the_function(digits: Dataset, tmp_path: Path) -
 
 @pytest.mark.parametrize("rows", [70, 200])
 def test_the_dataset_does_not_depend_on_engine_or_partitions(
-    rows: int, sample_idx: Path, digits: Dataset, tmp_path: Path, cluster: Cluster, monkeypatch: pytest.MonkeyPatch
+    rows: int, digits: Dataset, tmp_path: Path, cluster: Cluster
 ) -> None:
     """One partition or six, one thread, two, or two processes: the same rows, and for one cut the same bytes."""
-    whole = mnist_data.load(corrupt(digits, tmp_path / "whole", FEW, engine=Serial()).location)
-    cut = convert(find_pairs(sample_idx), tmp_path / "cut", Convert(row_group_rows=rows)).dataset
-    monkeypatch.setattr("pipelines.engine.map_dataset.PARTITION_ROWS", rows)
+    whole = mnist_data.load(corrupt(digits, tmp_path / "whole", FEW).location)
     contents = set()
     for name, engine in (("serial", Serial()), ("threads", Threads(2)), ("processes", cluster)):
-        corrupted = corrupt(cut, tmp_path / name, FEW, engine=engine)
+        corrupted = corrupt(digits, tmp_path / name, FEW, execution=Execution(engine, task_rows=rows))
         frame = mnist_data.load(corrupted.location)
         np.testing.assert_array_equal(mnist_data.images(whole), mnist_data.images(frame))
         assert whole.drop(columns="image").equals(frame.drop(columns="image"))
@@ -84,8 +83,7 @@ def test_memory_does_not_grow_with_the_number_of_variants(digits: Dataset, monke
         return made
 
     monkeypatch.setattr("pipelines.stages.corrupt.corrupt_batch", measured)
-    monkeypatch.setattr("pipelines.engine.map_dataset.SLICE_ROWS", 500)
-    corrupt(digits, f"{digits.location}-measured")
+    corrupt(digits, f"{digits.location}-measured", execution=Execution(task_rows=500))
 
     assert 0 < largest <= 500
 

@@ -14,6 +14,7 @@ from mnist_data.idx import format as idx
 from mnist_data.idx.pairing import find_pairs
 from mnist_data.parquet.dataset import Dataset
 from pipelines.engine.engine import Cluster, Threads
+from pipelines.engine.execution import Execution
 from pipelines.kernels.moments import measure_moments
 from pipelines.settings.stages import Normalize
 from pipelines.stages.convert import convert
@@ -33,15 +34,15 @@ def test_unit_scale_is_a_division_by_255(digits: Dataset, tmp_path: Path) -> Non
 
 def test_standardizing_learns_from_the_training_split_only(digits: Dataset, tmp_path: Path) -> None:
     """Training values get mean 0 and deviation 1; the test split is moved by the same numbers, which are recorded."""
-    dataset = normalize(digits, tmp_path / "n", Normalize(scale="standardize"), engine=Threads(2))
+    dataset = normalize(digits, tmp_path / "n", Normalize(scale="standardize"), execution=Execution(Threads(2)))
     train, test = (mnist_data.to_numpy(dataset.location, split)[0].astype(float) for split in ("train", "test"))
     raw_train, raw_test = (mnist_data.to_numpy(digits.location, split)[0].astype(float) for split in ("train", "test"))
 
     assert pytest.approx(0, abs=1e-6) == train.mean()
     assert pytest.approx(1, abs=1e-6) == train.std()
     np.testing.assert_allclose((raw_test - raw_train.mean()) / raw_train.std(), test, atol=1e-6)
-    learnt = dataset.metadata.stages[-1].parameters["learnt"]
-    assert raw_train.sum() == learnt["total"]
+    fitted = dataset.metadata.stages[-1].parameters["fitted"]
+    assert raw_train.sum() == fitted["total"]
 
 
 def test_mnists_training_mean_is_learnt_exactly(mnist: Dataset) -> None:
@@ -146,7 +147,7 @@ def test_the_result_does_not_depend_on_the_engine(digits: Dataset, tmp_path: Pat
     params = Normalize(scale="standardize", deskew=True, center=True)
 
     contents = {
-        normalize(digits, tmp_path / str(number), params, engine=engine).content
+        normalize(digits, tmp_path / str(number), params, execution=Execution(engine)).content
         for number, engine in enumerate((Threads(2), cluster))
     }
 

@@ -13,6 +13,7 @@ import mnist_data
 from mnist_data.errors import NoDataset, UnreadableInput
 from mnist_data.idx import sample
 from pipelines.engine.engine import Cluster, Serial
+from pipelines.engine.execution import Execution
 from pipelines.images.find_digits import digits_of
 from pipelines.run.report import write_report
 from pipelines.stages.prepare import prepare
@@ -147,7 +148,7 @@ def test_a_folder_becomes_a_dataset_with_a_page(tmp_path: Path, cluster: Cluster
     Image.fromarray(np.full((50, 50), 255, np.uint8)).save(tmp_path / "blank.png")
 
     outcomes = [
-        prepare(tmp_path, tmp_path.parent / f"{tmp_path.name}-{number}", engine=engine)
+        prepare(tmp_path, tmp_path.parent / f"{tmp_path.name}-{number}", execution=Execution(engine))
         for number, engine in enumerate((Serial(), cluster))
     ]
     frame = mnist_data.load(outcomes[0].dataset.location)

@@ -18,7 +18,8 @@ from mnist_data.idx.pairing import find_pairs
 from mnist_data.parquet.dataset import Dataset, read_columns
 from mnist_data.parquet.schema import Stage
 from pipelines.engine.engine import Cluster, Serial, Threads
-from pipelines.settings.stages import Convert, Split
+from pipelines.engine.execution import Execution
+from pipelines.settings.stages import Split
 from pipelines.settings.training import Train
 from pipelines.stages.convert import convert
 from pipelines.stages.split import choose_writers, held_out, split
@@ -69,17 +70,15 @@ def test_no_writer_is_on_both_sides(written: tuple[Dataset, Path], tmp_path: Pat
 
 
 def test_the_split_does_not_depend_on_engine_or_partitions(
-    written: tuple[Dataset, Path], sample_idx: Path, tmp_path: Path, cluster: Cluster, monkeypatch: pytest.MonkeyPatch
+    written: tuple[Dataset, Path], digits: Dataset, tmp_path: Path, cluster: Cluster
 ) -> None:
     """One partition or eight, one thread, two, or two processes; joined before or on the way."""
     source, folder = written
     whole = without_images(split(source, tmp_path / "whole").dataset)
-    cut = convert(find_pairs(sample_idx), tmp_path / "cut", Convert(row_group_rows=200)).dataset
-    for module in ("engine.map_dataset", "stages.split"):
-        monkeypatch.setattr(f"pipelines.{module}.PARTITION_ROWS", 200)
     contents = set()
     for name, engine in (("serial", Serial()), ("threads", Threads(2)), ("processes", cluster)):
-        made = split(cut, tmp_path / name, provenance=folder, engine=engine).dataset
+        execution = Execution(engine, task_rows=200)
+        made = split(digits, tmp_path / name, provenance=folder, execution=execution).dataset
         pd.testing.assert_frame_equal(whole, without_images(made), check_like=True)
         contents.add(made.content)
 

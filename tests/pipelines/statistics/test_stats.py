@@ -14,9 +14,9 @@ import mnist_data
 from mnist_data.idx import format as idx
 from mnist_data.idx.pairing import find_pairs
 from mnist_data.parquet.dataset import Dataset
-from pipelines.engine.engine import Cluster, Serial, Threads
+from pipelines.engine.engine import Cluster, Threads
+from pipelines.engine.execution import Execution
 from pipelines.settings.analysis import Stats
-from pipelines.settings.stages import Convert
 from pipelines.stages.convert import convert
 from pipelines.statistics.stats import stats
 
@@ -88,14 +88,12 @@ def test_every_table_agrees_with_numpy(digits: Dataset, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("rows", [pytest.param(100, marks=pytest.mark.slow), 999])
 def test_the_tables_do_not_depend_on_engine_or_partitions(
-    rows: int, sample_idx: Path, digits: Dataset, tmp_path: Path, cluster: Cluster, monkeypatch: pytest.MonkeyPatch
+    rows: int, digits: Dataset, tmp_path: Path, cluster: Cluster
 ) -> None:
     """Sums of integers merge exactly: not a bit may differ."""
-    whole = stats(digits, tmp_path / "whole", engine=Serial())
-    cut = convert(find_pairs(sample_idx), tmp_path / "cut", Convert(row_group_rows=rows)).dataset
-    monkeypatch.setattr("pipelines.statistics.stats.PARTITION_ROWS", rows)
+    whole = stats(digits, tmp_path / "whole")
     for name, engine in (("threads", Threads(2)), ("processes", cluster)):
-        tables = stats(cut, tmp_path / name, engine=engine)
+        tables = stats(digits, tmp_path / name, execution=Execution(engine, task_rows=rows))
         for table in ("summary", "classes", "pixels", "intensity", "sample_grid", "morphometrics"):
             pd.testing.assert_frame_equal(whole[table], tables[table], check_exact=True)
         for table in ("components", "component_pixels", "separability", "dimension", "correlations"):

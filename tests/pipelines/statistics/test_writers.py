@@ -13,7 +13,8 @@ from mnist_data.idx import format as idx
 from mnist_data.idx.pairing import find_pairs
 from mnist_data.known.label_tables import shared_writers
 from mnist_data.parquet.dataset import Dataset
-from pipelines.engine.engine import Serial, Threads
+from pipelines.engine.engine import Threads
+from pipelines.engine.execution import Execution
 from pipelines.networks.evaluation.scores import group_table
 from pipelines.settings.analysis import Stats
 from pipelines.settings.stages import Split
@@ -69,7 +70,7 @@ def test_nothing_is_known_without_the_column() -> None:
 
 def test_stats_measures_each_writer_and_series(written: Dataset, tmp_path: Path) -> None:
     """As pandas does from the per-sample table, which tells writer and series of each sample."""
-    tables = stats(written, tmp_path / "tables", Stats(grid=1), engine=Threads(2))
+    tables = stats(written, tmp_path / "tables", Stats(grid=1), execution=Execution(Threads(2)))
     samples = pd.read_parquet(tmp_path / "tables/samples.parquet")
     keys = ["split", "writer_id"]
     means = samples.groupby(keys)[list(MEASURES)].mean().astype(float)
@@ -89,8 +90,8 @@ def test_stats_measures_each_writer_and_series(written: Dataset, tmp_path: Path)
 def test_tables_by_writer_do_not_outlive_their_dataset(written: Dataset, digits: Dataset, tmp_path: Path) -> None:
     """A second run in the same folder, on a dataset that tells no writers, leaves none of another's."""
     plain = Stats(grid=1, morphometrics=False)
-    first = stats(written, tmp_path, plain, engine=Serial())
-    second = stats(digits, tmp_path, plain, engine=Serial())
+    first = stats(written, tmp_path, plain)
+    second = stats(digits, tmp_path, plain)
 
     assert set(TABLES) & set(first) == {"writers", "writer_measures"}
     assert not set(TABLES) & set(second)

@@ -14,6 +14,7 @@ from mnist_data.idx import format as idx
 from mnist_data.idx.pairing import find_pairs
 from mnist_data.parquet.dataset import Dataset, open_dataset
 from pipelines.engine.engine import Threads
+from pipelines.engine.execution import Execution
 from pipelines.networks.data import samples as sampling
 from pipelines.networks.data.loader import Deformed
 from pipelines.networks.data.samples import read_samples, stored_samples
@@ -105,7 +106,9 @@ def test_samples_that_lie_together_do_not_come_together(ordered: Dataset) -> Non
 def test_seed_and_epoch_decide_the_order(ordered: Dataset) -> None:
     """Whatever came before, and however many threads wrote the dataset."""
     folder = Path(ordered.location).parent
-    again = convert(find_pairs(folder), folder / "again", Convert(row_group_rows=ROWS), engine=Threads(3)).dataset
+    again = convert(
+        find_pairs(folder), folder / "again", Convert(row_group_rows=ROWS), execution=Execution(Threads(3))
+    ).dataset
     orders = {
         (seed, epoch): tuple(
             np.concatenate([numbers(images) for images, _ in small(ordered).shuffled(64, seed, epoch)])

@@ -16,7 +16,7 @@ pytest.importorskip("safetensors", reason="the extra `train` is not installed")
 
 from mnist_data.batch import Images, Integers  # noqa: E402
 from mnist_data.errors import CheckFailed  # noqa: E402
-from mnist_data.parquet.dataset import Dataset, open_dataset  # noqa: E402
+from mnist_data.parquet.dataset import Dataset  # noqa: E402
 from mnist_data.parquet.tables import read_table  # noqa: E402
 from pipelines.networks.data.loader import Deformed, InMemory  # noqa: E402
 from pipelines.networks.data.samples import Samples, read_samples  # noqa: E402
@@ -318,10 +318,9 @@ def test_the_stage_keeps_what_it_found(digits: Dataset, tmp_path: Path) -> None:
 
 def test_copies_do_not_hide_that_labels_are_wrong(digits: Dataset, tmp_path: Path) -> None:
     """A copy has the label of its original, right or wrong, and is the image most like it."""
-    from pipelines.engine.engine import Threads
     from pipelines.stages.augment import augment
 
-    copied = read_samples(augment(open_dataset(digits.location), tmp_path / "copied", engine=Threads(1)), "train")
+    copied = read_samples(augment(digits, tmp_path / "copied"), "train")
     originals = np.unique(copied.ids)
     dealt = dict(zip(originals.tolist(), np.random.default_rng(0).integers(0, 10, len(originals)), strict=True))
     wrong = replace(copied, labels=np.array([dealt[name] for name in copied.ids.tolist()]))

@@ -16,6 +16,7 @@ from mnist_data.idx.pairing import find_pairs
 from mnist_data.parquet.dataset import Dataset
 from mnist_data.parquet.tables import read_tables
 from pipelines.engine.engine import Threads
+from pipelines.engine.execution import Execution
 from pipelines.networks.train import train
 from pipelines.run.report import collect_tables
 from pipelines.run.run import run
@@ -128,7 +129,7 @@ def test_where_full_ink_is_not_known_training_does_not_begin(tmp_path: Path) -> 
 def test_a_run_brings_the_robustness_of_all_models_to_the_dashboard(sample_idx: Path, tmp_path: Path) -> None:
     """One setting in the file; the page then has the section, with a line for each model."""
     config = Config(source=str(sample_idx), workspace=str(tmp_path / "w"), train=PARAMS.replace(epochs=1))
-    outcome = run(config, Threads(2))
+    outcome = run(config, execution=Execution(Threads(2)))
 
     assert outcome.dashboard is not None
     assert '<section id="robustness">' in outcome.dashboard.read_text(encoding="utf-8")
