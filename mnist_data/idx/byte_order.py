@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-
-ByteOrder = Literal["big", "little"]
 
 LEAST, MOST = 1e-8, 1e8
 """Floats outside these magnitudes are unlikely pixels or labels; exchanged bytes nearly always give such."""

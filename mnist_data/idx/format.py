@@ -19,8 +19,8 @@ import numpy.typing as npt
 
 from mnist_data import storage
 from mnist_data.errors import DamagedArchive, NotIdx, TrailingBytes, TruncatedIdx, WrongUse
-from mnist_data.idx.byte_order import ByteOrder
 from mnist_data.idx.compression import Container, DecodedStream, open_decoded
+from mnist_data.idx.names import ByteOrder
 
 TYPES: dict[int, str] = {0x08: "u1", 0x09: "i1", 0x0B: "i2", 0x0C: "i4", 0x0D: "f4", 0x0E: "f8"}
 CODES: dict[str, int] = {name: code for code, name in TYPES.items()}

@@ -8,6 +8,8 @@ from typing import Literal
 
 Role = Literal["images", "labels"]
 
+ByteOrder = Literal["big", "little"]
+
 _ENDING = re.compile(r"\.(gz|xz|zst|zip|idx|bin|dat)$", re.IGNORECASE)
 # What browsers and file managers add to a second copy: " (1)", " - Copy", " copy 2", "Copy of ".
 _COPY = re.compile(r"\s*\(\d+\)$|[-_\s]+copy(\s*\(?\d+\)?)?$|^copy\s+of\s+", re.IGNORECASE)

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from mnist_data.errors import MismatchedPair, MnistDataError, NoDataset, NotIdx, WrongUse
 from mnist_data.idx.format import Header, open_idx
-from mnist_data.idx.names import Role, is_packed, looks_like_idx, parse_name, spelling_of
+from mnist_data.idx.names import ByteOrder, Role, is_packed, looks_like_idx, parse_name, spelling_of
 
 ROLES: tuple[Role, Role] = ("images", "labels")
 
@@ -135,9 +135,9 @@ def pair_of(file: Path) -> Pair:
     return _pair(split, _one_each(file.parent, split, files), None)
 
 
-def check_pair(pair: Pair) -> tuple[Header, Header]:
+def check_pair(pair: Pair, byte_order: ByteOrder = "big") -> tuple[Header, Header]:
     """Check two files against each other by their headers: the roles and the counts. Gives both headers."""
-    with open_idx(pair.images) as images, open_idx(pair.labels) as labels:
+    with open_idx(pair.images, byte_order) as images, open_idx(pair.labels, byte_order) as labels:
         headers = images.header, labels.header
     if role_of(headers[0]) != "images":
         raise _wrong_role(pair.images, "images", headers[0])

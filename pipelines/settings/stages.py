@@ -9,6 +9,7 @@ import msgspec
 from msgspec import Meta
 
 from mnist_data.errors import WrongUse, unknown_name
+from mnist_data.idx.names import ByteOrder
 from pipelines.settings.base import Settings
 from pipelines.settings.recipe import Recipe, load_recipe
 from pipelines.settings.values import Seed
@@ -52,6 +53,9 @@ class Convert(Settings, frozen=True, kw_only=True):
     row_group_rows: Annotated[int, Meta(ge=1, le=10_000_000)] = 10_000
     transpose: bool | None = None  # None: as the catalogue knows the dataset (EMNIST is stored transposed)
     first_label: Annotated[int, Meta(ge=-(2**31), le=2**31 - 1)] | None = None  # None: as the catalogue knows it
+    byte_order: ByteOrder = "big"  # of the values in the files; IDX has the most significant byte first
+    size: str | None = None  # of an image, as in "28x28"; None: as the headers, or the pixels, say
+    relabel: bool = False  # number the labels that occur from 0, whatever they are; their old ones name the classes
 
 
 class Clean(Settings, frozen=True, kw_only=True):

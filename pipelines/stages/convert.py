@@ -15,8 +15,12 @@ from mnist_data import storage
 from mnist_data.batch import Batch
 from mnist_data.errors import WrongUse
 from mnist_data.idx.format import Header, Reader, open_idx
+from mnist_data.idx.forms import Forms, forms_of
+from mnist_data.idx.label_values import advice_on, class_names, label_values
+from mnist_data.idx.labels import labels_of
 from mnist_data.idx.pairing import Pair, check_pair, find_label_tables
 from mnist_data.known.catalog import CATALOG, CatalogEntry, by_content, by_name
+from mnist_data.known.contradictions import contradiction_in, sources_of
 from mnist_data.known.label_tables import Provenance, read_provenance, table_columns
 from mnist_data.parquet.dataset import Dataset
 from mnist_data.parquet.schema import Metadata, Source, Stage, arrow_schema
@@ -45,10 +49,12 @@ class _Task:
 
     pair: Pair
     headers: tuple[Header, Header]
+    forms: Forms
     first_id: int
     location: str
     metadata: Metadata
     params: Convert
+    label_values: tuple[int, ...]
     provenance: Provenance | None
 
 
@@ -81,11 +87,16 @@ def convert(
     pairs = [
         replace(pair, images=storage.absolute(pair.images), labels=storage.absolute(pair.labels)) for pair in pairs
     ]
-    headers = [check_pair(pair) for pair in pairs]
+    headers = [check_pair(pair, params.byte_order) for pair in pairs]
+    forms = [forms_of(pair, params.byte_order, params.size) for pair in pairs]
     plan = conversion_plan(pairs, params, dataset, provenance)
     known = _known_before(pairs, dataset)
     params = _as_known(params, known)
-    metadata = _metadata(pairs, headers, params, known, dataset)
+    values = label_values(pairs, forms) if params.relabel else ()
+    metadata = _metadata(pairs, headers, forms, params, known, dataset, values)
+    override = _override(pairs, params, dataset)
+    if override:
+        metadata = replace(metadata, note=" ".join(filter(None, (metadata.note, override))))
     tables = _provenance(pairs, headers, params, provenance)
     if tables:
         metadata = metadata.after(Stage("provenance", {"tables": tables.digests}))
@@ -93,16 +104,21 @@ def convert(
     with Draft(target, plan, overwrite) as draft:
         firsts = np.cumsum([0, *(header.items for header, _ in headers)]).tolist()
         tasks = [
-            _Task(pair, header, first, draft.location, metadata, params, tables)
-            for pair, header, first in zip(pairs, headers, firsts, strict=False)
+            _Task(pair, header, form, first, draft.location, metadata, params, values, tables)
+            for pair, header, form, first in zip(pairs, headers, forms, firsts, strict=False)
         ]
         converted = (execution or Execution()).run(_convert_split, tasks, "convert", lambda task: task.headers[0].items)
         # The files carry what the streams' hashes told; the manifest takes it from them.
         sources = tuple(source for outcome in converted for source in outcome.sources)
+        if dataset is None and (contradiction := contradiction_in(sources)):
+            raise contradiction
         written = draft.commit(
             [part for outcome in converted for part in outcome.parts], replace(metadata, sources=sources)
         )
-    return Conversion(written, tuple(_warnings(pairs, converted, written.metadata)))
+    notes = [note for form in forms for note in form.notes]
+    return Conversion(
+        written, (*notes, *([override] if override else []), *_warnings(pairs, converted, written.metadata))
+    )
 
 
 def conversion_plan(
@@ -135,6 +151,12 @@ def _known_before(pairs: Sequence[Pair], dataset: str | None) -> CatalogEntry | 
     return by_name(pairs[0].dataset)
 
 
+def _override(pairs: Sequence[Pair], params: Convert, dataset: str | None) -> str:
+    """Say what a name that the user gives overrides: files that are known and contradict each other."""
+    contradiction = contradiction_in(sources_of(pairs, params.byte_order)) if dataset is not None else None
+    return f"Converted as {dataset} although its files contradict it: {contradiction.found}." if contradiction else ""
+
+
 def _as_known(params: Convert, known: CatalogEntry | None) -> Convert:
     """Fill in what the user left to our knowledge of the dataset."""
     transpose = params.transpose if params.transpose is not None else bool(known and known.transposed)
@@ -158,15 +180,15 @@ def _provenance(
 def _metadata(
     pairs: Sequence[Pair],
     headers: Sequence[tuple[Header, Header]],
+    forms: Sequence[Forms],
     params: Convert,
     known: CatalogEntry | None,
     dataset: str | None,
+    label_values: Sequence[int],
 ) -> Metadata:
-    shapes = {(images.item_shape, images.dtype) for images, _ in headers}
+    shapes = {(form.layout.shape, images.dtype) for form, (images, _) in zip(forms, headers, strict=True)}
     if len(shapes) != 1:
-        listed = "; ".join(
-            f"{pair.split} {header.item_shape}" for pair, (header, _) in zip(pairs, headers, strict=True)
-        )
+        listed = "; ".join(f"{pair.split} {form.layout.shape}" for pair, form in zip(pairs, forms, strict=True))
         raise WrongUse(f"The splits have images of different shapes or types ({listed}); convert them one by one.")
     shape, dtype = shapes.pop()
     if params.transpose:
@@ -179,12 +201,28 @@ def _metadata(
         shape=shape,
         dtype=dtype.newbyteorder("=").name,
         layout=params.layout,
-        classes=known.classes if known else (),
+        classes=class_names(label_values) or (known.classes if known else ()),
         licence=known.licence if known else "",
         citation=known.citation if known else "",
         note=known.note if known else "",
-        stages=(Stage("convert", params.recorded()),),
+        stages=(Stage("convert", params.recorded() | _fitted(pairs, headers, forms, label_values)),),
     )
+
+
+def _fitted(
+    pairs: Sequence[Pair],
+    headers: Sequence[tuple[Header, Header]],
+    forms: Sequence[Forms],
+    label_values: Sequence[int],
+) -> dict[str, Any]:
+    """Give what the files decided and no setting says, so that export can put it back; nothing for ordinary files."""
+    recorded = {
+        pair.split: form.recorded(images.item_shape)
+        for pair, form, (images, _) in zip(pairs, forms, headers, strict=True)
+        if form.recorded(images.item_shape)
+    }
+    values = ({"forms": recorded} if recorded else {}) | ({"label_values": list(label_values)} if label_values else {})
+    return {"fitted": values} if values else {}
 
 
 def _transposed(shape: tuple[int, ...]) -> tuple[int, ...]:
@@ -198,7 +236,8 @@ def _convert_split(task: _Task) -> _Converted:
     writers: list[PartWriter] = []
     counts: dict[int, int] = {}
     try:
-        with open_idx(task.pair.images) as images, open_idx(task.pair.labels) as labels:
+        order = task.params.byte_order
+        with open_idx(task.pair.images, order) as images, open_idx(task.pair.labels, order) as labels:
             for batch in _batches(task, images, labels):
                 if not writers or writers[-1].rows >= ROWS_IN_A_PART:
                     writers.append(
@@ -245,7 +284,7 @@ def _batches(task: _Task, images: Reader, labels: Reader) -> Iterator[Batch]:
         yield _batch(pixels, table, first, task)
         first += len(pixels)
     if images.header.items == 0:
-        pixels = np.empty((0, *images.header.item_shape), images.header.dtype.newbyteorder("="))
+        pixels = np.empty((0, *images.header.array_shape), images.header.dtype.newbyteorder("="))
         yield _batch(pixels, np.empty((0, *labels.header.item_shape), np.int64), first, task)
 
 
@@ -261,10 +300,14 @@ def _ahead(batches: Iterator[Item]) -> Iterator[Item]:
 
 def _batch(pixels: npt.NDArray[Any], table: npt.NDArray[Any], first: int, task: _Task) -> Batch:
     ids = np.arange(first, first + len(pixels), dtype=np.int64)
+    pixels = np.ascontiguousarray(task.forms.layout.images(pixels))
     if task.params.transpose:
         pixels = np.ascontiguousarray(pixels.swapaxes(1, 2))
-    labels, columns = (table[:, 0], table_columns(table)) if table.ndim == 2 else (table, {})
-    batch = Batch(ids, labels.astype(np.int64) - (task.params.first_label or 0), pixels, columns)
+    labels = labels_of(table, task.forms.labels, task.pair.labels)
+    columns = table_columns(table) if task.forms.labels == "table" else {}
+    if task.label_values:
+        labels = np.searchsorted(task.label_values, labels)
+    batch = Batch(ids, labels - (task.params.first_label or 0), pixels, columns)
     return task.provenance.join(batch) if task.provenance else batch
 
 
@@ -273,6 +316,9 @@ def _warnings(pairs: Sequence[Pair], converted: Sequence[_Converted], metadata: 
     classes = len(metadata.classes)
     for pair, outcome in zip(pairs, converted, strict=True):
         strange = unlikely_labels(outcome.labels, classes)
+        advice = "" if classes or strange else advice_on(outcome.labels)
+        if advice:
+            yield f"{pair.labels}: {advice}."
         if strange:
             listed = ", ".join(f"{label} ({count:,} times)" for label, count in list(strange.items())[:5])
             where = f"outside the {classes} classes" if classes else "far from all others"

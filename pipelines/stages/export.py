@@ -15,6 +15,8 @@ from mnist_data import storage
 from mnist_data.batch import Batch
 from mnist_data.errors import WrongUse
 from mnist_data.idx.format import Header, Writer
+from mnist_data.idx.labels import encode_labels
+from mnist_data.idx.layout import Layout, as_announced
 from mnist_data.parquet.dataset import Dataset, read_batches
 from mnist_data.parquet.schema import Metadata, Source
 
@@ -28,6 +30,9 @@ class _Form:
     label_columns: tuple[str, ...]
     transpose: bool
     first_label: int
+    layout: Layout
+    one_hot: bool
+    label_values: tuple[int, ...]
 
 
 def export(source: Dataset, folder: str | Path, *, as_stored: bool = False, overwrite: bool = False) -> list[Path]:
@@ -72,7 +77,7 @@ def _export_split(source: Dataset, split: str, form: _Form, paths: Sequence[Path
         images, labels = Writer(files[0], form.images), Writer(files[1], form.labels)
         for batch in read_batches(source, split):
             pixels = batch.images.swapaxes(1, 2) if form.transpose else batch.images
-            images.write(np.ascontiguousarray(pixels))
+            images.write(np.ascontiguousarray(form.layout.items(pixels, form.images.item_shape)))
             labels.write(_labels(batch, form))
         images.close()
         labels.close()
@@ -81,34 +86,56 @@ def _export_split(source: Dataset, split: str, form: _Form, paths: Sequence[Path
 
 def _labels(batch: Batch, form: _Form) -> npt.NDArray[Any]:
     labels = batch.labels + form.first_label
+    if form.label_values:
+        labels = np.asarray(form.label_values)[labels]
+    if form.one_hot:
+        return encode_labels(labels, "one-hot", form.labels.item_shape)
     if not form.label_columns:
-        return labels
+        return labels.reshape(len(labels), *form.labels.item_shape)
     return np.column_stack([labels, *(batch.columns[name] for name in form.label_columns)])
 
 
 def _form(source: Dataset, split: str, as_stored: bool) -> _Form:
     metadata, rows = source.metadata, source.splits[split]
     parameters: dict[str, Any] = {} if as_stored else _conversion(metadata)
+    fitted = parameters.get("fitted", {})
+    recorded = fitted.get("forms", {}).get(split, {})
     transpose = bool(parameters.get("transpose"))
     shape = (metadata.shape[1], metadata.shape[0], *metadata.shape[2:]) if transpose else metadata.shape
+    layout = as_announced(shape)
+    if "stored" in recorded and (stored := _source(metadata, split, "images")):
+        layout, shape = Layout(tuple(recorded["stored"]), tuple(recorded["axes"])), stored.shape[1:]
     images = Header(np.dtype(metadata.dtype).newbyteorder(">"), (rows, *shape))
     images.encode()  # refuses a type that IDX does not have before a file is begun
-    described = _label_source(metadata, split)
+    described = _source(metadata, split, "labels")
     first = next(read_batches(source, split, 1), None)
-    if described is None or first is None or not _holds(described, first):
+    one_hot = recorded.get("labels") == "one-hot"
+    known = described is not None and first is not None and (one_hot or _holds(described, first))
+    if known and described is not None and first is not None:
+        table = len(described.shape) == 2 and not one_hot
+        columns = tuple(first.columns)[: described.shape[1] - 1] if table else ()
+        labels = Header(np.dtype(described.dtype), (rows, *described.shape[1:]))
+    else:
         wide = "u1" if first is None or _fits_a_byte(source, split) else ">i4"
-        return _Form(images, Header(np.dtype(wide), (rows,)), (), transpose, parameters.get("first_label") or 0)
-    columns = tuple(first.columns)[: described.shape[1] - 1] if len(described.shape) == 2 else ()
-    labels = Header(np.dtype(described.dtype), (rows, *described.shape[1:]))
-    return _Form(images, labels, columns, transpose, parameters.get("first_label") or 0)
+        columns, labels = (), Header(np.dtype(wide), (rows,))
+    return _Form(
+        images=images,
+        labels=labels,
+        label_columns=columns,
+        transpose=transpose,
+        first_label=parameters.get("first_label") or 0,
+        layout=layout,
+        one_hot=one_hot and known,
+        label_values=tuple(fitted.get("label_values", ())),
+    )
 
 
 def _conversion(metadata: Metadata) -> dict[str, Any]:
     return dict(next((stage.parameters for stage in metadata.stages if stage.stage == "convert"), {}))
 
 
-def _label_source(metadata: Metadata, split: str) -> Source | None:
-    return next((source for source in metadata.sources if (source.split, source.role) == (split, "labels")), None)
+def _source(metadata: Metadata, split: str, role: str) -> Source | None:
+    return next((source for source in metadata.sources if (source.split, source.role) == (split, role)), None)
 
 
 def _holds(described: Source, batch: Batch) -> bool:
