@@ -54,6 +54,9 @@ OURS = re.compile(rf"({'|'.join(get_args(Model))})(-seed\d+)?\.(safetensors|chec
 MISTAKES = 60
 """Misclassified samples kept with their pictures, the surest of them first."""
 
+MOST_OUTPUTS = 4
+"""Outputs of a network for each class that occurs: more mean labels that are no numbers of classes."""
+
 
 @dataclass(frozen=True)
 class Member:
@@ -126,11 +129,22 @@ def train(
 
 
 def class_count(source: Dataset, learn: Samples) -> int:
-    """Count the classes that a network of the dataset tells apart. Raises WrongUse where there are none to learn."""
-    if len(np.unique(learn.labels)) < 2:
+    """Count the classes that a network of the dataset distinguishes.
+
+    Raises WrongUse where there are none to learn, and where the labels are no numbers of classes: a network has an
+    output for each number up to the largest.
+    """
+    labels = np.unique(learn.labels)
+    if len(labels) < 2:
         found = "of one class" if len(learn.ids) else "none"
         raise WrongUse(f"{source.location}: its training samples are {found}; there is nothing to learn.")
-    return max(len(source.metadata.classes), int(learn.labels.max()) + 1)
+    named, outputs = len(source.metadata.classes), int(labels[-1]) + 1
+    if labels[0] < 0 or outputs > max(named, MOST_OUTPUTS * len(labels) + 16):
+        raise WrongUse(
+            f"{source.location}: its {len(labels):,} different labels go from {labels[0]:,} to {labels[-1]:,}, which "
+            "are no classes from 0; convert it with --relabel, or take the others out with mnist-data clean."
+        )
+    return max(named, outputs)
 
 
 def _start(source: Dataset, folder: str | Path, params: Train, classes: int) -> Start | None:

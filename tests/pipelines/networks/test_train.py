@@ -11,9 +11,12 @@ import pytest
 pytest.importorskip("torch", reason="the extra `train` is not installed")
 
 from mnist_data.errors import WrongUse
+from mnist_data.idx import format as idx
+from mnist_data.idx.pairing import find_pairs
 from mnist_data.parquet.dataset import Dataset, open_dataset
 from pipelines.networks.train import train, training_samples
 from pipelines.settings.training import Train, train_settings
+from pipelines.stages.convert import convert
 from tests.pipelines.statistics.test_writers import written  # noqa: F401
 
 QUICK = Train(model="mlp", epochs=1)
@@ -111,3 +114,15 @@ def test_samples_deformed_on_the_way_are_learnt_from(digits: Dataset, tmp_path: 
 
     assert deformed["history"]["train_loss"].iloc[0] > plain["train_loss"].iloc[0]
     assert np.isfinite(deformed["history"]["validation_loss"]).all()
+
+
+@pytest.mark.parametrize("label", [50_000_000, -1])
+def test_labels_that_are_no_classes_are_refused_before_anything_is_built(label: int, tmp_path: Path) -> None:
+    """A network with an output for each number up to 50,000,000 would ask for all memory."""
+    images = np.random.default_rng(0).integers(0, 256, (40, 8, 8), np.uint8)
+    idx.write(tmp_path / "train-images-idx3-ubyte", images)
+    idx.write(tmp_path / "train-labels-idx1-int", np.array([0, 1, 2, label] * 10, np.int32))
+    source = convert(find_pairs(tmp_path), tmp_path / "set").dataset
+
+    with pytest.raises(WrongUse, match="--relabel"):
+        train(source, tmp_path / "models", Train(model="mlp", epochs=1))
