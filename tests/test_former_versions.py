@@ -1,17 +1,26 @@
-"""What former versions have written still opens: datasets, tables, models."""
+"""What former versions have written still opens, and is made again with the same pixels and numbers."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
+import pandas as pd
 import pytest
 
+from mnist_data.batch import Batch
 from mnist_data.parquet.dataset import open_dataset
 from mnist_data.parquet.frames import load, to_numpy
 from mnist_data.parquet.tables import read_tables, table_provenance
+from pipelines.images.corruptions import corrupt_images
 from pipelines.settings.model_header import read_configuration
+from pipelines.settings.recipe import PRESETS, load_recipe
+from pipelines.settings.stages import CORRUPTIONS, Augment
+from pipelines.stages.augment import augment_batch
 
 FIXTURES = Path(__file__).parent / "fixtures"
+# 0.1.0-pixels.csv was written by the last commit of 0.1.0, and is never made anew either.
 VERSIONS = ("0.1.0",)
 DATASETS = {"dataset": 260, "cleaned": 260, "augmented": 460, "normalized": 260, "splits": 260, "corrupted": 60}
 TABLES = ("stats", "audit", "drift", "claims", "models", "models-lenet5", "compare", "explained")
@@ -80,3 +89,119 @@ def test_a_model_of_a_former_version_predicts(version: str, model: str) -> None:
 
     assert len(predicted) == 260
     assert predicted["probability"].between(0.1, 1).all()
+
+
+STAGES = {
+    "cleaned": ("clean", "dataset", "--constant", "keep"),
+    "augmented": ("augment", "cleaned", "--copies", "1", "--seed", "3"),
+    "normalized": ("normalize", "cleaned", "--scale", "standardize", "--deskew"),
+    "splits": ("split", "cleaned", "--by", "label"),
+    "corrupted": ("corrupt", "dataset", "--corruption", "fog", "--severity", "3"),
+}
+"""The commands by which 0.1.0 made its datasets: command, input, options."""
+
+
+@pytest.mark.parametrize("name", STAGES)
+def test_the_same_command_makes_the_same_pixels_as_in_the_first_version(
+    name: str, command_line: Callable[..., tuple[int, str, str]], tmp_path: Path
+) -> None:
+    """A seed of then gives the copies of then: whoever made a dataset can make it again."""
+    command, source, *options = STAGES[name]
+    former = open_dataset(FIXTURES / "0.1.0" / name)
+
+    code, _, err = command_line(command, FIXTURES / "0.1.0" / source, tmp_path / "made", *options)
+
+    made = open_dataset(tmp_path / "made")
+    assert (code, err) == (0, "")
+    assert made.splits == former.splits
+    for split in former.splits:
+        for before, now in zip(to_numpy(former.location, split), to_numpy(made.location, split), strict=True):
+            assert before.dtype == now.dtype
+            np.testing.assert_allclose(now, before, atol=1e-6)
+    kept = [column for column in load(former.location).columns if column not in ("image", "label")]
+    pd.testing.assert_frame_equal(load(made.location)[kept], load(former.location)[kept])
+
+
+LABEL_ERROR = {"suggested_label", "label_probability"}
+"""Columns about label errors, which take minutes to find."""
+
+ANALYSES = {"stats": (), "audit": ("--no-labels",), "drift": ("--between", "train", "test")}
+"""Commands and options by which 0.1.0 made its tables; each command's folder has its name."""
+
+
+@pytest.mark.parametrize("name", ANALYSES)
+def test_the_same_command_counts_and_measures_the_same(
+    name: str, command_line: Callable[..., tuple[int, str, str]], tmp_path: Path
+) -> None:
+    """Every number of every table, but for the last digits."""
+    code, _, _ = command_line(name, FIXTURES / "0.1.0/dataset", *ANALYSES[name], "--out", tmp_path / "tables")
+    former, made = read_tables(FIXTURES / "0.1.0" / name), read_tables(tmp_path / "tables")
+
+    assert code == 0
+    assert former.keys() <= made.keys()
+    for table, before in former.items():
+        before = before.drop(columns="meaning", errors="ignore")
+        if name == "audit":  # label errors take minutes
+            before = before[before["check"] != "label_error"] if "check" in before else before
+            before = before.drop(columns=[*before.filter(like="label_error"), *(LABEL_ERROR & set(before))])
+            before = before.reset_index(drop=True)
+        for column in {"feature", "other"} & set(before.columns):
+            before[column] = before[column].replace("deviation", "std")
+        now = made[table][before.columns]
+        pd.testing.assert_frame_equal(now, before, check_dtype=False, rtol=1e-5, atol=1e-7, obj=table)
+
+
+@pytest.mark.parametrize("model", ["models/tiny.safetensors", "tiny.onnx"])
+def test_a_former_versions_model_predicts_what_it_predicted(model: str) -> None:
+    """Class by class, and with the same probability."""
+    pytest.importorskip("torch")
+    if model.endswith(".onnx"):
+        pytest.importorskip("onnxruntime")
+    from pipelines.networks.predict import predict
+
+    former = pd.read_parquet(FIXTURES / "0.1.0/predictions.parquet")
+    predicted = predict(str(FIXTURES / "0.1.0" / model), str(FIXTURES / "0.1.0/dataset"))
+
+    assert (predicted["id"] == former["id"]).all()
+    assert (predicted["predicted"] == former["predicted"]).all()
+    np.testing.assert_allclose(predicted["probability"], former["probability"], atol=1e-4)
+
+
+def test_two_trainings_are_compared_with_the_same_result(
+    command_line: Callable[..., tuple[int, str, str]], tmp_path: Path
+) -> None:
+    """By the predictions that were saved with them."""
+    folder = FIXTURES / "0.1.0"
+
+    code, _, _ = command_line("compare", folder / "models", folder / "models-lenet5", "--out", tmp_path / "tables")
+
+    former, made = (read_tables(path)["comparison"] for path in (folder / "compare", tmp_path / "tables"))
+    assert code == 0
+    pd.testing.assert_frame_equal(made[former.columns], former, check_dtype=False, rtol=1e-6)
+
+
+def changes_of(made: np.ndarray, images: np.ndarray, weights: np.ndarray) -> tuple[float, float]:
+    """Give the mean absolute change, and how much a fixed projection of the change varies."""
+    change = made.astype(float) - images
+    return float(np.abs(change).mean()), float((change * weights).sum(axis=(1, 2)).std())
+
+
+@pytest.mark.parametrize("kind", ["corrupt", "augment"])
+def test_every_corruption_and_preset_changes_digits_as_in_the_first_version(kind: str) -> None:
+    """By two sums over twenty digits, which one grey level does not move, but another strength or draw does."""
+    expected = pd.read_csv(FIXTURES / "0.1.0-pixels.csv").query("kind == @kind")
+    images, labels = (array[:20] for array in to_numpy(FIXTURES / "0.1.0/dataset", split="test"))
+    weights, ids = np.random.default_rng(0).uniform(-1, 1, (28, 28)), np.arange(20)
+
+    for row in expected.itertuples():
+        if kind == "corrupt":
+            made = corrupt_images(images, ids, row.name, row.severity, 5)
+        else:
+            params = Augment(copies=1, seed=5, recipe=load_recipe(str(row.name)))
+            batch = augment_batch(Batch(ids, labels, images), params)
+            made = batch.images[batch.columns["copy"] == 1]
+        change, projection = changes_of(made, images, weights)
+        assert change == pytest.approx(row.change, abs=0.05), row
+        assert projection == pytest.approx(row.projection, rel=0.01, abs=0.05), row
+    names = set(CORRUPTIONS) if kind == "corrupt" else set(PRESETS)
+    assert set(expected["name"]) == names
