@@ -72,7 +72,9 @@ def test_what_has_another_name_today_is_read_under_it(version: str) -> None:
     assert {"null_95", "reference"} <= set(read_tables(folder / "drift")["drift"])
     parameters = {stage.stage: stage.parameters for stage in open_dataset(folder / "splits").metadata.stages}
     assert parameters["split"]["fraction"] == 0.1
-    assert "fitted" in open_dataset(folder / "normalized").metadata.stages[-1].parameters
+    normalized = open_dataset(folder / "normalized").metadata.stages[-1]
+    assert set(normalized.parameters) == {"scale", "deskew", "center", "dtype"}
+    assert normalized.fitted["maximum"] == 255
     assert read_configuration(folder / "models/tiny.safetensors")["parameters"]["validation_fraction"] == 0.1
 
 

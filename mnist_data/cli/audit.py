@@ -73,7 +73,7 @@ def audit(
         if selftest:
             from pipelines.audit.selftest import selftest as test
 
-            found = test(source, folder, params, Selftest(faults=faults, seed=seed), execution=execution)
+            found = test(source, folder, Selftest(faults=faults, seed=seed, audit=params), execution=execution)
             print_selftest(found, folder, json)
             return
         tables = run(source, folder, params, execution=execution)

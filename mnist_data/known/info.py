@@ -112,7 +112,7 @@ def describe_dataset(dataset: Dataset) -> dict[str, Any]:
         "type": metadata.dtype,
         "layout": metadata.layout,
         "classes": list(metadata.classes),
-        "stages": [asdict(stage) for stage in metadata.stages],
+        "stages": [stage.recorded() for stage in metadata.stages],
         "sources": [asdict(source) for source in metadata.sources],
         "content": dataset.content,
         "licence": metadata.licence or None,

@@ -6,7 +6,6 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 PARAMETERS: Mapping[str, Mapping[str, str]] = {
-    "normalize": {"learnt": "fitted"},
     "split": {"share": "fraction"},
     "stats": {"wall": "grid"},
     "train": {"averaging": "ema_decay", "validation_share": "validation_fraction"},
@@ -14,6 +13,9 @@ PARAMETERS: Mapping[str, Mapping[str, str]] = {
     "selftest": {"count": "faults"},
 }
 """Stage -> name in 0.1.0 -> name today."""
+
+FITTED: Mapping[str, str] = {"normalize": "learnt"}
+"""Stage -> the parameter under which 0.1.0 recorded what was fitted, which is no parameter and stands apart today."""
 
 COLUMNS: Mapping[str, str] = {
     "bar": "threshold",
@@ -36,9 +38,14 @@ TABLES: Mapping[str, str] = {
 
 
 def rename_parameters(stage: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
-    """Give the recorded parameters of a stage under the names of today."""
-    names = PARAMETERS.get(stage, {})
-    return {names.get(name, name): value for name, value in parameters.items()}
+    """Give the recorded parameters of a stage under the names of today, without what was fitted."""
+    names, fitted = PARAMETERS.get(stage, {}), FITTED.get(stage)
+    return {names.get(name, name): value for name, value in parameters.items() if name != fitted}
+
+
+def fitted_in(stage: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """Give what was fitted, where a former version recorded it among the parameters; else nothing."""
+    return dict(parameters.get(FITTED.get(stage, ""), {}))
 
 
 def renamed_columns(columns: Iterable[str]) -> dict[str, str]:

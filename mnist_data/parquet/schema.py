@@ -11,7 +11,7 @@ import io
 import json
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -20,7 +20,7 @@ import pyarrow as pa
 
 from mnist_data.batch import Batch
 from mnist_data.errors import NoDataset, WrongUse
-from mnist_data.parquet.former_names import rename_parameters
+from mnist_data.parquet.former_names import fitted_in, rename_parameters
 from mnist_data.version import __version__
 
 KEY = b"mnist_data"
@@ -42,17 +42,29 @@ class Source:
 
 @dataclass(frozen=True)
 class Stage:
-    """One step that a dataset went through: the stage, its parameters, its input, and who ran it."""
+    """One step that a dataset went through: the stage, its parameters, its input, and who ran it.
+
+    input: content hash of the dataset that was read; empty for a conversion. fitted: what the stage has fitted to the
+    training split, as normalize its scaling; empty where it fits nothing.
+    """
 
     stage: str
     parameters: Mapping[str, Any]
     version: str = __version__
-    input: str = ""  # content hash of the dataset that was read; empty for a conversion
+    input: str = ""
+    fitted: Mapping[str, Any] = field(default_factory=dict)
+
+    def recorded(self) -> dict[str, Any]:
+        """Give the stage as JSON can hold it, `fitted` only where there is something; `stage_of` reads it back."""
+        values = asdict(self)
+        return values if self.fitted else {name: value for name, value in values.items() if name != "fitted"}
 
 
 def stage_of(recorded: Mapping[str, Any]) -> Stage:
-    """Read a stage as JSON has it, with the names that its parameters have today."""
-    return Stage(**{**recorded, "parameters": rename_parameters(recorded["stage"], recorded["parameters"])})
+    """Read a stage as JSON has it, of this version or a former one, with the names that its parameters have today."""
+    stage, parameters = recorded["stage"], recorded["parameters"]
+    fitted = recorded.get("fitted") or fitted_in(stage, parameters)
+    return Stage(**{**recorded, "parameters": rename_parameters(stage, parameters), "fitted": fitted})
 
 
 @dataclass(frozen=True)
@@ -82,7 +94,8 @@ class Metadata:
 
     def to_json(self) -> str:
         """Give the JSON that stands in the schema metadata."""
-        return json.dumps(asdict(self), ensure_ascii=False, sort_keys=True)
+        values = {**asdict(self), "stages": [stage.recorded() for stage in self.stages]}
+        return json.dumps(values, ensure_ascii=False, sort_keys=True)
 
     @staticmethod
     def from_json(text: str | bytes) -> Metadata:

@@ -61,21 +61,21 @@ def kinds_for(source: Dataset, labels: bool) -> list[str]:
 
 
 def draw_faults(
-    source: Dataset, measured: Measured, params: Selftest, labels: bool, execution: Execution | None = None
+    source: Dataset, measured: Measured, params: Selftest, execution: Execution | None = None
 ) -> list[Planted]:
     """Make the faults of every kind; each sample has one at most, and samples that have no ink none."""
     count = params.faults or max(1, min(350, len(source) // 200))
     free = _Free(measured, source, params.seed)
     chosen = [
         (kind, *found)
-        for kind in kinds_for(source, labels)
+        for kind in kinds_for(source, params.audit.labels)
         for found in (free.pair(kind) if kind in PAIRED else (free.one(), -1) for _ in range(count))
         if found[0] >= 0 and (found[1] >= 0 or kind not in PAIRED)
     ]
     places = np.array([place for _, *both in chosen for place in both if place >= 0], np.int64)
     read = dict(zip(places.tolist(), _rows(read_places(source, places)), strict=True))
     classes = np.unique(measured.labels)
-    means = _class_means(source, execution or Execution()) if labels else {}
+    means = _class_means(source, execution or Execution()) if params.audit.labels else {}
     return [
         planted
         for kind, place, other in chosen

@@ -18,14 +18,13 @@ from pipelines.audit.run import find_verdicts
 from pipelines.audit.verdict import Verdict
 from pipelines.engine.execution import Execution
 from pipelines.networks.evaluation.scores import wilson
-from pipelines.settings.analysis import Audit, Selftest
+from pipelines.settings.analysis import Selftest
 
 
 def selftest(
     source: Dataset,
     folder: str | Path,
-    params: Audit | None = None,
-    test: Selftest | None = None,
+    params: Selftest | None = None,
     *,
     execution: Execution | None = None,
 ) -> pd.DataFrame:
@@ -36,15 +35,15 @@ def selftest(
     flagged. alarms: what the check flags before anything is planted; of label errors, which are looked for once only,
     the false ones.
     """
-    params, test, execution = params or Audit(), test or Selftest(), execution or Execution()
+    params, execution = params or Selftest(), execution or Execution()
     # Models learn for minutes: what they flag is known from the untouched samples of the copy, near enough.
-    measured, before = find_verdicts(source, params.replace(labels=False, limits={}), execution)
-    planted = draw_faults(source, measured, test, params.labels, execution)
+    measured, before = find_verdicts(source, params.audit.replace(labels=False, limits={}), execution)
+    planted = draw_faults(source, measured, params, execution)
     with tempfile.TemporaryDirectory() as place:
-        copy = plant(source, Path(place) / "planted", planted, test, execution)
-        _, after = find_verdicts(copy, params, execution)
+        copy = plant(source, Path(place) / "planted", planted, params, execution)
+        _, after = find_verdicts(copy, params.audit, execution)
     table = pd.DataFrame([score(old, new, planted) for old, new in zip_longest(before, after)])
-    made = provenance(test.stage, {source.metadata.dataset: source.content}, {**params.recorded(), **test.recorded()})
+    made = provenance(params.stage, {source.metadata.dataset: source.content}, params.recorded())
     write_table(table, f"{folder}/selftest", made)
     return table
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict
 from pathlib import Path
 
 import pandas as pd
@@ -55,7 +54,7 @@ def write_claims(
     inputs = {source.metadata.dataset: source.content}
     if predictions is not None:
         inputs["predictions"] = storage.sha256_of(Path(predictions))
-    made = provenance("claims", inputs, {"claims": [asdict(claim) for claim in claims]})
+    made = provenance("claims", inputs, {"claims": [claim.recorded() for claim in claims]})
     write_table(table, f"{folder}/claims", made)
 
 

@@ -93,18 +93,16 @@ def apply_stage(
     """Map a function over the partitions of a dataset, and write what it gives as a new dataset.
 
     function_for: gives each partition its function, so that only what it needs travels with it.
-    changes: fields of the metadata that the stage changes (dtype, shape). fitted: what the stage has learnt from the
-    training split, recorded beside its parameters. before_commit: is given the partitions' records before the dataset
-    takes its place. It needs all of them, so without it only, parts that an interrupted attempt at the same plan has
-    finished are kept. outputs: gives for a split how many samples each of its samples becomes; tasks are cut, and
-    progress is counted, by these.
+    changes: fields of the metadata that the stage changes (dtype, shape). fitted: what the stage has fitted to the
+    training split, recorded apart from its parameters. before_commit: is given the partitions' records before the
+    dataset takes its place. It needs all of them, so without it only, parts that an interrupted attempt at the same
+    plan has finished are kept. outputs: gives for a split how many samples each of its samples becomes; tasks are cut,
+    and progress is counted, by these.
     """
     require_images(source)
     require_other_place(source, target)
-    parameters = params.recorded() | ({"fitted": dict(fitted)} if fitted else {})
-    metadata = source.metadata.after(
-        Stage(params.stage, parameters, input=source.content), layout="binary", **(changes or {})
-    )
+    stage = Stage(params.stage, params.recorded(), input=source.content, fitted=fitted or {})
+    metadata = source.metadata.after(stage, layout="binary", **(changes or {}))
     execution = execution or Execution()
     with Draft(target, plan_of(source, params, execution, compression=compression), overwrite) as draft:
         tasks = [

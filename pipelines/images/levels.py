@@ -64,7 +64,7 @@ def levels_of(metadata: Metadata) -> Levels:
         if stage.stage == "normalize" and stage.parameters["scale"] == "unit":
             levels = Levels(0.0, 255.0 if stage.parameters["dtype"] == "uint8" else 1.0)
         elif stage.stage == "normalize" and stage.parameters["scale"] == "standardize":
-            scaling = Scaling(**stage.parameters["fitted"])
+            scaling = Scaling(**stage.fitted)
             white = scaling.maximum if levels.white is None else levels.white
             low, high = ((value - scaling.mean) / scaling.std for value in (levels.background, white))
             levels = Levels(low, high if high > low else None)

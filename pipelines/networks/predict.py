@@ -127,20 +127,25 @@ def trained_stages(configuration: Mapping[str, Any]) -> tuple[Stage, ...]:
 def as_trained(batch: Batch, trained: Sequence[Stage], done: Sequence[Stage]) -> Batch:
     """Normalize images as those were that the model has learnt from.
 
-    learnt, done: the stages that the training data and these images have gone through; of both only normalizing
+    trained, done: the stages that the training data and these images have gone through; of both only normalizing
     counts. Raises WrongUse where these have been normalized otherwise.
     """
-    wanted, had = ([stage.parameters for stage in stages if stage.stage == "normalize"] for stages in (trained, done))
+    wanted, had = (
+        [_normalization(stage) for stage in stages if stage.stage == "normalize"] for stages in (trained, done)
+    )
     if had and had != wanted:
         raise WrongUse(
             "These images have been normalized otherwise than those the model has learnt from; give it the dataset "
             "that they were made from."
         )
-    for recorded in wanted[len(had) :]:
-        settings = {name: value for name, value in recorded.items() if name != "fitted"}
-        scaling = Scaling(**recorded["fitted"]) if "fitted" in recorded else None
-        batch = normalize_batch(batch, Normalize(**settings), scaling)
+    for params, scaling in wanted[len(had) :]:
+        batch = normalize_batch(batch, params, scaling)
     return batch
+
+
+def _normalization(stage: Stage) -> tuple[Normalize, Scaling | None]:
+    """Give the settings of a recorded normalization, and the scaling that it fitted."""
+    return Normalize.from_recorded(stage.parameters), Scaling(**stage.fitted) if stage.fitted else None
 
 
 def _batches(images: str, splits: Sequence[str] | None) -> Iterator[tuple[Batch, Sequence[Stage]]]:

@@ -356,7 +356,7 @@ def _save(outcome: Fit, member: Member, metadata: Metadata, params: Train, class
         "class_names": list(metadata.classes),
         "dataset": metadata.dataset,
         "dtype": metadata.dtype,
-        "stages": [asdict(stage) for stage in metadata.stages],
+        "stages": [stage.recorded() for stage in metadata.stages],
         "parameters": params.recorded(),
         "plan": member.plan,
         "history": [asdict(done) for done in outcome.history],

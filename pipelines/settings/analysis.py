@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any, ClassVar, Self
 
 import msgspec
 from msgspec import Meta
 
 from mnist_data.errors import WrongUse, unknown_name
+from mnist_data.parquet.former_names import rename_parameters
 from pipelines.settings.base import Settings
 from pipelines.settings.checks import CHECKS, THRESHOLDS, Limit
 from pipelines.settings.toml import read_toml
@@ -96,9 +97,22 @@ def read_thresholds(path: str | Path) -> dict[str, Any]:
 
 
 class Selftest(Settings, frozen=True, kw_only=True):
-    """How many faults of each kind are planted, and which; faults: None for one sample in 200, 350 at most."""
+    """How many faults of each kind are planted, and which; faults: None for one sample in 200, 350 at most.
+
+    audit: the settings of the audit that is to find them.
+    """
 
     stage: ClassVar[str] = "selftest"
 
     faults: Annotated[int, Meta(ge=1, le=100_000)] | None = None
     seed: SmallSeed = 0
+    audit: Audit = msgspec.field(default_factory=Audit)
+
+    @classmethod
+    def from_recorded(cls, recorded: Mapping[str, Any]) -> Self:
+        """Read back what `recorded` gave; 0.1.0 recorded both settings as one table, with one seed."""
+        names = rename_parameters(cls.stage, recorded)
+        own = {name: value for name, value in names.items() if name in cls.__struct_fields__}
+        others = {name: value for name, value in names.items() if name not in own}
+        audit = Audit.from_recorded(own.pop("audit", {**others, "seed": own.get("seed", 0)}))
+        return cls(**own, audit=audit)

@@ -56,13 +56,13 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         try:
             return cls(**values)
         except WrongUse as error:
-            raise WrongUse(f"{origin}: {error}" if origin else str(error)) from None
+            message = str(error)
+            raise WrongUse(f"{origin}: {message[:1].lower()}{message[1:]}" if origin else message) from None
 
     @classmethod
     def from_recorded(cls, recorded: Mapping[str, Any]) -> Self:
-        """Read back what `recorded` gave, also of a former version; what was fitted is no setting and left out."""
-        names = {name: value for name, value in rename_parameters(cls.stage, recorded).items() if name != "fitted"}
-        return cls.from_table(names, "the metadata")
+        """Read back what `recorded` gave, of this version or a former one, as it is or from JSON."""
+        return cls.from_table(rename_parameters(cls.stage, recorded), "the metadata")
 
     def recorded(self) -> dict[str, Any]:
         """Give the settings as JSON can hold them, under the names of the flags; `from_recorded` reads them back."""

@@ -60,7 +60,7 @@ def test_what_is_asked_once_has_its_false_flags_for_alarms() -> None:
 def test_half_of_the_swapped_labels_are_of_the_likest_class(digits: Dataset) -> None:
     """The others are of any; none is the sample's own, and no pixel changes."""
     measured, _ = find_verdicts(digits, QUICK, Execution())
-    every = draw_faults(digits, measured, Selftest(faults=40), labels=True)
+    every = draw_faults(digits, measured, Selftest(faults=40))
     swapped = [one for one in every if one.kind == "label_error"]
     batches = [batch for split in digits.splits for batch in read_batches(digits, split)]
     images = np.concatenate([batch.flat for batch in batches]).astype(float)
@@ -81,7 +81,7 @@ def test_half_of_the_swapped_labels_are_of_the_likest_class(digits: Dataset) -> 
 def test_what_is_planted_is_in_the_copy_and_all_else_is_as_it_was(digits: Dataset, tmp_path: Path) -> None:
     """Each sample has one fault at most, and each kind as many as were asked for, where the images can have it."""
     measured, _ = find_verdicts(digits, QUICK, Execution())
-    every = draw_faults(digits, measured, Selftest(faults=3), labels=True)
+    every = draw_faults(digits, measured, Selftest(faults=3))
     copy = plant(digits, tmp_path / "copy", every, Selftest(faults=3), Execution())
     by_id = {one.id: one for one in every}
 
@@ -130,7 +130,9 @@ def test_a_full_frame_cannot_be_off_centre() -> None:
 @pytest.mark.slow
 def test_the_checks_reach_their_bars_on_mnist(mnist: Dataset, tmp_path: Path) -> None:
     """350 faults of each kind; label swaps are held by tests/pipelines/audit/test_label_errors.py."""
-    found = selftest(mnist, tmp_path / "s", QUICK, Selftest(seed=1), execution=Execution(Threads(2))).set_index("check")
+    found = selftest(mnist, tmp_path / "s", Selftest(seed=1, audit=QUICK), execution=Execution(Threads(2))).set_index(
+        "check"
+    )
 
     strict = ["exact_duplicate", "near_duplicate", "leaked", "inverted", "blank", "constant", "cropped"]
     assert (found.loc[strict, "recall"] >= 0.95).all()

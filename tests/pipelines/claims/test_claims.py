@@ -249,7 +249,7 @@ def test_duplicates_are_counted_within_splits_and_across(facts: Make) -> None:
 def test_an_audit_beside_the_dataset_decides_on_faults(made: Callable[..., Dataset]) -> None:
     """If it has the checks, and is of the dataset as it stands."""
     source = made(train=(blobs(40), EVEN))
-    claim = Claim("clean", "nobody", "no_faults", {"checks": ["noisy", "label_error"]})
+    claim = Claim(text="clean", source="nobody", test="no_faults", parameters={"checks": ["noisy", "label_error"]})
 
     def audited(content: str, **columns: bool) -> pd.Series[Any]:
         table = pd.DataFrame({"id": range(40), **{f"is_{check}": flagged for check, flagged in columns.items()}})
@@ -368,8 +368,8 @@ def test_predictions_decide_which_half_is_easier(facts: Make) -> None:
         ("[[claim]]\ntext = 'a'\nsource = 'b'\ntest = 'ink_in_box'", "'side' is missing"),
         ("[[claim]]\ntext = 'a'\nsource = 'b'\ntest = 'ink_in_box'\nparameters = { side = 'x' }", "side is 'x'"),
         ("[[claim]]\ntext = 'a'\nsource = 'b'\ntest = 'ink_in_box'\nparameters = 20", "must be a table"),
-        ("[[claim]]\ntext = 'a'\ntest = 'no_duplicates'", "its source is None"),
-        ("[[claim]]\ntext = 'a'\nsource = 'b'\ntest = ['x']", r"its test is \['x'\]"),
+        ("[[claim]]\ntext = 'a'\ntest = 'no_duplicates'", "source is missing; it must be a text"),
+        ("[[claim]]\ntext = 'a'\nsource = 'b'\ntest = ['x']", r"test is \['x'\]; it must be a text"),
         ("[[claim]]\ntxt = 'a'", "Did you mean 'text'"),
         ("[[claims]]\ntext = 'a'", "Did you mean 'claim'"),
         ("claim = 3", "holds no claims"),
@@ -393,7 +393,7 @@ def test_what_is_no_toml_or_no_table_of_predictions_is_named(tmp_path: Path) -> 
 
     with pytest.raises(UnreadableInput, match="a TOML file"):
         read_claims(tmp_path / "a.toml")
-    with pytest.raises(WrongUse, match="no such file"):
+    with pytest.raises(UnreadableInput, match="no such file"):
         read_claims(tmp_path / "none.toml")
     with pytest.raises(UnreadableInput, match=r"a\.parquet"):
         read_predictions(tmp_path / "a.parquet")

@@ -41,7 +41,7 @@ def test_standardizing_learns_from_the_training_split_only(digits: Dataset, tmp_
     assert pytest.approx(0, abs=1e-6) == train.mean()
     assert pytest.approx(1, abs=1e-6) == train.std()
     np.testing.assert_allclose((raw_test - raw_train.mean()) / raw_train.std(), test, atol=1e-6)
-    fitted = dataset.metadata.stages[-1].parameters["fitted"]
+    fitted = dataset.metadata.stages[-1].fitted
     assert raw_train.sum() == fitted["total"]
 
 
