@@ -14,7 +14,7 @@ from typing import Any
 from benchmarks.measure import alternate, real_data, report
 from mnist_data import to_numpy, torch_dataset
 from mnist_data.idx.pairing import find_pairs
-from pipelines.networks.data.loader import InMemory
+from pipelines.networks.data.loader import MemoryLoader
 from pipelines.stages.convert import convert
 
 LIMIT = 1.5
@@ -34,7 +34,7 @@ def claim() -> bool:
         dataset = convert(find_pairs(folder), Path(name) / "mnist").dataset
         scaled, stored = (torch_dataset(dataset, "train", scale=scale) for scale in (True, False))
         images, labels = to_numpy(dataset.location, "train")
-    loader = InMemory(images, labels)
+    loader = MemoryLoader(images, labels)
     tensors = torch.utils.data.TensorDataset(torch.tensor(images)[:, None] / 255, torch.tensor(labels))
     threads = torch.get_num_threads()
     torch.set_num_threads(1)  # in both: feeding is compared, and not how threads get on with each other
@@ -67,7 +67,7 @@ def _plain(dataset: Any) -> Callable[[], None]:
     return _epoch(lambda: DataLoader(dataset, batch_size=BATCH, shuffle=True))
 
 
-def _as_tensors(loader: InMemory) -> Iterable[tuple[Any, Any]]:
+def _as_tensors(loader: MemoryLoader) -> Iterable[tuple[Any, Any]]:
     """Give the batches as training takes them."""
     import numpy as np
     import torch

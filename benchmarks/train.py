@@ -44,31 +44,31 @@ def claim() -> bool:
 
 def _feeding(dataset: str) -> bool:
     """Time an epoch of `fit`, augmentation and all, beside a loop over a tensor in memory, alike in all else."""
-    from pipelines.networks.data.loader import Deformed, InMemory
+    from pipelines.networks.data.loader import Augmentation, MemoryLoader
     from pipelines.networks.training.fit import fit
     from pipelines.settings.recipe import load_recipe
     from pipelines.settings.training import train_settings
 
     images, labels = (values[:SAMPLES] for values in to_numpy(dataset, split="train"))
     params = train_settings({"epochs": 1}, "thorough")
-    feed = InMemory(images, labels, np.arange(SAMPLES), Deformed(load_recipe("mild")))
-    nothing = InMemory(images[:0], labels[:0])
-    ratios = alternate(_bare_loop(images, labels), lambda: fit(feed, nothing, 10, params), runs=7)
+    loader = MemoryLoader(images, labels, np.arange(SAMPLES), Augmentation(load_recipe("mild")))
+    nothing = MemoryLoader(images[:0], labels[:0])
+    ratios = alternate(_bare_loop(images, labels), lambda: fit(loader, nothing, 10, params), runs=7)
     return report("throughput of small, augmentation included / bare loop", ratios, 0.9, at_least=True)
 
 
 def _streaming(dataset: str) -> bool:
     """Time an epoch from the files beside one from memory, alike in all else."""
-    from pipelines.networks.data.loader import Deformed
+    from pipelines.networks.data.loader import Augmentation
     from pipelines.networks.data.samples import read_samples, stored_samples
     from pipelines.networks.training.fit import fit
     from pipelines.settings.recipe import load_recipe
     from pipelines.settings.training import train_settings
 
     source, chosen = open_dataset(dataset), np.arange(SAMPLES)
-    params, deformed = train_settings({"epochs": 1}, "thorough"), Deformed(load_recipe("mild"))
-    memory, files = (read(source, "train").take(chosen).feed(deformed) for read in (read_samples, stored_samples))
-    nothing = read_samples(source, "train").take(chosen[:0]).feed()
+    params, deformed = train_settings({"epochs": 1}, "thorough"), Augmentation(load_recipe("mild"))
+    memory, files = (read(source, "train").take(chosen).loader(deformed) for read in (read_samples, stored_samples))
+    nothing = read_samples(source, "train").take(chosen[:0]).loader()
     ratios = alternate(lambda: fit(memory, nothing, 10, params), lambda: fit(files, nothing, 10, params), runs=7)
     return report("throughput of small, from files / from memory", ratios, 0.9, at_least=True)
 
@@ -78,7 +78,7 @@ def _bare_loop(images: np.ndarray, labels: np.ndarray) -> Callable[[], None]:
     from torch.nn import functional
 
     from pipelines.networks.training.device import computing_in, every_core, resolved
-    from pipelines.networks.training.ema import Average
+    from pipelines.networks.training.ema import WeightAverage
     from pipelines.networks.training.models import build
     from pipelines.settings.training import train_settings
 
@@ -90,7 +90,7 @@ def _bare_loop(images: np.ndarray, labels: np.ndarray) -> Callable[[], None]:
         with every_core():
             network = build("small", (28, 28), 10)
             optimizer = torch.optim.AdamW(network.parameters(), fused=True)
-            average = Average(network, params.ema_decay)
+            average = WeightAverage(network, params.ema_decay)
             for batch, truth in zip(pixels.split(params.batch_size), targets.split(params.batch_size), strict=True):
                 with computing_in(resolved("auto")):
                     found = network(batch)

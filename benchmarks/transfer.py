@@ -20,7 +20,7 @@ from mnist_data.idx import format as idx
 from mnist_data.idx.pairing import find_pairs
 from mnist_data.parquet.dataset import Dataset, is_dataset, open_dataset
 from pipelines.engine.id_hash import hashes
-from pipelines.networks.data.loader import InMemory
+from pipelines.networks.data.loader import MemoryLoader
 from pipelines.networks.data.samples import Samples, read_samples
 from pipelines.networks.evaluation.predictions import predict
 from pipelines.networks.train import train
@@ -105,9 +105,9 @@ def _settings(name: str, size: Size, way: str, start: str, seed: int) -> Train:
 
 def _accuracy(target: Dataset, learn: Samples, test: Samples, params: Train, size: Size) -> float:
     chosen = learn.take(_some(learn, size.samples, params.seed)) if size.samples else learn
-    feed, nothing = InMemory(chosen.images, chosen.labels), InMemory(chosen.images[:0], chosen.labels[:0])
+    loader, nothing = MemoryLoader(chosen.images, chosen.labels), MemoryLoader(chosen.images[:0], chosen.labels[:0])
     start = read_start(params, target.metadata, 10)
-    outcome = fit(feed, nothing, 10, params, start=start.network(params.seed) if start else None)
+    outcome = fit(loader, nothing, 10, params, start=start.network(params.seed) if start else None)
     return float((predict(outcome.model, test.images).argmax(axis=1) == test.labels).mean())
 
 

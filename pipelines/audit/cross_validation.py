@@ -23,7 +23,7 @@ from mnist_data.parquet.dataset import Dataset
 from pipelines.engine.execution import Progress, Report, silent
 from pipelines.engine.id_hash import hashes
 from pipelines.engine.map_dataset import require_images
-from pipelines.networks.data.loader import InMemory
+from pipelines.networks.data.loader import MemoryLoader
 from pipelines.networks.data.samples import Samples, read_samples
 from pipelines.networks.evaluation.predictions import Probabilities, predict
 from pipelines.networks.training.device import require_torch
@@ -190,8 +190,8 @@ def _by_cnn(images: Images, labels: Integers, held: Images, classes: int, seed: 
     # Smoothed labels would flatten the probabilities: what is surely wrong would stand beside what is hard to read.
     params = Train(label_smoothing=0.0, seed=seed, batch_size=BATCH, epochs=_epochs(len(images), BATCH, 3))
     narrow = fresh(images.shape[1:], classes, params, WIDTHS)
-    nothing = InMemory(images[:0], labels[:0])
-    return predict(fit(InMemory(images, labels), nothing, classes, params, start=narrow).model, held)
+    nothing = MemoryLoader(images[:0], labels[:0])
+    return predict(fit(MemoryLoader(images, labels), nothing, classes, params, start=narrow).model, held)
 
 
 def _by_perceptron(images: Images, labels: Integers, held: Images, classes: int, seed: int) -> Probabilities:

@@ -1,1 +1,1 @@
-"""From a dataset to trained networks, and what they are worth."""
+"""From a dataset to trained networks, and how good they are."""

@@ -14,7 +14,7 @@ import pandas as pd
 from mnist_data import storage
 from mnist_data.errors import WrongUse
 from mnist_data.parquet.tables import provenance, write_table
-from pipelines.networks.evaluation.paired import LEVEL, Paired, compare_right
+from pipelines.networks.evaluation.paired import LEVEL, PairedComparison, compare_correct
 from pipelines.networks.evaluation.runs import Run, read_run, together
 
 TABLES = ("comparison", "disagreements")
@@ -25,8 +25,9 @@ def compare(a: str | Path, b: str | Path, *, across_datasets: bool = False) -> d
 
     Gives the tables
 
-    - comparison: seed, then the fields of Paired. The first row, without a seed, is of the runs' predictions, those of
-      the mean of their seeds' probabilities; where both have several seeds, a row follows for each that both have.
+    - comparison: seed, then the fields of PairedComparison. The first row, without a seed, is of the runs' predictions,
+      those of the mean of their seeds' probabilities; where both have several seeds, a row follows for each that both
+      have.
     - disagreements, the samples that A and B predict otherwise: id, label, predicted_a, probability_a, predicted_b,
       probability_b, right ("A", "B" or "neither").
 
@@ -106,8 +107,8 @@ def _aligned(run_a: Run, run_b: Run, a: pd.DataFrame, b: pd.DataFrame) -> tuple[
     return a, b
 
 
-def _compare(a: pd.DataFrame, b: pd.DataFrame) -> Paired:
-    return compare_right(a["correct"].to_numpy(np.bool_), b["correct"].to_numpy(np.bool_))
+def _compare(a: pd.DataFrame, b: pd.DataFrame) -> PairedComparison:
+    return compare_correct(a["correct"].to_numpy(np.bool_), b["correct"].to_numpy(np.bool_))
 
 
 def _disagreements(a: pd.DataFrame, b: pd.DataFrame) -> pd.DataFrame:

@@ -24,7 +24,7 @@ from pipelines.engine.execution import Progress, Report, silent
 from pipelines.engine.id_hash import hashes
 from pipelines.engine.map_dataset import require_images
 from pipelines.images.levels import levels_of
-from pipelines.networks.data.loader import Deformed
+from pipelines.networks.data.loader import Augmentation
 from pipelines.networks.data.samples import Samples, read_samples
 from pipelines.networks.evaluation.predictions import predict
 from pipelines.networks.export.comparison import Variant, compare
@@ -128,10 +128,10 @@ def _recovered(
     """Let a pruned network learn for a while."""
     learnt = tuple(stage_of(stage) for stage in configuration["stages"])
     levels = levels_of(replace(source.metadata, stages=learnt, dtype=configuration["dtype"]))
-    feed = learn.feed(Deformed(settings.recipe, levels))
+    loader = learn.loader(Augmentation(settings.recipe, levels))
 
     def after_epoch(state: State) -> None:
         done, samples = state.history[-1], len(learn.ids)
         report(Progress("after pruning", done.epoch * samples, done.epochs * samples))
 
-    return fit(feed, hold.feed(), configuration["classes"], settings, after_epoch, start=network).model
+    return fit(loader, hold.loader(), configuration["classes"], settings, after_epoch, start=network).model

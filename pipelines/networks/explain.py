@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from torch import nn
 
     from pipelines.networks.explaining.attribution import Map
-    from pipelines.networks.explaining.explanation import Covered
+    from pipelines.networks.explaining.explanation import OcclusionResult
 
 PAGE = "explain.html"
 
@@ -162,7 +162,7 @@ def _named(source: Dataset, split: str | None, ids: Sequence[int]) -> pd.DataFra
 
 def _explain_sample(source: Dataset, model: Model, row: Mapping[Any, Any]) -> dict[str, pd.DataFrame]:
     """Make a sample's rows of all tables; row: id, split, chosen."""
-    from pipelines.networks.explaining.explanation import Covered, explain_image
+    from pipelines.networks.explaining.explanation import OcclusionResult, explain_image
 
     batch = ready(model.configuration, read_sample(source, row["id"]), source.metadata.stages)
     if not batch.finite.all():
@@ -172,7 +172,7 @@ def _explain_sample(source: Dataset, model: Model, row: Mapping[Any, Any]) -> di
     image, label = batch.images[0], int(batch.labels[0])
     boxes = patches(*image.shape[:2])
     answers = occlude(model.network, image, model.background, boxes)
-    covered = Covered(predict(model.network, batch.images)[0], boxes, answers)
+    covered = OcclusionResult(predict(model.network, batch.images)[0], boxes, answers)
     predicted = int(covered.whole.argmax())
     said = {"model": model.configuration["name"], **row, "label": label, "name": model.name(label)}
     said |= {"predicted": predicted, "predicted_name": model.name(predicted)}
@@ -197,10 +197,10 @@ def _pixel_rows(key: Mapping[str, int], maps: Mapping[str, Map]) -> pd.DataFrame
     return pd.DataFrame({"row": rows, "column": columns, **values}).assign(**key)[[*key, "row", "column", *values]]
 
 
-def _patch_rows(key: Mapping[str, int], covered: Covered, target: int) -> pd.DataFrame:
+def _patch_rows(key: Mapping[str, int], covered: OcclusionResult, target: int) -> pd.DataFrame:
     """Give a row a patch."""
     sides = dict(zip(("top", "left", "bottom", "right"), covered.boxes.astype(np.int32).T, strict=True))
-    table = pd.DataFrame({**sides, "probability": covered.answers[:, target], "drop": covered.drops(target)})
+    table = pd.DataFrame({**sides, "probability": covered.occluded[:, target], "drop": covered.drops(target)})
     return table.assign(**key)[[*key, *table.columns]]
 
 

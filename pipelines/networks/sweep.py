@@ -23,7 +23,7 @@ from mnist_data.parquet.writer import fingerprint
 from pipelines.engine.execution import Progress, Report, silent
 from pipelines.engine.map_dataset import require_images
 from pipelines.images.levels import levels_of
-from pipelines.networks.data.loader import Deformed
+from pipelines.networks.data.loader import Augmentation
 from pipelines.networks.data.samples import Samples
 from pipelines.networks.train import class_count, members, training_samples
 from pipelines.networks.training.device import require_torch
@@ -225,7 +225,7 @@ def _prepared(source: Dataset, points: Sequence[Point]) -> Trainings:
         raise WrongUse(f"{source.location}: no sample can be held out to validate with; a sweep needs some.")
     classes = class_count(source, learn)
     for point in points:
-        Deformed(point.params.recipe, levels_of(source.metadata))
+        Augmentation(point.params.recipe, levels_of(source.metadata))
         if read_start(point.params, source.metadata, classes) is None:
             with torch.device("meta"):
                 build(point.params.model, source.metadata.shape, classes)
@@ -268,11 +268,11 @@ def _trained(trainings: Trainings, params: Train, told: _Told) -> dict[str, Any]
     from pipelines.networks.training.transfer import read_start
 
     learn, hold, metadata = trainings.learn, trainings.hold, trainings.source.metadata
-    feed = learn.feed(Deformed(params.recipe, levels_of(metadata)))
+    loader = learn.loader(Augmentation(params.recipe, levels_of(metadata)))
     start = read_start(params, metadata, trainings.classes)
     begun = start.network(params.seed) if start else None
     try:
-        done = fit(feed, hold.feed(), trainings.classes, params, told, start=begun)
+        done = fit(loader, hold.loader(), trainings.classes, params, told, start=begun)
     except CheckFailed:
         return dict(zip(SCORES, (np.nan, np.nan, 0, 0, np.nan, 0), strict=True))
     return _scores(done)

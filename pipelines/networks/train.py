@@ -25,20 +25,20 @@ from pipelines.engine.execution import Progress, Report, silent
 from pipelines.engine.map_dataset import require_images
 from pipelines.images.levels import levels_of
 from pipelines.images.thumbnails import thumbnail_table
-from pipelines.networks.data.loader import Deformed, Feed
+from pipelines.networks.data.loader import Augmentation, Loader
 from pipelines.networks.data.samples import Samples, open_samples
 from pipelines.networks.evaluation.corrections import CORRECTIONS, Corrections, read_corrections
 from pipelines.networks.evaluation.cost import with_cost
 from pipelines.networks.evaluation.diagnosis import diagnose, diagnosis_table
 from pipelines.networks.evaluation.predictions import Probabilities, predict
 from pipelines.networks.evaluation.report import TABLES as REPORT
-from pipelines.networks.evaluation.report import Judged, report_tables, seed_tables
+from pipelines.networks.evaluation.report import SplitPredictions, report_tables, seed_tables
 from pipelines.networks.evaluation.robustness import TABLES as ROBUSTNESS
 from pipelines.networks.evaluation.robustness import robustness_tables
 from pipelines.networks.evaluation.scores import confusion_table, evaluate, group_table, prediction_table
 from pipelines.networks.training.checkpoint import Plan, load_checkpoint, other_plan, save_checkpoint
 from pipelines.networks.training.device import require_torch, resolved
-from pipelines.networks.training.fit import EpochDone, Fit, State, fit, fresh, history_table
+from pipelines.networks.training.fit import EpochRecord, Fit, State, fit, fresh, history_table
 from pipelines.networks.training.model_file import load_model, save_model
 from pipelines.settings.model_header import Model
 from pipelines.settings.training import Train
@@ -46,7 +46,7 @@ from pipelines.stages.split import choose_writers
 from pipelines.stages.validation import split_validation
 
 if TYPE_CHECKING:
-    from pipelines.networks.training.transfer import Start
+    from pipelines.networks.training.transfer import StartNetwork
 
 OURS = re.compile(rf"({'|'.join(get_args(Model))})(-seed\d+)?\.(safetensors|checkpoint)")
 """The names of what a training leaves of its networks."""
@@ -109,9 +109,9 @@ def train(
     start = _start(source, folder, params, classes)
     if not resume:
         _make_room(str(folder))
-    feed, held = learn.feed(Deformed(params.recipe, levels_of(source.metadata))), hold.feed()
+    loader, held = learn.loader(Augmentation(params.recipe, levels_of(source.metadata))), hold.loader()
     fits = [
-        _trained(member, feed, held, classes, params, source.metadata, start, resume, report)
+        _trained(member, loader, held, classes, params, source.metadata, start, resume, report)
         for member in members(source, folder, params)
     ]
     tables = {"history": _by_seed([history_table(done.history) for done in fits], params)}
@@ -147,7 +147,7 @@ def class_count(source: Dataset, learn: Samples) -> int:
     return max(named, outputs)
 
 
-def _start(source: Dataset, folder: str | Path, params: Train, classes: int) -> Start | None:
+def _start(source: Dataset, folder: str | Path, params: Train, classes: int) -> StartNetwork | None:
     """Read the network to begin from, if there is one; one in the run's own folder would be lost to it."""
     from pipelines.networks.training.transfer import read_start
 
@@ -183,12 +183,12 @@ def members(source: Dataset, folder: str | Path, params: Train) -> list[Member]:
 
 def _trained(
     member: Member,
-    feed: Feed,
-    held: Feed,
+    loader: Loader,
+    held: Loader,
     classes: int,
     params: Train,
     metadata: Metadata,
-    start: Start | None,
+    start: StartNetwork | None,
     resume: bool,
     report: Report,
 ) -> Fit:
@@ -198,7 +198,7 @@ def _trained(
 
     def after_epoch(state: State) -> None:
         save_checkpoint(state, member.checkpoint, member.plan)
-        done, samples = state.history[-1], len(feed.labels)
+        done, samples = state.history[-1], len(loader.labels)
         name = params.model if params.seeds == 1 else f"{params.model} {member.seed}"
         report(Progress(f"train {name}", done.epoch * samples, done.epochs * samples))
 
@@ -208,7 +208,7 @@ def _trained(
 
     settings = params.replace(seed=member.seed)
     begun = start.network(member.seed) if start else None
-    outcome = fit(feed, held, classes, settings, after_epoch, start=begun, resumed=resumed)
+    outcome = fit(loader, held, classes, settings, after_epoch, start=begun, resumed=resumed)
     _save(outcome, member, metadata, settings, classes, start)
     storage.remove(member.checkpoint)
     return outcome
@@ -219,13 +219,13 @@ def _finished(member: Member) -> Fit:
     network, configuration = load_model(member.path)
     if configuration.get("plan") != member.plan:
         raise other_plan(member.path, configuration.get("plan", {}), member.plan)
-    history = tuple(EpochDone(**done) for done in configuration["history"])
+    history = tuple(EpochRecord(**done) for done in configuration["history"])
     learnt = sum(tensor.numel() for tensor in network.parameters())
     return Fit(network, history, configuration["best_epoch"], learnt)
 
 
 def _diagnosis(
-    fits: Sequence[Fit], learn: Samples, hold: Samples, classes: int, params: Train, start: Start | None
+    fits: Sequence[Fit], learn: Samples, hold: Samples, classes: int, params: Train, start: StartNetwork | None
 ) -> pd.DataFrame:
     """Say what went wrong in each training, if anything did."""
     found = {}
@@ -275,10 +275,10 @@ def _score(
         test = open_samples(source, "test")
         parts.append(("test", test.take(test.copies == 0)))
     rows: list[dict[str, Any]] = []
-    judged: list[Judged] = []
+    judged: list[SplitPredictions] = []
     for split, samples in parts:
         each = [predict(done.model, samples.images) for done in fits]
-        judged.append(Judged(split, samples, np.mean(each, axis=0)))
+        judged.append(SplitPredictions(split, samples, np.mean(each, axis=0)))
         if len(samples.ids):
             rows += _evaluations(each, samples, fits, params, split)
     # In detail the last of them: the test split, where there is one.
@@ -314,7 +314,7 @@ def _evaluations(
 
 
 def _details(
-    judged: Judged, fits: Sequence[Fit], params: Train, metadata: Metadata, report: Report
+    judged: SplitPredictions, fits: Sequence[Fit], params: Train, metadata: Metadata, report: Report
 ) -> dict[str, pd.DataFrame]:
     """Tabulate what the run's prediction gets right and wrong."""
     samples, probabilities = judged.samples, judged.probabilities
@@ -348,7 +348,9 @@ def _misclassified(samples: Samples, probabilities: Probabilities, metadata: Met
     return thumbnail_table(columns, samples.images[wrong], metadata)
 
 
-def _save(outcome: Fit, member: Member, metadata: Metadata, params: Train, classes: int, start: Start | None) -> None:
+def _save(
+    outcome: Fit, member: Member, metadata: Metadata, params: Train, classes: int, start: StartNetwork | None
+) -> None:
     configuration = {
         "name": params.model,
         "shape": list(metadata.shape),

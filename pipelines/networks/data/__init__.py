@@ -1,1 +1,1 @@
-"""What a network is trained and evaluated with."""
+"""The samples that a network is trained and evaluated with."""

@@ -1,4 +1,4 @@
-"""What a network learns from: batches of samples, in an order that the seed and the epoch decide."""
+"""Batches of samples for training, in an order determined by the seed and the epoch."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ Samples = tuple[Images, Integers]
 """Images, (n, h, w) or (n, h, w, c), and their labels, (n,)."""
 
 BLOCK = 8
-"""Batches that are deformed at once: many small calls would cost more than the deforming."""
+"""Batches that are augmented at once: many small calls would cost more than the augmentation itself."""
 
 
-class Feed(Protocol):
-    """Samples that can be gone through again and again, in shuffled order or in their own."""
+class Loader(Protocol):
+    """Samples that can be iterated over repeatedly, in shuffled order or in their own."""
 
     @property
     def labels(self) -> Integers:
@@ -36,26 +36,26 @@ class Feed(Protocol):
 
     @property
     def images(self) -> Images:
-        """None or more of the images: what tells their shape and type."""
+        """Some of the images or none, for their shape and dtype."""
         ...
 
     def shuffled(self, batch_size: int, seed: int, epoch: int) -> Iterator[Samples]:
-        """Give all samples in `steps` batches; the same ones for the same seed and epoch, whatever came before."""
+        """Give all samples in `steps` batches, which depend on the seed and the epoch only."""
         ...
 
     def in_order(self, batch_size: int) -> Iterator[Samples]:
-        """Give all samples in their own order, as they are; of none one empty batch."""
+        """Give all samples in their own order, not augmented; one empty batch where there are none."""
         ...
 
 
 def steps(samples: int, batch_size: int) -> int:
-    """Count the batches of an epoch: whole ones, at least one; what is left over is spread over them or left out."""
+    """Count the batches of an epoch: full ones, at least one; the remainder is spread over them."""
     return max(1, samples // batch_size)
 
 
 @dataclass(frozen=True)
-class Deformed:
-    """Deform each sample anew in each epoch, as the copy of that number that `augment` makes with the same seed."""
+class Augmentation:
+    """Augments each sample anew in each epoch: epoch k gives copy k that `augment` makes with the same seed."""
 
     recipe: Recipe = field(default_factory=Recipe)
     levels: Levels = BYTES
@@ -64,7 +64,7 @@ class Deformed:
         require_levels(self.recipe, self.levels)
 
     def __call__(self, images: Images, ids: Integers, seed: int, epoch: int) -> Images:
-        """Give new images, or the same ones where the recipe asks for nothing; ids: (n,) int64."""
+        """Give augmented images, or the same ones where the recipe is empty; ids: (n,) int64."""
         if not self.recipe.amounts:
             return images
         params = Augment(seed=seed, recipe=self.recipe)
@@ -73,35 +73,35 @@ class Deformed:
         return deform_images(images, ids, copies, amounts, params, self.levels)
 
 
-AS_THEY_ARE = Deformed()
+NO_AUGMENTATION = Augmentation()
 
 
 @dataclass(frozen=True)
-class InMemory:
-    """Samples that lie in memory, or are mapped into it. ids: (n,) int64; None where nothing is deformed."""
+class MemoryLoader:
+    """Samples in memory, or mapped into it. ids: (n,) int64; None where nothing is augmented."""
 
     images: Images
     labels: Integers
     ids: Integers | None = None
-    deformed: Deformed = AS_THEY_ARE
+    augmentation: Augmentation = NO_AUGMENTATION
 
     def __post_init__(self) -> None:
         if len(self.images) != len(self.labels):
             raise WrongUse(f"There are {len(self.images):,} images and {len(self.labels):,} labels.")
 
     def shuffled(self, batch_size: int, seed: int, epoch: int) -> Iterator[Samples]:
-        """Deal all samples into batches of nearly equal size: a short last one would unsettle the batch norm."""
+        """Divide all samples into batches of nearly equal size: a short last one would disturb the batch norm."""
         rows = np.random.default_rng([seed, epoch]).permutation(len(self.labels))
-        dealt = np.array_split(rows, steps(len(rows), batch_size))
-        blocks = ahead(self._block(dealt[first : first + BLOCK], seed, epoch) for first in range(0, len(dealt), BLOCK))
+        parts = np.array_split(rows, steps(len(rows), batch_size))
+        blocks = ahead(self._block(parts[first : first + BLOCK], seed, epoch) for first in range(0, len(parts), BLOCK))
         return (batch for block in blocks for batch in block)
 
-    def _block(self, dealt: Sequence[Rows], seed: int, epoch: int) -> list[Samples]:
-        rows = np.concatenate(dealt)
+    def _block(self, parts: Sequence[Rows], seed: int, epoch: int) -> list[Samples]:
+        rows = np.concatenate(parts)
         images, labels = self.images[rows], self.labels[rows]
         if self.ids is not None:
-            images = self.deformed(images, self.ids[rows], seed, epoch)
-        ends = np.cumsum([len(part) for part in dealt])[:-1]
+            images = self.augmentation(images, self.ids[rows], seed, epoch)
+        ends = np.cumsum([len(part) for part in parts])[:-1]
         return list(zip(np.split(images, ends), np.split(labels, ends), strict=True))
 
     def in_order(self, batch_size: int) -> Iterator[Samples]:
@@ -112,9 +112,9 @@ class InMemory:
 
 
 def ahead(items: Iterator[Item]) -> Iterator[Item]:
-    """Make each next item in a thread while the one before it is used: the kernels and Arrow release the GIL."""
+    """Prefetch the next item in a thread while one is used: the kernels and Arrow release the GIL."""
     with ThreadPoolExecutor(1) as pool:
-        coming = pool.submit(next, items, None)
-        while (item := coming.result()) is not None:
-            coming = pool.submit(next, items, None)
+        upcoming = pool.submit(next, items, None)
+        while (item := upcoming.result()) is not None:
+            upcoming = pool.submit(next, items, None)
             yield item

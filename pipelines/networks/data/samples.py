@@ -1,4 +1,4 @@
-"""The samples of a split: their images, in memory or in the files, and what is known of each."""
+"""The samples of a split: their images, in memory or in the files, with ids, labels and groups."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ import numpy.typing as npt
 from mnist_data.batch import Batch, Images, Integers
 from mnist_data.known.label_tables import GROUPS, Columns, group_columns
 from mnist_data.parquet.dataset import Dataset, read_batches, read_columns
-from pipelines.networks.data.loader import Deformed, Feed, InMemory
+from pipelines.networks.data.loader import Augmentation, Loader, MemoryLoader
 from pipelines.networks.data.stored import StoredImages
-from pipelines.networks.data.streaming import Streamed
+from pipelines.networks.data.streaming import StreamingLoader
 
 IN_MEMORY = 2**30
-"""Bytes of a split's images up to which they are read into memory: 1.3 million of 28x28. Choosing takes a copy."""
+"""Most bytes of a split's images that are read into memory: 1.3 million of 28x28. Choosing some makes a copy."""
 
 
 @dataclass(frozen=True)
 class Samples:
     """Samples of a split. ids: as first converted; copies: 0 for originals; images: in memory, or unread.
 
-    groups: what is known of writer and series, name -> (n,) integers.
+    groups: writer and series, where known, name -> (n,) integers.
     """
 
     ids: Integers
@@ -34,29 +34,29 @@ class Samples:
     groups: Columns = field(default_factory=dict)
 
     def take(self, rows: npt.NDArray[np.bool_ | np.intp]) -> Samples:
-        """Give the chosen ones, by a (n,) mask or by their rows."""
+        """Choose samples, by a (n,) mask or by their rows."""
         groups = {name: values[rows] for name, values in self.groups.items()}
         images = self.images.take(rows) if isinstance(self.images, StoredImages) else self.images[rows]
         return Samples(self.ids[rows], self.copies[rows], self.labels[rows], images, groups)
 
-    def feed(self, deformed: Deformed | None = None) -> Feed:
-        """Give them to learn from, deformed anew in each epoch, or to validate with, as they are."""
-        ids = None if deformed is None else self.ids
-        deformed = deformed or Deformed()
+    def loader(self, augmentation: Augmentation | None = None) -> Loader:
+        """Give a loader of the samples: for training with an augmentation, for validation without."""
+        ids = None if augmentation is None else self.ids
+        augmentation = augmentation or Augmentation()
         if isinstance(self.images, StoredImages):
-            return Streamed(self.images, self.labels, ids, deformed)
-        return InMemory(self.images, self.labels, ids, deformed)
+            return StreamingLoader(self.images, self.labels, ids, augmentation)
+        return MemoryLoader(self.images, self.labels, ids, augmentation)
 
 
 def open_samples(source: Dataset, split: str) -> Samples:
-    """Read a split; its images stay in the files where they are more than memory should hold."""
+    """Read a split; its images stay in the files where they take more than IN_MEMORY bytes."""
     if source.splits[split] * source.metadata.image_bytes <= IN_MEMORY:
         return read_samples(source, split)
     return stored_samples(source, split)
 
 
 def stored_samples(source: Dataset, split: str) -> Samples:
-    """Read what is known of the samples of a split, and leave their images in the files."""
+    """Read ids, labels and groups of a split's samples, and leave their images in the files."""
     known = read_columns(source, split, ("label", "source_id", "copy", *GROUPS))
     ids = known["source_id"] if "source_id" in known else read_columns(source, split, ("id",))["id"]
     copies = known.get("copy", np.zeros(len(ids), np.int64))

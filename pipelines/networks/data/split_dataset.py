@@ -100,6 +100,6 @@ def collate_samples(batch: Any, *, collate_fn_map: dict[Any, Callable[..., Any]]
     return collate.collate([tuple(sample) for sample in batch], collate_fn_map=collate_fn_map)
 
 
-# PyTorch's own way to extend its default collation, by a type that is ours alone; so a plain DataLoader takes our
-# batches as they are. Its name is half private: without it samples are collated one by one, slower and no less right.
+# PyTorch's own way to extend its default collation, by a type that only we define; so a plain DataLoader takes our
+# batches as they are. Its name is half private: without it samples are collated one by one, more slowly.
 getattr(collate, "default_collate_fn_map", {})[Sample] = collate_samples

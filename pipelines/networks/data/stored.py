@@ -1,4 +1,4 @@
-"""Images that stay in a dataset's files: read where they are asked for, and never all at once."""
+"""Images that stay in a dataset's files: read on demand, never all at once."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from mnist_data.parquet.dataset import Dataset, read_images
 Rows = npt.NDArray[np.intp]
 
 PIECE = 8 * 2**20
-"""Bytes of images read at once, about: a row group of the usual 10,000 images of 28x28."""
+"""Bytes of images read at once, about: a default row group of 10,000 images of 28x28."""
 
 LARGEST = 8
 """A larger row group is taken whole up to so many pieces; each further part of it costs reading all of it again."""
@@ -25,9 +25,9 @@ VISITS = 2
 
 
 class StoredImages:
-    """Some images of one split, in some order, which can be asked for like an array: by slice or by their places.
+    """Images of one split in any order, indexed like an array: by slice or by their places.
 
-    What was read last is kept, so that slice after slice reads each row group once.
+    The piece read last is cached, so that consecutive slices read each row group once.
     """
 
     def __init__(self, source: Dataset, split: str, piece: int = PIECE) -> None:
@@ -55,13 +55,13 @@ class StoredImages:
         return len(self._rows)
 
     def take(self, rows: npt.NDArray[np.bool_ | np.intp]) -> StoredImages:
-        """Give the chosen ones, by a (n,) mask or by their places, still unread."""
+        """Choose images, by a (n,) mask or by their places, without reading them."""
         chosen = copy(self)
         chosen._rows = self._rows[rows]
         return chosen
 
     def __getitem__(self, places: slice | Rows) -> Images:
-        """Read the chosen ones, in the order asked for."""
+        """Read the chosen images, in the order of `places`."""
         rows = self._rows[places]
         images = np.empty((len(rows), *self._shape), self.dtype)
         for piece, of in self._by_piece(rows):
@@ -69,7 +69,7 @@ class StoredImages:
         return images
 
     def pieces(self, order: np.random.Generator) -> Iterator[tuple[Images, Rows]]:
-        """Read each image once, half a piece at a time, in a drawn order; each half beside the places of its images."""
+        """Read each image once, half a piece at a time, in random order; yield each half with its images' places."""
         visits = [
             (piece, part)
             for piece, places in self._by_piece(self._rows)

@@ -1,4 +1,4 @@
-"""Learning from a dataset larger than memory: row groups in a drawn order, mixed in a buffer of bounded size."""
+"""Training on a dataset larger than memory: row groups in random order, mixed in a buffer of bounded size."""
 
 from __future__ import annotations
 
@@ -10,26 +10,26 @@ import numpy.typing as npt
 
 from mnist_data.batch import Images, Integers
 from mnist_data.errors import WrongUse
-from pipelines.networks.data.loader import AS_THEY_ARE, BLOCK, Deformed, Samples, ahead, steps
+from pipelines.networks.data.loader import BLOCK, NO_AUGMENTATION, Augmentation, Samples, ahead, steps
 from pipelines.networks.data.stored import PIECE, StoredImages
 
 Rows = npt.NDArray[np.intp]
 
 BUFFER = 64 * PIECE
-"""Bytes of images that are mixed: 680,000 of 28x28. Half of what is held in memory without asking (IN_MEMORY)."""
+"""Bytes of images that are mixed: 680,000 of 28x28. Half of the limit below which a split is read whole (IN_MEMORY)."""
 
 
 @dataclass(frozen=True)
-class Streamed:
-    """Samples whose images stay in the dataset's files. labels, ids: (n,) int64; ids None where nothing is deformed.
+class StreamingLoader:
+    """Samples whose images stay in the dataset's files. labels, ids: (n,) int64; ids None where nothing is augmented.
 
-    buffer: bytes of images that are held and mixed.
+    buffer: bytes of images that are kept in memory and mixed.
     """
 
     stored: StoredImages
     labels: Integers
     ids: Integers | None = None
-    deformed: Deformed = AS_THEY_ARE
+    augmentation: Augmentation = NO_AUGMENTATION
     buffer: int = BUFFER
 
     def __post_init__(self) -> None:
@@ -38,15 +38,15 @@ class Streamed:
 
     @property
     def images(self) -> Images:
-        """None of them: what tells their shape and type."""
+        """None of the images, for their shape and dtype."""
         return np.empty((0, *self.stored.shape[1:]), self.stored.dtype)
 
     def shuffled(self, batch_size: int, seed: int, epoch: int) -> Iterator[Samples]:
-        """Deal all samples into batches of nearly equal size, as `InMemory` does; only the order is another.
+        """Divide all samples into batches of nearly equal size, as `MemoryLoader` does, in another order.
 
-        A buffer is filled with pieces of the dataset in a drawn order; then each batch is drawn from all that is in
-        the buffer, and what is read next takes the places of what was drawn. Nothing but the seed, the epoch, the batch
-        size and the dataset decides the order.
+        A buffer is filled with pieces of the dataset in random order; then each batch is drawn from the whole buffer,
+        and the images read next replace those drawn. Only the seed, the epoch, the batch size and the dataset determine
+        the order.
         """
         blocks = ahead(self._blocks(batch_size * BLOCK, seed, epoch))
         whole, more = divmod(len(self.labels), steps(len(self.labels), batch_size))
@@ -61,11 +61,11 @@ class Streamed:
 
     def _blocks(self, size: int, seed: int, epoch: int) -> Iterator[Samples]:
         for images, places in self._mixed(size, np.random.default_rng([seed, epoch])):
-            new = images if self.ids is None else self.deformed(images, self.ids[places], seed, epoch)
+            new = images if self.ids is None else self.augmentation(images, self.ids[places], seed, epoch)
             yield new, self.labels[places]
 
     def _mixed(self, size: int, random: np.random.Generator) -> Iterator[tuple[Images, Rows]]:
-        """Give all images once, up to `size` at a time, with their places, each block drawn from a full buffer."""
+        """Yield all images once, up to `size` at a time, with their places, each block drawn from a full buffer."""
         room = min(len(self.stored), max(1, self.buffer // self.stored.image_bytes))
         size = min(size, max(1, room))
         images, places = np.empty((room, *self.stored.shape[1:]), self.stored.dtype), np.empty(room, np.intp)

@@ -1,4 +1,4 @@
-"""A split for PyTorch's own `DataLoader`: read here, served by `split_dataset`.
+"""A split for PyTorch's own `DataLoader`: read here, indexed by `split_dataset`.
 
 PyTorch is the optional extra `train`, so it is imported where it is used; this module loads without it.
 """

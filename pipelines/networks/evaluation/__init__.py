@@ -1,1 +1,1 @@
-"""How good a network is, and where it fails."""
+"""Evaluation of trained networks: how accurate they are, and where they fail."""

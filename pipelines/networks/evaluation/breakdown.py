@@ -1,4 +1,4 @@
-"""Where a network errs: its accuracy by class and by how thick the strokes are."""
+"""Where a network makes mistakes: its accuracy by class and by stroke thickness."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from pipelines.networks.evaluation.predictions import Probabilities
 from pipelines.networks.evaluation.scores import evaluate
 
 PARTS = 10
-"""The thickness is cut into tenths, so that each has as many samples as the others."""
+"""The number of equal-sized groups by thickness: tenths of the samples."""
 
 ROWS = 10_000
 """Images measured at once."""
@@ -30,13 +30,12 @@ def class_scores(probabilities: Probabilities, labels: Integers, names: Sequence
     rows = []
     for label in np.unique(labels):
         of = labels == label
-        found = asdict(evaluate(probabilities[of], labels[of]))
-        rows.append({"label": int(label), "name": names[label], **found})
+        rows.append({"label": int(label), "name": names[label], **asdict(evaluate(probabilities[of], labels[of]))})
     return pd.DataFrame(rows)
 
 
 def thickness_scores(probabilities: Probabilities, labels: Integers, images: Images | StoredImages) -> pd.DataFrame:
-    """Measure the strokes of the images, and evaluate each tenth of them, the thinnest first.
+    """Measure stroke thickness, and evaluate each tenth of the images, the thinnest first.
 
     images: (n, h, w) or (n, h, w, c), n at least 1. The columns are those of `decile_scores`.
     """
@@ -52,8 +51,8 @@ def decile_scores(probabilities: Probabilities, labels: Integers, thickness: npt
     """Evaluate each tenth of the samples by thickness, (n,) pixels.
 
     Columns: decile, from 1; thinnest, thickest, of its samples; samples, correct, accuracy, low, high. Equal values
-    fall into one tenth, so there may be fewer than ten. Blank images have no strokes: the row whose decile is missing
-    is theirs.
+    fall into one tenth, so there may be fewer than ten. Blank images have no strokes: their row is the one without a
+    decile.
     """
     measured = ~np.isnan(thickness)
     deciles = np.zeros(len(thickness), np.int64)
@@ -63,7 +62,6 @@ def decile_scores(probabilities: Probabilities, labels: Integers, thickness: npt
     rows: list[dict[str, Any]] = []
     for decile in sorted(np.unique(deciles).tolist(), key=lambda number: number or PARTS + 1):
         of = deciles == decile
-        found = asdict(evaluate(probabilities[of], labels[of]))
         ends = {"thinnest": thickness[of].min(), "thickest": thickness[of].max()}
-        rows.append({"decile": decile or pd.NA, **ends, **found})
+        rows.append({"decile": decile or pd.NA, **ends, **asdict(evaluate(probabilities[of], labels[of]))})
     return pd.DataFrame(rows).astype({"decile": "Int64"})

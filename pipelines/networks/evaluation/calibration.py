@@ -1,4 +1,4 @@
-"""Calibration: whether a network is right as often as it is sure, before and after temperature scaling."""
+"""Calibration: whether a network's confidence agrees with its accuracy, before and after temperature scaling."""
 
 from __future__ import annotations
 
@@ -11,54 +11,54 @@ from pipelines.networks.evaluation.predictions import Probabilities
 from pipelines.networks.evaluation.scores import wilson
 
 BINS = 15
-"""Of equal width from 0 to 1, as Guo, Pleiss, Sun and Weinberger have them (ICML 2017, arXiv:1706.04599)."""
+"""Bins of equal width from 0 to 1, as in Guo, Pleiss, Sun and Weinberger (ICML 2017, arXiv:1706.04599)."""
 
 TEMPERATURES = (0.1, 10.0)
-"""It is looked for between these: where every validation sample is right, the likelihood would cool it without end."""
+"""Bounds of the temperature: where every validation sample is correct, the likelihood has no optimum above 0."""
 
 LEAST = float(np.finfo(np.float32).tiny)
-"""Stands for a probability that float32 has rounded to 0, so that its logarithm is a number."""
+"""Replaces a probability that float32 has rounded to 0, so that its logarithm is finite."""
 
 DRAWS, SEED = 100, 0
-"""How often labels are drawn to see what chance makes, and from what seed."""
+"""How often outcomes are drawn to estimate the error by chance, and the seed."""
 
 COLUMNS = ("temperature", "samples", "ece", "ece_by_chance", "nll", "confidence", "accuracy")
 
 
 def fit_temperature(probabilities: Probabilities, labels: Integers) -> float:
-    """Find the temperature T of the highest likelihood; above 1 the network was too sure.
+    """Fit the temperature T of the highest likelihood; above 1 the network was overconfident.
 
-    probabilities: (n, classes), of samples that were not learnt from, which must not be those it is judged by
-    afterwards; labels: (n,), n at least 1. softmax(log p / T) divides the logits by T, for log p differs from them by
-    a constant (Guo et al. 2017, section 4.2). It lies within TEMPERATURES.
+    probabilities: (n, classes), of samples that were not trained on, and that are not those evaluated afterwards;
+    labels: (n,), n at least 1. softmax(log p / T) divides the logits by T, for log p differs from them by a constant
+    (Guo et al. 2017, section 4.2). The result is within TEMPERATURES.
     """
     from scipy.optimize import minimize_scalar
 
     logs = _logs(probabilities)
-    found = minimize_scalar(
+    optimum = minimize_scalar(
         lambda log_t: _likelihood_loss(logs / np.exp(log_t), labels), bounds=np.log(TEMPERATURES), method="bounded"
     )
-    return float(np.exp(found.x))
+    return float(np.exp(optimum.x))
 
 
 def soften(probabilities: Probabilities, temperature: float) -> Probabilities:
-    """Give the probabilities, (n, classes) float32, that the logits divided by the temperature have."""
+    """Give the probabilities, (n, classes) float32, of the logits divided by the temperature."""
     scaled = _logs(probabilities) / temperature
     return np.exp(scaled - _log_sums(scaled)).astype(np.float32)
 
 
 def expected_error(reliability: pd.DataFrame) -> float:
-    """Give the expected calibration error (ECE), 0 to 1, of a table that `reliability_table` has made."""
+    """Give the expected calibration error (ECE), 0 to 1, from a table of `reliability_table`."""
     filled = reliability[reliability["samples"] > 0]
     gaps = (filled["accuracy"] - filled["confidence"]).abs()
     return float((gaps * filled["samples"]).sum() / filled["samples"].sum())
 
 
 def chance_error(probabilities: Probabilities) -> float:
-    """Give the calibration error that these probabilities would show on average if they were true to the last digit.
+    """Give the calibration error that these probabilities would have on average if they were exactly calibrated.
 
-    In each of DRAWS draws every answer is right with its own probability. An error of this size says nothing: with few
-    samples in a bin the fraction that is right strays from the mean probability.
+    In each of DRAWS draws every prediction is correct with its own probability. An error of this size is no evidence of
+    miscalibration: with few samples in a bin the accuracy differs from the mean probability by chance.
     """
     confidence = probabilities.max(axis=1).astype(np.float64)
     bins, rng = _bins(confidence), np.random.default_rng(SEED)
@@ -68,17 +68,17 @@ def chance_error(probabilities: Probabilities) -> float:
 
 
 def reliability_table(probabilities: Probabilities, labels: Integers) -> pd.DataFrame:
-    """Tabulate how often the likeliest class is right by how likely it is: a row each of BINS bins.
+    """Tabulate the accuracy of the most probable class by its probability, a row each of BINS bins.
 
     Columns: bin, from 1; low, high, its edges, of which the upper one belongs to it; samples; confidence, the mean
-    probability of the likeliest class; accuracy, and accuracy_low and accuracy_high, its 95 % interval by Wilson, for a
-    bin of few samples says little. These four are NaN in an empty bin.
+    probability of the most probable class; accuracy, and accuracy_low and accuracy_high, its 95 % Wilson interval.
+    These four are NaN in an empty bin.
     """
     confidence = probabilities.max(axis=1).astype(np.float64)
-    right = probabilities.argmax(axis=1) == labels
+    hits = probabilities.argmax(axis=1) == labels
     bins, edges = _bins(confidence), np.linspace(0, 1, BINS + 1)
-    samples, correct = np.bincount(bins, minlength=BINS), np.bincount(bins[right], minlength=BINS)
-    fractions = np.where(samples > 0, samples, np.nan)
+    samples, correct = np.bincount(bins, minlength=BINS), np.bincount(bins[hits], minlength=BINS)
+    counts = np.where(samples > 0, samples, np.nan)
     ends = [
         wilson(*pair) if pair[1] else (np.nan, np.nan) for pair in zip(correct.tolist(), samples.tolist(), strict=True)
     ]
@@ -88,8 +88,8 @@ def reliability_table(probabilities: Probabilities, labels: Integers) -> pd.Data
             "low": edges[:-1],
             "high": edges[1:],
             "samples": samples,
-            "confidence": np.bincount(bins, confidence, BINS) / fractions,
-            "accuracy": correct / fractions,
+            "confidence": np.bincount(bins, confidence, BINS) / counts,
+            "accuracy": correct / counts,
             "accuracy_low": [low for low, _ in ends],
             "accuracy_high": [high for _, high in ends],
         }
@@ -99,7 +99,7 @@ def reliability_table(probabilities: Probabilities, labels: Integers) -> pd.Data
 def calibration_tables(
     probabilities: Probabilities, labels: Integers, validation: Probabilities, validation_labels: Integers
 ) -> dict[str, pd.DataFrame]:
-    """Judge how sure a network is on some samples, as it is and with the temperature that suits the validation samples.
+    """Evaluate the calibration of a network, as it is and with the temperature fitted to validation samples.
 
     probabilities: (n, classes), n at least 1. validation: of other samples, may be empty: then nothing is scaled.
     Gives the tables

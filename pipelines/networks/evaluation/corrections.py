@@ -1,4 +1,4 @@
-"""Corrected labels: a table that says which labels are wrong, and what a network's accuracy is without those."""
+"""Corrected labels: a table of labels that are wrong, and a network's accuracy with them corrected."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ from pipelines.networks.evaluation.predictions import Probabilities
 from pipelines.networks.evaluation.scores import evaluate
 
 CORRECTIONS = "corrections"
-"""What a table of them is called among the inputs of a training's tables."""
+"""The name of a table of corrections among the inputs of a training's tables."""
 
 SUGGESTED, FLAG = "suggested_label", "is_label_error"
-"""The columns in which `mnist-data audit` says what a label should be, and whether it holds it to be wrong."""
+"""The columns of `mnist-data audit` for the suggested label, and for whether the given one is flagged."""
 
 EXPECTED = f"columns id and label, or id, {FLAG} and {SUGGESTED} as mnist-data audit writes them"
-ADVICE = "Give each sample's id and its right label, or the audit.parquet of an audit with labels."
+ADVICE = "Give each sample's id and its correct label, or the audit.parquet of an audit with labels."
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ class Corrections:
     given: Integers | None = None
 
     def apply(self, ids: Integers, labels: Integers) -> Integers:
-        """Give the labels of samples with the corrections made; those that are not in the table keep theirs.
+        """Give the labels of samples with the corrections applied; samples that are not in the table keep theirs.
 
         Raises WrongUse where the table says that another label was given: it is of another dataset.
         """
@@ -68,13 +68,13 @@ def read_corrections(path: str | Path) -> Corrections:
     table = _read(str(path))
     if {"id", FLAG, SUGGESTED} <= set(table):
         table = table[table[FLAG].astype("boolean").fillna(False) & table[SUGGESTED].notna()]
-        given = _whole(table, "label", path) if "label" in table else None
-        labels = _whole(table, SUGGESTED, path)
+        given = _integers(table, "label", path) if "label" in table else None
+        labels = _integers(table, SUGGESTED, path)
     elif {"id", "label"} <= set(table) and not any(str(name).startswith("is_") for name in table):
-        labels, given = _whole(table, "label", path), None
+        labels, given = _integers(table, "label", path), None
     else:
         raise UnreadableInput(str(path), f"its columns are {_listed(table)}", EXPECTED, ADVICE)
-    ids = _whole(table, "id", path)
+    ids = _integers(table, "id", path)
     if len(np.unique(ids)) < len(ids):
         twice = pd.Index(ids)[pd.Index(ids).duplicated()][0]
         raise UnreadableInput(str(path), f"sample {twice} is in it twice", "one row for each id", ADVICE)
@@ -82,9 +82,9 @@ def read_corrections(path: str | Path) -> Corrections:
 
 
 def corrected_scores(probabilities: Probabilities, ids: Integers, labels: Integers, table: Corrections) -> pd.DataFrame:
-    """Evaluate by the given labels and by the corrected ones, a row each.
+    """Evaluate with the given labels and with the corrected ones, a row each.
 
-    Columns: labels ("given" or "corrected"), changed, how many of them are not the given ones, and those of `evaluate`.
+    Columns: labels ("given" or "corrected"), changed, how many differ from the given ones, and those of `evaluate`.
     """
     corrected = table.apply(ids, labels)
     rows = [
@@ -106,12 +106,12 @@ def _read(path: str) -> pd.DataFrame:
     return table
 
 
-def _whole(table: pd.DataFrame, name: str, path: str | Path) -> npt.NDArray[np.int64]:
-    """Give a column as whole numbers; one without rows has no type of its own."""
+def _integers(table: pd.DataFrame, name: str, path: str | Path) -> npt.NDArray[np.int64]:
+    """Give a column as integers; one without rows has no type of its own."""
     try:
         return np.asarray(table[name].astype("Int64").to_numpy(np.int64), np.int64)
     except (TypeError, ValueError) as error:
-        raise UnreadableInput(str(path), f"{name} is no column of whole numbers", EXPECTED, ADVICE) from error
+        raise UnreadableInput(str(path), f"{name} is not a column of integers", EXPECTED, ADVICE) from error
 
 
 def _listed(table: pd.DataFrame) -> str:

@@ -1,4 +1,4 @@
-"""What a prediction costs: the multiplications it takes, and how many images it gets through in a second."""
+"""The cost of predictions: multiply-adds per image, and images per second."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ BATCH, BATCHES = 512, 5
 
 
 def with_cost(evaluation: pd.DataFrame, network: nn.Module, images: Images | StoredImages) -> pd.DataFrame:
-    """Add the columns multiply_adds, of one image, and images_per_second to an evaluation of networks of one kind.
+    """Add the columns multiply_adds, per image, and images_per_second to an evaluation of networks of one kind.
 
-    evaluation: with a column seed, missing in the row of their ensemble, which runs each of them. network: one of them.
+    evaluation: with a column seed, missing in the row of the ensemble, which runs every network. network: one of them.
     images: some that it can predict, at least one.
     """
     each, speed = multiply_adds(network, images.shape[1:]), images_per_second(network, images)
@@ -33,11 +33,10 @@ def with_cost(evaluation: pd.DataFrame, network: nn.Module, images: Images | Sto
 
 
 def multiply_adds(network: nn.Module, shape: Sequence[int]) -> int:
-    """Count the multiplications, each with its addition, that one image takes in convolutions and dense layers.
+    """Count the multiply-adds of one image in convolutions and dense layers.
 
-    shape: of the image, (height, width) or (height, width, channels). Activations, norms, pooling and the addition of
-    a bias are left out, as is usual; the layers' outputs are taken from a run, so padding and strides count as they
-    are.
+    shape: of the image, (height, width) or (height, width, channels). Activations, norms, pooling and biases are left
+    out by convention; the layers' output sizes come from a run, so padding and strides are included.
     """
     import torch
     from torch import nn
@@ -46,7 +45,7 @@ def multiply_adds(network: nn.Module, shape: Sequence[int]) -> int:
 
     def count(layer: nn.Module, _inputs: Any, output: torch.Tensor) -> None:
         nonlocal total
-        # Each output is a sum over the weights of one filter, or of one row of the matrix.
+        # Each output sums over the weights of one filter, or of one row of the matrix.
         total += output.numel() * layer.weight[0].numel()  # type: ignore[index]
 
     layers = [layer for layer in network.modules() if isinstance(layer, nn.Conv2d | nn.Linear)]
@@ -65,8 +64,8 @@ def multiply_adds(network: nn.Module, shape: Sequence[int]) -> int:
 def images_per_second(network: nn.Module, images: Images | StoredImages) -> float:
     """Time predictions, from images in memory to probabilities: the median of BATCHES batches of BATCH images.
 
-    images: at least one; fewer than BATCH are repeated. It is this machine's figure, with as many threads as `predict`
-    takes; a first batch is not timed.
+    images: at least one; fewer than BATCH are repeated. The result holds for this machine and the threads of `predict`;
+    a first batch is not timed.
     """
     batch = images[np.arange(BATCH) % len(images)]
     predict(network, batch, BATCH)

@@ -1,4 +1,4 @@
-"""Whether labels say anything about images, found without a network."""
+"""Whether labels are related to images, tested without a network."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from mnist_data.batch import Images, Integers
 from pipelines.networks.evaluation.scores import wilson
 
 MOST = 3_000
-"""Samples compared, fewer of large images: shuffled labels are told apart from 150 on."""
+"""Most samples compared, fewer of large images: shuffled labels are detected from 150 on."""
 
 PRODUCTS = 10**10
-"""Of pixels, at most: about a second."""
+"""Most products of pixels: about a second."""
 
 SLIGHT = 0.1
-"""Of the way from chance to certainty: less than this is as good as nothing."""
+"""A fraction of the way from chance to certainty: an accuracy below it counts as chance."""
 
 
 @dataclass(frozen=True)
@@ -32,8 +32,8 @@ class Neighbourhood:
     chance: float
 
     @property
-    def says_nothing(self) -> bool:
-        """Whether the labels might as well have been dealt at random: the whole 95 % interval is about chance."""
+    def at_chance(self) -> bool:
+        """Whether the labels are as good as random: the whole 95 % interval is near chance."""
         return self.samples > 0 and wilson(self.alike, self.samples)[1] <= self.chance + SLIGHT * (1 - self.chance)
 
 
@@ -41,8 +41,8 @@ def neighbourhood(images: Images, labels: Integers) -> Neighbourhood:
     """Compare each image's label with that of its nearest neighbour by Euclidean distance, brute force.
 
     The idea is Schilling's (JASA 81, 1986): where labels do not depend on images, neighbours have the same label as
-    often as any two samples. Images are classes' own almost everywhere else: of MNIST's digits 95 of 100 agree.
-    images: (n, …) finite; labels: (n,). Of more than `MOST` only the first are taken, so give them in no order.
+    often as any two samples. Otherwise most neighbours agree: 95 % of MNIST's digits.
+    images: (n, …) finite; labels: (n,). Of more than `MOST` only the first are compared, so give them in random order.
     """
     from sklearn.neighbors import NearestNeighbors
 

@@ -1,4 +1,4 @@
-"""What a trained network makes of images."""
+"""Predictions of a trained network."""
 
 from __future__ import annotations
 
@@ -26,21 +26,21 @@ ROWS = 512
 def predict(model: nn.Module, images: Images | StoredImages, batch_size: int = ROWS) -> Probabilities:
     """Give the probability of each class for each image, in the order of the images.
 
-    images: (n, h, w) or (n, h, w, c), scaled as those the network was trained with; n may be 0. Those that lie in
-    files are read batch by batch.
+    images: (n, h, w) or (n, h, w, c), scaled as those the network was trained on; n may be 0. Stored images are read
+    batch by batch.
     """
     require_torch()
     import torch
 
     starts = range(0, max(len(images), 1), batch_size)  # one empty batch gives an empty table its columns
     with every_core():
-        found = torch.cat([logits(model, images[start : start + batch_size]) for start in starts])
-        probabilities: Probabilities = found.softmax(1).cpu().numpy()
+        outputs = torch.cat([logits(model, images[start : start + batch_size]) for start in starts])
+        probabilities: Probabilities = outputs.softmax(1).cpu().numpy()
     return probabilities
 
 
 def predict_mean(models: Sequence[nn.Module], images: Images) -> Probabilities:
-    """Give the mean of the probabilities that several networks give, which is what their ensemble says."""
+    """Give the mean of several networks' probabilities, which is the prediction of their ensemble."""
     return np.asarray(np.mean([predict(model, images) for model in models], axis=0))
 
 
@@ -50,8 +50,8 @@ def logits(network: nn.Module, images: Images) -> torch.Tensor:
 
     network.eval()
     with torch.inference_mode():
-        found: torch.Tensor = network.to(device())(inputs(images))
-        return found
+        outputs: torch.Tensor = network.to(device())(inputs(images))
+        return outputs
 
 
 def inputs(images: Images) -> torch.Tensor:
@@ -61,7 +61,7 @@ def inputs(images: Images) -> torch.Tensor:
     """
     import torch
 
-    # A copy where it is needed only: PyTorch takes no array that is read-only or not in native byte order.
+    # A copy only where needed: PyTorch takes no array that is read-only or not in native byte order.
     pixels = torch.from_numpy(np.require(images, images.dtype.newbyteorder("="), ["C", "W"])).to(device()).float()
     if images.dtype == np.uint8:
         pixels = pixels.div_(255)

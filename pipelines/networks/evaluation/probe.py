@@ -1,4 +1,4 @@
-"""What a network is like inside: which of its units answer nothing, and how far its weights have come."""
+"""Inspecting a network: dead ReLU units, and how far the weights have moved in training."""
 
 from __future__ import annotations
 
@@ -18,30 +18,30 @@ if TYPE_CHECKING:
     from torch import nn
 
 PROBED = 512
-"""Images that units are asked about: one that answers none answers fewer than 0.6 % of all (3 / 512, 95 % sure)."""
+"""Images for detecting dead units: one that is 0 for all of them is active for fewer than 0.6 % (3 / 512, 95 %)."""
 
 
 @dataclass(frozen=True)
-class Layer:
-    """A layer of rectified units: its name in the network, and how many units answer 0 to every image of a probe."""
+class ProbedLayer:
+    """A ReLU layer: its name in the network, and how many of its units output 0 for every probed image."""
 
     name: str
     units: int
     dead: int
 
 
-def probe_layers(network: nn.Module, images: Images) -> list[Layer]:
-    """Count the dead units of each ReLU layer, in order; of a convolution a unit is a filter, everywhere in the image.
+def probe_layers(network: nn.Module, images: Images) -> list[ProbedLayer]:
+    """Count the dead units of each ReLU layer, in order; a unit of a convolution is a filter, over the whole image.
 
-    images: at most `PROBED`, as the network was trained with; at least one. The network is in eval mode afterwards.
+    images: at least one, at most `PROBED`, scaled as in training. The network is in eval mode afterwards.
     """
     from torch.nn import ReLU
 
     alive: dict[str, npt.NDArray[np.bool_]] = {}
 
     def noting(name: str) -> Callable[[nn.Module, object, torch.Tensor], None]:
-        def note(_: nn.Module, __: object, answers: torch.Tensor) -> None:
-            alive[name] = (answers > 0).transpose(0, 1).flatten(1).any(1).cpu().numpy()
+        def note(_: nn.Module, __: object, outputs: torch.Tensor) -> None:
+            alive[name] = (outputs > 0).transpose(0, 1).flatten(1).any(1).cpu().numpy()
 
         return note
 
@@ -53,13 +53,15 @@ def probe_layers(network: nn.Module, images: Images) -> list[Layer]:
     finally:
         for hook in hooks:
             hook.remove()
-    return [Layer(name, len(answered), int((~answered).sum())) for name, answered in alive.items()]
+    return [ProbedLayer(name, len(active), int((~active).sum())) for name, active in alive.items()]
 
 
-def way_of_weights(network: nn.Module, begun: nn.Module) -> float:
-    """Give how far the weights lie from where they began: the norm of the difference by the norm at the beginning."""
+def weight_change(network: nn.Module, initial: nn.Module) -> float:
+    """Give how far the weights have moved: the norm of the difference over the norm of the initial weights."""
     import torch
 
     with torch.no_grad():
-        now, then = (torch.cat([part.detach().cpu().flatten() for part in of.parameters()]) for of in (network, begun))
-        return float((now - then).norm() / then.norm())
+        final, first = (
+            torch.cat([part.detach().cpu().flatten() for part in each.parameters()]) for each in (network, initial)
+        )
+        return float((final - first).norm() / first.norm())

@@ -1,4 +1,4 @@
-"""The report of a training: how far its accuracy can be trusted, and where it errs, as tables."""
+"""The report of a training as tables: confidence intervals, calibration, accuracy by class and by thickness."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ TABLES = ("seeds", "calibration", "reliability", "class_scores", "thickness_scor
 
 
 @dataclass(frozen=True)
-class Judged:
-    """The samples of a split, and what a run predicts of them, (n, classes)."""
+class SplitPredictions:
+    """The samples of a split, and a run's predictions for them, (n, classes)."""
 
     split: str
     samples: Samples
@@ -27,26 +27,32 @@ class Judged:
 
 
 def report_tables(
-    model: str, judged: Judged, held: Judged, metadata: Metadata, corrections: Corrections | None = None
+    model: str,
+    evaluated: SplitPredictions,
+    validation: SplitPredictions,
+    metadata: Metadata,
+    corrections: Corrections | None = None,
 ) -> dict[str, pd.DataFrame]:
-    """Report on a run's prediction of the split that it is judged by; nothing where that has no samples.
+    """Report on a run's predictions for the evaluated split; no tables where that has no samples.
 
-    held: of the validation samples, by which the temperature is found; where the run is judged by these themselves,
-    there is none. Gives the tables calibration, reliability, class_scores, thickness_scores and, with corrections,
-    label_scores, each with the columns model and split first.
+    validation: the samples that the temperature is fitted to; where they are the evaluated split, there is none. Gives
+    the tables calibration, reliability, class_scores, thickness_scores and, with corrections, label_scores, each with
+    the columns model and split first.
     """
-    samples, probabilities = judged.samples, judged.probabilities
+    samples, probabilities = evaluated.samples, evaluated.probabilities
     if not len(samples.ids):
         return {}
-    apart = slice(None) if held.split != judged.split else slice(0)
+    rows = slice(None) if validation.split != evaluated.split else slice(0)
     names = [metadata.class_name(label) for label in range(probabilities.shape[1])]
-    tables = calibration_tables(probabilities, samples.labels, held.probabilities[apart], held.samples.labels[apart])
+    tables = calibration_tables(
+        probabilities, samples.labels, validation.probabilities[rows], validation.samples.labels[rows]
+    )
     tables["class_scores"] = class_scores(probabilities, samples.labels, names)
     tables["thickness_scores"] = thickness_scores(probabilities, samples.labels, samples.images)
     if corrections is not None:
         tables["label_scores"] = corrected_scores(probabilities, samples.ids, samples.labels, corrections)
     return {
-        name: table.assign(model=model, split=judged.split)[["model", "split", *table.columns]]
+        name: table.assign(model=model, split=evaluated.split)[["model", "split", *table.columns]]
         for name, table in tables.items()
     }
 

@@ -1,4 +1,4 @@
-"""How well a trained model stands corrupted images: its accuracy under each corruption and severity, without files."""
+"""Robustness of a trained model: its accuracy under each corruption and severity, without files."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ if TYPE_CHECKING:
 TABLES = ("robustness", "corrupted")
 
 IDENTITY = "identity"
-"""How MNIST-C calls the images as they are; their severity here is 0."""
+"""MNIST-C's name for uncorrupted images; their severity here is 0."""
 
 SEED = Corrupt().seed
-"""The suite is one and the same for every model, however that was seeded."""
+"""The suite is the same for every model, whatever the model's seed."""
 
 ROWS = 2_000
 """Images corrupted and predicted at once."""
@@ -44,14 +44,14 @@ def robustness_tables(
     metadata: Metadata,
     report: Report = silent,
 ) -> dict[str, pd.DataFrame]:
-    """Score the mean of some networks' probabilities on images as they are and under each corruption and severity.
+    """Score the mean of the networks' probabilities on the images and under each corruption and severity.
 
-    images, ids, labels: of the originals to test by, at least one. Gives the tables
+    images, ids, labels: of the test originals, at least one. Gives the tables
 
     - robustness, a row for each corruption and severity, first the identity with severity 0: model, corruption,
       severity, samples, correct, accuracy, low, high;
-    - corrupted, the same rows for one sample with its pictures: id, label, name, corruption, severity, predicted,
-      predicted_name, probability, image. It is the one that, right as it is, was wrong under the most of them.
+    - corrupted, the same rows for one sample with its images: id, label, name, corruption, severity, predicted,
+      predicted_name, probability, image. It is the one that is correct uncorrupted and misclassified most often.
     """
     rows: list[dict[str, Any]] = []
     misled = np.zeros(len(labels), np.int64)
@@ -59,14 +59,14 @@ def robustness_tables(
         report(Progress(f"robustness {name}", len(rows) * len(labels), len(_suite()) * len(labels)))
         probabilities = _predict(models, images, ids, metadata, corruption, severity)
         wrong = probabilities.argmax(axis=1) != labels
-        # One that is wrong as it is must come after all others.
+        # A sample that is misclassified uncorrupted must rank after all others.
         misled += wrong * (-len(_suite()) if corruption == IDENTITY else 1)
         scored = {"model": name, "corruption": corruption, "severity": severity}
         rows.append({**scored, **asdict(evaluate(probabilities, labels))})
     report(Progress(f"robustness {name}", len(rows) * len(labels), len(rows) * len(labels)))
     worst = slice(int(misled.argmax()), int(misled.argmax()) + 1)
-    pictures = _pictures(models, images[worst], ids[worst], int(labels[worst][0]), metadata)
-    return {"robustness": pd.DataFrame(rows), "corrupted": pictures}
+    corrupted = _corrupted_sample(models, images[worst], ids[worst], int(labels[worst][0]), metadata)
+    return {"robustness": pd.DataFrame(rows), "corrupted": corrupted}
 
 
 def _suite() -> list[tuple[str, int]]:
@@ -81,7 +81,7 @@ def _predict(
     corruption: str,
     severity: int,
 ) -> Probabilities:
-    """Predict images under a corruption, so few at a time that memory does not grow with their number."""
+    """Predict images under a corruption, block by block, so that memory does not grow with their number."""
     blocks = _blocks(images, ids, metadata, corruption, severity)
     return np.concatenate([predict_mean(models, block) for block in blocks])
 
@@ -100,12 +100,12 @@ def _blocks(
             yield corrupt_images(images[part], ids[part], corruption, severity, SEED, levels)
 
 
-def _pictures(
+def _corrupted_sample(
     models: Sequence[nn.Module], images: Images, ids: Integers, label: int, metadata: Metadata
 ) -> pd.DataFrame:
-    """Tabulate one sample, (1, h, w[, c]), under everything."""
-    made = np.concatenate([block for pair in _suite() for block in _blocks(images, ids, metadata, *pair)])
-    probabilities = predict_mean(models, made)
+    """Tabulate one sample, (1, h, w[, c]), under every corruption and severity."""
+    variants = np.concatenate([block for pair in _suite() for block in _blocks(images, ids, metadata, *pair)])
+    probabilities = predict_mean(models, variants)
     predicted = probabilities.argmax(axis=1)
     columns = {
         "id": int(ids[0]),
@@ -114,7 +114,7 @@ def _pictures(
         "corruption": [corruption for corruption, _ in _suite()],
         "severity": [severity for _, severity in _suite()],
         "predicted": predicted,
-        "predicted_name": [metadata.class_name(int(found)) for found in predicted],
+        "predicted_name": [metadata.class_name(int(guess)) for guess in predicted],
         "probability": probabilities.max(axis=1),
     }
-    return thumbnail_table(columns, made, metadata)
+    return thumbnail_table(columns, variants, metadata)

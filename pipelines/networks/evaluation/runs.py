@@ -1,4 +1,4 @@
-"""The predictions that a training has written, read again: by seed, or of all seeds together."""
+"""Reading the predictions that a training has written: by seed, or of the ensemble of all seeds."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ NEEDED = ("id", "label", "predicted", "correct")
 
 @dataclass(frozen=True)
 class Run:
-    """What a training predicted of the samples that it was judged by.
+    """The predictions of a training for the samples it was evaluated on.
 
-    folder: where it lies. inputs: the datasets it was made from, name -> content hash. table: as `prediction_table`
-    has it, below each other for all seeds, which a column `seed` tells, if there is one.
+    folder: its output folder. inputs: the datasets it was trained on, name -> content hash. table: the tables of
+    `prediction_table` of all seeds, concatenated, with a column `seed` if there are several.
     """
 
     folder: str
@@ -31,7 +31,7 @@ class Run:
 
     @property
     def seeds(self) -> list[int]:
-        """The seeds, in their order; none where the table does not tell them."""
+        """The seeds, ascending; none where the table has no column for them."""
         return sorted(self.table["seed"].unique().tolist()) if "seed" in self.table else []
 
     def of(self, seed: int) -> pd.DataFrame:
@@ -55,8 +55,8 @@ def read_run(folder: str | Path) -> Run:
     table, advice = read_table(path), "Train the model again."
     missing = [name for name in (*NEEDED, "p_0") if name not in table]
     if missing or table.empty:
-        found = f"it lacks {', '.join(missing)}" if missing else "it has no rows"
-        raise UnreadableInput(path, found, "a row for each sample that was predicted", advice)
+        problem = f"it lacks {', '.join(missing)}" if missing else "it has no rows"
+        raise UnreadableInput(path, problem, "a row for each sample that was predicted", advice)
     if table.duplicated(["id", "seed"] if "seed" in table else ["id"]).any():
         raise UnreadableInput(path, "a sample is in it twice", "one row for each sample and seed", advice)
     inputs = {name: content for name, content in table_provenance(path)["inputs"].items() if name != CORRECTIONS}
@@ -64,9 +64,9 @@ def read_run(folder: str | Path) -> Run:
 
 
 def together(table: pd.DataFrame) -> pd.DataFrame:
-    """Give the prediction of all seeds together, a row a sample: that of the mean of their probabilities.
+    """Give the ensemble's prediction, a row a sample: that of the mean of all seeds' probabilities.
 
-    table: predictions of one or more seeds; one without a column `seed` is of one. The result has no such column.
+    table: predictions of one or more seeds; without a column `seed` of one. The result has no such column.
     """
     if "seed" not in table:
         return table

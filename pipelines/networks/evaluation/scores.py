@@ -1,4 +1,4 @@
-"""Scores: how many predictions are right, which are not, and how sure the figure is."""
+"""Scores: accuracy with confidence intervals, confusion matrix, and predictions by sample."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from pipelines.networks.training.fit import check_labels
 
 @dataclass(frozen=True)
 class Evaluation:
-    """How many predictions were right; low and high: the 95 % Wilson interval of the accuracy."""
+    """How many predictions are correct; low and high: the 95 % Wilson interval of the accuracy."""
 
     samples: int
     correct: int
@@ -32,8 +32,8 @@ class Evaluation:
 def evaluate(probabilities: Probabilities, labels: Integers) -> Evaluation:
     """Compare the most probable class with the label; the interval is Wilson's (JASA 22, 1927), for 95 %.
 
-    >>> found = evaluate(np.array([[0.9, 0.1], [0.6, 0.4]], np.float32), np.array([0, 1]))
-    >>> found.correct, found.accuracy, round(found.low, 4), round(found.high, 4)
+    >>> result = evaluate(np.array([[0.9, 0.1], [0.6, 0.4]], np.float32), np.array([0, 1]))
+    >>> result.correct, result.accuracy, round(result.low, 4), round(result.high, 4)
     (1, 0.5, 0.0945, 0.9055)
     """
     samples = len(labels)
@@ -56,9 +56,9 @@ def wilson(successes: int, trials: int) -> tuple[float, float]:
 
 
 def group_table(probabilities: Probabilities, labels: Integers, groups: Mapping[str, npt.NDArray[Any]]) -> pd.DataFrame:
-    """Evaluate each group of samples by itself, a row a group: group, value, and the fields of Evaluation.
+    """Evaluate each group of samples, a row a group: group, value, and the fields of Evaluation.
 
-    groups: what the samples are grouped by (writer, series), name -> (n,) integers.
+    groups: writer or series of the samples, name -> (n,) integers.
     """
     rows: list[dict[str, Any]] = []
     for name, values in groups.items():
@@ -69,7 +69,7 @@ def group_table(probabilities: Probabilities, labels: Integers, groups: Mapping[
 
 
 def confusion_table(labels: Integers, predicted: Integers, names: Sequence[str]) -> pd.DataFrame:
-    """Count each pair of label and prediction, a row a pair, those that never occur included.
+    """Count each pair of label and prediction, a row a pair, including pairs that never occur.
 
     labels, predicted: (n,) from 0 to K - 1; names: of the K classes. Columns: label, name, predicted,
     predicted_name, samples.

@@ -1,4 +1,4 @@
-"""A series of seeds: what a training gives on average, and by how much that is chance."""
+"""A series of seeds: the mean accuracy of a training and its variation."""
 
 from __future__ import annotations
 
@@ -26,17 +26,17 @@ COLUMNS = (
 
 
 def summarize_seeds(evaluation: pd.DataFrame) -> pd.DataFrame:
-    """Sum up the accuracies of several seeds, a row a model and split; those of one seed alone are left out.
+    """Summarize the accuracies of several seeds, a row a model and split; single seeds are left out.
 
-    evaluation: model, split, seed (missing in the row of their ensemble), samples, accuracy, low, high.
-    Columns: COLUMNS. std: n - 1 in the denominator. low, high: the 95 % interval of the mean by Student's t,
-    which says where the mean of many more seeds would lie on the same samples, and nothing about other samples.
-    ensemble_low, ensemble_high: Wilson's interval, which is about other samples. NaN where there is no ensemble.
+    evaluation: model, split, seed (missing in the row of the ensemble), samples, accuracy, low, high.
+    Columns: COLUMNS. std: n - 1 in the denominator. low, high: the 95 % interval of the mean by Student's t: of the
+    mean over other seeds on the same samples, not over other samples. ensemble_low, ensemble_high: Wilson's interval,
+    over other samples. NaN where there is no ensemble.
     """
     rows = [
-        {"model": model, "split": split, **_summary(found)}
-        for (model, split), found in evaluation.groupby(["model", "split"], sort=False)
-        if found["seed"].count() > 1
+        {"model": model, "split": split, **_summary(group)}
+        for (model, split), group in evaluation.groupby(["model", "split"], sort=False)
+        if group["seed"].count() > 1
     ]
     return pd.DataFrame(rows, columns=list(COLUMNS))
 
@@ -60,7 +60,7 @@ def _summary(rows: pd.DataFrame) -> dict[str, Any]:
 
 
 def t_interval(accuracies: np.ndarray[tuple[int, ...], np.dtype[np.float64]]) -> tuple[float, float]:
-    """Give the 95 % interval of the mean of (n,) shares by Student's t, n at least 2; within 0 and 1.
+    """Give the 95 % interval of the mean of (n,) fractions by Student's t, n at least 2; within 0 and 1.
 
     >>> [round(end, 4) for end in t_interval(np.array([0.5, 0.6, 0.7]))]
     [0.3516, 0.8484]

@@ -1,1 +1,1 @@
-"""What a network looks at."""
+"""Which pixels a network's predictions depend on."""

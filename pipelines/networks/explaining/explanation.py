@@ -1,4 +1,4 @@
-"""Why a network gives one image the score of one class: all maps of it together."""
+"""The explanation of a network's score for one image and class: all maps together."""
 
 from __future__ import annotations
 
@@ -19,27 +19,27 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Covered:
-    """What a network answers for an image, and for it with each patch of background on it.
+class OcclusionResult:
+    """A network's probabilities for an image, and for it with each patch of background on it.
 
-    whole: (classes,) float32. boxes: (n, 4) as `patches` gives them. answers: (n, classes) float32.
+    whole: (classes,) float32. boxes: (n, 4) as `patches` gives them. occluded: (n, classes) float32.
     """
 
     whole: npt.NDArray[np.float32]
     boxes: Integers
-    answers: Probabilities
+    occluded: Probabilities
 
     def drops(self, target: int) -> npt.NDArray[np.float32]:
-        """Say by how much each patch lowers the probability of a class, (n,) float32."""
-        return np.asarray(self.whole[target] - self.answers[:, target])
+        """Give by how much each patch lowers the probability of a class, (n,) float32."""
+        return np.asarray(self.whole[target] - self.occluded[:, target])
 
 
 @dataclass(frozen=True)
 class Explanation:
     """Why one image is, or is not, taken for one class.
 
-    logit, ground_logit: of the class, for the image and for one without ink. maps: (height, width) float32 each, by the
-    names saliency, integrated_gradients, grad_cam (where there are feature maps) and occlusion.
+    logit, background_logit: of the class, for the image and for one without ink. maps: (height, width) float32 each, by
+    the names saliency, integrated_gradients, grad_cam (where there are feature maps) and occlusion.
     """
 
     logit: float
@@ -48,11 +48,11 @@ class Explanation:
 
 
 def explain_image(
-    network: nn.Module, image: npt.NDArray[Any], background: float, target: int, covered: Covered
+    network: nn.Module, image: npt.NDArray[Any], background: float, target: int, occlusion: OcclusionResult
 ) -> Explanation:
     """Explain one image, (h, w) or (h, w, c) as `predict` takes it, for one class.
 
-    network: on the device that images are brought to. background: the value that means no ink.
+    network: on the device that `inputs` brings images to. background: the pixel value that means no ink.
     """
     import torch
 
@@ -64,6 +64,6 @@ def explain_image(
         "saliency": saliency(network, pixels, target),
         "integrated_gradients": integrated_gradients(network, pixels, blank, target),
         "grad_cam": grad_cam(network, pixels, target),
-        "occlusion": spread(covered.boxes, covered.drops(target), *image.shape[:2]),
+        "occlusion": spread(occlusion.boxes, occlusion.drops(target), *image.shape[:2]),
     }
-    return Explanation(logit, background_logit, {name: one for name, one in maps.items() if one is not None})
+    return Explanation(logit, background_logit, {name: values for name, values in maps.items() if values is not None})

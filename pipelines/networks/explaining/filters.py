@@ -1,4 +1,4 @@
-"""What the first layer of a network answers to: its weights, laid out as the pictures that they are multiplied with."""
+"""The filters of a network's first layer: its weights, laid out as the image regions that they are multiplied with."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from torch import nn
 def filter_table(network: nn.Module, shape: Sequence[int]) -> pd.DataFrame:
     """Tabulate the weights of the first layer that has any, a row a weight: filter, channel, row, column, value.
 
-    A convolution's filters are its kernels, a perceptron's its hidden units, which are as large as an image. shape: of
-    one image, (height, width) or (height, width, channels).
+    A convolution's filters are its kernels, an MLP's its hidden units, which are as large as an image. shape: of one
+    image, (height, width) or (height, width, channels).
     """
     height, width, channels = (*shape, 1)[:3]
     first = next(layer for layer in network.modules() if isinstance(layer, nn.Conv2d | nn.Linear))

@@ -1,6 +1,6 @@
-"""What a network answers when a part of the image is covered: a patch of background is slid over it.
+"""Occlusion: a network's predictions with a patch of background slid over the image.
 
-Zeiler and Fergus, arXiv:1311.2901, section 4.2; theirs was grey, ours has the value that means no ink.
+Zeiler and Fergus, arXiv:1311.2901, section 4.2; their patch was grey, ours has the value that means no ink.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ PART, OVERLAP = 5, 3
 """A patch takes a fifth of each side, and is moved by a third of its own: at most 225 places in any image."""
 
 VALUES_AT_ONCE = 1 << 20
-"""Pixel values of covered images that are predicted together."""
+"""Pixel values of occluded images that are predicted together."""
 
 
 def patches(height: int, width: int) -> Integers:
     """Give the places of the patch, (n, 4) int64: top, left, bottom and right, the last two exclusive.
 
-    The patch grows with the image, so that their number does not; every pixel is covered.
+    The patch grows with the image, so that the number of places does not; every pixel is covered.
 
     >>> len(patches(28, 28)), len(patches(224, 224)), patches(1, 1).tolist()
     (144, 169, [[0, 0, 1, 1]])
@@ -54,10 +54,10 @@ def occlude(network: nn.Module, image: npt.NDArray[Any], background: float, boxe
 
     background: the value that a patch has in all channels.
     """
-    covered = np.repeat(image[None], len(boxes), axis=0)
-    for one, (top, left, bottom, right) in zip(covered, boxes.tolist(), strict=True):
-        one[top:bottom, left:right] = background
-    return predict(network, covered, max(1, VALUES_AT_ONCE // image.size))
+    occluded = np.repeat(image[None], len(boxes), axis=0)
+    for copy, (top, left, bottom, right) in zip(occluded, boxes.tolist(), strict=True):
+        copy[top:bottom, left:right] = background
+    return predict(network, occluded, max(1, VALUES_AT_ONCE // image.size))
 
 
 def spread(boxes: Integers, drops: npt.NDArray[np.float32], height: int, width: int) -> npt.NDArray[np.float32]:

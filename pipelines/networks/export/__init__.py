@@ -1,1 +1,1 @@
-"""Networks for elsewhere: ONNX, int8, pruned."""
+"""Exporting networks: ONNX, int8, pruned."""

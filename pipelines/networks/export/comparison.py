@@ -1,4 +1,4 @@
-"""What the variants of a network cost, and what they are worth."""
+"""Comparing variants of a network by size, speed and accuracy."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ if TYPE_CHECKING:
     from pipelines.networks.evaluation.predictions import Probabilities
 
 BATCHES = (1, 256)
-"""Images in a batch whose time is taken."""
+"""Sizes of the batches that are timed."""
 
 TURNS, SECONDS = 5, 0.02
-"""How often each variant has its turn, and for how long at least; three batches it runs in any case."""
+"""How many turns each variant has, and their least duration; at least three batches are run in each."""
 
 
 @dataclass(frozen=True)
 class Variant:
-    """One way to have a network. path: its file. run: gives probabilities of images. network: what it computes."""
+    """A variant of a network. path: its file. run: predicts probabilities. network: the PyTorch network it computes."""
 
     path: str
     run: Callable[[Images], Probabilities]
@@ -36,18 +36,18 @@ class Variant:
 
 
 def compare(variants: Sequence[Variant], images: Images, labels: Integers) -> pd.DataFrame:
-    """Lay variants of a network beside the first of them, a row each.
+    """Compare variants of a network with the first of them, a row each.
 
-    images, labels: of the samples to judge by, at least one. Columns: variant, the file's name; runtime; bytes; ratio,
-    to the first one's bytes; parameters and multiply_adds of the network; latency_1 and latency_256, µs an image in
-    batches of so many, medians; samples, correct, accuracy, low, high; difference of accuracy from the first, in
-    points; agreement, the fraction of samples that get the first one's answer.
+    images, labels: of the samples to evaluate on, at least one. Columns: variant, the file's name; runtime; bytes;
+    ratio, to the first one's bytes; parameters and multiply_adds of the network; latency_1 and latency_256, µs an image
+    in batches of that size, medians; samples, correct, accuracy, low, high; difference of accuracy from the first, in
+    percentage points; agreement, the fraction of samples with the first one's prediction.
     """
     times = {batch: _latencies(variants, np.resize(images, (batch, *images.shape[1:]))) for batch in BATCHES}
-    found = [variant.run(images) for variant in variants]
-    first = evaluate(found[0], labels)
+    predictions = [variant.run(images) for variant in variants]
+    first = evaluate(predictions[0], labels)
     rows = []
-    for place, (variant, probabilities) in enumerate(zip(variants, found, strict=True)):
+    for place, (variant, probabilities) in enumerate(zip(variants, predictions, strict=True)):
         size, score = Path(variant.path).stat().st_size, evaluate(probabilities, labels)
         rows.append(
             {
@@ -60,7 +60,7 @@ def compare(variants: Sequence[Variant], images: Images, labels: Integers) -> pd
                 **{f"latency_{batch}": each[place] for batch, each in times.items()},
                 **asdict(score),
                 "difference": 100 * (score.accuracy - first.accuracy),
-                "agreement": float((probabilities.argmax(axis=1) == found[0].argmax(axis=1)).mean()),
+                "agreement": float((probabilities.argmax(axis=1) == predictions[0].argmax(axis=1)).mean()),
             }
         )
     return pd.DataFrame(rows)
@@ -79,10 +79,10 @@ def multiply_adds(network: nn.Module, image: Images) -> int:
 
 
 def _latencies(variants: Sequence[Variant], images: Images) -> list[float]:
-    """Time a batch of images; gives each variant's median, in µs an image.
+    """Time a batch of images; give each variant's median, in µs an image.
 
-    They take turns, so that what else the machine does falls on all of them, but no shorter ones: the threads of a
-    runtime go on waiting for more work for a while, and would disturb the next.
+    The variants take turns, so that other load on the machine affects all of them. Turns are not too short: the threads
+    of a runtime spin for a while after its work, and would disturb the next variant.
     """
     times: list[list[float]] = [[] for _ in variants]
     for _ in range(TURNS):

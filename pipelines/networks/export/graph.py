@@ -1,10 +1,10 @@
-"""A network written as an ONNX graph, layer by layer.
+"""Writing a network as an ONNX graph, layer by layer.
 
-PyTorch's own exporter wants onnxscript, or warns that it is deprecated, by release; for a chain of plain layers this
-file is shorter than what it takes to tame either, and any PyTorch will do.
+PyTorch's own exporter needs onnxscript, or warns that it is deprecated, depending on its version; for a chain of plain
+layers this file is shorter than working around either, and works with any PyTorch.
 
-The graph takes images as they lie in a dataset and gives probabilities, so whoever runs it needs to know nothing else:
-the scaling of bytes, x / 255, and the softmax are part of it. Each batch norm is folded into its convolution.
+The graph takes images as stored in a dataset and gives probabilities: the scaling of bytes, x / 255, and the softmax
+are part of it. Each batch norm is folded into its convolution.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from torch import nn
 
 OPSET, IR = 17, 8
-"""Of 2022: every onnxruntime from 1.12 on reads them, and quantization by channel needs no later ones."""
+"""Versions of 2022: every onnxruntime from 1.12 on reads them, and quantization per channel needs no later ones."""
 
 INPUT, OUTPUT = "images", "probabilities"
 
@@ -42,7 +42,7 @@ def onnx_graph(network: nn.Module, configuration: Mapping[str, Any]) -> onnx.Mod
 
     network: a chain of layers, as `build` makes it.
     configuration: "shape", "classes" and "dtype", as a model's file has them.
-    Input "images": (n, *shape), uint8 where the network has learnt from bytes, else float32; n is free. Output
+    Input "images": (n, *shape), uint8 where the network was trained on bytes, else float32; n is free. Output
     "probabilities": (n, classes) float32.
     """
     import onnx
@@ -61,29 +61,29 @@ def onnx_graph(network: nn.Module, configuration: Mapping[str, Any]) -> onnx.Mod
     graph.add("Softmax", axis=1)
     graph.nodes[-1].output[0] = OUTPUT
     kind = onnx.TensorProto.UINT8 if byte else onnx.TensorProto.FLOAT
-    taken = helper.make_tensor_value_info(INPUT, kind, ["n", *shape])
-    given = helper.make_tensor_value_info(OUTPUT, onnx.TensorProto.FLOAT, ["n", configuration["classes"]])
-    whole = helper.make_graph(graph.nodes, configuration["name"], [taken], [given], graph.constants)
+    inputs = helper.make_tensor_value_info(INPUT, kind, ["n", *shape])
+    outputs = helper.make_tensor_value_info(OUTPUT, onnx.TensorProto.FLOAT, ["n", configuration["classes"]])
+    whole = helper.make_graph(graph.nodes, configuration["name"], [inputs], [outputs], graph.constants)
     model = helper.make_model(whole, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=IR)
     onnx.checker.check_model(model, full_check=True)
     return model
 
 
 class _Graph:
-    """A chain of nodes, each of which takes what the one before it gives, and constants."""
+    """A chain of nodes, each of which takes the output of the one before it, and constants."""
 
     def __init__(self) -> None:
         self.nodes: list[onnx.NodeProto] = []
         self.constants: list[onnx.TensorProto] = []
 
     def add(self, operator: str, *constants: npt.ArrayLike, **attributes: Any) -> None:
-        """Add a node; names are numbers, for they are in the file several times each."""
+        """Add a node; names are numbers, to keep the file small."""
         from onnx import helper
 
-        taken = self.nodes[-1].output[0] if self.nodes else INPUT
-        given = str(len(self.nodes))
+        source = self.nodes[-1].output[0] if self.nodes else INPUT
+        target = str(len(self.nodes))
         names = [self._constant(np.asarray(values)) for values in constants]
-        self.nodes.append(helper.make_node(operator, [taken, *names], [given], given, **attributes))
+        self.nodes.append(helper.make_node(operator, [source, *names], [target], target, **attributes))
 
     def _constant(self, values: npt.NDArray[Any]) -> str:
         from onnx import numpy_helper
@@ -94,7 +94,7 @@ class _Graph:
 
 
 def _add_layers(graph: _Graph, network: nn.Module, shape: Sequence[int]) -> None:
-    """Add every layer; the sizes between them are found by sending one blank image through."""
+    """Add every layer; the sizes between them come from running one blank image."""
     import torch
 
     height, width, channels = (*shape, 1)[:3]
@@ -134,7 +134,7 @@ def _add_layer(graph: _Graph, layer: Any, size: list[int]) -> None:
             kernel, strides = [layer.kernel_size] * 2, [layer.stride] * 2
             graph.add(operator, kernel_shape=kernel, strides=strides, ceil_mode=int(layer.ceil_mode))
         case nn.AdaptiveMaxPool2d():
-            # Not GlobalMaxPool, for which onnxruntime has no kernel in whole numbers.
+            # Not GlobalMaxPool, for which onnxruntime has no int8 kernel.
             graph.add("MaxPool", kernel_shape=size)
         case nn.ReLU() | nn.Tanh() | nn.Flatten():
             graph.add({"ReLU": "Relu"}.get(type(layer).__name__, type(layer).__name__))

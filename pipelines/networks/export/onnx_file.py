@@ -36,7 +36,7 @@ class OnnxNetwork:
     session: onnxruntime.InferenceSession
 
     def __call__(self, images: Images) -> Probabilities:
-        """Give (n, classes) float32 for images as the network has learnt from: (n, h, w) or (n, h, w, channels)."""
+        """Give (n, classes) float32 for images scaled as in training: (n, h, w) or (n, h, w, channels)."""
         kind = np.uint8 if images.dtype == np.uint8 else np.float32
         starts = range(0, max(len(images), 1), ROWS)  # one empty batch gives an empty table its columns
         pieces = [
@@ -56,12 +56,12 @@ def save_onnx(model: onnx.ModelProto, path: str | Path, configuration: Mapping[s
 
 
 def without_training(configuration: Mapping[str, Any]) -> dict[str, Any]:
-    """Leave out how the network came about, by which training alone goes on; what images it takes stays."""
+    """Leave out the history and plan of the training; keep what describes the network and its inputs."""
     return {name: value for name, value in configuration.items() if name not in ("plan", "history", "best_epoch")}
 
 
 def export_onnx(model: str | Path, path: str | Path) -> None:
-    """Write a model that `train` has written as an ONNX file.
+    """Convert a model file of `train` to an ONNX file.
 
     Raises MissingExtra without PyTorch or onnx, UnreadableInput for what is no model.
     """
@@ -81,7 +81,7 @@ def load_onnx(path: str | Path) -> tuple[OnnxNetwork, dict[str, Any]]:
         raise MissingExtra("onnxruntime", "onnx", "Running an ONNX file") from None
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = cores()
-    options.log_severity_level = 4  # what goes wrong is said once, by the error below
+    options.log_severity_level = 4  # problems are reported once, by the error below
     content = Path(path).read_bytes()
     try:
         session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
@@ -93,7 +93,7 @@ def load_onnx(path: str | Path) -> tuple[OnnxNetwork, dict[str, Any]]:
 
 
 def _check_ends(path: str | Path, session: onnxruntime.InferenceSession, configuration: Mapping[str, Any]) -> None:
-    """Refuse a graph that takes or gives anything else than its configuration says."""
+    """Raise UnreadableInput for a graph whose inputs or outputs are not those of its configuration."""
     ends = [(end.name, end.type, end.shape[1:]) for end in (*session.get_inputs(), *session.get_outputs())]
     kind = "tensor(uint8)" if configuration.get("dtype") == "uint8" else "tensor(float)"
     expected = [
@@ -101,7 +101,7 @@ def _check_ends(path: str | Path, session: onnxruntime.InferenceSession, configu
         (OUTPUT, "tensor(float)", [configuration["classes"]]),
     ]
     if ends != expected:
-        raise _not_ours(path, f"its graph goes from and to {ends} in the place of {expected}")
+        raise _not_ours(path, f"its graph has the inputs and outputs {ends} instead of {expected}")
 
 
 def _not_ours(path: str | Path, found: str) -> UnreadableInput:

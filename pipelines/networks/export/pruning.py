@@ -1,7 +1,7 @@
-"""A network with fewer channels: those that weigh least are taken out, and with them what the next layer made of them.
+"""Structured pruning: the least important channels are removed, together with the next layer's weights for them.
 
-The result is a smaller network of the same kind, not one with zeros in it, so it is faster wherever it runs. It has to
-learn for a while afterwards: see `pipelines.networks.compress`.
+The result is a smaller network of the same kind, not one with zeros in it, so it is faster everywhere. It has to be
+trained further afterwards: see `pipelines.networks.compress`.
 """
 
 from __future__ import annotations
@@ -15,30 +15,30 @@ if TYPE_CHECKING:
     from torch import nn
 
     Channels = list[torch.Tensor]
-    """Of each layer with weights but the last the numbers of its channels that stay, ascending, (kept,) int64 each."""
+    """For each layer with weights but the last: the indices of the channels kept, ascending, (kept,) int64."""
 
 
 def prune(network: nn.Module, configuration: Mapping[str, Any], amount: float) -> tuple[nn.Module, dict[str, Any]]:
-    """Take the fraction `amount` of the channels out of every layer but the last; at least one stays in each.
+    """Remove the fraction `amount` of the channels of every layer but the last; each keeps at least one.
 
-    Of a convolution with a batch norm those go whose norm has the smallest scale (Liu et al. 2017, arXiv:1708.06519),
-    of any other layer those with the smallest sum of absolute weights (Li et al. 2017, arXiv:1608.08710). Gives the
-    smaller network, and its configuration with "widths", the channels that each layer has left.
+    After a convolution with a batch norm the channels with the smallest scale of the norm are removed (Liu et al. 2017,
+    arXiv:1708.06519), in any other layer those with the smallest sum of absolute weights (Li et al. 2017,
+    arXiv:1608.08710). Gives the smaller network, and its configuration with "widths", the channels left in each layer.
     """
     import torch
 
     from pipelines.networks.training.models import build
 
     kept = _kept_channels(network, amount)
-    smaller = {**configuration, "widths": [len(channels) for channels in kept]}
-    made = build(smaller["name"], smaller["shape"], smaller["classes"], widths=smaller["widths"])
+    described = {**configuration, "widths": [len(channels) for channels in kept]}
+    smaller = build(described["name"], described["shape"], described["classes"], widths=described["widths"])
     with torch.no_grad():
-        _move_weights(network, made, kept)
-    return made.eval(), smaller
+        _copy_weights(network, smaller, kept)
+    return smaller.eval(), described
 
 
 def _kept_channels(network: nn.Module, amount: float) -> Channels:
-    """Choose the channels that stay."""
+    """Choose the channels to keep."""
     from torch import nn
 
     kept = []
@@ -51,13 +51,13 @@ def _kept_channels(network: nn.Module, amount: float) -> Channels:
     return kept
 
 
-def _move_weights(network: nn.Module, smaller: nn.Module, kept: Channels) -> None:
-    """Copy what stays from layer to layer."""
+def _copy_weights(network: nn.Module, smaller: nn.Module, kept: Channels) -> None:
+    """Copy the weights of the kept channels, layer by layer."""
     from torch import nn
 
     remaining = iter(kept)
-    outgoing: torch.Tensor | None = None  # the channels of the layer before that are left
-    before = 0  # and how many it had
+    outgoing: torch.Tensor | None = None  # the kept channels of the previous layer
+    before = 0  # its former number of channels
     for layer, target in zip(network.children(), smaller.children(), strict=True):
         tensors = dict(layer.state_dict())
         if isinstance(layer, nn.Conv2d | nn.Linear):
@@ -70,6 +70,6 @@ def _move_weights(network: nn.Module, smaller: nn.Module, kept: Channels) -> Non
 
 
 def _columns(weight: torch.Tensor, channels: torch.Tensor, before: int) -> torch.Tensor:
-    """Take the inputs that belong to channels; a flattened image has several of each, side by side."""
+    """Select the inputs of the given channels; a flattened image has several contiguous inputs per channel."""
     by_channel = weight.reshape(len(weight), before, -1, *weight.shape[2:])
     return by_channel[:, channels].flatten(1, 2)

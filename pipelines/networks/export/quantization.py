@@ -1,8 +1,7 @@
-"""A network in whole numbers of eight bits, quantized by onnxruntime: a quarter of the bytes.
+"""Quantization to int8 by onnxruntime: a quarter of the bytes.
 
-Weights have a scale for each filter, activations one for each layer, found from the range they take on calibration
-images (Jacob et al. 2018, arXiv:1712.05877). Probabilities and what they are made of, the last layer's sums, stay
-float32.
+Weights have a scale for each filter, activations one for each layer, from their range on calibration images (Jacob et
+al. 2018, arXiv:1712.05877). The last layer's sums and the probabilities stay float32.
 """
 
 from __future__ import annotations
@@ -18,7 +17,7 @@ if TYPE_CHECKING:
     import onnx
 
 ROWS = 100
-"""Calibration images run at once; what every layer gives for them is in memory."""
+"""Calibration images run at once; the outputs of every layer for them are in memory."""
 
 
 def quantize(model: onnx.ModelProto, calibration: Images) -> onnx.ModelProto:
@@ -37,23 +36,23 @@ def quantize(model: onnx.ModelProto, calibration: Images) -> onnx.ModelProto:
             return next(self.batches, None)
 
     with TemporaryDirectory() as folder:
-        plain, ready, made = (f"{folder}/{name}.onnx" for name in ("plain", "ready", "made"))
+        plain, ready, quantized = (f"{folder}/{name}.onnx" for name in ("plain", "ready", "quantized"))
         onnx.save(model, plain)
         quant_pre_process(plain, ready, skip_optimization=True, skip_symbolic_shape=True)
         quantize_static(
             ready,
-            made,
+            quantized,
             Reader(),
             op_types_to_quantize=["Conv", "Gemm", "Relu", "MaxPool", "AveragePool", "Flatten"],
             per_channel=True,
-            # Seven bits for weights: with eight, processors without VNNI lose sums that pass 16 bits (Intel's
-            # vpmaddubsw saturates), and the file would give other answers there.
+            # Seven bits for weights: with eight, processors without VNNI saturate sums beyond 16 bits (Intel's
+            # vpmaddubsw), and the file would give other predictions there.
             reduce_range=True,
             activation_type=QuantType.QUInt8,
             weight_type=QuantType.QInt8,
             extra_options={"OpTypesToExcludeOutputQuantization": ["Gemm"]},
         )
-        return _slim(onnx.load(made))
+        return _slim(onnx.load(quantized))
 
 
 def _batches(images: Images) -> Iterator[dict[str, Images]]:
@@ -62,7 +61,7 @@ def _batches(images: Images) -> Iterator[dict[str, Images]]:
 
 
 def _slim(model: onnx.ModelProto) -> onnx.ModelProto:
-    """Leave out what a runtime does not read, long names above all: of a tiny network they are a fifth of the file."""
+    """Remove what a runtime does not read, above all long names: in a tiny network they are a fifth of the file."""
     ends = [end.name for end in (*model.graph.input, *model.graph.output)]
     names: dict[str, str] = {name: name for name in ("", *ends)}
 

@@ -1,1 +1,1 @@
-"""How a network is trained and stored."""
+"""Training networks and storing them."""

@@ -1,6 +1,6 @@
-"""A training on disk between two epochs, so that a killed one goes on to the same result as an unbroken one.
+"""The state of a training between two epochs on disk, so that a killed training resumes to the same result.
 
-The file is safetensors, as models are: tensors, and JSON that holds the history, the plan and a digest of the tensors.
+The file is safetensors, as models are: tensors, and JSON with the history, the plan and a digest of the tensors.
 """
 
 from __future__ import annotations
@@ -14,17 +14,17 @@ from typing import TYPE_CHECKING, Any
 
 from mnist_data import storage
 from mnist_data.errors import UnreadableInput, WrongUse
-from pipelines.networks.training.fit import EpochDone, State
+from pipelines.networks.training.fit import EpochRecord, State
 
 if TYPE_CHECKING:
     import torch
 
 Plan = Mapping[str, Any]
-"""What a training is of: its data, its settings and the version; trainings of one plan give one result."""
+"""What determines a training: its data, its settings and the version; trainings of one plan give one result."""
 
 
 def save_checkpoint(state: State, path: str | Path, plan: Plan) -> None:
-    """Write a training as its last epoch has left it, beside and then moved, so that no file is half written."""
+    """Write the state after the last epoch to a temporary file that is then moved, so that none is half written."""
     from safetensors.torch import save
 
     tensors = dict(_tensors(state))
@@ -40,7 +40,7 @@ def save_checkpoint(state: State, path: str | Path, plan: Plan) -> None:
 
 
 def load_checkpoint(state: State, path: str | Path, plan: Plan) -> State:
-    """Put a fresh state of the same settings to where the checkpoint has it.
+    """Restore a checkpoint into a fresh state of the same settings.
 
     Raises UnreadableInput where the file is damaged, WrongUse where it is of another plan.
     """
@@ -52,7 +52,7 @@ def load_checkpoint(state: State, path: str | Path, plan: Plan) -> State:
         if state.average.decay:
             state.average.network.load_state_dict(_of(tensors, "average"))
         _restore(state.optimizer, tensors)
-        state.history = [EpochDone(**done) for done in known["history"]]
+        state.history = [EpochRecord(**done) for done in known["history"]]
     except (KeyError, RuntimeError, TypeError) as cause:
         raise _damaged(path, f"its tensors are not those of this training ({type(cause).__name__})") from cause
     state.average.steps, state.best_epoch = known["averaged"], known["best_epoch"]
@@ -61,13 +61,13 @@ def load_checkpoint(state: State, path: str | Path, plan: Plan) -> State:
 
 
 def other_plan(path: str, found: Plan, expected: Plan) -> WrongUse:
-    """Give the error for a file of another training, which names what differs."""
+    """Describe what differs where a file is of another training."""
     ours, theirs = _flat(json.loads(json.dumps(expected))), _flat(found)
     names = sorted(name for name in ours.keys() | theirs.keys() if ours.get(name) != theirs.get(name))
-    told = "; ".join(f"{name} is {theirs.get(name)!r} there and {ours.get(name)!r} here" for name in names[:4])
+    differing = "; ".join(f"{name} is {theirs.get(name)!r} there and {ours.get(name)!r} here" for name in names[:4])
     return WrongUse(
-        f"{path} is of another training: {told}. Resume with the settings and the data it began with, or begin anew "
-        "with --overwrite."
+        f"{path} is of another training: {differing}. Resume with the settings and the data it began with, or begin "
+        "anew with --overwrite."
     )
 
 
@@ -76,7 +76,7 @@ def _flat(plan: Plan) -> dict[str, Any]:
 
 
 def _tensors(state: State) -> Iterator[tuple[str, torch.Tensor]]:
-    """Name all tensors of a state; copies, as safetensors wants them in C order and apart from each other."""
+    """Name all tensors of a state; copies, for safetensors needs them in C order and without shared memory."""
     import torch
 
     parts: dict[str, Mapping[str, torch.Tensor]] = {"network": state.network.state_dict(), "best": state.best}
@@ -91,17 +91,17 @@ def _tensors(state: State) -> Iterator[tuple[str, torch.Tensor]]:
 
 
 def _restore(optimizer: torch.optim.Optimizer, tensors: Mapping[str, torch.Tensor]) -> None:
-    """Give an optimizer its moments back; the learning rate is set anew at each step."""
+    """Restore an optimizer's moments; the learning rate is set anew at each step."""
     import torch
 
-    learnt = optimizer.param_groups[0]["params"]
+    trained = optimizer.param_groups[0]["params"]
     moments: dict[int, dict[str, torch.Tensor]] = {}
     for name, tensor in _of(tensors, "optimizer").items():
         index, _, moment = name.partition(".")
-        like = learnt[int(index)]
-        # The fused optimizers walk through memory: a moment must lie there as its weights do.
-        laid = torch.empty_like(like).copy_(tensor) if tensor.shape == like.shape else tensor
-        moments.setdefault(int(index), {})[moment] = laid
+        like = trained[int(index)]
+        # The fused optimizers walk through memory: a moment must have the memory layout of its weights.
+        aligned = torch.empty_like(like).copy_(tensor) if tensor.shape == like.shape else tensor
+        moments.setdefault(int(index), {})[moment] = aligned
     optimizer.load_state_dict({"state": moments, "param_groups": optimizer.state_dict()["param_groups"]})
 
 
@@ -110,12 +110,12 @@ def _of(tensors: Mapping[str, torch.Tensor], part: str) -> dict[str, torch.Tenso
 
 
 def _digest(tensors: Mapping[str, torch.Tensor]) -> str:
-    """Hash names and bytes: a flipped bit is a valid number, and no format notices it."""
-    found = hashlib.sha256()
+    """Hash names and bytes, for a flipped bit is a valid number that the file format does not notice."""
+    hasher = hashlib.sha256()
     for name in sorted(tensors):
-        found.update(name.encode())
-        found.update(tensors[name].numpy().tobytes())
-    return found.hexdigest()
+        hasher.update(name.encode())
+        hasher.update(tensors[name].numpy().tobytes())
+    return hasher.hexdigest()
 
 
 def _read(path: str | Path) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:

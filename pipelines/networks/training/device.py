@@ -1,4 +1,4 @@
-"""How PyTorch computes here: on what, with how many threads, and in which precision.
+"""How PyTorch computes here: on which device, with how many threads, and in which precision.
 
 PyTorch is the optional extra `train`, so it is imported where it is used; this module loads without it.
 """
@@ -29,7 +29,7 @@ def require_torch() -> None:
 
 @contextmanager
 def every_core() -> Iterator[None]:
-    """Let PyTorch compute on every core that this process may use, and then on as many as before."""
+    """Let PyTorch use every core that this process may use, and restore the former number of threads afterwards."""
     import torch
 
     before = torch.get_num_threads()
@@ -63,8 +63,8 @@ def device() -> torch.device:
 def resolved(precision: Precision) -> Precision:
     """Give the precision that "auto" means on this machine.
 
-    bfloat16 where the hardware multiplies in it (a GPU, AVX512-BF16, AMX): there our networks train 1.5 to 1.75 times
-    as fast. Everywhere else it is emulated, and trains up to sixteen times slower than float32.
+    bfloat16 where the hardware supports it (a GPU, AVX512-BF16, AMX): there our networks train 1.5 to 1.75 times as
+    fast. Everywhere else it is emulated, and trains up to sixteen times slower than float32.
     """
     import torch
 
@@ -72,14 +72,14 @@ def resolved(precision: Precision) -> Precision:
         return precision
     if torch.cuda.is_available():
         return "bfloat16" if torch.cuda.is_bf16_supported(including_emulation=False) else "float32"
-    # PyTorch knows, but has no public name for it; where the private ones are gone, float32 is never wrong.
+    # PyTorch has no public function for this; where the private ones are gone, float32 is always correct.
     probes = ("_is_avx512_bf16_supported", "_is_amx_tile_supported")
-    found = any(getattr(torch.cpu, name, bool)() for name in probes)
-    return "bfloat16" if found else "float32"
+    supported = any(getattr(torch.cpu, name, bool)() for name in probes)
+    return "bfloat16" if supported else "float32"
 
 
 def computing_in(precision: Precision) -> AbstractContextManager[object]:
-    """Compute in bfloat16 what gains by it, where that is asked for; the weights stay float32.
+    """Use autocast to bfloat16 where that is the precision; the weights stay float32.
 
     precision: as `resolved` gives it.
     """

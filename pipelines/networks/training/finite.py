@@ -1,4 +1,4 @@
-"""Pixels and losses that are no finite numbers, each with its own message: the rate is not blamed for a pixel."""
+"""NaN or infinite pixels and losses, each with its own message, so that the rate is not blamed for a bad pixel."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from mnist_data.errors import CheckFailed
 from pipelines.settings.training import Train
 
 ROWS = 10_000
-"""Images looked at together, so that no second copy of a large set is made."""
+"""Images checked at once, so that no second copy of a large set is made."""
 
 
 def require_finite_pixels(role: str, images: Images) -> None:
@@ -30,17 +30,16 @@ def require_finite_pixels(role: str, images: Images) -> None:
 
 
 def require_finite_loss(loss: float, epoch: int, before: Sequence[float], images: Images, params: Train) -> float:
-    """Give the loss of a step, or raise CheckFailed where it is no finite number any more.
+    """Give the loss of a step. Raises CheckFailed where it is NaN or infinite.
 
-    before: the losses of the epoch's earlier steps, in order. images: what the step learnt from.
+    before: the losses of the epoch's earlier steps, in order. images: the batch of the step.
     """
     if math.isfinite(loss):
         return loss
     require_finite_pixels("batch", images)
-    way = f"from {before[0]:.4g} at its first step to {before[-1]:.4g} at the last finite one" if before else ""
-    rose = f", after it had gone {way}" if before else ""
+    course = f", after {before[0]:.4g} at the first step and {before[-1]:.4g} at the last finite one" if before else ""
     raise CheckFailed(
-        f"Training broke down in epoch {epoch}, step {len(before) + 1}: the loss is {loss}{rose}. All pixels are "
+        f"Training diverged in epoch {epoch}, step {len(before) + 1}: the loss is {loss}{course}. All pixels are "
         f"finite, so the steps are too large: try learning_rate {params.learning_rate / 10:g}, a tenth of "
         f"{params.learning_rate:g}."
     )

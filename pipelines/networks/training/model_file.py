@@ -18,14 +18,14 @@ if TYPE_CHECKING:
 def save_model(model: nn.Module, path: str | Path, configuration: Mapping[str, Any]) -> None:
     """Write a network as safetensors, its configuration as JSON in the metadata.
 
-    configuration: "name", "shape", "classes" and, where they are not the usual ones, "widths", as `build` takes them,
-    and whatever else JSON can hold.
-    The file is written beside and then moved, so that none is ever half written.
+    configuration: "name", "shape", "classes" and, where they are not the default ones, "widths", as `build` takes
+    them, and whatever else JSON can hold. The file is written to a temporary one that is then moved, so that none is
+    ever half written.
     """
     require_torch()
     from safetensors.torch import save
 
-    # safetensors holds rows in C order only; our convolutions lie channels-last.
+    # safetensors stores C order only; our convolutions are channels-last in memory.
     weights = {name: tensor.contiguous() for name, tensor in model.state_dict().items()}
     with storage.new_file(path) as draft:
         draft.write_bytes(save(weights, {"configuration": json.dumps(configuration)}))
@@ -45,7 +45,7 @@ def load_model(path: str | Path) -> tuple[nn.Module, dict[str, Any]]:
     try:
         with safe_open(path, framework="pt") as file:
             configuration = configuration_in(str(path), file.metadata() or {})
-            with torch.device("meta"):  # shapes without memory: a false configuration costs nothing
+            with torch.device("meta"):  # shapes without memory: a wrong configuration costs nothing
                 network = _network(str(path), configuration)
             _check_tensors(str(path), file, network)
             weights = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  (not a mapping)
@@ -61,21 +61,22 @@ def _network(path: str, configuration: Mapping[str, Any]) -> nn.Module:
 
     name, widths = configuration["name"], configuration.get("widths", WIDTHS[configuration["name"]])
     if len(widths) != len(WIDTHS[name]):
-        found = f"its metadata has {len(widths)} widths of layers"
-        raise not_a_model(path, found, f"the {len(WIDTHS[name])} of {name}")
+        raise not_a_model(
+            path, f"its metadata has {len(widths)} widths of layers", f"the {len(WIDTHS[name])} of {name}"
+        )
     return build(name, configuration["shape"], configuration["classes"], widths=widths)
 
 
 def _check_tensors(path: str, file: Any, network: nn.Module) -> None:
-    """Refuse names, shapes and kinds of number other than those the network has."""
+    """Raise UnreadableInput where names, shapes or dtypes are not those of the network."""
     tensors, slices = network.state_dict(), {name: file.get_slice(name) for name in file.keys()}  # noqa: SIM118
-    found = {name: f"{piece.get_shape()} {piece.get_dtype()}" for name, piece in slices.items()}
+    stored = {name: f"{piece.get_shape()} {piece.get_dtype()}" for name, piece in slices.items()}
     expected = {
-        name: f"{list(tensor.shape)} {'F32' if tensor.is_floating_point() else 'I64'}"  # as safetensors says it
+        name: f"{list(tensor.shape)} {'F32' if tensor.is_floating_point() else 'I64'}"  # as safetensors names them
         for name, tensor in tensors.items()
     }
-    for name in sorted(expected.keys() | found.keys()):
-        if found.get(name) != expected.get(name):
+    for name in sorted(expected.keys() | stored.keys()):
+        if stored.get(name) != expected.get(name):
             raise not_a_model(
-                path, f"tensor {name} is {found.get(name, 'missing')}", expected.get(name, "no such tensor")
+                path, f"tensor {name} is {stored.get(name, 'missing')}", expected.get(name, "no such tensor")
             )

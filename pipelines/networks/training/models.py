@@ -1,4 +1,4 @@
-"""The networks, each as the list of its layers.
+"""The networks, each as a sequence of layers.
 
 All take (n, channels, height, width) float32 and give (n, classes) float32 logits; `build` makes one.
 """
@@ -24,16 +24,16 @@ WIDTHS: dict[Model, tuple[int, ...]] = {
 
 
 def mlp(pixels: int, classes: int, widths: Sequence[int], dropout: float) -> nn.Sequential:
-    """Give the plain multilayer perceptron 784-128-10, the baseline; pixels: height × width × channels."""
+    """Give the plain MLP 784-128-10, the baseline; pixels: height × width × channels."""
     (hidden,) = widths
     return nn.Sequential(nn.Flatten(), nn.Linear(pixels, hidden), nn.ReLU(), *_output(hidden, classes, dropout))
 
 
 def lenet5(shape: Sequence[int], classes: int, widths: Sequence[int], dropout: float) -> nn.Sequential:
-    """Give LeNet-5 (LeCun et al., Proceedings of the IEEE 86, 1998) with what has replaced its parts since.
+    """Give LeNet-5 (LeCun et al., Proceedings of the IEEE 86, 1998) with modern layers.
 
-    Rectified units for scaled tanh, maxima for trained subsampling, every map connected to every map before it, and a
-    linear layer for the radial basis functions. shape: (height, width, channels) of an image of at least 12×12.
+    ReLU instead of scaled tanh, max pooling instead of trained subsampling, every map connected to every map before it,
+    and a linear layer instead of radial basis functions. shape: (height, width, channels) of an image, at least 12×12.
     """
     height, width, channels = shape
     if min(height, width) < 12:
@@ -55,7 +55,7 @@ def tiny(channels: int, classes: int, widths: Sequence[int], dropout: float) -> 
     return nn.Sequential(
         *_convolution(channels, widths[0]), *_convolution(widths[0], widths[1]), _halved(),
         *_convolution(widths[1], widths[2]), *_convolution(widths[2], widths[3]), _halved(),
-        *_convolution(widths[3], widths[4]), *_convolution(widths[4], widths[5]), *_strongest(),
+        *_convolution(widths[3], widths[4]), *_convolution(widths[4], widths[5]), *_global_max(),
         *_output(widths[5], classes, dropout),
     )  # fmt: skip
 
@@ -63,12 +63,12 @@ def tiny(channels: int, classes: int, widths: Sequence[int], dropout: float) -> 
 def small(channels: int, classes: int, widths: Sequence[int], dropout: float) -> nn.Sequential:
     """Stack five convolutions, under 100,000 parameters for MNIST.
 
-    The first one, 5×5, strides, so that 28×28 costs as much as 14×14.
+    The first one, 5×5, has stride 2, so that 28×28 costs as much as 14×14.
     """
     return nn.Sequential(
         *_convolution(channels, widths[0], size=5, stride=2),
         *_convolution(widths[0], widths[1]), *_convolution(widths[1], widths[2]), _halved(),
-        *_convolution(widths[2], widths[3]), *_convolution(widths[3], widths[4]), *_strongest(),
+        *_convolution(widths[2], widths[3]), *_convolution(widths[3], widths[4]), *_global_max(),
         *_output(widths[4], classes, dropout),
     )  # fmt: skip
 
@@ -79,7 +79,7 @@ def large(channels: int, classes: int, widths: Sequence[int], dropout: float) ->
         *_convolution(channels, widths[0]), _halved(),
         *_convolution(widths[0], widths[1]), *_convolution(widths[1], widths[2]), _halved(),
         *_convolution(widths[2], widths[3]), *_convolution(widths[3], widths[4]), *_convolution(widths[4], widths[5]),
-        *_strongest(),
+        *_global_max(),
         *_output(widths[5], classes, dropout),
     )  # fmt: skip
 
@@ -89,7 +89,7 @@ def build(
 ) -> nn.Sequential:
     """Make a network by its name for images of `shape`: (height, width) or (h, w, channels).
 
-    widths: of its layers; None takes `WIDTHS`. Raises WrongUse where lenet5 is to see images that are too small.
+    widths: of its layers; None takes `WIDTHS`. Raises WrongUse where the images are too small for lenet5.
 
     >>> [sum(p.numel() for p in build(name, (28, 28), 10).parameters()) for name in WIDTHS]
     [101770, 61706, 9818, 84658, 722474]
@@ -119,8 +119,8 @@ def _halved() -> nn.Module:
     return nn.MaxPool2d(2, ceil_mode=True)  # rounded up: an image of one pixel keeps its pixel
 
 
-def _strongest() -> tuple[nn.Module, ...]:
-    """Let the strongest answer anywhere decide, so that a network does not depend on the image's size."""
+def _global_max() -> tuple[nn.Module, ...]:
+    """Take the maximum of each map (global max pooling), so that a network does not depend on the image's size."""
     return (nn.AdaptiveMaxPool2d(1), nn.Flatten())
 
 

@@ -1,4 +1,4 @@
-"""The learning rate, step after step."""
+"""Learning rate schedules."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import math
 from pipelines.settings.training import Schedule
 
 WARM_UP = 0.2
-"""The fraction of the steps in which the learning rate of a cycle rises; it falls in the rest."""
+"""The fraction of the steps in which the learning rate rises; it falls in the rest."""
 
 
 def fraction_of_peak(schedule: Schedule, progress: float) -> float:
@@ -16,7 +16,7 @@ def fraction_of_peak(schedule: Schedule, progress: float) -> float:
     one-cycle rises to 1 in the first fifth and falls to 0, both in a straight line (Smith, arXiv:1803.09820); cosine
     rises as fast and falls along half a cosine (Loshchilov and Hutter, arXiv:1608.03983); constant stays at 1.
 
-    >>> [share_of_peak("one-cycle", at) for at in (0.1, 0.2, 0.6)]
+    >>> [fraction_of_peak("one-cycle", at) for at in (0.1, 0.2, 0.6)]
     [0.5, 1.0, 0.5]
     """
     if schedule == "constant":

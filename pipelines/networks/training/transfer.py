@@ -1,4 +1,4 @@
-"""Training that begins from a saved network, on data that it was not learnt from."""
+"""Transfer learning: training that begins from a saved network, on other data than it was trained on."""
 
 from __future__ import annotations
 
@@ -18,24 +18,24 @@ from pipelines.networks.training.model_file import load_model
 from pipelines.settings.training import Train
 
 BOUND = ("mlp", "lenet5")
-"""Networks whose weights belong to places of the image, so that another size is another network."""
+"""Networks whose weights belong to positions in the image, so that they take images of one size only."""
 
 
 class FrozenNorm(nn.BatchNorm2d):
-    """A batch norm that goes on by the statistics it has learnt, in a network that is being trained, too."""
+    """A batch norm that keeps its running statistics, also while the network is being trained."""
 
-    def train(self, mode: bool = True) -> FrozenNorm:  # noqa: ARG002  (what was asked for does not matter)
-        """Stay as for predictions."""
+    def train(self, mode: bool = True) -> FrozenNorm:  # noqa: ARG002  (it stays in eval mode)
+        """Stay in eval mode."""
         super().train(False)
         return self
 
 
 @dataclass(frozen=True)
-class Start:
-    """A saved network, fit for a dataset. classes: of the dataset; new_layer: its last layer is drawn anew.
+class StartNetwork:
+    """A saved network, adapted to a dataset. classes: of the dataset; new_layer: the last layer is initialized anew.
 
-    learnt_on: the dataset that it has learnt from. digest: SHA-256 of its file. layers: what its configuration
-    says of them beside its name: of a pruned network their widths.
+    trained_on: the dataset that it was trained on. digest: SHA-256 of its file. layers: what its configuration says of
+    them besides its name: for a pruned network their widths.
     """
 
     saved: nn.Sequential
@@ -48,7 +48,7 @@ class Start:
     layers: Mapping[str, Any]
 
     def network(self, seed: int) -> nn.Sequential:
-        """Give what a training begins with; only a new last layer depends on the seed."""
+        """Give the network that a training begins with; only a new last layer depends on the seed."""
         network = copy.deepcopy(self.saved)
         last = network[-1]
         assert isinstance(last, nn.Linear)
@@ -63,7 +63,7 @@ class Start:
         return network
 
     def recorded(self) -> dict[str, str]:
-        """Give what the new model's file says of it."""
+        """Give what the new model's file records of it."""
         return {"sha256": self.digest, "dataset": self.trained_on, "last_layer": "new" if self.new_layer else "kept"}
 
 
@@ -76,11 +76,11 @@ def frozen(layer: nn.Module) -> nn.Module:
     return layer.requires_grad_(False)
 
 
-def read_start(params: Train, metadata: Metadata, classes: int) -> Start | None:
+def read_start(params: Train, metadata: Metadata, classes: int) -> StartNetwork | None:
     """Read the network that `params.start` names, None where it names none.
 
-    Images are taken at their own size, nothing is resampled: the convolutional networks but lenet5 take any. The last
-    layer is drawn anew unless the network's classes have the same names.
+    Images are not resampled: all convolutional networks except lenet5 take any size. The last layer is initialized anew
+    unless the network's classes have the same names.
     Raises UnreadableInput for what is no model, WrongUse where it is another network than `params.model`, or its images
     had another number of channels, another range of pixels, or, for mlp and lenet5, another size.
     """
@@ -95,20 +95,21 @@ def read_start(params: Train, metadata: Metadata, classes: int) -> Start | None:
     same = known["classes"] == classes and list(known.get("class_names", ())) == list(metadata.classes)
     digest, trained_on = storage.sha256_of(Path(params.start)), str(known.get("dataset", "unknown"))
     layers = {"widths": known["widths"]} if "widths" in known else {}
-    return Start(network, classes, not same, trained_on, digest, params.freeze == "features", params.dropout, layers)
+    return StartNetwork(
+        network, classes, not same, trained_on, digest, params.freeze == "features", params.dropout, layers
+    )
 
 
 def _require_shape(path: str, known: Mapping[str, Any], shape: Sequence[int]) -> None:
     (height, width, channels), (*size, depth) = (*known["shape"], 1)[:3], (*shape, 1)[:3]
     if depth != channels:
         raise WrongUse(
-            f"{path} has learnt from images of {_channels(channels)}, and these have {depth}; it takes as many only."
+            f"{path} was trained on images of {_channels(channels)}, and these have {depth}; the numbers must agree."
         )
     if known["name"] in BOUND and size != [height, width]:
-        found, learnt = "×".join(map(str, size)), f"{height}×{width}"
         raise WrongUse(
-            f"{path} is {known['name']}, which takes images of the size it has learnt from only, {learnt}; "
-            f"these are {found}. Start from tiny, small or large, which take any."
+            f"{path} is {known['name']}, which takes only images of the size it was trained on, {height}×{width}; "
+            f"these are {'×'.join(map(str, size))}. Start from tiny, small or large, which take any."
         )
 
 
@@ -117,14 +118,14 @@ def _channels(number: int) -> str:
 
 
 def _require_range(path: str, known: Mapping[str, Any], metadata: Metadata) -> None:
-    """Refuse pixels of another range: 0 … 1 means another thing than standardized values."""
+    """Raise WrongUse for pixels of another range, as 0 … 1 instead of standardized values."""
     before = _range_of(
-        known.get("dtype", "uint8"), [(one.stage, one.parameters) for one in map(stage_of, known["stages"])]
+        known.get("dtype", "uint8"), [(stage.stage, stage.parameters) for stage in map(stage_of, known["stages"])]
     )
     now = _range_of(metadata.dtype, [(stage.stage, stage.parameters) for stage in metadata.stages])
     if before != now:
         raise WrongUse(
-            f"{path} has learnt from pixels {before}, and these are {now}; normalize them by mnist-data normalize as "
+            f"{path} was trained on pixels {before}, and these are {now}; normalize them with mnist-data normalize as "
             "its training data was."
         )
 

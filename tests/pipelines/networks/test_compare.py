@@ -19,7 +19,7 @@ from mnist_data.errors import NoDataset, UnreadableInput, WrongUse
 from mnist_data.parquet.tables import provenance, read_table, table_provenance, write_table
 from pipelines.claims.check import read_predictions
 from pipelines.networks.compare import compare, verdict, write_comparison
-from pipelines.networks.evaluation.paired import compare_right, mcnemar, paired_interval
+from pipelines.networks.evaluation.paired import compare_correct, mcnemar, paired_interval
 from pipelines.networks.evaluation.runs import together
 from pipelines.networks.evaluation.scores import prediction_table
 
@@ -96,7 +96,7 @@ def test_counts_and_difference_are_of_the_samples() -> None:
     """A wrong on 20, B on 5 of those and on 4 others."""
     wrong_b = (np.arange(SAMPLES) < 5) | (np.arange(SAMPLES) >= SAMPLES - 4)
 
-    found = compare_right(~first(20), ~wrong_b)
+    found = compare_correct(~first(20), ~wrong_b)
 
     assert (found.both, found.only_a, found.only_b, found.neither) == (176, 4, 15, 5)
     assert found.difference == pytest.approx(11 / SAMPLES)
@@ -113,7 +113,7 @@ def test_runs_of_one_seed_are_compared_whatever_the_order_of_their_rows(tmp_path
 
     assert (row["only_a"], row["only_b"], row["neither"]) == (0, 15, 5)
     assert tables["disagreements"]["id"].tolist() == list(range(1005, 1020))
-    assert set(tables["disagreements"]["right"]) == {"B"}
+    assert set(tables["disagreements"]["correct"]) == {"B"}
     assert tables["disagreements"]["predicted_b"].tolist() == LABELS[5:20].tolist()
 
 

@@ -16,10 +16,10 @@ from mnist_data.parquet.dataset import Dataset, open_dataset
 from pipelines.engine.engine import Threads
 from pipelines.engine.execution import Execution
 from pipelines.networks.data import samples as sampling
-from pipelines.networks.data.loader import Deformed
+from pipelines.networks.data.loader import Augmentation
 from pipelines.networks.data.samples import read_samples, stored_samples
 from pipelines.networks.data.stored import StoredImages
-from pipelines.networks.data.streaming import Streamed
+from pipelines.networks.data.streaming import StreamingLoader
 from pipelines.settings.recipe import load_recipe
 from pipelines.settings.stages import Augment, Convert
 from pipelines.settings.training import Train
@@ -45,13 +45,13 @@ def ordered(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
     return dataset_of(tmp_path_factory.mktemp("ordered"), numbers, labels)
 
 
-def small(dataset: Dataset, mask: np.ndarray | None = None, buffer_groups: int = 30) -> Streamed:
-    """Give a feed that reads a row group at once and mixes some of them."""
+def small(dataset: Dataset, mask: np.ndarray | None = None, buffer_groups: int = 30) -> StreamingLoader:
+    """Give a loader that reads a row group at once and mixes some of them."""
     piece = ROWS * dataset.metadata.image_bytes
     stored, labels = StoredImages(dataset, "train", piece), read_samples(dataset, "train").labels
     if mask is not None:
         stored, labels = stored.take(mask), labels[mask]
-    return Streamed(stored, labels, buffer=buffer_groups * piece)
+    return StreamingLoader(stored, labels, buffer=buffer_groups * piece)
 
 
 def numbers(images: Images) -> np.ndarray:
@@ -69,9 +69,9 @@ def test_each_epoch_gives_every_chosen_sample_once(
     """And no other one, beside its own label, in batches of nearly equal size, however small the buffer."""
     mask = np.random.default_rng(seed).random(len(ordered)) < fraction
     mask[7] = True
-    feed = small(ordered, mask, groups)
+    loader = small(ordered, mask, groups)
 
-    batches = list(feed.shuffled(batch_size, seed, 1))
+    batches = list(loader.shuffled(batch_size, seed, 1))
 
     given_numbers = np.concatenate([numbers(images) for images, _ in batches])
     sizes = [len(labels) for _, labels in batches]
@@ -127,11 +127,11 @@ def test_a_deformed_sample_is_the_one_that_memory_would_give(digits: Dataset) ->
         Batch(samples.ids, samples.labels, samples.images[:], {}), Augment(copies=2, seed=5, recipe=recipe)
     )
     expected = written.images[written.columns["copy"] == 2]
-    feed = stored_samples(digits, "train").feed(Deformed(recipe))
+    loader = stored_samples(digits, "train").loader(Augmentation(recipe))
 
-    images = np.concatenate([images for images, _ in feed.shuffled(32, 5, 2)])
+    images = np.concatenate([images for images, _ in loader.shuffled(32, 5, 2)])
 
-    assert isinstance(feed, Streamed)
+    assert isinstance(loader, StreamingLoader)
     assert sorted(map(bytes, images)) == sorted(map(bytes, expected))
 
 
@@ -169,7 +169,7 @@ def test_what_is_known_of_samples_is_read_without_their_images(digits: Dataset) 
     assert (stored.ids == whole.ids).all()
     assert (stored.copies == whole.copies).all()
     assert (stored.labels == whole.labels).all()
-    assert (np.concatenate([images for images, _ in stored.feed().in_order(100)]) == whole.images).all()
+    assert (np.concatenate([images for images, _ in stored.loader().in_order(100)]) == whole.images).all()
 
 
 def test_a_training_streams_where_the_images_are_too_many(

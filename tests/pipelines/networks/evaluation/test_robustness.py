@@ -118,7 +118,7 @@ def test_where_full_ink_is_not_known_training_does_not_begin(tmp_path: Path) -> 
     idx.write(tmp_path / "train-labels-idx1-ubyte", np.arange(60, dtype=np.uint8) % 3)
     source = convert(find_pairs(tmp_path), tmp_path / "out").dataset
 
-    with pytest.raises(WrongUse, match="the white level"):
+    with pytest.raises(WrongUse, match="The white level"):
         train(source, tmp_path / "model", PARAMS)
     assert not (tmp_path / "model").exists()
     assert "robustness" in train(

@@ -13,7 +13,7 @@ from torch import nn  # noqa: E402
 
 from pipelines.networks.evaluation.predictions import predict  # noqa: E402
 from pipelines.networks.explaining.attribution import grad_cam, integrated_gradients, saliency  # noqa: E402
-from pipelines.networks.explaining.explanation import Covered, explain_image  # noqa: E402
+from pipelines.networks.explaining.explanation import OcclusionResult, explain_image  # noqa: E402
 from pipelines.networks.explaining.filters import filter_table  # noqa: E402
 from pipelines.networks.explaining.occlusion import occlude, patches, spread  # noqa: E402
 from pipelines.networks.training.models import build  # noqa: E402
@@ -47,7 +47,7 @@ def marked_image(corner):
 
 def explained(network, image, target, background=0.0):
     boxes = patches(*image.shape[:2])
-    covered = Covered(predict(network, image[None])[0], boxes, occlude(network, image, background, boxes))
+    covered = OcclusionResult(predict(network, image[None])[0], boxes, occlude(network, image, background, boxes))
     return explain_image(network, image, background, target, covered)
 
 
@@ -148,7 +148,7 @@ def test_occlusion_is_what_a_naive_loop_finds(shape):
             for column in range(left, right):
                 falls[row][column].append(fall)
     expected = [[np.mean(found) for found in line] for line in falls]
-    covered = Covered(whole, boxes, occlude(network, image, 7, boxes))
+    covered = OcclusionResult(whole, boxes, occlude(network, image, 7, boxes))
 
     np.testing.assert_allclose(spread(boxes, covered.drops(2), *shape[:2]), expected, atol=1e-5)
 

@@ -12,7 +12,7 @@ torch = pytest.importorskip("torch", reason="the extra `train` is not installed"
 pytest.importorskip("safetensors", reason="the extra `train` is not installed")
 
 from mnist_data.errors import UnreadableInput, WrongUse  # noqa: E402
-from pipelines.networks.data.loader import Deformed, InMemory  # noqa: E402
+from pipelines.networks.data.loader import Augmentation, MemoryLoader  # noqa: E402
 from pipelines.networks.training.checkpoint import load_checkpoint, save_checkpoint  # noqa: E402
 from pipelines.networks.training.fit import Fit, State, fit  # noqa: E402
 from pipelines.settings.recipe import load_recipe  # noqa: E402
@@ -21,8 +21,8 @@ from pipelines.settings.training import Train  # noqa: E402
 GENERATOR = np.random.default_rng(3)
 IMAGES = GENERATOR.integers(0, 256, (120, 12, 12), np.uint8)
 LABELS = (IMAGES.mean(axis=(1, 2)) > 127).astype(np.int64)
-FEED = InMemory(IMAGES[:90], LABELS[:90], np.arange(90), Deformed(load_recipe("light")))
-HELD = InMemory(IMAGES[90:], LABELS[90:])
+FEED = MemoryLoader(IMAGES[:90], LABELS[:90], np.arange(90), Augmentation(load_recipe("light")))
+HELD = MemoryLoader(IMAGES[90:], LABELS[90:])
 SETTINGS = Train(model="tiny", epochs=4, batch_size=16, ema_decay=0.9, dropout=0.3)
 PLAN = {"input": "abc", "parameters": SETTINGS.recorded(), "version": "1"}
 

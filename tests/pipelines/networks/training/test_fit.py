@@ -22,7 +22,7 @@ pytest.importorskip("safetensors", reason="the extra `train` is not installed")
 from safetensors.torch import save_file  # noqa: E402
 
 from mnist_data.errors import UnreadableInput, WrongUse  # noqa: E402
-from pipelines.networks.data.loader import InMemory  # noqa: E402
+from pipelines.networks.data.loader import MemoryLoader  # noqa: E402
 from pipelines.networks.evaluation.predictions import predict  # noqa: E402
 from pipelines.networks.evaluation.scores import confusion_table, evaluate, prediction_table  # noqa: E402
 from pipelines.networks.training.fit import epochs_for, fit, history_table, silent  # noqa: E402
@@ -60,7 +60,7 @@ def fit_digits(digits, params, report=silent):
 
 def fit_arrays(images, labels, held_images, held_labels, classes, params, report=silent):
     """Train on what lies in memory, as it is."""
-    return fit(InMemory(images, labels), InMemory(held_images, held_labels), classes, params, report)
+    return fit(MemoryLoader(images, labels), MemoryLoader(held_images, held_labels), classes, params, report)
 
 
 # Learning
@@ -401,14 +401,14 @@ sys.modules["torch"] = None
 import numpy as np
 from mnist_data.errors import MissingExtra
 from pipelines.settings.training import Train
-from pipelines.networks.data.loader import InMemory
+from pipelines.networks.data.loader import MemoryLoader
 from pipelines.networks.training.fit import fit
 from pipelines.networks.evaluation.predictions import predict
 from pipelines.networks.training.model_file import load_model
 from pipelines.networks.evaluation.scores import evaluate
 images, labels = np.zeros((2, 1, 1), np.uint8), np.zeros(2, np.int64)
 evaluate(np.ones((2, 1), np.float32), labels)
-samples = InMemory(images, labels)
+samples = MemoryLoader(images, labels)
 for call in (
     lambda: fit(samples, samples, 1, Train()), lambda: predict(None, images), lambda: load_model("x")
 ):

@@ -94,9 +94,9 @@ def test_what_does_not_fit_is_refused(digits: Dataset, start: str, tmp_path: Pat
     colour = dataset(tmp_path / "colour", (8, 8, 3))
     standard = normalize(digits, tmp_path / "standard", Normalize(scale="standardize"))
 
-    with pytest.raises(WrongUse, match="has learnt from images of 1 channel, and these have 3"):
+    with pytest.raises(WrongUse, match="was trained on images of 1 channel, and these have 3"):
         train(colour, tmp_path / "m", params)
-    with pytest.raises(WrongUse, match="learnt from pixels from 0 to 1, and these are standardized"):
+    with pytest.raises(WrongUse, match="trained on pixels from 0 to 1, and these are standardized"):
         train(standard, tmp_path / "m", params)
     with pytest.raises(WrongUse, match="is tiny, and train.model is 'small'; leave model out"):
         train(digits, tmp_path / "m", params.replace(model="small"))
