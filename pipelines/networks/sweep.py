@@ -30,6 +30,7 @@ from pipelines.networks.training.device import require_torch
 from pipelines.networks.training.fit import Fit, State, epochs_for, fit
 from pipelines.settings.toml import read_toml
 from pipelines.settings.training import Train
+from pipelines.settings.values import in_short
 
 STAGE = "sweep"
 
@@ -66,17 +67,18 @@ class Trainings:
 def read_grid(path: str | Path, over: Mapping[str, Any] | None = None) -> list[Point]:
     """Read the points of a TOML file of settings, the last of them changing fastest.
 
-    A setting is one value or a list of values; `preset` is one, too. over: settings that stand over the file's.
+    A setting is one value or a list of values; `preset` is one, too. over: settings that override the file's.
     Raises UnreadableInput for what is no TOML, WrongUse for an unknown setting, a value that it cannot have, an empty
     list, a value named twice, and for more than MOST_POINTS points, each with the file and the key.
     """
     read = {**read_toml(path, "See docs/train.md for an example."), **(over or {})}
-    grid = {key: _values(str(path), key, found) for key, found in read.items()}
+    grid = {key: _values(str(path), key, given) for key, given in read.items()}
     count = prod(map(len, grid.values()))
     if count > MOST_POINTS:
         sizes = " × ".join(str(len(values)) for values in grid.values() if len(values) > 1)
         raise WrongUse(f"{path}: {sizes} are {count:,} points; there may be {MOST_POINTS} at most. Take values out.")
-    return [_point(str(path), dict(zip(grid, chosen, strict=True))) for chosen in product(*grid.values())]
+    settings = (dict(zip(grid, chosen, strict=True)) for chosen in product(*grid.values()))
+    return [Point(values, Train.from_table(values, str(path))) for values in settings]
 
 
 def sweep(
@@ -176,26 +178,24 @@ def _interval(values: pd.Series) -> tuple[float, float]:
     return max(mean - half, 0.0), min(mean + half, 1.0)
 
 
-def _values(path: str, key: str, found: Any) -> list[Any]:
+def _values(path: str, key: str, given: Any) -> list[Any]:
     """Give the values of a setting, each of which it can have."""
     known = [name for name in Train.__struct_fields__ if name not in UNSWEPT]
     if key not in ("preset", *known):
         raise unknown_name("setting", key, ["preset", *known], path)
-    values = found if isinstance(found, list) else [found]
+    values = given if isinstance(given, list) else [given]
     if not values:
         raise WrongUse(f"{path}: {key} is an empty list; name a value, or leave it out.")
     if key in ALIKE and len(values) > 1:
         raise WrongUse(f"{path}: {key} is {values}; it must be one value, for points are compared on the same samples.")
     for place, value in enumerate(values):
         if isinstance(value, list | dict):
-            raise WrongUse(f"{path}: {key} has the value {value!r}; it must be a number, a text, or true or false.")
+            raise WrongUse(
+                f"{path}: {key} has the value {in_short(value)}; it must be a number, a text, or true or false."
+            )
         if value in values[:place]:
             raise WrongUse(f"{path}: {key} names {value!r} twice.")
     return values
-
-
-def _point(path: str, values: Mapping[str, Any]) -> Point:
-    return Point(values, Train.from_table(values, path))
 
 
 def _grid(points: Sequence[Point]) -> dict[str, list[Any]]:

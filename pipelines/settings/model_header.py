@@ -31,15 +31,16 @@ def read_configuration(path: str | Path) -> dict[str, Any]:
 def configuration_in(path: str, metadata: Mapping[str, str]) -> dict[str, Any]:
     """Read what `build` needs, and the rest, from the metadata of a model's file."""
     try:
-        found = json.loads(metadata.get("configuration", "null"))
-        shape, widths = found["shape"], found.get("widths", [])
-        sizes = [found["classes"], *shape, *widths]
-        known = found["name"] in get_args(Model) and len(shape) in (2, 3)
+        values = json.loads(metadata.get("configuration", "null"))
+        shape, widths = values["shape"], values.get("widths", [])
+        sizes = [values["classes"], *shape, *widths]
+        known = values["name"] in get_args(Model) and len(shape) in (2, 3)
         # 65,536 is far beyond any image here, and keeps products of three within 64 bits.
         if known and all(type(size) is int and 1 <= size <= 65_536 for size in sizes):
-            settings = {"parameters": rename_parameters("train", found["parameters"])} if "parameters" in found else {}
-            return {**found, **settings}
-    except (ValueError, TypeError, KeyError, RecursionError):
+            if "parameters" in values:
+                values["parameters"] = rename_parameters("train", values["parameters"])
+            return dict(values)
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
         pass
     raise not_a_model(path, "its metadata describes no network of ours", "a name, a shape and classes")
 

@@ -24,13 +24,14 @@ def read_toml(path: str | Path, advice: str) -> dict[str, Any]:
     except RecursionError:  # its traceback is as long as the file is deep
         raise _too_deep(path, advice) from None
     except ValueError as cause:  # of the syntax, of the encoding, or of a number too long
-        raise UnreadableInput(str(path), _told(cause), "a TOML file", advice) from cause
+        raise UnreadableInput(str(path), _reason(cause), "a TOML file", advice) from cause
     if _depth(values) > DEEPEST:
         raise _too_deep(path, advice)
     return values
 
 
-def _told(cause: ValueError) -> str:
+def _reason(cause: ValueError) -> str:
+    """Say why a file is no TOML."""
     if isinstance(cause, UnicodeDecodeError):
         return f"byte {cause.start:,} is not UTF-8"
     return str(cause)

@@ -34,7 +34,7 @@ def checked(value: Any, kind: Any, where: str, unit: str = "") -> Any:
     """
     try:
         return msgspec.convert(_plain(value), kind)
-    except msgspec.ValidationError:
+    except (msgspec.ValidationError, UnicodeEncodeError):  # the latter of half a character, as of a bad argument
         within = f" ({unit})" if unit else ""
         raise WrongUse(f"{where} is {in_short(value)}; it {expected(kind)}{within}.") from None
 

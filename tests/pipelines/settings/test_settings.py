@@ -129,7 +129,7 @@ def wrong_values(kind: Any) -> Iterator[Any]:
         return
     described = plain_type(kind)
     if choices_in(kind):
-        yield from (choices_in(kind)[0] + "x", choices_in(kind)[0].upper() + "?", 1, True, "")
+        yield from (choices_in(kind)[0] + "x", choices_in(kind)[0].upper() + "?", 1, True, "", "\ud800")
     elif isinstance(described, inspect.BoolType):
         yield from (0, 1, "true", "no", [])
     elif isinstance(described, inspect.StrType):

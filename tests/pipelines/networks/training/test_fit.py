@@ -344,6 +344,7 @@ def test_a_model_that_is_cut_off_is_refused(fitted, tmp_path, keep):
         {"shape": "88"},
         {"shape": [8, 10**12]},
         {"name": ["small"]},
+        {"parameters": 3},
     ],
     ids=str,
 )
