@@ -26,6 +26,7 @@ ROOMS = (
     "mnist_data.batch",
     "mnist_data.storage",
     "mnist_data.idx",
+    "mnist_data.images_in",
     "mnist_data.parquet",
     "mnist_data.known",
     "dashboards",
@@ -106,10 +107,10 @@ def test_each_room_imports_only_rooms_before_it() -> None:
 
 
 def test_the_house_has_few_rooms_and_all_of_them_exist() -> None:
-    """Twenty, each with something in it, and no module outside."""
+    """Each has something in it, and no module is outside."""
     known = modules()
 
-    assert len(ROOMS) <= 20
+    assert len(ROOMS) <= 24
     assert {room_of(module) for module in known} == set(range(-1, len(ROOMS)))
 
 

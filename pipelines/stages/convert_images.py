@@ -1,0 +1,146 @@
+"""Labelled images in any form → Parquet, as a stream: memory is bounded by a few batches."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from mnist_data import storage
+from mnist_data.batch import Batch
+from mnist_data.errors import WrongUse
+from mnist_data.idx.label_values import advice_on, class_names
+from mnist_data.images_in.stream import UNLABELLED, ImageStream
+from mnist_data.known.catalog import by_name
+from mnist_data.parquet.dataset import Dataset
+from mnist_data.parquet.schema import Metadata, Source, Stage, arrow_schema
+from mnist_data.parquet.writer import Draft, Part, PartWriter
+from mnist_data.version import __version__
+from pipelines.engine.execution import Execution, Progress
+from pipelines.settings.stages import Convert
+
+ROWS_IN_A_PART = 1_000_000
+"""Samples in one file."""
+
+
+@dataclass(frozen=True)
+class ImagesConverted:
+    """The dataset, and what its reader should be warned of."""
+
+    dataset: Dataset
+    warnings: tuple[str, ...]
+
+
+def convert_images(
+    streams: Sequence[ImageStream],
+    target: str | Path,
+    params: Convert | None = None,
+    *,
+    dataset: str | None = None,
+    execution: Execution | None = None,
+    overwrite: bool = False,
+) -> ImagesConverted:
+    """Convert streams of labelled images, a split each, into one dataset; ids count on from split to split.
+
+    dataset: its name; None takes that of the file or folder. Raises WrongUse where the splits have images of different
+    shapes or types, and whatever the streams raise; nothing is written then.
+    """
+    params, execution = params or Convert(), execution or Execution()
+    values = _label_values(streams, params) if params.relabel else ()
+    metadata = _metadata(streams, params, dataset, values)
+    arrow_schema(metadata)  # refuses what the layout cannot hold before anything is read
+    plan = {
+        "stage": "convert",
+        "splits": [stream.split for stream in streams],
+        "files": [storage.identity(stream.path) for stream in streams if Path(stream.path).is_file()],
+        "parameters": params.recorded(),
+        "dataset": dataset,
+        "version": __version__,
+    }
+    warnings = [note for stream in streams for note in stream.notes]
+    with Draft(target, plan, overwrite) as draft:
+        parts: list[Part] = []
+        first = 0
+        for stream in streams:
+            labels: set[int] = set()
+            batches = _batches(stream, first, params, values)
+            written = _write(stream, batches, draft.location, metadata, params.compression, labels, execution)
+            parts += written
+            first += sum(part.rows for part in written)
+            advice = "" if metadata.classes else advice_on(labels - {UNLABELLED})
+            warnings += [f"{stream.path}: {advice}."] if advice else []
+        return ImagesConverted(draft.commit(parts, metadata), tuple(warnings))
+
+
+def _label_values(streams: Sequence[ImageStream], params: Convert) -> tuple[int, ...]:
+    """Give the different labels of all streams, ascending, which are read once for it."""
+    labels = (rows.labels for stream in streams for rows in stream.rows(params.row_group_rows))
+    return tuple(sorted(set().union(*(np.unique(values).tolist() for values in labels)) - {UNLABELLED}))
+
+
+def _metadata(streams: Sequence[ImageStream], params: Convert, dataset: str | None, values: Sequence[int]) -> Metadata:
+    forms = {(stream.shape, stream.dtype) for stream in streams}
+    if len(forms) != 1:
+        listed = "; ".join(f"{stream.split} {stream.shape} {stream.dtype}" for stream in streams)
+        raise WrongUse(f"The splits have images of different shapes or types ({listed}); convert them one by one.")
+    shape, dtype = forms.pop()
+    known = by_name(dataset) if dataset is not None else None
+    named = next((stream.classes for stream in streams if stream.classes), known.classes if known else ())
+    name = Path(streams[0].path).name.split(".")[0] or "dataset"
+    return Metadata(
+        dataset=known.name if known else dataset or name,
+        title=known.title if known else "",
+        shape=(shape[1], shape[0], *shape[2:]) if params.transpose else shape,
+        dtype=dtype,
+        layout=params.layout,
+        classes=class_names(values) or named,
+        licence=known.licence if known else "",
+        citation=known.citation if known else "",
+        stages=(Stage("convert", params.recorded()),),
+    )
+
+
+def _write(
+    stream: ImageStream,
+    batches: Iterator[Batch],
+    location: str,
+    metadata: Metadata,
+    compression: str,
+    labels: set[int],
+    execution: Execution,
+) -> list[Part]:
+    """Write one split into files that are finished together; labels: collects those that occur."""
+    writers: list[PartWriter] = []
+    rows = 0
+    try:
+        for batch in batches:
+            if not writers or writers[-1].rows >= ROWS_IN_A_PART:
+                writers.append(PartWriter(location, stream.split, len(writers), metadata, compression))
+            writers[-1].write(batch)
+            labels.update(np.unique(batch.labels).tolist())
+            rows += len(batch)
+            execution.report(Progress("convert", rows, rows))
+        name = Path(stream.path).name
+        source = Source(name, stream.split, "file", stream.sha256, stream.dtype, (rows, *stream.shape))
+        return [writer.close(replace(metadata, sources=(source,))) for writer in writers]
+    except BaseException as error:
+        for writer in writers:
+            writer.abandon(error)
+        raise
+
+
+def _batches(stream: ImageStream, first: int, params: Convert, values: Sequence[int]) -> Iterator[Batch]:
+    for rows in stream.rows(params.row_group_rows):
+        images: Any = rows.images
+        if params.transpose:
+            images = np.ascontiguousarray(images.swapaxes(1, 2))
+        ids = np.arange(first, first + len(rows.labels), dtype=np.int64)
+        labels = rows.labels
+        if values:
+            labels = np.where(labels == UNLABELLED, UNLABELLED, np.searchsorted(values, labels))
+        labels = np.where(labels == UNLABELLED, UNLABELLED, labels - (params.first_label or 0))
+        yield Batch(ids, labels, images, rows.columns)
+        first += len(rows.labels)
