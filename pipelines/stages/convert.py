@@ -205,7 +205,7 @@ def _metadata(
         licence=known.licence if known else "",
         citation=known.citation if known else "",
         note=known.note if known else "",
-        stages=(Stage("convert", params.recorded() | _fitted(pairs, headers, forms, label_values)),),
+        stages=(Stage("convert", params.recorded(), fitted=_fitted(pairs, headers, forms, label_values)),),
     )
 
 
@@ -221,8 +221,7 @@ def _fitted(
         for pair, form, (images, _) in zip(pairs, forms, headers, strict=True)
         if form.recorded(images.item_shape)
     }
-    values = ({"forms": recorded} if recorded else {}) | ({"label_values": list(label_values)} if label_values else {})
-    return {"fitted": values} if values else {}
+    return ({"forms": recorded} if recorded else {}) | ({"label_values": list(label_values)} if label_values else {})
 
 
 def _transposed(shape: tuple[int, ...]) -> tuple[int, ...]:

@@ -18,7 +18,7 @@ from mnist_data.idx.format import Header, Writer
 from mnist_data.idx.labels import encode_labels
 from mnist_data.idx.layout import Layout, as_announced
 from mnist_data.parquet.dataset import Dataset, read_batches
-from mnist_data.parquet.schema import Metadata, Source
+from mnist_data.parquet.schema import Metadata, Source, Stage
 
 
 @dataclass(frozen=True)
@@ -97,8 +97,8 @@ def _labels(batch: Batch, form: _Form) -> npt.NDArray[Any]:
 
 def _form(source: Dataset, split: str, as_stored: bool) -> _Form:
     metadata, rows = source.metadata, source.splits[split]
-    parameters: dict[str, Any] = {} if as_stored else _conversion(metadata)
-    fitted = parameters.get("fitted", {})
+    stage = None if as_stored else _conversion(metadata)
+    parameters, fitted = (stage.parameters, stage.fitted) if stage else ({}, {})
     recorded = fitted.get("forms", {}).get(split, {})
     transpose = bool(parameters.get("transpose"))
     shape = (metadata.shape[1], metadata.shape[0], *metadata.shape[2:]) if transpose else metadata.shape
@@ -130,8 +130,8 @@ def _form(source: Dataset, split: str, as_stored: bool) -> _Form:
     )
 
 
-def _conversion(metadata: Metadata) -> dict[str, Any]:
-    return dict(next((stage.parameters for stage in metadata.stages if stage.stage == "convert"), {}))
+def _conversion(metadata: Metadata) -> Stage | None:
+    return next((stage for stage in metadata.stages if stage.stage == "convert"), None)
 
 
 def _source(metadata: Metadata, split: str, role: str) -> Source | None:
