@@ -316,3 +316,12 @@ def test_the_mean_accuracy_begins_with_the_samples_as_they_are(robustness: Table
     assert [first.name, second.name] == ["means", "other"]
     assert list(first.x) == [0, 1, 2, 3, 4, 5]
     assert list(first.y) == pytest.approx([90, 77.5, 67.5, 57.5, 47.5, 37.5])
+
+
+def test_the_colours_of_a_heatmap_are_explained_just_below_it(statistics: Tables) -> None:
+    """A bar that lies beyond the figure is cut off."""
+    drawn = pixel_heatmap(all_classes(statistics["pixels"], "train"), "mean", "mean")
+    bar = drawn.layout.coloraxis.colorbar
+
+    assert -0.3 < bar.y < 0
+    assert (bar.orientation, bar.yanchor, bar.len) == ("h", "top", 1)

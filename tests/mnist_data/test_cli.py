@@ -15,6 +15,7 @@ import pytest
 import typer
 
 from mnist_data import cli
+from mnist_data.errors import CheckFailed, MissingExtra, NotIdx, WrongUse
 from mnist_data.idx import format as idx
 from mnist_data.parquet.dataset import Dataset
 from pipelines.settings.stages import CORRUPTIONS
@@ -323,3 +324,59 @@ def test_train_prints_its_accuracy_by_series_and_writer(
     ]
     assert "30 writers: no mistake with" in out
     assert "series" not in plain
+
+
+def test_the_exit_code_tells_bad_data_from_wrong_use(
+    run: Cli, digits: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As the help promises: 1 where a check failed, 2 where nothing could be checked."""
+    for code, error in (
+        (1, CheckFailed("too many")),
+        (2, WrongUse("no such thing")),
+        (2, NotIdx("x", "y", "z", "Look.")),
+        (2, MissingExtra("onnx", "onnx", "this")),
+        (2, PermissionError(13, "denied", "x")),
+    ):
+
+        def fail(*_: object, problem: Exception = error, **__: object) -> None:
+            raise problem
+
+        monkeypatch.setattr("mnist_data.known.info.describe", fail)
+        ended, out, err = run("info", digits.location)
+
+        assert (ended, out) == (code, "")
+        assert err.startswith("mnist-data: ")
+
+
+def test_a_run_says_of_each_step_whether_it_was_done_or_kept(run: Cli, tmp_path: Path) -> None:
+    """The second time everything is kept; --json leaves the lines out."""
+    pytest.importorskip("torch")
+    command = ("run", "--workspace", tmp_path / "w", "--until", "stats")
+    steps = ["convert", "clean", "normalize", "augment", "stats"]
+    first, second, third = run(*command)[1], run(*command)[1], run(*command, "--json")[1]
+
+    for step in steps:
+        assert [line.split()[1:] for line in first.splitlines() if line.split()[:1] == [step]] == [["done"]]
+        kept = [line for line in second.splitlines() if line.split()[:1] == [step]]
+        assert [line.split(maxsplit=1)[1] for line in kept] == ["kept, nothing changed"]
+    assert isinstance(json.loads(third), dict)
+
+
+@pytest.mark.parametrize("where", ["flag", "file", "both"])
+def test_a_flag_of_run_overrides_the_file_and_else_the_file_counts(
+    run: Cli, sample_idx: Path, tmp_path: Path, where: str
+) -> None:
+    """Source, workspace and provenance; a run without any of them takes the embedded sample."""
+    plant_writers(sample_idx, tmp_path)
+    given = {"source": "sample", "workspace": f"{tmp_path}/w", "provenance": str(tmp_path)}
+    other = {"source": f"{tmp_path}/no", "workspace": f"{tmp_path}/other", "provenance": f"{tmp_path}/no"}
+    in_file = {"flag": {}, "file": given, "both": other}[where]
+    (tmp_path / "run.toml").write_text("".join(f"{name} = {value!r}\n" for name, value in in_file.items()))
+    flags = ["sample", "--workspace", given["workspace"], "--provenance", tmp_path]
+    chosen = [] if where == "file" else flags
+
+    code, _, err = run("run", *chosen, "--config", tmp_path / "run.toml", "--until", "convert")
+
+    assert (code, err) == (0, "")
+    assert {"writer_id", "hsf_series"} <= set(pd.read_parquet(tmp_path / "w/convert").columns)
+    assert not (tmp_path / "other").exists()

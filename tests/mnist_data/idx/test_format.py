@@ -102,6 +102,8 @@ PIXELS = header(8, 3, 2, 2) + bytes(range(12))
 BROKEN = {
     "empty": (b"", NotIdx, "the file is empty"),
     "one byte": (b"\0", NotIdx, "a file of 1 bytes"),
+    "two bytes": (b"\0\0", NotIdx, "a file of 2 bytes"),
+    "three bytes": (b"\0\0\x08", NotIdx, "a file of 3 bytes"),
     "web page": (b"<!DOCTYPE html><html>", NotIdx, "looks like a web page"),
     "unknown type": (header(0x0A, 3) + b"abc", NotIdx, "type code 0x0A, which IDX does not have"),
     "rank 0": (b"\0\0\x08\0", NotIdx, "begins with 00 00 08 00"),

@@ -56,6 +56,21 @@ def test_the_usual_names_are_paired(names: list[str], dataset: str, splits: list
     assert {dataset} == {pair.dataset for pair in pairs}
 
 
+@pytest.mark.parametrize(
+    ("word", "split"),
+    [("train", "train"), ("training", "train"), ("test", "test"), ("t10k", "test"), ("validation", "validation"),
+     ("valid", "validation"), ("val", "validation"), ("dev", "validation")],
+)  # fmt: skip
+def test_a_split_is_known_by_every_usual_word(word: str, split: str, tmp_path: Path) -> None:
+    """Before and after the role, whatever the case."""
+    for place, name in enumerate((f"{word}-{{}}.idx", f"{{}}-{word}.idx", f"{word.upper()}_{{}}.idx")):
+        folder = tmp_path / str(place)
+        folder.mkdir()
+        pairs = find_pairs(fill(folder, name.format("images"), name.format("labels")))
+
+        assert [pair.split for pair in pairs] == [split], name
+
+
 def test_names_without_a_role_are_paired_by_content(tmp_path: Path) -> None:
     """The rank tells images from labels where the name does not."""
     idx.write(tmp_path / "train-idx3-ubyte", IMAGES)

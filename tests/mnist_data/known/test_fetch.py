@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import string
 import threading
 from collections.abc import Iterator
 from functools import partial
@@ -84,3 +85,49 @@ def test_the_sample_needs_no_network(tmp_path: Path, monkeypatch: pytest.MonkeyP
     monkeypatch.setenv("MNIST_DATA_CACHE", str(tmp_path))
 
     assert [pair.split for pair in resolve("sample")] == ["train", "test"]
+
+
+PUBLISHED = {
+    "mnist": ("0123456789", "train t10k", "{}-images-idx3-ubyte.gz {}-labels-idx1-ubyte.gz", (60_000, 10_000)),
+    "fashion-mnist": (None, "train t10k", "{}-images-idx3-ubyte.gz {}-labels-idx1-ubyte.gz", (60_000, 10_000)),
+    "kmnist": (None, "train t10k", "{}-images-idx3-ubyte.gz {}-labels-idx1-ubyte.gz", (60_000, 10_000)),
+    "qmnist": (
+        "0123456789",
+        "train test",
+        "qmnist-{}-images-idx3-ubyte.gz qmnist-{}-labels-idx2-int.gz",
+        (60_000, 60_000),
+    ),
+    "emnist-letters": (string.ascii_lowercase, "", "", (124_800, 20_800)),
+    "emnist-byclass": (string.digits + string.ascii_uppercase + string.ascii_lowercase, "", "", (697_932, 116_323)),
+    "emnist-balanced": (string.digits + string.ascii_uppercase + "abdefghnqrt", "", "", (112_800, 18_800)),
+}
+"""Names of classes, words of the splits, names of the files and numbers of samples, as the publishers give them."""
+
+
+@pytest.mark.parametrize("name", PUBLISHED)
+def test_the_catalogue_is_what_the_publishers_say(name: str) -> None:
+    """A file of another name would not be found on any mirror; each has an MD5 of its own."""
+    classes, words, patterns, samples = PUBLISHED[name]
+    entry = CATALOG[name]
+
+    assert (entry.counts["train"], entry.counts["test"]) == samples
+    assert classes is None or entry.classes == tuple(classes)
+    assert sorted(file.name for file in entry.files) == sorted(
+        pattern.format(word) for word in words.split() for pattern in patterns.split()
+    )
+    assert len({file.md5 for file in entry.files}) == len(entry.files)
+    assert all(len(file.md5) == 32 and set(file.md5) <= set(string.hexdigits.lower()) for file in entry.files)
+    assert bool(entry.mirrors) == bool(entry.files)
+    assert all(mirror.endswith("/") for mirror in entry.mirrors)
+
+
+def test_classes_have_the_names_that_their_papers_give_them() -> None:
+    """Of clothes in Xiao et al., of Kuzushiji in Clanuwat et al., in the order of the labels."""
+    assert ", ".join(CATALOG["fashion-mnist"].classes) == (
+        "T-shirt/top, Trouser, Pullover, Dress, Coat, Sandal, Shirt, Sneaker, Bag, Ankle boot"
+    )
+    assert " ".join(CATALOG["kmnist"].classes) == "o ki su tsu na ha ma ya re wo"
+    assert CATALOG["emnist-letters"].first_label == 1
+    assert {name for name, entry in CATALOG.items() if entry.transposed} == {
+        f"emnist-{part}" for part in ("balanced", "bymerge", "byclass", "digits", "letters", "mnist")
+    }

@@ -21,7 +21,7 @@ from mnist_data.batch import Batch
 from mnist_data.errors import DamagedArchive, NoDataset, OutputExists, TruncatedIdx, WrongUse
 from mnist_data.idx import format as idx
 from mnist_data.idx.pairing import Pair, find_pairs
-from mnist_data.parquet.dataset import Dataset, open_dataset, read_batches
+from mnist_data.parquet.dataset import Dataset, open_dataset, read_batches, read_sample
 from mnist_data.parquet.schema import Metadata
 from mnist_data.parquet.writer import Draft, write_part
 from pipelines.settings.stages import Convert
@@ -369,3 +369,18 @@ def test_a_split_that_is_not_there_is_named(digits: Dataset) -> None:
     """With the splits there are."""
     with pytest.raises(WrongUse, match="no split 'validation'; it has train, test"):
         mnist_data.load(digits.location, "validation")
+
+
+def test_one_sample_is_read_by_its_id(digits: Dataset, sample_idx: Path, tmp_path: Path) -> None:
+    """Wherever it lies: in the first, a middle and the last row group of either split; one that is not there is not."""
+    cut = convert(find_pairs(sample_idx), tmp_path / "cut", Convert(row_group_rows=100)).dataset
+    frame = mnist_data.load(digits.location).set_index("id")
+
+    for sample in (0, 99, 100, 777, 1436, 1437, 1796):
+        batch = read_sample(cut, sample)
+
+        assert (batch.ids.tolist(), batch.labels.tolist()) == ([sample], [frame.loc[sample, "label"]])
+        assert batch.images[0].tobytes() == frame.loc[sample, "image"]
+    for sample in (-1, 1797):
+        with pytest.raises(WrongUse, match=f"has no sample with the id {sample}"):
+            read_sample(cut, sample)

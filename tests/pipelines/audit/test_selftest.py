@@ -17,6 +17,7 @@ from pipelines.audit.verdict import Verdict
 from pipelines.engine.engine import Threads
 from pipelines.engine.execution import Execution
 from pipelines.settings.analysis import Audit, Selftest
+from pipelines.settings.checks import CHECKS
 
 QUICK = Audit(labels=False)
 
@@ -86,7 +87,7 @@ def test_what_is_planted_is_in_the_copy_and_all_else_is_as_it_was(digits: Datase
     by_id = {one.id: one for one in every}
 
     kinds = pd.Series([one.kind for one in every]).value_counts()
-    assert set(kinds.index) == set(kinds_for(digits, labels=True))
+    assert set(kinds.index) == set(kinds_for(digits, labels=True)) <= set(CHECKS)  # each by a check's name
     assert kinds.max() == 3
     assert len(by_id) == len(every)
     for split in digits.splits:

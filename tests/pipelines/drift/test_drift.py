@@ -184,6 +184,8 @@ def test_classes_are_printed_in_their_order_and_the_farthest_feature_first(comma
     rows = printed_rows(printed)
     whole, features = [[row for row in rows if (row[1] in ("features", "pixels")) == kind] for kind in (True, False)]
     classes = pd.Series([row[0] for row in features])
+    assert {len(row) for row in whole} == {7}
+    assert {len(row) for row in features} == {9}
     assert code == 0
     assert [row[0] for row in whole[::2]] == ["all", *map(str, range(10))]
     assert sorted(classes.unique()) == sorted(["all", *map(str, range(10))])

@@ -179,3 +179,12 @@ def test_no_images_are_no_error(shape: tuple[int, ...]) -> None:
     assert none.shape == warp(none, np.empty((0, 2, 3))).shape
     assert len(measure_moments(none).mass) == 0
     assert none.shape == repair_outliers(none, 1)[0].shape
+
+
+def test_pixels_below_0_have_no_ink() -> None:
+    """Of a standardized image they are the background: moments are those of the rest."""
+    images = pictures((9, 7), "float32") - 0.6
+    above, below = measure_moments(np.maximum(images, 0)), measure_moments(images)
+
+    for name in vars(above):
+        np.testing.assert_allclose(getattr(below, name), getattr(above, name), rtol=1e-6)

@@ -44,6 +44,9 @@ def test_a_sweep_is_the_trainings_of_its_points(digits: Dataset, grid: Path, tmp
         runs.loc[runs["learning_rate"] == 0.0001, "validation_accuracy"].mean()
     )
     assert slow["below_best"] > 0.1
+    for _, rows in effects.groupby("setting"):
+        assert rows["validation_accuracy"].is_monotonic_decreasing
+        assert rows["below_best"].iloc[0] == 0
     assert pd.read_parquet(tmp_path / "sweep/sweep.parquet")["point"].tolist() == points["point"].tolist()
 
 

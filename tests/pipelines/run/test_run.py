@@ -203,3 +203,23 @@ def test_an_empty_test_split_is_no_error(sample_idx: Path, tmp_path: Path) -> No
 
     assert tables["evaluation"]["split"].tolist() == ["validation"]
     assert len(tables["predictions"]) == 0
+
+
+def test_a_changed_statistic_makes_a_new_page_and_no_new_network(
+    finished: tuple[Config, Outcome], tmp_path: Path
+) -> None:
+    """The page shows the tables, so it is made anew with them; what was learnt is kept."""
+    import shutil
+
+    config, outcome = finished
+    shutil.copytree(outcome.workspace, tmp_path / "workspace")
+    changed = config.replace(workspace=str(tmp_path / "workspace"), stats=Stats(grid=2))
+    page = (tmp_path / "workspace/dashboard.html").read_text(encoding="utf-8")
+
+    again = run(changed, execution=Execution(Threads(2)))
+
+    # Converted again, because the embedded sample lies in the workspace.
+    assert {"convert", "stats", "dashboard"} == {
+        "convert", "clean", "normalize", "augment", "stats", "train small", "train mlp", "dashboard"
+    } - set(again.kept)  # fmt: skip
+    assert (tmp_path / "workspace/dashboard.html").read_text(encoding="utf-8") != page

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mnist_data.batch import Batch
 from mnist_data.errors import UnreadableInput, WrongUse
+from pipelines.images.levels import BYTES, Levels
 from pipelines.settings.recipe import PRESETS, TRANSFORMS, Amount, Recipe, load_recipe, recipe_of
+from pipelines.settings.stages import Augment
+from pipelines.stages.augment import augment_batch
 
 
 def test_a_file_can_start_from_a_preset_change_it_and_take_out(tmp_path: Path) -> None:
@@ -113,3 +118,49 @@ def test_what_is_no_recipe_says_what_is(tmp_path: Path) -> None:
         load_recipe("handwritting")
     with pytest.raises(UnreadableInput, match="expected a TOML file"):
         load_recipe(tmp_path / "cut.toml")
+
+
+RANGES = {
+    "rotation": (-180, 180, 0),
+    "scale": (0.1, 10, 1),
+    "scale_x": (0.1, 10, 1),
+    "scale_y": (0.1, 10, 1),
+    "shear": (-2, 2, 0),
+    "shift": (-1, 1, 0),
+    "perspective": (-0.3, 0.3, 0),
+    "elastic": (0, 1000, 0),
+    "thickness": (-8, 8, 0),
+    "cutout": (0, 1, 0),
+    "blur": (0, 16, 0),
+    "contrast": (0, 4, 1),
+    "brightness": (-1, 1, 0),
+    "noise": (0, 1, 0),
+    "impulse": (0, 1, 0),
+}
+"""The smallest and the largest value of each transform, and the one that changes nothing."""
+
+
+@pytest.mark.parametrize("name", TRANSFORMS)
+def test_a_transform_takes_its_whole_range_and_nothing_beyond(name: str) -> None:
+    """As docs/augmentation.md lists them."""
+    low, high, _ = RANGES[name]
+
+    assert recipe_of({name: [low, high]}, "x").table()[name]["range"] == [low, high]
+    for beyond in ([low - 0.001, high], [low, high + 0.001]):
+        with pytest.raises(WrongUse, match=name):
+            recipe_of({name: beyond}, "x")
+
+
+def test_a_transform_at_its_neutral_value_changes_nothing() -> None:
+    """All fifteen of them at once, for bytes and for floats; and the recorded parameters say so."""
+    recipe = recipe_of({name: [neutral, neutral] for name, (_, _, neutral) in RANGES.items()}, "x")
+    for kind, top in (("uint8", 256), ("float32", 1)):
+        images = (np.random.default_rng(0).random((4, 9, 7)) * top).astype(kind)
+        levels = BYTES if kind == "uint8" else Levels(0, 1)
+        batch = augment_batch(Batch(np.arange(4), np.zeros(4, np.int64), images), Augment(recipe=recipe), levels)
+        original = batch.columns["copy"] == 0
+
+        np.testing.assert_array_equal(batch.images[original], images)
+        np.testing.assert_array_equal(batch.images[~original], images)
+        for name in {*TRANSFORMS, "shift_x", "shift_y", "perspective_x", "perspective_y"} & set(batch.columns):
+            assert (batch.columns[name] == RANGES.get(name, (0, 0, 0))[2]).all(), name

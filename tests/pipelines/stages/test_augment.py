@@ -20,9 +20,10 @@ from mnist_data.parquet.dataset import Dataset
 from pipelines.engine.engine import Cluster, Threads
 from pipelines.engine.execution import Execution
 from pipelines.images.levels import BYTES, Levels
+from pipelines.images.thumbnails import before_after
 from pipelines.kernels.warp import warp
 from pipelines.settings.recipe import TRANSFORMS, Amount, Recipe, load_recipe, recipe_of
-from pipelines.settings.stages import Augment, Corrupt, Normalize
+from pipelines.settings.stages import Augment, Convert, Corrupt, Normalize
 from pipelines.stages.augment import augment, augment_batch, cut_out, matrices_of, remake_copy
 from pipelines.stages.clean import clean
 from pipelines.stages.convert import convert
@@ -364,3 +365,20 @@ def test_nothing_is_learnt_from_a_test_split(sample_idx: Path, tmp_path: Path) -
     assert clean(source, tmp_path / "clean").dataset.splits == {"test": 360}
     with pytest.raises(WrongUse, match="no split 'train' to learn from, only test"):
         augment(source, tmp_path / "more")
+
+
+def test_before_and_after_shows_the_first_sample_of_each_class_with_all_its_copies(
+    sample_idx: Path, tmp_path: Path
+) -> None:
+    """However small the row groups are, and wherever in the files a class first occurs."""
+    cut = convert(find_pairs(sample_idx), tmp_path / "cut", Convert(row_group_rows=3)).dataset
+    more = augment(cut, tmp_path / "more", Augment(copies=2))
+    plain = mnist_data.load(cut.location, "train")
+
+    shown = before_after(more)
+
+    first = plain.drop_duplicates("label").sort_values("label")
+    assert shown["source_id"].drop_duplicates().tolist() == first["id"].tolist()
+    assert shown["label"].tolist() == first["label"].repeat(3).tolist()
+    assert shown["copy"].tolist() == [0, 1, 2] * len(first)
+    assert shown["image"].iloc[::3].tolist() == first["image"].tolist()

@@ -167,3 +167,41 @@ def test_poor_data_gives_tables_all_the_same(case: str, tmp_path: Path) -> None:
                 assert missing.all(), (name, column)
             elif column != "pearson":  # some pairs of measures have none anywhere: holes do not vary in 4×3 pixels
                 assert not missing.any(), (name, column)
+
+
+def written(folder: Path, images: npt.NDArray[Any], labels: npt.NDArray[Any]) -> Dataset:
+    """Write one training split as a dataset."""
+    idx.write(folder / "train-images-idx3", images)
+    idx.write(folder / "train-labels-idx1", labels.astype(np.uint8))
+    return convert(find_pairs(folder), folder / "data").dataset
+
+
+def test_the_dimension_of_a_class_is_that_of_its_samples_alone(tmp_path: Path) -> None:
+    """One class lies on a line, the other fills six dimensions; the row without a label is of both."""
+    rng = np.random.default_rng(1)
+    line = rng.random((200, 1)) @ rng.random((1, 30))
+    cloud = rng.random((200, 6)) @ rng.random((6, 30))
+    labels = np.arange(400) % 2
+    images = np.where(labels[:, None] == 0, line.repeat(2, 0), cloud.repeat(2, 0)).astype(np.float32)
+    images[0::2], images[1::2] = line, cloud
+
+    table = stats(written(tmp_path, images.reshape(400, 6, 5), labels), tmp_path / "tables")["dimension"]
+
+    by_label = table.dropna(subset="label").set_index("label")
+    assert by_label["samples"].tolist() == [200, 200]
+    assert by_label.loc[0, "dimension"] == pytest.approx(1, rel=0.15)
+    assert by_label.loc[1, "dimension"] == pytest.approx(estimate_dimension(cloud)[0], rel=0.02)
+    assert table[table["label"].isna()]["samples"].tolist() == [400]
+
+
+@pytest.mark.parametrize(("samples", "components"), [(2, 1), (5, 4), (40, 12)])
+def test_there_are_as_many_components_as_the_samples_span(samples: int, components: int, tmp_path: Path) -> None:
+    """One fewer than samples, and no more than pixels; together they hold all the variance."""
+    images = np.random.default_rng(0).integers(0, 256, (samples, 4, 3), np.uint8)
+
+    table = stats(written(tmp_path, images, np.zeros(samples)), tmp_path / "tables")["components"]
+
+    values = np.linalg.eigvalsh(np.cov(images.reshape(samples, -1) / 255, rowvar=False))[::-1][:components]
+    assert table["component"].tolist() == list(range(1, components + 1))
+    assert table["cumulative"].iloc[-1] == pytest.approx(1)
+    np.testing.assert_allclose(table["variance"], values, rtol=1e-6)
