@@ -11,9 +11,13 @@ from difflib import get_close_matches
 
 
 class MnistDataError(Exception):
-    """The base of all our errors; `exit_code` is what the command line ends with."""
+    """The base of all our errors; `exit_code` is what the command line ends with.
+
+    resumable: whether the same call can succeed next time, so that what it has finished is worth keeping.
+    """
 
     exit_code = 2
+    resumable = False
 
 
 class WrongUse(MnistDataError):  # noqa: N818  (named for what the user did)
@@ -94,6 +98,8 @@ class OutputExists(MnistDataError):  # noqa: N818
 class LostWorkers(MnistDataError):  # noqa: N818
     """Worker processes died again and again over the same task."""
 
+    resumable = True
+
     def __init__(self, address: str) -> None:
         super().__init__(address)
         self.address = address
@@ -102,6 +108,22 @@ class LostWorkers(MnistDataError):  # noqa: N818
         return (
             f"Several workers died over one task, the last at {self.address}; their memory may be too small. "
             "Use fewer --workers, or give the cluster's workers more memory."
+        )
+
+
+class LostScheduler(MnistDataError):  # noqa: N818
+    """The connection to a cluster's scheduler ended while it worked."""
+
+    resumable = True
+
+    def __init__(self, address: str) -> None:
+        super().__init__(address)
+        self.address = address
+
+    def __str__(self) -> str:
+        return (
+            f"The Dask scheduler at {self.address} was lost while it worked; start it again, or another one, and "
+            "repeat the command: finished parts are kept where the stage can go on from them."
         )
 
 

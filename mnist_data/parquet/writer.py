@@ -33,6 +33,9 @@ from mnist_data.parquet.dataset import (
 )
 from mnist_data.parquet.schema import Metadata, arrow_schema, encode, key_values
 
+PAGE_BYTES = 1 << 26
+"""Pixels in one data page: of large images fewer than Arrow's 1,024 stand in it, as a reader unpacks whole pages."""
+
 
 @dataclass(frozen=True)
 class Part:
@@ -84,6 +87,7 @@ class PartWriter:
             # A dictionary is what makes list and pixel columns small; on whole images it finds nothing.
             use_dictionary=small if self._layout in ("binary", "png") else True,
             write_statistics=small,
+            write_batch_size=max(1, min(1024, PAGE_BYTES // max(1, self._metadata.image_bytes))),
             write_page_checksum=True,
             store_schema=False,
         )
@@ -138,7 +142,8 @@ def is_current(location: str | Path, plan: Mapping[str, Any]) -> bool:
 class Draft:
     """A dataset being written. Parts go to `location`, beside the target; `commit` puts them in its place.
 
-    Left by an error of ours, the draft is removed; left by an interruption, it stays for the next attempt.
+    Left by an error of ours, the draft is removed; left by an interruption or a lost cluster, it stays for the next
+    attempt.
     """
 
     def __init__(self, target: str | Path, plan: Mapping[str, Any], overwrite: bool = False) -> None:
@@ -224,7 +229,7 @@ class Draft:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if error is None or isinstance(error, MnistDataError):
+        if error is None or (isinstance(error, MnistDataError) and not error.resumable):
             storage.remove(self._folder)
         if self._lock is not None:
             self._lock.release()

@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import operator
 import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
 
-from mnist_data.errors import LostWorkers, TruncatedIdx, WrongUse
+from mnist_data.errors import LostScheduler, LostWorkers, TruncatedIdx, WrongUse
 from pipelines.engine.engine import Cluster, Serial, Threads
 from pipelines.engine.execution import Execution, Progress, open_execution
 
@@ -73,12 +79,105 @@ def test_a_running_cluster_is_used_by_its_address(cluster: Cluster) -> None:
         assert execution.run(abs, [-1, -2], "test") == [1, 2]
 
 
-def test_an_address_where_nobody_answers_is_said_so(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """With the form that an address has."""
-    with pytest.raises(WrongUse, match="tcp://host:8786"), open_execution(scheduler="nonsense://x"):
+@pytest.mark.parametrize(
+    "address",
+    ["nonsense://x", "foo://bar", "tls://127.0.0.1:8786", "ucx://127.0.0.1:8786", "inproc://1", "tcp://", "127.0.0.1",
+     "tcp://127.0.0.1:99999", "tcp://[::1", "", "8786"],
+)  # fmt: skip
+def test_an_address_of_no_scheduler_is_refused_with_the_form_that_one_has(address: str) -> None:
+    """Whatever it is: unknown schemes, certificates that are missing, ports that do not exist."""
+    with pytest.raises(WrongUse, match="tcp://host:8786"), open_execution(scheduler=address):
         pass
-    with pytest.raises(WrongUse, match="exclude each other"), open_execution(workers=1, scheduler="tcp://x:1"):
+
+
+def test_an_address_where_nobody_answers_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """After some seconds; a worker's address is not its scheduler's."""
+    monkeypatch.setattr("pipelines.engine.engine.SECONDS_TO_ANSWER", 0.5)
+
+    with pytest.raises(WrongUse, match=r"tcp://127.0.0.1:1 \(.*\); check the address"):
+        _open(scheduler="tcp://127.0.0.1:1")
+
+
+def test_the_address_of_a_worker_is_told_from_a_schedulers(cluster: Cluster) -> None:
+    """Both print theirs when they start, so one is easily taken for the other."""
+    worker = next(iter(cluster.client.scheduler_info()["workers"]))
+
+    with pytest.raises(WrongUse, match="answers a Dask Worker, not the scheduler"):
+        _open(scheduler=worker)
+
+
+def test_new_processes_and_a_running_cluster_exclude_each_other() -> None:
+    """One of the two would be forgotten without a word."""
+    with pytest.raises(WrongUse, match="exclude each other"):
+        _open(workers=1, scheduler="tcp://x:1")
+
+
+def _open(**where: Any) -> None:
+    with open_execution(**where):
         pass
+
+
+@pytest.fixture
+def scheduler() -> Iterator[tuple[subprocess.Popen[bytes], str]]:
+    """Give a scheduler of its own, with one worker: its process and its address."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        address = f"tcp://127.0.0.1:{taken.getsockname()[1]}"
+    place = ["--host", "127.0.0.1", "--port", address.rpartition(":")[2], "--no-dashboard"]
+    commands = [["scheduler", *place], ["worker", address, "--no-dashboard", "--no-nanny", "--nthreads", "1"]]
+    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    processes = [
+        subprocess.Popen([sys.executable, "-m", f"distributed.cli.dask_{name}", *rest], **quiet)  # type: ignore[call-overload]
+        for name, *rest in commands
+    ]
+    yield processes[0], address
+    for process in processes:
+        process.kill()
+        process.wait()
+
+
+@pytest.mark.slow
+def test_a_scheduler_that_is_lost_ends_the_run_by_name(
+    scheduler: tuple[subprocess.Popen[bytes], str], capfd: pytest.CaptureFixture[str]
+) -> None:
+    """In the middle of the work and before the next pass: with its address and what to do, and no traceback."""
+    process, address = scheduler
+
+    with open_execution(scheduler=address, report=lambda event: event.rows > 1 and process.kill()) as execution:  # type: ignore[arg-type,return-value]
+        for _ in range(2):
+            with pytest.raises(LostScheduler, match=f"{address} was lost .* repeat the command"):
+                execution.run(time.sleep, [0.2] * 50, "test")
+
+    assert "Traceback" not in capfd.readouterr().err
+
+
+@pytest.mark.parametrize("guard", [False, True])
+def test_a_script_without_a_main_guard_is_told_what_is_missing(guard: bool, tmp_path: Path) -> None:
+    """Each worker would run it again and start workers, too; with the guard it works."""
+    call = "with open_execution(workers=1) as e: print(e.run(abs, [-1], 'test'))"
+    script = tmp_path / "script.py"
+    script.write_text(
+        "from pipelines.engine.execution import open_execution\n"
+        + (f"if __name__ == '__main__':\n    {call}\n" if guard else f"{call}\n")
+    )
+
+    ended = subprocess.run([sys.executable, script], capture_output=True, text=True, check=False)
+
+    if guard:
+        assert (ended.returncode, ended.stdout) == (0, "[1]\n")
+    else:
+        assert 'if __name__ == "__main__": main()' in ended.stderr.splitlines()[-1]
+        assert ended.stderr.count("Traceback") == 1  # of the script, not of each worker
+
+
+def test_threads_do_not_pay_for_the_cluster() -> None:
+    """The default engine takes Dask's threads by their function: distributed costs half a second to import."""
+    code = (
+        "import sys; from pipelines.engine.engine import Threads\n"
+        "assert Threads(2).map(abs, [-1, -2], print) == [1, 2]; sys.exit('distributed' in sys.modules)"
+    )
+
+    assert subprocess.run([sys.executable, "-c", code], check=False, stdout=subprocess.DEVNULL).returncode == 0
 
 
 def die(_: int) -> None:
