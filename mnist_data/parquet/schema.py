@@ -97,6 +97,22 @@ class Metadata:
         values = {**asdict(self), "stages": [stage.recorded() for stage in self.stages]}
         return json.dumps(values, ensure_ascii=False, sort_keys=True)
 
+    def key_values(self) -> dict[bytes, bytes]:
+        """Give the schema metadata: our JSON, pandas' attributes, and Hugging Face's features for the PNG layout."""
+        attrs = {
+            "dataset": self.dataset,
+            "image_shape": self.shape,
+            "image_dtype": self.dtype,
+            "classes": self.classes,
+        }
+        values = {KEY: self.to_json().encode(), ATTRS_KEY: json.dumps(attrs, ensure_ascii=False).encode()}
+        if self.layout == "png":
+            names = list(self.classes)
+            label = {"names": names, "_type": "ClassLabel"} if names else {"dtype": "int64", "_type": "Value"}
+            features = {"id": {"dtype": "int64", "_type": "Value"}, "label": label, "image": {"_type": "Image"}}
+            values[b"huggingface"] = json.dumps({"info": {"features": features}}).encode()
+        return values
+
     @staticmethod
     def from_json(text: str | bytes) -> Metadata:
         """Read it back; equal to what `to_json` was called on."""
@@ -165,23 +181,6 @@ def _unsound(path: str, found: str) -> NoDataset:
     return NoDataset(path, found, "a dataset written by mnist-data", "Write it again from its source.")
 
 
-def key_values(metadata: Metadata) -> dict[bytes, bytes]:
-    """Give the schema metadata: our JSON, pandas' attributes, and Hugging Face's features for the PNG layout."""
-    attrs = {
-        "dataset": metadata.dataset,
-        "image_shape": metadata.shape,
-        "image_dtype": metadata.dtype,
-        "classes": metadata.classes,
-    }
-    values = {KEY: metadata.to_json().encode(), ATTRS_KEY: json.dumps(attrs, ensure_ascii=False).encode()}
-    if metadata.layout == "png":
-        names = list(metadata.classes)
-        label = {"names": names, "_type": "ClassLabel"} if names else {"dtype": "int64", "_type": "Value"}
-        features = {"id": {"dtype": "int64", "_type": "Value"}, "label": label, "image": {"_type": "Image"}}
-        values[b"huggingface"] = json.dumps({"info": {"features": features}}).encode()
-    return values
-
-
 def arrow_schema(metadata: Metadata, columns: Mapping[str, npt.NDArray[Any]] | None = None) -> pa.Schema:
     """Give the Arrow schema of a dataset's files; `columns` are the batch's own, by name.
 
@@ -194,7 +193,7 @@ def arrow_schema(metadata: Metadata, columns: Mapping[str, npt.NDArray[Any]] | N
         *_image_fields(metadata),
         *(pa.field(name, _column_type(values), nullable=False) for name, values in (columns or {}).items()),
     ]
-    return pa.schema(fields, key_values(metadata))
+    return pa.schema(fields, metadata.key_values())
 
 
 def _column_type(values: npt.NDArray[Any]) -> pa.DataType:

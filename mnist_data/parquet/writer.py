@@ -31,7 +31,7 @@ from mnist_data.parquet.dataset import (
     open_parquet,
     read_manifest,
 )
-from mnist_data.parquet.schema import Metadata, arrow_schema, encode, key_values
+from mnist_data.parquet.schema import Metadata, arrow_schema, encode
 
 PAGE_BYTES = 1 << 26
 """Pixels in one data page: of large images fewer than Arrow's 1,024 stand in it, as a reader unpacks whole pages."""
@@ -69,6 +69,16 @@ class PartWriter:
         self._writer: pq.ParquetWriter | None = None
         self.rows = 0
 
+    def write_all(self, batches: Iterable[Batch]) -> Part:
+        """Write batches, at least one, as the row groups of the file, and finish it; after an error there is none."""
+        try:
+            for batch in batches:
+                self.write(batch)
+            return self.close(self._metadata)
+        except BaseException as error:
+            self.abandon(error)
+            raise
+
     def write(self, batch: Batch) -> None:
         """Append a batch as one row group."""
         if self._writer is None:
@@ -96,7 +106,7 @@ class PartWriter:
         """Finish the file and move it to its place. Gives what the manifest records of it."""
         if self._writer is None:
             raise AssertionError("a part holds at least one batch, if an empty one")
-        values = key_values(metadata)
+        values = metadata.key_values()
         # The footer takes the Arrow schema here and not when the writer opens: only now is its metadata complete.
         schema = base64.b64encode(self._schema.with_metadata(values).serialize().to_pybytes())
         self._writer.add_key_value_metadata({**values, b"ARROW:schema": schema})
@@ -112,20 +122,6 @@ class PartWriter:
                 self._writer.close()
         with suppress(type(error)):
             self._file.__exit__(type(error), error, error.__traceback__)
-
-
-def write_part(
-    location: str, split: str, index: int, batches: Iterable[Batch], metadata: Metadata, compression: str
-) -> Part:
-    """Write batches, at least one, as the row groups of one file of a dataset."""
-    writer = PartWriter(location, split, index, metadata, compression)
-    try:
-        for batch in batches:
-            writer.write(batch)
-        return writer.close(metadata)
-    except BaseException as error:
-        writer.abandon(error)
-        raise
 
 
 def fingerprint(plan: Mapping[str, Any]) -> str:

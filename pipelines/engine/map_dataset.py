@@ -12,7 +12,7 @@ from mnist_data.batch import Batch
 from mnist_data.errors import WrongUse
 from mnist_data.parquet.dataset import Dataset, Partition, read_partition
 from mnist_data.parquet.schema import Metadata, Stage
-from mnist_data.parquet.writer import Draft, Part, write_part
+from mnist_data.parquet.writer import Draft, Part, PartWriter
 from mnist_data.storage import is_remote
 from mnist_data.version import __version__
 from pipelines.engine.execution import Execution
@@ -138,7 +138,7 @@ def in_slices(batch: Batch, outputs: int, rows: int) -> Iterator[Batch]:
 def _run(task: _Task) -> tuple[Part, Any]:
     batches, record = task.function(read_partition(task.source))
     split, index = task.position.split, task.position.index
-    return write_part(task.location, split, index, batches, task.metadata, task.compression), record
+    return PartWriter(task.location, split, index, task.metadata, task.compression).write_all(batches), record
 
 
 def require_other_place(source: Dataset, target: str | Path) -> None:

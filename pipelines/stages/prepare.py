@@ -15,7 +15,7 @@ from mnist_data.batch import Batch
 from mnist_data.errors import NoDataset
 from mnist_data.parquet.dataset import Dataset
 from mnist_data.parquet.schema import Metadata, Stage
-from mnist_data.parquet.writer import Draft, write_part
+from mnist_data.parquet.writer import Draft, PartWriter
 from mnist_data.version import __version__
 from pipelines.engine.execution import Execution
 from pipelines.images.find_digits import SIDE, Digit, digits_of, read_photo
@@ -132,7 +132,7 @@ def _write(prepared: list[Prepared], photos: str | Path, target: str | Path, ove
     )
     plan = {"stage": "prepare", "pictures": [(one.file, one.sha256) for one in prepared], "version": __version__}
     with Draft(target, plan, overwrite) as draft:
-        return draft.commit([write_part(draft.location, "test", 0, [batch], metadata, "zstd")], metadata)
+        return draft.commit([PartWriter(draft.location, "test", 0, metadata).write_all([batch])], metadata)
 
 
 def _tables(prepared: list[Prepared], metadata: Metadata) -> dict[str, pd.DataFrame]:

@@ -23,7 +23,7 @@ from mnist_data.idx import format as idx
 from mnist_data.idx.pairing import Pair, find_pairs
 from mnist_data.parquet.dataset import Dataset, open_dataset, read_batches, read_sample
 from mnist_data.parquet.schema import Metadata
-from mnist_data.parquet.writer import Draft, write_part
+from mnist_data.parquet.writer import Draft, PartWriter
 from pipelines.settings.stages import Convert
 from pipelines.stages.convert import convert
 
@@ -238,7 +238,7 @@ def test_finished_parts_of_an_interrupted_draft_are_kept(tmp_path: Path) -> None
     metadata = Metadata("x", (2, 2), "uint8")
     batch = Batch(np.arange(3), np.zeros(3, np.int64), np.zeros((3, 2, 2), np.uint8))
     with pytest.raises(KeyboardInterrupt), Draft(tmp_path / "data", {"plan": 1}) as draft:
-        write_part(draft.location, "train", 0, [batch], metadata, "zstd")
+        PartWriter(draft.location, "train", 0, metadata).write_all([batch])
         raise KeyboardInterrupt
 
     with Draft(tmp_path / "data", {"plan": 1}) as draft:

@@ -17,7 +17,7 @@ from mnist_data.batch import Batch
 from mnist_data.errors import MissingExtra, WrongUse
 from mnist_data.parquet.dataset import Dataset, read_batches
 from mnist_data.parquet.schema import Metadata
-from mnist_data.parquet.writer import Draft, write_part
+from mnist_data.parquet.writer import Draft, PartWriter
 from pipelines.audit.cross_validation import FEWEST, OutOfSample, folds_of, out_of_sample_probabilities
 from pipelines.audit.label_errors import find_label_errors, judge_labels
 
@@ -32,7 +32,7 @@ def dataset_of(folder: Path, **splits: Batch) -> Dataset:
     images = next(iter(splits.values())).images
     metadata = Metadata("planted", images.shape[1:], str(images.dtype))
     with Draft(folder, {"stage": "planted"}, overwrite=True) as draft:
-        parts = [write_part(draft.location, split, 0, [batch], metadata, "zstd") for split, batch in splits.items()]
+        parts = [PartWriter(draft.location, split, 0, metadata).write_all([batch]) for split, batch in splits.items()]
         return draft.commit(parts, metadata)
 
 

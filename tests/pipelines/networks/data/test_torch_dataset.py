@@ -21,7 +21,7 @@ from mnist_data.errors import NoDataset, WrongUse
 from mnist_data.idx.pairing import find_pairs
 from mnist_data.parquet.dataset import Dataset
 from mnist_data.parquet.schema import Metadata, Source
-from mnist_data.parquet.writer import Draft, write_part
+from mnist_data.parquet.writer import Draft, PartWriter
 from pipelines.settings.stages import Normalize
 from pipelines.stages.augment import augment
 from pipelines.stages.convert import convert
@@ -44,7 +44,7 @@ def dataset_of(folder: Path, images: Images, labels: list[int] | None = None, so
     with Draft(folder, {"stage": "drawn"}, overwrite=True) as draft:
         halves = [slice(None, len(images) // 2), slice(len(images) // 2, None)]
         parts = [
-            write_part(draft.location, "train", part, [batch.take(half)], metadata, "zstd")
+            PartWriter(draft.location, "train", part, metadata).write_all([batch.take(half)])
             for part, half in enumerate(halves)
         ]
         return draft.commit(parts, metadata)
