@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -11,7 +10,7 @@ import pandas as pd
 LONGEST_NAME = 24
 """Characters of a class name that an axis shows; longer ones are cut, or they would push the chart away."""
 
-NOTHING = "–"
+MISSING = "–"
 """Stands where there is no value."""
 
 
@@ -21,7 +20,7 @@ def count(value: Any) -> str:
     >>> count(70000)
     '70,000'
     """
-    return NOTHING if pd.isna(value) else f"{int(value):,}"
+    return MISSING if pd.isna(value) else f"{int(value):,}"
 
 
 def percent(fraction: Any, digits: int = 1) -> str:
@@ -30,7 +29,7 @@ def percent(fraction: Any, digits: int = 1) -> str:
     >>> percent(0.9912, 2)
     '99.12\xa0%'
     """
-    return NOTHING if pd.isna(fraction) else f"{100 * fraction:.{digits}f}\N{NO-BREAK SPACE}%"
+    return MISSING if pd.isna(fraction) else f"{100 * fraction:.{digits}f}\N{NO-BREAK SPACE}%"
 
 
 def duration(seconds: Any) -> str:
@@ -40,7 +39,7 @@ def duration(seconds: Any) -> str:
     ('4.3 s', '1 min 35 s', '2 h 1 min')
     """
     if pd.isna(seconds):
-        return NOTHING
+        return MISSING
     if seconds < 60:
         return f"{seconds:.1f} s"
     minutes, rest = divmod(round(seconds), 60)
@@ -54,7 +53,7 @@ def number(value: Any) -> str:
     ('0.1307', '1,234', '2')
     """
     if pd.isna(value):
-        return NOTHING
+        return MISSING
     return f"{value:,.0f}" if abs(value) >= 1000 or value == int(value) else f"{value:.4g}"
 
 
@@ -67,14 +66,26 @@ def cell(value: Any) -> str:
     return number(value) if pd.isna(value) or isinstance(value, int | float) or hasattr(value, "dtype") else str(value)
 
 
-def plain(text: object) -> str:
+PLOTLY_ENTITIES = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;"})
+
+
+def plotly_text(text: object) -> str:
     """Make a text safe for Plotly, which reads tags such as <b> and <a> in labels; long ones are cut.
 
-    >>> plain("<b>7</b>")
+    >>> plotly_text("<b>7</b>")
     '&lt;b&gt;7&lt;/b&gt;'
     """
     words = str(text)
-    return html.escape(words if len(words) <= LONGEST_NAME else words[: LONGEST_NAME - 1] + "…", quote=False)
+    return (words if len(words) <= LONGEST_NAME else words[: LONGEST_NAME - 1] + "…").translate(PLOTLY_ENTITIES)
+
+
+def spaced(name: object) -> str:
+    """Write the name of a column, check or transform as words.
+
+    >>> spaced("near_duplicate")
+    'near duplicate'
+    """
+    return str(name).replace("_", " ")
 
 
 def axis_names(labels: Sequence[int], names: Mapping[int, str]) -> list[str]:
@@ -83,5 +94,5 @@ def axis_names(labels: Sequence[int], names: Mapping[int, str]) -> list[str]:
     >>> axis_names([0, 1, 2], {0: "bag", 1: "bag"})
     ['bag (0)', 'bag (1)', '2']
     """
-    found = [plain(names.get(label, label)) for label in labels]
-    return [f"{name} ({label})" if found.count(name) > 1 else name for label, name in zip(labels, found, strict=True)]
+    shown = [plotly_text(names.get(label, label)) for label in labels]
+    return [f"{name} ({label})" if shown.count(name) > 1 else name for label, name in zip(labels, shown, strict=True)]

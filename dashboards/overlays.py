@@ -1,4 +1,4 @@
-"""Maps of what matters laid over the pictures that they are of."""
+"""Attribution maps laid over the images that they explain."""
 
 from __future__ import annotations
 
@@ -8,26 +8,25 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from dashboards.pictures import Pixels
+from dashboards.thumbnails import Pixels
 
 Colour = Sequence[int]
 """Red, green and blue, 0 to 255."""
 
-FOR, AGAINST, EITHER = (255, 158, 44), (64, 156, 255), (62, 214, 146)
-"""What speaks for a class, against it, and what matters without a direction; bright, as pictures have a dark
-background."""
+POSITIVE, NEGATIVE, UNSIGNED = (255, 158, 44), (64, 156, 255), (62, 214, 146)
+"""Evidence for a class, evidence against it, and importance without a sign; bright, for images of a dark background."""
 
-FAINT = 0.5
-"""How bright the picture shines through where nothing matters."""
+DIMMED = 0.5
+"""How bright the image shines through where the map is 0."""
 
 
-def overlay(picture: Pixels, values: npt.NDArray[Any], reach: float, above: Colour = FOR) -> Pixels:
-    """Colour a picture by a map: (height, width, 3) uint8.
+def overlay_map(image: Pixels, values: npt.NDArray[Any], limit: float, positive: Colour = POSITIVE) -> Pixels:
+    """Colour an image by a map: (height, width, 3) uint8.
 
-    picture: (height, width[, channels]) uint8. values: (height, width); those above 0 in the colour `above`, those
-    below in AGAINST, the stronger the nearer they are to `reach`, which may be 0 where all values are.
+    image: (height, width[, channels]) uint8. values: (height, width); those above 0 in the colour `positive`, those
+    below in NEGATIVE, the stronger the nearer they are to `limit`, which may be 0 where all values are.
     """
-    grey = picture.reshape(*picture.shape[:2], -1).mean(axis=2)
-    strength = np.clip(np.abs(values) / reach, 0, 1)[..., None] if reach else np.zeros((*values.shape, 1))
-    colours = np.where(np.asarray(values)[..., None] > 0, np.array(above), np.array(AGAINST))
-    return np.asarray(np.rint(strength * colours + (1 - strength) * FAINT * grey[..., None]), np.uint8)
+    grey = image.reshape(*image.shape[:2], -1).mean(axis=2)
+    strength = np.clip(np.abs(values) / limit, 0, 1)[..., None] if limit else np.zeros((*values.shape, 1))
+    colours = np.where(np.asarray(values)[..., None] > 0, np.array(positive), np.array(NEGATIVE))
+    return np.asarray(np.rint(strength * colours + (1 - strength) * DIMMED * grey[..., None]), np.uint8)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Mapping
-from importlib.resources import files
 from typing import Any
 
 import plotly.graph_objects as go
+from markupsafe import Markup
 
-FONT = 'system-ui, -apple-system, "Segoe UI", Roboto, "Helvetica Neue", "Noto Sans", "Liberation Sans", sans-serif'
+from dashboards.templating import asset, render
+
+FONT = "system-ui, -apple-system, Segoe UI, Roboto, Helvetica Neue, Noto Sans, Liberation Sans, sans-serif"
 
 PALETTES: Mapping[str, Mapping[str, str]] = {
     "light": {
@@ -43,8 +45,12 @@ PALETTES: Mapping[str, Mapping[str, str]] = {
 # Middle tones, at least 3:1 against both surfaces, so that a trace keeps its colour when the theme changes.
 # Blue, orange and green as in Okabe and Ito's set for colour-blind readers.
 SPLITS = {"train": "#2f7fc1", "test": "#d9730d", "validation": "#1a9a72"}
-OTHER_SPLITS = ("#a566b8", "#8b8f3a", "#7d8694", "#c25b78")
-ACTIONS = {"remove": "#c03a68", "repair": "#b98600", "keep": "#7d8694"}
+GREY = "#7d8694"
+OTHER_SPLITS = ("#a566b8", "#8b8f3a", GREY, "#c25b78")
+ACTIONS = {"remove": "#c03a68", "repair": "#b98600", "keep": GREY}
+
+BLUE_ORANGE = ["#0b5fa5", "#9cc3e6", "#f2f2f2", "#f0b27a", "#b85c00"]
+"""From negative to positive: distinct to every kind of colour-blind reader."""
 
 INK: Mapping[str, list[str]] = {
     "light": ["#f3f6fa", "#c3daee", "#72add8", "#2a74b4", "#0b3566"],
@@ -59,7 +65,7 @@ ERRORS: Mapping[str, list[str]] = {
 
 
 def split_colour(split: str) -> str:
-    """Give the colour of a split: the same one in every figure, whatever splits stand beside it."""
+    """Give the colour of a split: the same one in every figure, whatever other splits there are."""
     return SPLITS.get(split, OTHER_SPLITS[zlib.crc32(split.encode()) % len(OTHER_SPLITS)])
 
 
@@ -113,27 +119,13 @@ def _scale(colours: list[str]) -> list[list[Any]]:
     return [[place / (len(colours) - 1), colour] for place, colour in enumerate(colours)]
 
 
-def figure(*traces: Any, height: int = 340, **layout: Any) -> go.Figure:
+def figure(*traces: Any, height: int = 340, showlegend: bool = False, **layout: Any) -> go.Figure:
     """Make a figure of traces in the light template. height: pixels; the width is that of the page."""
+    margin = {} if showlegend else {"t": 12}  # the legend is above the axes
+    layout = {"margin": margin, "showlegend": showlegend, **layout}
     return go.Figure(list(traces)).update_layout(template=template("light"), height=height, **layout)
 
 
-def css() -> str:
+def css() -> Markup:
     """Give the style sheet of the page; the palettes become its custom properties."""
-    light, dark = (_properties(PALETTES[name]) for name in ("light", "dark"))
-    return "\n".join(
-        [
-            f":root {{ color-scheme: light; --font: {FONT}; {light} }}",
-            f":root[data-theme=dark] {{ color-scheme: dark; {dark} }}",
-            asset("page.css"),
-        ]
-    )
-
-
-def _properties(colours: Mapping[str, str]) -> str:
-    return " ".join(f"--{name}: {colour};" for name, colour in colours.items())
-
-
-def asset(name: str) -> str:
-    """Read one of the files that the page is made of: page.html, page.css, page.js."""
-    return files("dashboards").joinpath("assets", name).read_text(encoding="utf-8")
+    return render("palettes.css", font=FONT, palettes=PALETTES) + asset("page.css")

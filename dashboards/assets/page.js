@@ -4,7 +4,7 @@
   const button = document.getElementById("theme");
   const charts = [...document.querySelectorAll(".chart")];
   const read = (id) => JSON.parse(document.getElementById(id).textContent);
-  const templates = read("templates");
+  const templates = charts.length ? read("templates") : {}; // a page without charts brings neither these nor Plotly
   const config = {
     displaylogo: false,
     showSendToCloud: false,
@@ -14,6 +14,7 @@
 
   const other = { light: "dark", dark: "light" };
   const label = () => {
+    if (!button) return;
     const next = other[root.dataset.theme];
     button.textContent = next === "dark" ? "Dark" : "Light";
     button.setAttribute("aria-label", `Switch to ${next} colours`);
@@ -58,10 +59,20 @@
   };
 
   label();
-  button.addEventListener("click", () => setTheme(other[root.dataset.theme]));
+  button?.addEventListener("click", () => setTheme(other[root.dataset.theme]));
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", (event) =>
     setTheme(event.matches ? "dark" : "light"),
   );
+
+  // In a frame of a notebook, an address without a page would be looked for in the notebook.
+  if (location.protocol === "about:") {
+    document.addEventListener("click", (event) => {
+      const hash = event.target.closest("a[href^='#']")?.hash;
+      if (!hash) return;
+      event.preventDefault();
+      document.getElementById(hash.slice(1))?.scrollIntoView();
+    });
+  }
 
   // Paper is white, whatever the screen was.
   let before = null;

@@ -5,30 +5,37 @@ from __future__ import annotations
 import pandas as pd
 import plotly.graph_objects as go
 
-from dashboards.formats import plain
-from dashboards.theme import figure
+from dashboards.figures.registry import draws, no_data
+from dashboards.formats import plotly_text, spaced
+from dashboards.theme import figure, split_colour
 
 
+@draws("checks")
 def flagged_samples(checks: pd.DataFrame) -> go.Figure:
     """Bars of the samples that each check flags, a bar a split, on a logarithmic scale.
 
-    checks: check, split, flagged; the checks in the order of the table, from the top.
+    checks: the table `checks` of audit; check, split, flagged. Checks that flag nothing are left out; the others are
+    drawn in the order of the table, from the top.
     """
+    checks = checks[checks["flagged"] > 0]
+    if checks.empty:
+        return no_data("no sample is flagged")
     bars = [
         go.Bar(
-            name=plain(str(split)),
-            y=[plain(str(check).replace("_", " ")) for check in rows["check"]],
+            name=plotly_text(split),
+            y=[plotly_text(spaced(check)) for check in rows["check"]],
             x=rows["flagged"].to_numpy(),
             orientation="h",
+            marker_color=split_colour(str(split)),
             text=[f"{flagged:,}" for flagged in rows["flagged"]],
             textposition="auto",
             textangle=0,
-            hovertemplate="%{y}: %{x:,}<extra>%{fullData.name}</extra>",
+            hovertemplate="%{y}: %{x:,} samples<extra>%{fullData.name}</extra>",
         )
         for split, rows in checks.groupby("split", sort=False)
     ]
-    names = [plain(str(check).replace("_", " ")) for check in checks["check"].unique()]
+    names = [plotly_text(spaced(check)) for check in checks["check"].unique()]
     height = 130 + 24 * len(bars) * len(names)
-    drawn = figure(*bars, height=height, xaxis_title="samples", barmode="group", showlegend=True)
+    drawn = figure(*bars, height=height, xaxis_title="flagged samples", barmode="group", showlegend=True)
     drawn.update_xaxes(type="log", dtick=1)
     return drawn.update_yaxes(type="category", categoryorder="array", categoryarray=names[::-1], showgrid=False)

@@ -1,40 +1,42 @@
-"""What the cleaning found."""
+"""What cleaning found."""
 
 from __future__ import annotations
 
 import pandas as pd
 import plotly.graph_objects as go
 
-from dashboards.formats import plain
-from dashboards.theme import ACTIONS, figure
+from dashboards.figures.registry import draws
+from dashboards.formats import plotly_text, spaced
+from dashboards.theme import ACTIONS, GREY, figure
 
-DONE = {"remove": "removed", "repair": "repaired", "keep": "kept as it was"}
+ACTION_WORDS = {"remove": "removed", "repair": "repaired", "keep": "kept as it was"}
 """What each action has done, in words."""
 
 
-def findings(cleaning: pd.DataFrame) -> go.Figure:
+@draws("cleaning")
+def cleaning_findings(cleaning: pd.DataFrame) -> go.Figure:
     """Bars of the samples found for each reason, coloured by what was done; the splits are added up.
 
-    cleaning: split, reason, action, samples.
+    cleaning: the table `cleaning` of clean; split, reason, action, samples.
     """
     sums = cleaning.groupby(["reason", "action"], sort=False)["samples"].sum().reset_index()
     order = sums.groupby("reason")["samples"].sum().sort_values(kind="stable").index
-    bars = []
-    for action, rows in sums.groupby("action", sort=False):
-        bars.append(
-            go.Bar(
-                name=DONE.get(str(action), plain(action)),
-                y=[plain(reason_words(reason)) for reason in rows["reason"]],
-                x=rows["samples"].to_numpy(),
-                orientation="h",
-                text=[f"{samples:,}" for samples in rows["samples"]],
-                textposition="auto",
-                marker_color=ACTIONS.get(str(action), "#7d8694"),
-                hovertemplate="%{y}: %{x:,} samples<extra>%{fullData.name}</extra>",
-            )
+    bars = [
+        go.Bar(
+            name=ACTION_WORDS.get(str(action), plotly_text(action)),
+            y=[plotly_text(reason_words(reason)) for reason in rows["reason"]],
+            x=rows["samples"].to_numpy(),
+            orientation="h",
+            text=[f"{samples:,}" for samples in rows["samples"]],
+            textposition="auto",
+            textangle=0,
+            marker_color=ACTIONS.get(str(action), GREY),
+            hovertemplate="%{y}: %{x:,} samples<extra>%{fullData.name}</extra>",
         )
+        for action, rows in sums.groupby("action", sort=False)
+    ]
     drawn = figure(*bars, height=130 + 36 * len(order), xaxis_title="samples", barmode="stack", showlegend=True)
-    names = [plain(reason_words(reason)) for reason in order]
+    names = [plotly_text(reason_words(reason)) for reason in order]
     return drawn.update_yaxes(type="category", categoryorder="array", categoryarray=names, showgrid=False)
 
 
@@ -44,4 +46,4 @@ def reason_words(reason: object) -> str:
     >>> reason_words("outlier_pixels")
     'outlier pixels'
     """
-    return "label is no class" if reason == "label" else str(reason).replace("_", " ")
+    return "label is no class" if reason == "label" else spaced(reason)

@@ -1,4 +1,4 @@
-"""Which class is taken for which."""
+"""Which classes a model confuses."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
+from dashboards.figures.registry import draws
 from dashboards.formats import axis_names
 from dashboards.theme import figure
 
@@ -13,11 +14,13 @@ MANY_CLASSES = 20
 """Above this, a number in each cell can no longer be read."""
 
 
+@draws("confusion")
 def confusion_matrix(confusion: pd.DataFrame) -> go.Figure:
     """Heatmap of the predicted class (columns) for each true class (rows), the counts written in the cells.
 
-    confusion: label, name, predicted, predicted_name, samples; pairs that never occur may be missing. Only mistakes
-    are coloured, on a logarithmic scale: the right answers outnumber them a hundred to one and would hide them.
+    confusion: the table `confusion` of train; label, name, predicted, predicted_name, samples; pairs that never occur
+    may be missing. Only errors are coloured, on a logarithmic scale: correct predictions outnumber them a hundred to
+    one and would hide them.
     """
     names = {
         **dict(zip(confusion["predicted"], confusion["predicted_name"], strict=True)),
@@ -26,11 +29,12 @@ def confusion_matrix(confusion: pd.DataFrame) -> go.Figure:
     labels = sorted(int(label) for label in names)
     counts = confusion.pivot_table(index="label", columns="predicted", values="samples", aggfunc="sum", fill_value=0)
     matrix = counts.reindex(index=labels, columns=labels, fill_value=0).to_numpy(np.int64)
-    mistakes = matrix * (1 - np.eye(len(labels), dtype=np.int64))
+    errors = matrix * (1 - np.eye(len(labels), dtype=np.int64))
+    most = int(errors.max(initial=0))
     few = len(labels) <= MANY_CLASSES
     axis = axis_names(labels, {int(label): str(name) for label, name in names.items()})
     trace = go.Heatmap(
-        z=np.log10(1 + mistakes).astype(np.float32),
+        z=np.log10(1 + errors).astype(np.float32),
         x=axis,
         y=axis,
         customdata=matrix,
@@ -40,12 +44,12 @@ def confusion_matrix(confusion: pd.DataFrame) -> go.Figure:
         xgap=2 if few else 0,
         ygap=2 if few else 0,
         zmin=0,
-        zmax=float(np.log10(1 + max(1, mistakes.max(initial=0)))),
+        zmax=float(np.log10(1 + max(1, most))),
         showscale=not few,
-        colorbar={"title": {"text": "mistakes"}, **_ticks(int(mistakes.max(initial=0)))},
+        colorbar={"title": {"text": "errors"}, **_ticks(most)},
         hovertemplate="true: %{y}<br>predicted: %{x}<br>%{customdata:,} samples<extra></extra>",
     )
-    drawn = figure(trace, height=540 if few else 640, margin={"t": 28, "b": 8, "r": 8, "l": 8})
+    drawn = figure(trace, height=540 if few else 640, margin={"t": 12, "b": 8, "r": 8, "l": 8})
     drawn.update_xaxes(type="category", title="predicted class", showgrid=False, constrain="domain")
     return drawn.update_yaxes(type="category", title="true class", showgrid=False, autorange="reversed")
 
@@ -56,9 +60,9 @@ def _ticks(highest: int) -> dict[str, list[float] | list[str]]:
 
 
 def frequent_confusions(confusion: pd.DataFrame, most: int = 10) -> pd.DataFrame:
-    """Give the most frequent mistakes: name, predicted_name, samples, share (of the true class's samples)."""
+    """Give the most frequent errors: name, predicted_name, samples, fraction (of the true class's samples)."""
     totals = confusion.groupby("label")["samples"].sum()
-    wrong = confusion[(confusion["label"] != confusion["predicted"]) & (confusion["samples"] > 0)]
-    wrong = wrong.assign(fraction=wrong["samples"] / wrong["label"].map(totals))
-    ordered = wrong.sort_values(["samples", "fraction"], ascending=False, kind="stable").head(most)
+    errors = confusion[(confusion["label"] != confusion["predicted"]) & (confusion["samples"] > 0)]
+    errors = errors.assign(fraction=errors["samples"] / errors["label"].map(totals))
+    ordered = errors.sort_values(["samples", "fraction"], ascending=False, kind="stable").head(most)
     return ordered[["name", "predicted_name", "samples", "fraction"]].reset_index(drop=True)

@@ -6,19 +6,28 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from dashboards.formats import plain
-from dashboards.theme import OTHER_SPLITS, SPLITS, figure
+from dashboards.figures.registry import draws, no_data
+from dashboards.formats import plotly_text, spaced
+from dashboards.theme import GREY, SPLITS, figure
 
-FIRST, SECOND, REFERENCE = SPLITS["train"], SPLITS["test"], OTHER_SPLITS[2]
+FIRST, SECOND = SPLITS["train"], SPLITS["test"]
+
+UNITS = {"wasserstein": "Wasserstein distance (pooled std)", "jensen_shannon": "Jensen-Shannon distance"}
+"""Measure -> title of its axis."""
 
 
-def distance_bars(rows: pd.DataFrame, title: str) -> go.Figure:
-    """Bars of one measure, a feature each, the farthest on top, with 95 % intervals, chance, and MNIST's yardstick.
+@draws("drift")
+def drift_distances(drift: pd.DataFrame, measure: str = "wasserstein") -> go.Figure:
+    """Bars of the distance of B from A, a feature each, the farthest on top, with 95 % intervals.
 
-    rows: feature, value, low, high, null_95, yardstick.
+    drift: the table `drift` of drift; class, feature, measure, value, low, high, null_95, reference. Rows of single
+    classes are left out. Marks show what chance alone gives (`null_95`, the 95th percentile of distances between
+    random halves) and MNIST's test split from its train split (`reference`). measure: wasserstein or jensen_shannon.
     """
-    rows = rows.sort_values("value", kind="stable")
-    names = [plain(str(feature).replace("_", " ")) for feature in rows["feature"]]
+    rows = drift[(drift["class"] == "all") & (drift["measure"] == measure)].sort_values("value", kind="stable")
+    if rows.empty:
+        return no_data()
+    names = [plotly_text(spaced(feature)) for feature in rows["feature"]]
     value = rows["value"].to_numpy(np.float64)
     bars = go.Bar(
         name="A to B",
@@ -31,7 +40,7 @@ def distance_bars(rows: pd.DataFrame, title: str) -> go.Figure:
             "arrayminus": value - rows["low"].to_numpy(np.float64),
             "thickness": 1.5,
             "width": 3,
-            "color": REFERENCE,
+            "color": GREY,
         },
         hovertemplate="%{y}: %{x:.4f}<extra></extra>",
     )
@@ -45,16 +54,24 @@ def distance_bars(rows: pd.DataFrame, title: str) -> go.Figure:
             hovertemplate="%{y}: %{x:.4f}<extra>" + name + "</extra>",
         )
         for name, column, symbol, colour in (
-            ("MNIST train to test", "reference", "diamond", SECOND),
-            ("chance", "null_95", "line-ns", REFERENCE),
+            ("MNIST", "reference", "diamond", SECOND),
+            ("chance", "null_95", "line-ns", GREY),
         )
     ]
-    drawn = figure(bars, *marks, height=120 + 24 * len(rows), xaxis_title=title, showlegend=True)
-    return drawn.update_yaxes(type="category", showgrid=False)
+    title = UNITS.get(measure, spaced(measure))
+    drawn = figure(bars, *marks, height=130 + 24 * len(rows), xaxis_title=title, showlegend=True)
+    return drawn.update_xaxes(rangemode="tozero").update_yaxes(type="category", showgrid=False)
 
 
-def overlaid(rows: pd.DataFrame, title: str) -> go.Figure:
-    """Histograms of one feature of both sides over each other. rows: at, a, b (shares, 0 to 1)."""
+@draws("drift_histograms")
+def drift_histogram(histograms: pd.DataFrame, feature: str | None = None) -> go.Figure:
+    """Histograms of one feature of A and of B over each other, in percent of the samples.
+
+    histograms: the table `drift_histograms` of drift; feature, at (value), a, b (fractions, 0 to 1).
+    feature: the first by default.
+    """
+    feature = str(histograms["feature"].iloc[0]) if feature is None else feature
+    rows = histograms[histograms["feature"] == feature]
     lines = [
         go.Scatter(
             name=name,
@@ -67,4 +84,5 @@ def overlaid(rows: pd.DataFrame, title: str) -> go.Figure:
         )
         for name, side, colour, dash in (("A", "a", FIRST, "solid"), ("B", "b", SECOND, "dot"))
     ]
+    title = plotly_text(spaced(feature))
     return figure(*lines, height=260, xaxis_title=title, yaxis_title="samples (%)", showlegend=True)

@@ -1,4 +1,4 @@
-"""The filters of a network's first layer as small pictures side by side."""
+"""The filters of a network's first layer as small images."""
 
 from __future__ import annotations
 
@@ -9,38 +9,40 @@ import numpy.typing as npt
 import pandas as pd
 import plotly.graph_objects as go
 
-from dashboards.figures.structure import BLUE_ORANGE
-from dashboards.theme import figure
+from dashboards.figures.registry import draws
+from dashboards.figures.sheets import sheet_figure, tile_images
+from dashboards.theme import BLUE_ORANGE
 
 MOST = 48
-"""Filters that are drawn: those of the largest weights, for a perceptron has hundreds."""
+"""Filters that are drawn: those of the largest weights, for an MLP has hundreds."""
 
 PLACES = ("filter", "channel", "row", "column")
 
 
-def filter_sheet(filters: pd.DataFrame) -> go.Figure:
-    """Heatmap of the filters with the largest weights, in the order of their numbers, on a scale with 0 in the middle.
+@draws("filters")
+def first_layer_filters(filters: pd.DataFrame) -> go.Figure:
+    """Sheet of the filters with the largest weights, in the order of their numbers, on a scale with 0 in the middle.
 
-    filters: filter, channel, row, column, value, a row a weight. The channels of a filter stand side by side. The scale
-    ends at the 99.5th percentile of the sizes, or one large weight would make all others pale.
+    filters: the table `filters` of explain; filter, channel, row, column, value, a row a weight. The channels of a
+    filter stand side by side. The scale ends at the 99.5th percentile of the sizes, or one large weight would make
+    all others pale.
     """
     weights, numbers = _strongest(filters)
-    across = max(1, round(math.sqrt(2.5 * len(weights) * weights.shape[2] / (weights.shape[1] * weights.shape[3]))))
-    sheet, told = _sheet(weights, numbers, across)
-    reach = float(np.quantile(np.abs(weights), 0.995)) or 1.0
+    count, channels, height, width = weights.shape
+    across = max(1, round(math.sqrt(2.5 * count * height / (channels * width))))
+    sheet, owners = tile_images(weights.transpose(0, 2, 1, 3).reshape(count, height, channels * width), across)
+    limit = float(np.quantile(np.abs(weights), 0.995)) or 1.0
     trace = go.Heatmap(
         z=sheet,
-        customdata=told,
-        zmin=-reach,
-        zmax=reach,
+        customdata=np.where(owners < 0, -1, numbers[owners]),
+        zmin=-limit,
+        zmax=limit,
         colorscale=BLUE_ORANGE,
         colorbar={"thickness": 10, "outlinewidth": 0, "nticks": 5},
         hoverongaps=False,
         hovertemplate="filter %{customdata}: %{z:.3f}<extra></extra>",
     )
-    drawn = figure(trace, height=380, margin={"t": 8, "b": 8, "l": 8, "r": 8})
-    drawn.update_xaxes(visible=False, constrain="domain")
-    return drawn.update_yaxes(visible=False, autorange="reversed", scaleanchor="x", constrain="domain")
+    return sheet_figure(trace, 380)
 
 
 def _strongest(filters: pd.DataFrame) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.int64]]:
@@ -51,18 +53,3 @@ def _strongest(filters: pd.DataFrame) -> tuple[npt.NDArray[np.float32], npt.NDAr
     sizes = np.linalg.norm(weights.reshape(len(weights), -1), axis=1)
     chosen = np.sort(np.argsort(-sizes, kind="stable")[:MOST])
     return weights[chosen], chosen
-
-
-def _sheet(
-    weights: npt.NDArray[np.float32], numbers: npt.NDArray[np.int64], across: int
-) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.int16]]:
-    """Lay the filters out, so many in a line and a gap between two, and give the number of each cell's filter."""
-    count, channels, height, width = weights.shape
-    gap, wide = 1 if height < 8 else 2, channels * width
-    sheet = np.full((-(-count // across) * (height + gap) - gap, across * (wide + gap) - gap), np.nan, np.float32)
-    told = np.zeros(sheet.shape, np.int16)
-    for place, (one, number) in enumerate(zip(weights, numbers.tolist(), strict=True)):
-        top, left = place // across * (height + gap), place % across * (wide + gap)
-        cells = np.s_[top : top + height, left : left + wide]
-        sheet[cells], told[cells] = one.transpose(1, 0, 2).reshape(height, wide), number
-    return sheet, told

@@ -9,41 +9,64 @@ import numpy.typing as npt
 import pandas as pd
 import plotly.graph_objects as go
 
-from dashboards.formats import axis_names, plain
+from dashboards.figures.registry import draws, of_split
+from dashboards.formats import axis_names, plotly_text, spaced
 from dashboards.theme import figure, split_colour
 
 MANY_CLASSES = 20
 """Above this, two splits in a row are too small to tell apart, and only the first split is drawn."""
 
 BINS, ENDS = 40, (0.005, 0.995)
-"""Steps of a histogram, and the fractions of the samples between which it lies: one odd sample must not squeeze all."""
+"""Bins of a histogram, and the quantiles between which it lies: one odd sample must not squeeze all others."""
 
 MOST_COUNT = 4
 """The last column of a chart of counts stands for this many or more."""
 
+UNITS: Mapping[str, str] = {
+    "thickness": "thickness (pixels)",
+    "length": "length (pixels)",
+    "slant": "slant (degrees)",
+    "area": "area (pixels)",
+    "width": "width (pixels)",
+    "height": "height (pixels)",
+    "ink": "ink (sum of pixels, 0 to 1 each)",
+}
+"""Measure -> title of its axis. Slants are radians in the tables and drawn in degrees."""
 
-def class_histograms(
-    samples: pd.DataFrame, measure: str, title: str, names: Mapping[int, str], of: str = "class"
+
+@draws("samples")
+def measure_histograms(
+    samples: pd.DataFrame,
+    measure: str = "thickness",
+    *,
+    names: Mapping[int, str] | None = None,
+    by: str = "label",
 ) -> go.Figure:
     """Histograms of one measure, a row a class, the splits of a class on one base line.
 
-    samples: split, label and the measure, missing where a sample has none. title: of the axis, with the unit. names:
-    of the classes, by label. of: what the labels are, for the hover, which tells the fraction. Each row is as high as
-    its own highest bin.
+    samples: the table `samples` of stats; split, label and the measure, missing where a sample has none. measure:
+    thickness, length, slant (radians; drawn in degrees), area, width, height, ink or another column of numbers.
+    names: of the classes, by label. by: another column of whole numbers to divide the samples by. Each row is as high
+    as its own highest bin.
     """
-    labels = sorted(int(label) for label in samples["label"].unique())
+    degrees = 180 / np.pi if measure == "slant" else 1.0
+    values = np.asarray(degrees * samples[measure].to_numpy(float, na_value=np.nan), np.float64)
+    keys, split_of = samples[by].to_numpy(), samples["split"].to_numpy()
+    labels = sorted(int(label) for label in samples[by].unique())
     splits = list(samples["split"].unique())[: 1 if len(labels) > MANY_CLASSES else None]
-    edges = _edges(samples[measure].dropna().to_numpy(np.float64))
-    fractions = np.stack([_fractions(samples[samples["split"] == split], measure, labels, edges) for split in splits])
+    edges = _edges(values[np.isfinite(values)])
+    fractions = np.stack([_fractions(values[of], keys[of], labels, edges) for of in (split_of == s for s in splits)])
     scale = 0.86 / np.maximum(fractions.max(axis=(0, 2), keepdims=True), 1e-9)
+    of = "class" if by == "label" else "group"
     traces = [
         _rows(str(split), fraction, fraction * scale[0], edges, of, filled=not place)
         for place, (split, fraction) in enumerate(zip(splits, fractions, strict=True))
     ]
     drawn = figure(*traces, height=96 + max(240, (30 if len(labels) <= MANY_CLASSES else 18) * len(labels)))
     drawn.update_layout(showlegend=len(splits) > 1, margin={"l": 8, "t": 36, "r": 8, "b": 44})
+    title = UNITS.get(measure, plotly_text(spaced(measure)))
     drawn.update_xaxes(title=title, range=[edges[0], edges[-1]], nticks=6)
-    ticks = {"tickvals": list(range(len(labels))), "ticktext": axis_names(labels, names)}
+    ticks = {"tickvals": list(range(len(labels))), "ticktext": axis_names(labels, names or {})}
     return drawn.update_yaxes(range=[len(labels) - 0.9, -1.05], **ticks)
 
 
@@ -56,12 +79,14 @@ def _edges(values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
 
 
 def _fractions(
-    samples: pd.DataFrame, measure: str, labels: Sequence[int], edges: npt.NDArray[np.float64]
+    values: npt.NDArray[np.float64],
+    keys: npt.NDArray[np.int64],
+    labels: Sequence[int],
+    edges: npt.NDArray[np.float64],
 ) -> npt.NDArray[np.float64]:
     """Give what fraction of each class lies in each bin: (classes, bins)."""
-    values, of = samples[measure].to_numpy(float, na_value=np.nan), samples["label"].to_numpy()
-    counts = np.stack([np.histogram(values[of == label], edges)[0] for label in labels])
-    measured = np.array([[np.isfinite(values[of == label]).sum()] for label in labels])
+    counts = np.stack([np.histogram(values[keys == label], edges)[0] for label in labels])
+    measured = np.array([[np.isfinite(values[keys == label]).sum()] for label in labels])
     return np.asarray(counts / np.maximum(measured, 1))
 
 
@@ -81,7 +106,7 @@ def _rows(
     percent = 100 * np.hstack([nothing, fractions, nothing, gap])
     colour = split_colour(split)
     return go.Scatter(
-        name=plain(split),
+        name=plotly_text(split),
         x=x.reshape(-1).astype(np.float32),
         y=y.reshape(-1).astype(np.float32),
         customdata=percent.reshape(-1).astype(np.float32),
@@ -100,11 +125,16 @@ def _pale(colour: str) -> str:
     return f"rgba({red},{green},{blue},0.33)"
 
 
-def class_counts(samples: pd.DataFrame, measure: str, title: str, names: Mapping[int, str]) -> go.Figure:
+@draws("samples")
+def measure_counts(
+    samples: pd.DataFrame, measure: str = "holes", *, split: str | None = None, names: Mapping[int, str] | None = None
+) -> go.Figure:
     """Heatmap of what fraction of each class (rows) has 0, 1, 2 … of something (columns), in percent.
 
-    samples: of one split, with label and the measure, a whole number. title: of the columns.
+    samples: the table `samples` of stats; split, label and the measure, a whole number: components, holes or
+    end_points. split: the first by default. names: of the classes, by label.
     """
+    samples = of_split(samples, split)
     labels = sorted(int(label) for label in samples["label"].unique())
     values, of = np.minimum(samples[measure].to_numpy(int), MOST_COUNT), samples["label"].to_numpy()
     counts = np.array([np.bincount(values[of == label], minlength=MOST_COUNT + 1) for label in labels])
@@ -113,7 +143,7 @@ def class_counts(samples: pd.DataFrame, measure: str, title: str, names: Mapping
     trace = go.Heatmap(
         z=percent.astype(np.float32),
         x=[*map(str, range(MOST_COUNT)), f"{MOST_COUNT}+"],
-        y=axis_names(labels, names),
+        y=axis_names(labels, names or {}),
         coloraxis="coloraxis",
         text=[[f"{value:.0f}" if value >= 0.5 else "" for value in row] for row in percent] if few else None,
         texttemplate="%{text}" if few else None,
@@ -125,5 +155,5 @@ def class_counts(samples: pd.DataFrame, measure: str, title: str, names: Mapping
     drawn = figure(trace, height=96 + max(240, (30 if few else 18) * len(labels)))
     drawn.update_layout(margin={"l": 8, "t": 8, "r": 8, "b": 44}, coloraxis_showscale=not few)
     drawn.update_coloraxes(cmin=0, cmax=100, colorbar_title_text="%")
-    drawn.update_xaxes(type="category", title=title, showgrid=False)
+    drawn.update_xaxes(type="category", title=f"{plotly_text(spaced(measure))} (% of the class)", showgrid=False)
     return drawn.update_yaxes(type="category", showgrid=False, autorange="reversed")

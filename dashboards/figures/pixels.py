@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -9,13 +10,22 @@ import numpy.typing as npt
 import pandas as pd
 import plotly.graph_objects as go
 
+from dashboards.figures.registry import draws, no_data, of_split
+from dashboards.figures.sheets import sheet_figure, tile_corner, tile_images
+from dashboards.formats import axis_names
 from dashboards.theme import figure
 
 LONGEST_SIDE = 64
 """Cells along a heatmap; larger images are averaged over blocks, which the eye cannot tell apart."""
 
+ACROSS = 10
+"""Mean images in a line of a sheet."""
 
-def grids(pixels: pd.DataFrame, value: str) -> npt.NDArray[np.float64]:
+UNITS: Mapping[str, str] = {"mean": "mean", "std": "std", "nonzero_fraction": "fraction above 0"}
+"""Column of the table `pixels` -> what a hover calls it."""
+
+
+def pixel_grid(pixels: pd.DataFrame, value: str) -> npt.NDArray[np.float64]:
     """Give a column of one split and class as an image, (height, width, channels).
 
     pixels: row, column, channel and the column named by `value`, one row a pixel and channel.
@@ -26,17 +36,26 @@ def grids(pixels: pd.DataFrame, value: str) -> npt.NDArray[np.float64]:
     return grid
 
 
-def all_classes(pixels: pd.DataFrame, split: str) -> pd.DataFrame:
-    """Give the rows of a split that are of all classes together: those without a label."""
-    return pixels[(pixels["split"] == split) & pixels["label"].isna()]
+def all_classes(pixels: pd.DataFrame, split: str | None = None) -> pd.DataFrame:
+    """Give the rows of a split, the first by default, that are of all classes together: those without a label."""
+    rows = of_split(pixels, split)
+    return rows[rows["label"].isna()]
 
 
-def pixel_heatmap(pixels: pd.DataFrame, value: str, unit: str) -> go.Figure:
-    """Heatmap of one column over the image, channels averaged.
+@draws("pixels")
+def pixel_heatmap(
+    pixels: pd.DataFrame, value: str = "mean", *, split: str | None = None, label: int | None = None
+) -> go.Figure:
+    """Heatmap of the mean image, or of another statistic of each pixel, with channels averaged.
 
-    pixels: rows of one split and class. value: mean, deviation or nonzero_share. unit: how the hover names it.
+    pixels: the table `pixels` of stats; split, label, row, column, channel and the column named by `value`.
+    value: mean, std or nonzero_fraction. split: the first by default. label: a class; all together by default.
     """
-    grid = grids(pixels, value).mean(axis=2)
+    rows = of_split(pixels, split)
+    rows = rows[rows["label"].isna() if label is None else (rows["label"] == label).fillna(False)]
+    if rows.empty:
+        return no_data()
+    grid = pixel_grid(rows, value).mean(axis=2)
     step = -(-max(grid.shape) // LONGEST_SIDE)
     cells = _blocks(grid, step).astype(np.float32)
     trace = go.Heatmap(
@@ -46,7 +65,7 @@ def pixel_heatmap(pixels: pd.DataFrame, value: str, unit: str) -> go.Figure:
         y0=(step - 1) / 2,
         dy=step,
         coloraxis="coloraxis",
-        hovertemplate=f"row %{{y}}, column %{{x}}<br>{unit} %{{z:.3f}}<extra></extra>",
+        hovertemplate=f"row %{{y}}, column %{{x}}<br>{UNITS.get(value, value)} %{{z:.3f}}<extra></extra>",
     )
     bar = {"orientation": "h", "y": -0.12, "yanchor": "top", "thickness": 8, "nticks": 4, "len": 1, "xpad": 0}
     drawn = figure(trace, height=300, margin={"l": 4, "r": 4, "t": 4, "b": 4}, coloraxis_colorbar=bar)
@@ -54,8 +73,41 @@ def pixel_heatmap(pixels: pd.DataFrame, value: str, unit: str) -> go.Figure:
     drawn.update_coloraxes(cmin=low, cmax=high if high > low else low + 1)
     drawn.update_xaxes(constrain="domain", showgrid=False, nticks=4, range=_ends(grid.shape[1]))
     drawn.update_yaxes(constrain="domain", showgrid=False, nticks=4, range=_ends(grid.shape[0])[::-1])
-    drawn.update_yaxes(scaleanchor="x", constraintoward="top")
-    return drawn
+    return drawn.update_yaxes(scaleanchor="x", constraintoward="top")
+
+
+@draws("pixels")
+def mean_images(pixels: pd.DataFrame, *, split: str | None = None, names: Mapping[int, str] | None = None) -> go.Figure:
+    """Sheet of the mean image of each class, with channels averaged.
+
+    pixels: the table `pixels` of stats; split, label, row, column, channel, mean. split: the first by default.
+    names: of the classes, by label, as `class_names` gives them.
+    """
+    rows = of_split(pixels, split).dropna(subset="label")
+    means = {int(str(label)): pixel_grid(of_class, "mean").mean(axis=2) for label, of_class in rows.groupby("label")}
+    if not means:
+        return no_data()
+    images = np.stack(list(means.values()))
+    across = min(ACROSS, len(images))
+    sheet, owners = tile_images(images, across)
+    titles = axis_names(list(means), names or {})
+    corners = [tile_corner(place, across, images.shape[1:3]) for place in range(len(images))]
+    trace = go.Heatmap(
+        z=sheet,
+        customdata=np.array([*titles, ""], object)[owners],
+        coloraxis="coloraxis",
+        hoverongaps=False,
+        hovertemplate="class %{customdata}: mean %{z:.3f}<extra></extra>",
+    )
+    words = go.Scatter(
+        x=[column for _, column in corners],
+        y=[row - 1 for row, _ in corners],
+        text=titles,
+        mode="text",
+        textposition="top right",
+        hoverinfo="skip",
+    )
+    return sheet_figure(trace, 120 + 110 * -(-len(images) // across), words)
 
 
 def _blocks(grid: npt.NDArray[Any], step: int) -> npt.NDArray[Any]:

@@ -1,119 +1,44 @@
-"""How much ink the samples have and where it lies. All are counted first: a page never holds a row a sample."""
+"""What the samples look like."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+import math
 
 import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from dashboards.formats import axis_names, plain
-from dashboards.theme import figure, split_colour
+from dashboards.figures.registry import draws
+from dashboards.figures.sheets import sheet_figure, tile_images
+from dashboards.formats import plotly_text
+from dashboards.thumbnails import decode_images, png_uris
 
-MANY_CLASSES = 20
-"""Above this, boxes of two splits side by side are too thin to read, and only the first split is drawn."""
-
-CELLS, SHORTEST_SPAN = 40, 6.0
-"""Cells along each axis of the centres of mass, and the least pixels they span: well-centred samples show as a dot."""
-
-QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
+MOST_ACROSS = 20
+"""Samples of a class that are drawn."""
 
 
-def ink_by_class(samples: pd.DataFrame, names: Mapping[int, str]) -> go.Figure:
-    """Boxes of the ink of each class: middle half and median, whiskers from the 5th to the 95th percentile.
+@draws("sample_grid")
+def sample_grid(samples: pd.DataFrame) -> go.Figure:
+    """Grid of samples, a row a class, as one image.
 
-    samples: split, label, ink (sum of the pixels on the scale 0 to 1). names: of the classes, by label.
+    samples: the table `sample_grid` of stats; label, name, and image with its shape and type in the attributes.
     """
-    labels = sorted(int(label) for label in samples["label"].unique())
-    categories = dict(zip(labels, axis_names(labels, names), strict=True))
-    splits = list(samples["split"].unique())[: 1 if len(labels) > MANY_CLASSES else None]
-    traces = [_boxes(samples[samples["split"] == split], str(split), categories) for split in splits]
-    drawn = figure(*traces, xaxis_title="class", yaxis_title="ink (sum of pixels, 0 … 1 each)", boxmode="group")
-    drawn.update_layout(showlegend=True, boxgap=0.3, boxgroupgap=0.15)
-    return drawn.update_xaxes(type="category", categoryorder="array", categoryarray=list(categories.values()))
-
-
-def _boxes(samples: pd.DataFrame, split: str, categories: Mapping[int, str]) -> go.Box:
-    inks = {int(str(label)): ink.dropna() for label, ink in samples.groupby("label")["ink"]}
-    labels = [label for label, ink in inks.items() if len(ink)]
-    quantiles = np.array([np.quantile(inks[label], QUANTILES) for label in labels], np.float32).reshape(-1, 5)
-    low, first, median, third, high = quantiles.T
-    return go.Box(
-        name=plain(split),
-        x=[categories[label] for label in labels],
-        lowerfence=low,
-        q1=first,
-        median=median,
-        q3=third,
-        upperfence=high,
-        marker_color=split_colour(split),
-        line_width=1.5,
-        hoverinfo="x+y+name",
-    )
-
-
-def centre_of_mass(samples: pd.DataFrame) -> go.Figure:
-    """Heatmap of where the centre of mass of the samples lies; blank samples have none.
-
-    samples: centre_row, centre_column (pixels from the upper left). The chart is square, at least six pixels wide
-    around the medians, and leaves out the outermost thousandth.
-    """
-    centres = samples[["centre_row", "centre_column"]].astype(float).dropna()
-    rows, columns = _square(centres)
-    counts, _, _ = np.histogram2d(centres["centre_row"], centres["centre_column"], bins=(rows, columns))
-    trace = go.Heatmap(
-        z=counts.astype(np.int32),
-        x=((columns[:-1] + columns[1:]) / 2).astype(np.float32),
-        y=((rows[:-1] + rows[1:]) / 2).astype(np.float32),
-        coloraxis="coloraxis",
-        hovertemplate="row %{y:.2f}, column %{x:.2f}<br>%{z:,} samples<extra></extra>",
-    )
-    drawn = figure(
-        trace, height=360, margin={"t": 12}, coloraxis_colorbar={"title": {"text": "samples"}, "tickformat": ","}
-    )
-    drawn.update_xaxes(title="column (pixels)", showgrid=False, constrain="domain")
-    return drawn.update_yaxes(
-        title="row (pixels)", showgrid=False, autorange="reversed", scaleanchor="x", constrain="domain"
-    )
-
-
-def _square(centres: pd.DataFrame) -> tuple[Any, Any]:
-    """Give the edges of the cells along rows and columns: both axes span the same length, so that cells are square."""
-    if centres.empty:
-        return np.linspace(0, SHORTEST_SPAN, CELLS + 1), np.linspace(0, SHORTEST_SPAN, CELLS + 1)
-    low, middle, high = np.quantile(centres.to_numpy(), (0.001, 0.5, 0.999), axis=0)
-    half = max(SHORTEST_SPAN / 2, *(high - middle), *(middle - low))
-    row, column = (np.linspace(centre - half, centre + half, CELLS + 1) for centre in middle)
-    return row, column
-
-
-def box_sizes(samples: pd.DataFrame) -> go.Figure:
-    """Lines of how wide and how high the ink is: the box around the pixels above 0.
-
-    samples: top, left, bottom, right (pixels, ends inclusive; missing for blank samples).
-    """
-    boxes = samples[["top", "left", "bottom", "right"]].astype(float).dropna()
-    sides = {"width": boxes["right"] - boxes["left"] + 1, "height": boxes["bottom"] - boxes["top"] + 1}
-    traces = []
-    for (side, values), colour, dash in zip(sides.items(), ("#2f7fc1", "#d9730d"), ("solid", "dash"), strict=True):
-        counts = values.astype(int).value_counts(normalize=True).sort_index()
-        counts = counts.reindex(range(int(counts.index.max()) + 2), fill_value=0.0) if len(counts) else counts
-        traces.append(
-            go.Scatter(
-                name=side,
-                x=counts.index.to_numpy(),
-                y=(100 * counts).to_numpy(np.float32),
-                mode="lines",
-                line={"shape": "hvh", "color": colour, "width": 2, "dash": dash},
-                hovertemplate=f"{side} %{{x}} pixels: %{{y:.1f}} % of samples<extra></extra>",
-            )
-        )
-    return figure(
-        *traces,
-        height=360,
-        xaxis_title="size of the ink (pixels)",
-        yaxis_title="fraction of samples (%)",
-        showlegend=True,
-    ).update_yaxes(rangemode="tozero")
+    rows = samples[samples.groupby("label").cumcount() < MOST_ACROSS].sort_values("label", kind="stable")
+    rows.attrs = samples.attrs
+    images = decode_images(rows)
+    grey = images if images.ndim == 3 else images.mean(axis=-1)
+    counts = rows.groupby("label").size()
+    across = int(counts.max())
+    lines = np.full((len(counts) * across, *grey.shape[1:]), np.nan, np.float32)
+    line_of = rows["label"].map({label: line for line, label in enumerate(counts.index)}).to_numpy(np.int64)
+    lines[line_of * across + rows.groupby("label").cumcount().to_numpy()] = grey
+    sheet, _ = tile_images(lines, across)
+    # Gaps are white as paper in either theme, so that the edges of black images are seen.
+    (uri,) = png_uris([np.nan_to_num(sheet, nan=255).astype(np.uint8)], budget=1_000_000)
+    height, width = sheet.shape
+    trace = go.Image(source=uri, x0=0, y0=0, dx=1, dy=1, hoverinfo="skip")
+    drawn = sheet_figure(trace, max(120, math.ceil(min(4.0, 900 / width) * height)))
+    side = height / len(counts)
+    ticks = {"tickvals": [(line + 0.5) * side - 1 for line in range(len(counts))]}
+    titles = [plotly_text(name) for name in rows.drop_duplicates("label")["name"]]
+    return drawn.update_yaxes(visible=True, showgrid=False, ticktext=titles, **ticks)

@@ -1,4 +1,4 @@
-"""How far a model's accuracy can be trusted: how sure it is, how it differs between seeds, and where it errs."""
+"""How far a model's accuracy can be trusted: its calibration, how it differs between seeds, and where it errs."""
 
 from __future__ import annotations
 
@@ -9,26 +9,28 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from dashboards.formats import axis_names, plain
-from dashboards.theme import SPLITS, figure
-
-GREY = "#7d8694"
+from dashboards.figures.registry import draws, no_data
+from dashboards.formats import axis_names, plotly_text
+from dashboards.theme import GREY, SPLITS, figure
 
 MARKS = (("circle", SPLITS["train"]), ("diamond", SPLITS["test"]))
 """How the dots of the first and of the second series look."""
 
 
+@draws("reliability")
 def reliability_diagram(reliability: pd.DataFrame) -> go.Figure:
-    """Dots of how often the model is right by how sure it is, in percent, one for each bin that is not empty.
+    """Dots of the accuracy by confidence, in percent, one for each bin that is not empty, with 95 % intervals.
 
-    reliability: temperature (1 first), samples, confidence, accuracy, accuracy_low, accuracy_high (0 to 1). The dotted
-    line is that of a model that is right as often as it says.
+    reliability: the table `reliability` of train; temperature (1 first), samples, confidence, accuracy, accuracy_low,
+    accuracy_high (0 to 1). The dotted line is that of perfect calibration.
     """
+    filled = reliability[reliability["samples"] > 0]
+    if filled.empty:
+        return no_data()
     traces = [go.Scatter(x=[0, 100], y=[0, 100], mode="lines", line={"dash": "dot", "width": 1.5, "color": GREY})]
     traces[0].update(showlegend=False, hoverinfo="skip")
-    filled = reliability[reliability["samples"] > 0]
     for (temperature, rows), (symbol, colour) in zip(filled.groupby("temperature", sort=False), MARKS, strict=False):
-        name = "as it is" if temperature == 1 else f"temperature {temperature:.2f}"
+        name = "uncalibrated" if temperature == 1 else f"temperature {temperature:.2f}"
         traces.append(
             go.Scatter(
                 name=name,
@@ -36,43 +38,67 @@ def reliability_diagram(reliability: pd.DataFrame) -> go.Figure:
                 mode="markers",
                 marker={"size": 8, "symbol": symbol, "color": colour},
                 customdata=rows["samples"].to_numpy(),
-                hovertemplate="%{x:.1f} % sure, %{y:.1f} % right<br>%{customdata:,} samples"
+                hovertemplate="confidence %{x:.1f} %, accuracy %{y:.1f} %<br>%{customdata:,} samples"
                 f"<extra>{name}</extra>",
                 **_vertical(rows, "accuracy_low", "accuracy_high"),
             )
         )
-    drawn = figure(*traces, height=360, xaxis_title="how sure it is (%)", yaxis_title="right (%)", showlegend=True)
+    drawn = figure(*traces, height=360, xaxis_title="confidence (%)", yaxis_title="accuracy (%)", showlegend=True)
     low = 100 * float(filled["confidence"].min()) - 5
     return drawn.update_xaxes(range=[max(0.0, low), 102]).update_yaxes(range=[-2, 102])
 
 
+@draws("class_scores")
 def accuracy_by_class(scores: pd.DataFrame) -> go.Figure:
-    """Dots of the accuracy in each class, in percent, with its interval. scores: label, name, accuracy, low, high."""
+    """Dots of the accuracy in each class, in percent, with 95 % intervals; the dotted line is that of all samples.
+
+    scores: the table `class_scores` of train; label, name, samples, correct, accuracy, low, high (0 to 1).
+    """
     names = {int(label): str(name) for label, name in zip(scores["label"], scores["name"], strict=True)}
     return _accuracies(scores, axis_names(list(names), names), "class", "%{x}")
 
 
+@draws("thickness_scores")
 def accuracy_by_thickness(scores: pd.DataFrame) -> go.Figure:
-    """Dots of the accuracy in each tenth of the samples by thickness, in percent, with its interval.
+    """Dots of the accuracy in each tenth of the samples by stroke thickness, in percent, with 95 % intervals.
 
-    scores: decile (missing: blank images), thinnest, thickest, accuracy, low, high.
+    scores: the table `thickness_scores` of train; decile (missing: blank images), thinnest, thickest (pixels), samples,
+    correct, accuracy, low, high (0 to 1).
     """
     blank = scores["decile"].isna()
     names = ["blank" if none else str(decile) for decile, none in zip(scores["decile"], blank, strict=True)]
     ends = [f"{low:.2f} to {high:.2f} pixels" for low, high in zip(scores["thinnest"], scores["thickest"], strict=True)]
-    said = ["blank" if none else text for text, none in zip(ends, blank, strict=True)]
-    return _accuracies(scores, names, "tenth of the samples, the thinnest strokes first", "%{customdata[1]}", said)
+    words = ["blank" if none else text for text, none in zip(ends, blank, strict=True)]
+    return _accuracies(scores, names, "decile of thickness (1: thinnest strokes)", "%{customdata[1]}", words)
 
 
-def seed_dots(evaluation: pd.DataFrame, seeds: pd.DataFrame) -> go.Figure:
-    """Dots of each seed's accuracy in percent, a line a model, with the mean's and the ensemble's interval above them.
+@draws("seeds")
+def seed_accuracies(
+    seeds: pd.DataFrame, evaluation: pd.DataFrame | None = None, *, split: str | None = None
+) -> go.Figure:
+    """Dots of each seed's accuracy in percent, a line a model, and the intervals of the mean and of the ensemble.
 
-    evaluation: model, seed, accuracy (0 to 1) of one split. seeds: of that split, as `summarize_seeds` makes it.
+    seeds: the table `seeds` of train; model, split, mean, low, high, ensemble, ensemble_low, ensemble_high (0 to 1).
+    evaluation: the table `evaluation` of train; model, split, seed, accuracy: without it the single seeds are left out.
+    split: the last by default, which is the test split where there is one.
     """
-    seeds = seeds[::-1]  # the first model belongs to the top
+    split = str(seeds["split"].iloc[-1]) if split is None else split
+    seeds = seeds[seeds["split"] == split][::-1]  # the first model belongs to the top
     lines = {model: line for line, model in enumerate(seeds["model"])}
+    traces = [
+        _interval(seeds, "mean of the seeds", ("mean", "low", "high"), 0.25, MARKS[0]),
+        _interval(seeds, "ensemble of the seeds", ("ensemble", "ensemble_low", "ensemble_high"), 0.5, MARKS[1]),
+    ]
+    if evaluation is not None:
+        traces.insert(0, _seed_dots(evaluation[evaluation["split"] == split], lines))
+    drawn = figure(*traces, height=140 + 80 * len(lines), xaxis_title="accuracy (%)", showlegend=True)
+    ticks = {"tickvals": list(lines.values()), "ticktext": [plotly_text(model) for model in lines]}
+    return drawn.update_yaxes(range=[-0.4, len(lines) - 0.2], showgrid=False, **ticks)
+
+
+def _seed_dots(evaluation: pd.DataFrame, lines: dict[Any, int]) -> go.Scatter:
     each = evaluation[evaluation["seed"].notna() & evaluation["model"].isin(list(lines))]
-    dots = go.Scatter(
+    return go.Scatter(
         name="one seed",
         x=(100 * each["accuracy"]).to_numpy(np.float64),
         y=each["model"].map(lines).to_numpy(np.float64),
@@ -81,11 +107,6 @@ def seed_dots(evaluation: pd.DataFrame, seeds: pd.DataFrame) -> go.Figure:
         customdata=each["seed"].to_numpy(np.int64),
         hovertemplate="seed %{customdata}: %{x:.2f} %<extra></extra>",
     )
-    mean = _interval(seeds, "mean", ("mean", "low", "high"), 0.25, MARKS[0])
-    together = _interval(seeds, "together", ("ensemble", "ensemble_low", "ensemble_high"), 0.5, MARKS[1])
-    drawn = figure(dots, mean, together, height=140 + 80 * len(lines), xaxis_title="accuracy (%)", showlegend=True)
-    ticks = {"tickvals": list(lines.values()), "ticktext": [plain(model) for model in lines]}
-    return drawn.update_yaxes(range=[-0.4, len(lines) - 0.2], showgrid=False, **ticks)
 
 
 def _interval(
@@ -105,20 +126,20 @@ def _interval(
 
 
 def _accuracies(
-    scores: pd.DataFrame, names: Sequence[str], title: str, hover: str, said: Sequence[str] | None = None
+    scores: pd.DataFrame, names: Sequence[str], title: str, hover: str, words: Sequence[str] | None = None
 ) -> go.Figure:
     counts = scores["samples"].to_numpy()
     dots = go.Scatter(
         x=list(names),
         mode="markers",
         marker={"size": 9, "color": MARKS[0][1]},
-        customdata=list(zip(counts.tolist(), said or names, strict=True)),
+        customdata=list(zip(counts.tolist(), words or names, strict=True)),
         hovertemplate=f"{hover}: %{{y:.2f}} %<br>%{{customdata[0]:,}} samples<extra></extra>",
         **_vertical(scores, "low", "high"),
     )
-    drawn = figure(dots, height=320, xaxis_title=title, yaxis_title="accuracy (%)", showlegend=False)
-    fraction = 100 * scores["correct"].sum() / scores["samples"].sum()
-    drawn.add_hline(y=fraction, line={"dash": "dot", "width": 1.5, "color": GREY})
+    drawn = figure(dots, height=320, xaxis_title=title, yaxis_title="accuracy (%)")
+    overall = 100 * scores["correct"].sum() / scores["samples"].sum()
+    drawn.add_hline(y=overall, line={"dash": "dot", "width": 1.5, "color": GREY})
     return drawn.update_xaxes(type="category", showgrid=False)
 
 

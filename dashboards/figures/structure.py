@@ -1,4 +1,4 @@
-"""How the samples vary, how far apart the classes are, and which measures go together."""
+"""How the samples vary, how far apart the classes are, and which measures are correlated."""
 
 from __future__ import annotations
 
@@ -8,21 +8,28 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from dashboards.formats import axis_names, plain
-from dashboards.theme import figure, split_colour
+from dashboards.figures.pixels import pixel_grid
+from dashboards.figures.registry import draws, no_data, of_split
+from dashboards.figures.sheets import sheet_figure, tile_images
+from dashboards.formats import axis_names, plotly_text, spaced
+from dashboards.theme import BLUE_ORANGE, figure, split_colour
 
-BLUE_ORANGE = ["#0b5fa5", "#9cc3e6", "#f2f2f2", "#f0b27a", "#b85c00"]
-"""From -1 to 1: told apart by every kind of colour-blind reader."""
+FEW = 12
+"""Up to so many rows a number is written in each cell."""
+
+ACROSS = 8
+"""Components in a line of a sheet."""
 
 
-def variance_shares(components: pd.DataFrame) -> go.Figure:
-    """Lines of the fraction of all variance that the first components hold together, in percent; one line a split.
+@draws("components")
+def explained_variance(components: pd.DataFrame) -> go.Figure:
+    """Lines of the fraction of the variance that the first principal components explain, in percent; one line a split.
 
-    components: split, component, cumulative.
+    components: the table `components` of stats; split, component, cumulative (0 to 1).
     """
     lines = [
         go.Scatter(
-            name=plain(split),
+            name=plotly_text(split),
             x=rows["component"].to_numpy(),
             y=(100 * rows["cumulative"]).to_numpy(np.float32),
             mode="lines",
@@ -33,29 +40,63 @@ def variance_shares(components: pd.DataFrame) -> go.Figure:
         for place, (split, rows) in enumerate(components.groupby("split", sort=False))
     ]
     drawn = figure(*lines, xaxis_title="number of components", showlegend=True)
-    return drawn.update_yaxes(title="fraction of the variance (%)", range=[0, 102])
+    return drawn.update_yaxes(title="explained variance (%)", range=[0, 102])
 
 
-def class_distances(separability: pd.DataFrame, names: Mapping[int, str]) -> go.Figure:
-    """Heatmap of how close each two classes are: the closer, the stronger the colour.
+@draws("component_pixels")
+def principal_components(component_pixels: pd.DataFrame, *, split: str | None = None) -> go.Figure:
+    """Sheet of the first principal components as images, each on its own scale with 0 in the middle.
 
-    separability: rows of one split; label, other, bhattacharyya.
+    component_pixels: the table `component_pixels` of stats; split, component, row, column, channel, weight. split: the
+    first by default.
     """
+    rows = of_split(component_pixels, split)
+    parts = {int(str(number)): pixel_grid(part, "weight").mean(axis=2) for number, part in rows.groupby("component")}
+    images = np.stack([part / max(1e-9, float(np.abs(part).max())) for part in parts.values()])
+    across = min(ACROSS, len(images))
+    sheet, owners = tile_images(images, across)
+    trace = go.Heatmap(
+        z=sheet,
+        customdata=np.array([*parts, -1])[owners],
+        zmin=-1,
+        zmax=1,
+        colorscale=BLUE_ORANGE,
+        showscale=False,
+        hoverongaps=False,
+        hovertemplate="component %{customdata}: %{z:.2f} of its largest weight<extra></extra>",
+    )
+    return sheet_figure(trace, 40 + 120 * -(-len(images) // across))
+
+
+@draws("separability")
+def class_distances(
+    separability: pd.DataFrame, *, split: str | None = None, names: Mapping[int, str] | None = None
+) -> go.Figure:
+    """Heatmap of the Bhattacharyya distance of every two classes: the closer, the stronger the colour.
+
+    separability: the table `separability` of stats; split, label, other, bhattacharyya. split: the first by default.
+    names: of the classes, by label.
+    """
+    separability = of_split(separability, split)
     labels = sorted({*separability["label"].astype(int), *separability["other"].astype(int)})
     wide = separability.pivot_table(index="label", columns="other", values="bhattacharyya").reindex(
         index=labels, columns=labels
     )
     half = wide.to_numpy(np.float64)
     distances = np.where(np.isnan(half), half.T, half)
-    axis = axis_names(labels, names)
+    axis = axis_names(labels, names or {})
     trace = go.Heatmap(
         z=-np.log10(np.maximum(distances, 1e-3)).astype(np.float32),
         x=axis,
         y=axis,
         customdata=distances,
         text=[["" if np.isnan(value) else f"{value:.1f}" for value in row] for row in distances.tolist()],
-        texttemplate="%{text}" if len(labels) <= 12 else None,
+        texttemplate="%{text}" if len(labels) <= FEW else None,
+        textfont_size=12,
+        xgap=2,
+        ygap=2,
         showscale=False,
+        hoverongaps=False,
         hovertemplate="%{x} and %{y}: %{customdata:.2f}<extra></extra>",
     )
     drawn = figure(trace, height=440, margin={"t": 12, "b": 8, "r": 8, "l": 8})
@@ -63,24 +104,36 @@ def class_distances(separability: pd.DataFrame, names: Mapping[int, str]) -> go.
     return drawn.update_yaxes(type="category", showgrid=False, autorange="reversed")
 
 
-def correlation_matrix(correlations: pd.DataFrame) -> go.Figure:
-    """Heatmap of the correlation of each two features, from -1, blue, to 1, orange.
+@draws("correlations")
+def correlation_matrix(correlations: pd.DataFrame, *, split: str | None = None) -> go.Figure:
+    """Heatmap of the Pearson correlation of every two measures, from -1, blue, to 1, orange.
 
-    correlations: rows of one split; feature, other, pearson.
+    correlations: the table `correlations` of stats; split, feature, other, pearson. split: the first by default.
+    Measures that never vary are correlated with none, and left out.
     """
+    correlations = of_split(correlations, split).dropna(subset="pearson")
+    if correlations.empty:
+        return no_data()
     turned = correlations.rename(columns={"feature": "other", "other": "feature"})
     both = pd.concat([correlations, turned])
     names = list(dict.fromkeys(both["feature"]))
-    wide = both.pivot_table(index="feature", columns="other", values="pearson", dropna=False)
-    words = [str(name).replace("_", " ") for name in names]
+    wide = both.pivot_table(index="feature", columns="other", values="pearson")
+    values = wide.reindex(index=names, columns=names).to_numpy(np.float32)
+    words = [plotly_text(spaced(name)) for name in names]
     trace = go.Heatmap(
-        z=wide.reindex(index=names, columns=names).to_numpy(np.float32),
+        z=values,
         x=words,
         y=words,
         zmin=-1,
         zmax=1,
+        text=[["" if np.isnan(value) else f"{value:.2f}" for value in row] for row in values.tolist()],
+        texttemplate="%{text}" if len(names) <= FEW else None,
+        textfont_size=12,
+        xgap=1,
+        ygap=1,
         colorscale=BLUE_ORANGE,
         colorbar={"thickness": 10, "outlinewidth": 0},
+        hoverongaps=False,
         hovertemplate="%{x}, %{y}: %{z:.2f}<extra></extra>",
     )
     drawn = figure(trace, height=480, margin={"t": 12, "b": 8, "r": 8, "l": 8})

@@ -6,21 +6,29 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from dashboards.formats import plain
+from dashboards.figures.registry import draws, no_data
+from dashboards.formats import plotly_text
 from dashboards.theme import figure, split_colour
 
 MOST_BARS = 40
 """Bars of the histogram of samples per writer, at most."""
 
-MOST_MISTAKES = 10
-"""The last bar of the histogram of mistakes stands for this many or more."""
+MOST_ERRORS = 10
+"""The last bar of the histogram of errors stands for this many or more."""
 
 MOST_DOTS = 4_000
-"""Writers drawn as dots; of more, every so-manieth."""
+"""Writers drawn as dots; of more, every nth."""
+
+WRITER = "writer_id"
+"""The group of the table `groups` whose rows are writers."""
 
 
+@draws("writer_measures")
 def samples_per_writer(writers: pd.DataFrame) -> go.Figure:
-    """Bars of how many writers have given how many samples. writers: split, samples; a row a writer."""
+    """Histogram of the samples per writer.
+
+    writers: the table `writer_measures` of stats; split, samples; a row a writer.
+    """
     low, high = int(writers["samples"].min()), int(writers["samples"].max()) + 1
     step = -(-(high - low) // MOST_BARS)
     edges = np.arange(low, high + step, step)
@@ -29,7 +37,7 @@ def samples_per_writer(writers: pd.DataFrame) -> go.Figure:
         counts = np.histogram(rows["samples"], edges)[0]
         bars.append(
             go.Bar(
-                name=plain(split),
+                name=plotly_text(split),
                 x=edges[:-1] + (step - 1) / 2,
                 y=counts,
                 width=step * 0.9,
@@ -40,18 +48,24 @@ def samples_per_writer(writers: pd.DataFrame) -> go.Figure:
                 "<extra>%{fullData.name}</extra>",
             )
         )
-    drawn = figure(*bars, xaxis_title="samples of a writer", yaxis_title="writers", barmode="overlay")
-    return drawn.update_layout(showlegend=True)
+    return figure(*bars, barmode="overlay", showlegend=True, xaxis_title="samples per writer", yaxis_title="writers")
 
 
-def writer_cloud(writers: pd.DataFrame) -> go.Figure:
-    """Dots, one a writer: mean slant by mean thickness. writers: split, writer_id, samples, slant, thickness."""
+@draws("writer_measures")
+def writer_scatter(writers: pd.DataFrame) -> go.Figure:
+    """Dots, one a writer: mean slant by mean thickness.
+
+    writers: the table `writer_measures` of stats; split, writer_id, samples, slant (radians), thickness (pixels), the
+    last two only where strokes were measured.
+    """
+    if not {"slant", "thickness"} <= {*writers}:
+        return no_data()
     dots = []
     every = -(-len(writers) // MOST_DOTS) or 1
     for split, rows in writers.iloc[::every].groupby("split", sort=False):
         dots.append(
             go.Scatter(
-                name=plain(split),
+                name=plotly_text(split),
                 x=np.rad2deg(rows["slant"].to_numpy(float)).astype(np.float32),
                 y=rows["thickness"].to_numpy(np.float32),
                 customdata=rows[["writer_id", "samples"]].to_numpy(),
@@ -61,15 +75,21 @@ def writer_cloud(writers: pd.DataFrame) -> go.Figure:
                 "%{y:.2f}<extra>%{fullData.name}</extra>",
             )
         )
-    drawn = figure(*dots, xaxis_title="mean slant (degrees)", yaxis_title="mean thickness (pixels)")
-    return drawn.update_layout(showlegend=True)
+    return figure(*dots, showlegend=True, xaxis_title="mean slant (degrees)", yaxis_title="mean thickness (pixels)")
 
 
-def mistakes_per_writer(writers: pd.DataFrame) -> go.Figure:
-    """Bars of with how many writers the model makes how many mistakes. writers: samples, correct; a row a writer."""
-    mistakes = np.minimum((writers["samples"] - writers["correct"]).to_numpy(np.int64), MOST_MISTAKES)
-    counts = np.bincount(mistakes, minlength=2)
-    names = [f"{number}+" if number == MOST_MISTAKES else f"{number}" for number in range(len(counts))]
-    bars = go.Bar(x=names, y=counts, hovertemplate="%{x} mistakes: %{y:,} writers<extra></extra>")
-    drawn = figure(bars, xaxis_title="mistakes", yaxis_title="writers", showlegend=False)
+@draws("groups")
+def errors_per_writer(groups: pd.DataFrame) -> go.Figure:
+    """Histogram of a model's errors per writer.
+
+    groups: the table `groups` of train; group (rows of other groups than writer_id are left out), samples, correct.
+    """
+    writers = groups[groups["group"] == WRITER]
+    if writers.empty:
+        return no_data()
+    errors = np.minimum((writers["samples"] - writers["correct"]).to_numpy(np.int64), MOST_ERRORS)
+    counts = np.bincount(errors, minlength=2)
+    names = [f"{number}+" if number == MOST_ERRORS else f"{number}" for number in range(len(counts))]
+    bars = go.Bar(x=names, y=counts, hovertemplate="%{x} errors: %{y:,} writers<extra></extra>")
+    drawn = figure(bars, xaxis_title="errors per writer", yaxis_title="writers")
     return drawn.update_xaxes(type="category")

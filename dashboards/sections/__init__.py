@@ -1,1 +1,1 @@
-"""What stands in each section of the page: functions from the tables to blocks."""
+"""What each section of the page shows: functions from the tables to blocks."""

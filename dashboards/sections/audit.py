@@ -7,59 +7,57 @@ from typing import Any
 
 import pandas as pd
 
-from dashboards.blocks import Block, Chart, Gallery, Number, Numbers, Table, Words
+from dashboards.blocks import Block, Card, Cards, Chart, Gallery, Paragraph, Table
 from dashboards.figures.audit import flagged_samples
-from dashboards.formats import count, number
-from dashboards.pictures import BUDGET, Picture, decode, picture_uris, screen_size
+from dashboards.formats import count, number, spaced
 from dashboards.sections.data import Tables
+from dashboards.thumbnails import BUDGET, Thumbnail, decode_images, png_uris, screen_size
 
 
 def audit(tables: Tables) -> list[Block]:
-    """Give how many samples each check flags, with its bar, and pictures of the worst of each."""
+    """Give how many samples each check flags, with its threshold, and thumbnails of the worst of each."""
     checks = tables["checks"]
-    found = checks[checks["flagged"] > 0]
-    cards = Numbers(
+    flagged = checks[checks["flagged"] > 0]
+    cards = Cards(
         [
-            Number(count(checks["check"].nunique()), "checks"),
-            Number(count(found["check"].nunique()), "that found something"),
+            Card(count(checks["check"].nunique()), "checks"),
+            Card(count(flagged["check"].nunique()), "checks that flagged something"),
         ]
     )
-    numbers = Table(
-        checks.rename(columns={"meaning": "what was measured"}), "Show all checks and their bars", folded=True
-    )
-    if found.empty:
-        return [cards, Words("No check found anything."), numbers]
-    caption = "How many samples each check flags; of class imbalance, how many classes. The scale is logarithmic."
-    chart = Chart("audit-flagged", "Flagged samples", flagged_samples(found), caption)
+    numbers = Table(checks.rename(columns={"meaning": "measured"}), "Show all checks and their thresholds", folded=True)
+    if flagged.empty:
+        return [cards, Paragraph("No check flagged anything."), numbers]
+    caption = "How many samples each check flags; for class imbalance, how many classes. The scale is logarithmic."
+    chart = Chart("audit-flagged", "Flagged samples", flagged_samples(checks), caption)
     return [cards, chart, numbers, *_galleries(tables)]
 
 
 def _galleries(tables: Tables) -> list[Block]:
-    """Give for each check the samples that are worst, the value of each and the bar below it."""
-    every = tables.get("audit_thumbnails")
-    if every is None or every.empty:
+    """Give for each check the samples that are worst, with the value of each and the threshold."""
+    flagged = tables.get("audit_thumbnails")
+    if flagged is None or flagged.empty:
         return []
     meanings = dict(zip(tables["checks"]["check"], tables["checks"]["meaning"], strict=True))
     blocks: list[Block] = []
-    for check, frame in every.groupby("check", sort=False):
-        frame.attrs = every.attrs
-        images = decode(frame)
+    for check, frame in flagged.groupby("check", sort=False):
+        frame.attrs = flagged.attrs
+        images = decode_images(frame)
         size = screen_size(images.shape[1:3])
-        pictures = [
-            _picture(row, uri, size)
-            for row, uri in zip(frame.to_dict("records"), picture_uris(images, BUDGET // 4), strict=True)
+        thumbnails = [
+            _thumbnail(row, uri, size)
+            for row, uri in zip(frame.to_dict("records"), png_uris(images, BUDGET // 4), strict=True)
         ]
-        blocks.append(Gallery(_title(check), pictures, f"{meanings[str(check)]}.", wide=True))
+        blocks.append(Gallery(spaced(check).capitalize(), thumbnails, _caption(meanings.get(str(check))), wide=True))
     return blocks
 
 
-def _title(check: object) -> str:
-    return str(check).replace("_", " ").capitalize()
+def _caption(meaning: object) -> str:
+    return f"Measured: {meaning}." if meaning else ""
 
 
-def _picture(row: Mapping[Any, Any], uri: str, size: tuple[int, int]) -> Picture:
-    measured = f"{number(row['value'])} (bar {number(row['bar'])})" if pd.notna(row["bar"]) else number(row["value"])
+def _thumbnail(row: Mapping[Any, Any], uri: str, size: tuple[int, int]) -> Thumbnail:
+    value = number(row["value"])
+    measured = f"{value} (threshold {number(row['threshold'])})" if pd.notna(row["threshold"]) else value
     title = f"sample {row['id']} of {row['split']}, label {row['name']}, {measured}"
-    return Picture(
-        uri, *size, alt=title, title=title, lines=(f"{row['split']} {row['id']}", f"label {row['name']}", measured)
-    )
+    lines = (f"{row['split']} {row['id']}", f"label {row['name']}", measured)
+    return Thumbnail(uri, *size, alt=title, title=title, lines=lines)

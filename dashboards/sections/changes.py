@@ -1,4 +1,4 @@
-"""The sections about what was done to the dataset: cleaning, samples set aside, copies made."""
+"""The sections about what was done to the dataset: cleaning, quarantine, augmented copies."""
 
 from __future__ import annotations
 
@@ -7,13 +7,24 @@ from typing import Any
 
 import pandas as pd
 
-from dashboards.blocks import Block, Chart, Gallery, Number, Numbers, PictureRow, PictureRows, SideBySide, Table, Words
-from dashboards.figures.cleaning import DONE, findings, reason_words
-from dashboards.formats import count, number, percent
-from dashboards.pictures import Picture, decode, picture_uris, screen_size
+from dashboards.blocks import (
+    Block,
+    Card,
+    Cards,
+    Chart,
+    Gallery,
+    Paragraph,
+    SideBySide,
+    Table,
+    ThumbnailRow,
+    ThumbnailRows,
+)
+from dashboards.figures.cleaning import ACTION_WORDS, cleaning_findings, reason_words
+from dashboards.formats import count, number, percent, spaced
 from dashboards.sections.data import Tables, names_of
+from dashboards.thumbnails import Thumbnail, decode_images, png_uris, screen_size
 
-MOST_PICTURES = 60
+MOST_THUMBNAILS = 60
 MOST_ROWS, MOST_COPIES = 12, 9
 
 
@@ -22,51 +33,50 @@ def cleaning(tables: Tables) -> list[Block]:
     totals = tables["cleaning_totals"]
     sums = totals[["samples_in", "kept", "changed", "removed"]].sum()
     fraction = sums / max(1, sums["samples_in"])
-    cards = Numbers(
+    cards = Cards(
         [
-            Number(count(sums["samples_in"]), "samples in"),
-            Number(count(sums["kept"]), "kept as they were", percent(fraction["kept"], 2)),
-            Number(count(sums["changed"]), "changed", percent(fraction["changed"], 2)),
-            Number(count(sums["removed"]), "removed", percent(fraction["removed"], 2)),
+            Card(count(sums["samples_in"]), "samples read"),
+            Card(count(sums["kept"]), "kept as they were", percent(fraction["kept"], 2)),
+            Card(count(sums["changed"]), "changed", percent(fraction["changed"], 2)),
+            Card(count(sums["removed"]), "removed", percent(fraction["removed"], 2)),
         ]
     )
-    by_split = Table(totals.rename(columns={"samples_in": "samples in"}), "Show the numbers of each split", folded=True)
-    found = tables.get("cleaning")
-    if found is None or found.empty:
-        return [cards, by_split, Words("No rule found anything to remove, repair or flag.")]
-    table = found.assign(reason=[reason_words(reason) for reason in found["reason"]])
-    caption = "How many samples each rule found, and what was done with them; a sample can be found by several rules."
-    return [cards, by_split, Chart("findings", "Findings by reason", findings(found), caption, table)]
+    headings = {"samples_in": "samples read"}
+    by_split = Table(totals.rename(columns=headings), "Show the numbers of each split", folded=True)
+    findings = tables.get("cleaning")
+    if findings is None or findings.empty:
+        return [cards, by_split, Paragraph("No rule found anything to remove, repair or flag.")]
+    table = findings.assign(reason=[reason_words(reason) for reason in findings["reason"]])
+    caption = "How many samples each rule found, and what was done with them; several rules can find the same sample."
+    return [cards, by_split, Chart("findings", "Findings by reason", cleaning_findings(findings), caption, table)]
 
 
 def quarantine(tables: Tables) -> list[Block]:
-    """Give pictures of samples that a rule picked out, of every reason some."""
-    every = tables["quarantine"]
-    chosen = every.assign(turn=every.groupby("reason").cumcount()).sort_values("turn", kind="stable")
-    chosen = chosen.head(MOST_PICTURES).sort_values("reason", kind="stable").drop(columns="turn")
-    chosen.attrs = every.attrs
+    """Give thumbnails of samples that a rule found, some of every reason."""
+    samples = tables["quarantine"]
+    chosen = samples.assign(turn=samples.groupby("reason").cumcount()).sort_values("turn", kind="stable")
+    chosen = chosen.head(MOST_THUMBNAILS).sort_values("reason", kind="stable").drop(columns="turn")
+    chosen.attrs = samples.attrs
     names = names_of(tables)
-    images = decode(chosen)
-    width, height = screen_size(images.shape[1:3], side=84)
-    pictures = [
-        _set_aside(row, names, Picture(uri, width, height, ""))
-        for row, uri in zip(chosen.to_dict("records"), picture_uris(images), strict=True)
+    images = decode_images(chosen)
+    size = screen_size(images.shape[1:3], side=84)
+    thumbnails = [
+        _quarantined(row, names, uri, size)
+        for row, uri in zip(chosen.to_dict("records"), png_uris(images), strict=True)
     ]
-    shown = (
-        f"{len(chosen)} of the {count(len(every))} findings, some of each reason." if len(every) > len(chosen) else ""
-    )
-    caption = f"Each picture as it was before cleaning, with the reason and what was done. {shown}"
-    return [Gallery("Samples set aside", pictures, caption.strip(), wide=True)]
+    partly = len(samples) > len(chosen)
+    shown = f" {len(chosen)} of the {count(len(samples))} findings, some of each reason." if partly else ""
+    caption = f"Each sample as it was before cleaning, with the reason and what was done.{shown}"
+    return [Gallery("Samples in quarantine", thumbnails, caption, wide=True)]
 
 
-def _set_aside(row: Mapping[Any, Any], names: Mapping[int, str], picture: Picture) -> Picture:
-    reason, done = reason_words(row["reason"]), DONE.get(row["action"], str(row["action"]))
+def _quarantined(row: Mapping[Any, Any], names: Mapping[int, str], uri: str, size: tuple[int, int]) -> Thumbnail:
+    reason, done = reason_words(row["reason"]), ACTION_WORDS.get(row["action"], str(row["action"]))
     label = names.get(int(row["label"]), str(row["label"])) if pd.notna(row["label"]) else "none"
     detail = str(row["detail"]) if pd.notna(row["detail"]) else ""
-    return Picture(
-        picture.uri,
-        picture.width,
-        picture.height,
+    return Thumbnail(
+        uri,
+        *size,
         alt=f"sample {row['id']}, {reason}",
         title=f"sample {row['id']} of {row['split']}, label {label}",
         lines=tuple(line for line in (reason, done, detail) if line),
@@ -75,47 +85,45 @@ def _set_aside(row: Mapping[Any, Any], names: Mapping[int, str], picture: Pictur
 
 def augmentation(tables: Tables) -> list[Block]:
     """Give rows of an original and its copies."""
-    every = tables["augmentation"]
-    sources = every["source_id"].unique()[:MOST_ROWS]
-    frame = every[every["source_id"].isin(sources) & (every["copy"] <= MOST_COPIES)]
+    copies = tables["augmentation"]
+    sources = copies["source_id"].unique()[:MOST_ROWS]
+    frame = copies[copies["source_id"].isin(sources) & (copies["copy"] <= MOST_COPIES)]
     frame = frame.sort_values(["source_id", "copy"], kind="stable")
-    frame.attrs = every.attrs
-    caption = (
-        "The original stands first, its copies beside it; point at a copy to see how it was turned, moved or bent."
-    )
+    frame.attrs = copies.attrs
+    caption = "The original comes first, then its copies; hover over a copy to see how it was transformed."
     table = frame[["source_id", "copy", *_amounts(frame)]].rename(columns={"source_id": "sample"})
-    return [PictureRows("Originals and their copies", _rows(frame, names_of(tables)), caption, table=table)]
+    return [ThumbnailRows("Originals and their copies", _rows(frame, names_of(tables)), caption, table=table)]
 
 
 def transforms(tables: Tables) -> list[Block]:
     """Give for each transform rows of originals and their copies, the weakest first."""
-    every = tables["transforms"]
+    copies = tables["transforms"]
     blocks: list[Block] = []
-    for name, frame in every.groupby("transform", sort=False):
-        frame.attrs = every.attrs
+    for name, frame in copies.groupby("transform", sort=False):
+        frame.attrs = copies.attrs
         first = frame.iloc[0]
-        fraction = "" if first["probability"] == 1 else f", in {percent(first['probability'], 0)} of the copies"
-        caption = f"{first['meaning']}: {number(first['low'])} to {number(first['high'])}{fraction}."
+        often = "" if first["probability"] == 1 else f", in {percent(first['probability'], 0)} of the copies"
+        caption = f"{first['meaning']}: {number(first['low'])} to {number(first['high'])}{often}."
         shown = frame.drop(columns=["low", "high", "probability"]).dropna(axis="columns")
-        shown.attrs = every.attrs
-        title = str(name).replace("_", " ").capitalize()
-        blocks.append(PictureRows(title, _rows(shown, names_of(tables)), caption[0].upper() + caption[1:]))
+        shown.attrs = copies.attrs
+        title = spaced(name).capitalize()
+        blocks.append(ThumbnailRows(title, _rows(shown, names_of(tables)), caption[0].upper() + caption[1:]))
     return [SideBySide(blocks[first : first + 2]) for first in range(0, len(blocks), 2)]
 
 
-def _rows(frame: pd.DataFrame, names: Mapping[int, str]) -> list[PictureRow]:
-    """Give a row of pictures for each source, in the order of the table, the amounts of each in its tooltip."""
-    images = decode(frame)
+def _rows(frame: pd.DataFrame, names: Mapping[int, str]) -> list[ThumbnailRow]:
+    """Give a row of thumbnails for each source, in the order of the table, the amounts of each in its tooltip."""
+    images = decode_images(frame)
     size = screen_size(images.shape[1:3])
     amounts = _amounts(frame)
-    pictures: dict[Any, list[Picture]] = {source: [] for source in frame["source_id"].unique()}
-    for row, uri in zip(frame.to_dict("records"), picture_uris(images), strict=True):
-        said = "original" if row["copy"] == 0 else f"copy {row['copy']}: {_in_words(row, amounts)}"
-        pictures[row["source_id"]].append(Picture(uri, *size, alt=said, title=said))
+    thumbnails: dict[Any, list[Thumbnail]] = {source: [] for source in frame["source_id"].unique()}
+    for row, uri in zip(frame.to_dict("records"), png_uris(images), strict=True):
+        words = "original" if row["copy"] == 0 else f"copy {row['copy']}: {_in_words(row, amounts)}"
+        thumbnails[row["source_id"]].append(Thumbnail(uri, *size, alt=words, title=words))
     labels = dict(zip(frame["source_id"], frame["label"], strict=True))
     return [
-        PictureRow(names.get(int(labels[source]), str(labels[source])), found, first_apart=True)
-        for source, found in pictures.items()
+        ThumbnailRow(names.get(int(labels[source]), str(labels[source])), row, first_apart=True)
+        for source, row in thumbnails.items()
     ]
 
 
@@ -126,4 +134,4 @@ def _amounts(frame: pd.DataFrame) -> list[str]:
 
 
 def _in_words(row: Mapping[Any, Any], amounts: list[str]) -> str:
-    return ", ".join(f"{name.replace('_', ' ')} {number(row[name])}" for name in amounts if pd.notna(row[name]))
+    return ", ".join(f"{spaced(name)} {number(row[name])}" for name in amounts if pd.notna(row[name]))

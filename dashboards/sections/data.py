@@ -7,13 +7,13 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
-from dashboards.blocks import Block, Chart, Gallery, Number, Numbers, PictureRow, PictureRows, SideBySide, Table
-from dashboards.figures.classes import class_fractions, class_names
+from dashboards.blocks import Block, Card, Cards, Chart, Gallery, SideBySide, Table, ThumbnailRow, ThumbnailRows
+from dashboards.figures.classes import class_counts, class_names
+from dashboards.figures.ink import MANY_CLASSES, bounding_boxes, centre_of_mass, ink_by_class
 from dashboards.figures.intensity import intensity_histogram, zero_fraction
-from dashboards.figures.pixels import all_classes, grids, pixel_heatmap
-from dashboards.figures.samples import MANY_CLASSES, box_sizes, centre_of_mass, ink_by_class
+from dashboards.figures.pixels import all_classes, pixel_grid, pixel_heatmap
 from dashboards.formats import count, number, percent
-from dashboards.pictures import Picture, decode, picture_uris, screen_size, to_pixels
+from dashboards.thumbnails import Thumbnail, decode_images, png_uris, screen_size
 
 Tables = Mapping[str, pd.DataFrame]
 
@@ -23,25 +23,25 @@ def names_of(tables: Tables) -> dict[int, str]:
     return class_names(tables["classes"]) if "classes" in tables else {}
 
 
-def at_a_glance(tables: Tables) -> list[Block]:
+def overview(tables: Tables) -> list[Block]:
     """Give cards of the key numbers, and the table they come from."""
     summary = tables["summary"]
     first = summary.iloc[0]
     splits = " · ".join(f"{count(row.samples)} {row.split}" for row in summary.itertuples())
-    colours = "grey" if int(first["channels"]) == 1 else f"{int(first['channels'])} colour channels"
-    numbers = [
-        Number(count(summary["samples"].sum()), "samples", splits),
-        Number(count(summary["classes"].max()), "classes", _smallest_class(tables)),
-        Number(f"{int(first['height'])} × {int(first['width'])}", "pixels", colours),
-        Number(number(round(first["mean"], 3)), "mean pixel", f"standard deviation {number(round(first['std'], 3))}"),
-        Number(percent(first["zero_fraction"]), "of the pixels are 0", f"in {first['split']}"),
+    channels = "greyscale" if int(first["channels"]) == 1 else f"{int(first['channels'])} channels"
+    cards = [
+        Card(count(summary["samples"].sum()), "samples", splits),
+        Card(count(summary["classes"].max()), "classes", _imbalance(tables)),
+        Card(f"{int(first['height'])} × {int(first['width'])}", "pixels per image", channels),
+        Card(number(round(first["mean"], 3)), "mean pixel value", f"std {number(round(first['std'], 3))}"),
+        Card(percent(first["zero_fraction"]), "of the pixels are 0", f"in {first['split']}"),
     ]
     table = summary.assign(zero_fraction=[percent(fraction) for fraction in summary["zero_fraction"]])
-    headings = {"std": "standard deviation", "zero_fraction": "fraction of zeros"}
-    return [Numbers(numbers), Table(table.rename(columns=headings), "Show the numbers of each split", folded=True)]
+    headings = {"zero_fraction": "pixels that are 0"}
+    return [Cards(cards), Table(table.rename(columns=headings), "Show the numbers of each split", folded=True)]
 
 
-def _smallest_class(tables: Tables) -> str:
+def _imbalance(tables: Tables) -> str:
     if "classes" not in tables:
         return ""
     counts = tables["classes"].groupby("label")["samples"].sum()
@@ -56,34 +56,35 @@ def sample_grid(tables: Tables) -> list[Block]:
     labels = sorted(frame["label"].unique())
     many = len(labels) > MANY_CLASSES
     frame = frame[frame.groupby("label").cumcount() < (5 if many else 12)]
-    images = decode(frame)
+    images = decode_images(frame)
     width, height = screen_size(images.shape[1:3], side=40 if many else 56)
-    pictures = [
-        Picture(uri, width, height, f"sample of class {row.name}", f"{row.name} (sample {row.id} of {row.split})")
-        for row, uri in zip(frame.itertuples(index=False), picture_uris(images), strict=True)
+    thumbnails = [
+        Thumbnail(uri, width, height, f"sample of class {row.name}", f"{row.name} (sample {row.id} of {row.split})")
+        for row, uri in zip(frame.itertuples(index=False), png_uris(images), strict=True)
     ]
     label_of, names = frame["label"].to_numpy(), frame["name"].to_numpy()
     rows = [
-        PictureRow(str(names[places[0]]), [pictures[place] for place in places])
+        ThumbnailRow(str(names[places[0]]), [thumbnails[place] for place in places])
         for places in (np.flatnonzero(label_of == label) for label in labels)
     ]
-    caption = "Each row is a class; point at a picture to see the number of the sample."
-    return [PictureRows("Some samples of each class", rows, caption)]
+    caption = "Each row is a class; hover over a sample to see its number."
+    return [ThumbnailRows("Samples of each class", rows, caption)]
 
 
 def classes(tables: Tables) -> list[Block]:
-    """Give bars of the classes' shares."""
+    """Give bars of the classes' fractions."""
     frame = tables["classes"]
     table = frame.assign(fraction=[percent(fraction, 2) for fraction in frame["fraction"]])
     caption = (
-        "Each bar is a class's fraction of its split. All bars at the dotted line would be a perfectly balanced "
-        "dataset; bars of one colour far from the other's mean that the splits differ."
+        "Each bar is the fraction of a split that belongs to the class. In a perfectly balanced dataset all bars end "
+        "at the dotted line; where the bars of a class differ, so do the splits."
     )
-    return [Chart("class-shares", "Fraction of each class", class_fractions(frame), caption, table)]
+    chart = class_counts(frame, normalize=True)
+    return [Chart("class-fractions", "Fraction of samples in each class", chart, caption, table)]
 
 
-def average_pictures(tables: Tables) -> list[Block]:
-    """Give the mean picture of each class, and heatmaps of all classes together."""
+def mean_images(tables: Tables) -> list[Block]:
+    """Give the mean image of each class, and heatmaps of all classes together."""
     pixels = tables["pixels"]
     split = str(pixels["split"].iloc[0])
     together = all_classes(pixels, split)
@@ -93,48 +94,48 @@ def average_pictures(tables: Tables) -> list[Block]:
         Chart(
             f"pixels-{value.replace('_', '-')}",
             title,
-            pixel_heatmap(together, value, unit),
+            pixel_heatmap(pixels, value, split=split),
             f"{caption} Split: {split}.",
             aspect=aspect,
         )
-        for value, title, unit, caption in (
-            ("mean", "Mean", "mean", "The brighter a pixel is on average, the stronger its colour here."),
-            ("std", "Standard deviation", "std", "Strong where the samples differ most from each other."),
-            ("nonzero_fraction", "Share with ink", "fraction", "In what fraction of the samples the pixel is not 0."),
+        for value, title, caption in (
+            ("mean", "Mean", "The mean of each pixel over all samples."),
+            ("std", "Standard deviation", "High where samples differ most from each other."),
+            ("nonzero_fraction", "Fraction above 0", "The fraction of samples in which the pixel is not 0."),
         )
     ]
-    means = class_means(pixels[(pixels["split"] == split) & pixels["label"].notna()], names_of(tables))
-    caption = f"The mean of the class's samples in {split}. Sharp: its samples look alike; blurred: they differ."
-    gallery: list[Block] = [Gallery("The average picture of each class", means, caption)] if means else []
+    of_classes = pixels[(pixels["split"] == split) & pixels["label"].notna()]
+    means = _class_means(of_classes, names_of(tables))
+    caption = f"The mean of the class's samples in {split}. Sharp: they look alike; blurred: they differ."
+    gallery: list[Block] = [Gallery("Mean image of each class", means, caption)] if means else []
     return [*gallery, SideBySide(charts)]
 
 
-def class_means(pixels: pd.DataFrame, names: Mapping[int, str]) -> list[Picture]:
-    """Give the mean picture of each class. pixels: rows of one split, with labels."""
-    found = [(int(str(label)), grids(rows, "mean")) for label, rows in pixels.groupby("label")]
-    if not found:
+def _class_means(pixels: pd.DataFrame, names: Mapping[int, str]) -> list[Thumbnail]:
+    """Give the mean image of each class. pixels: rows of one split, with labels."""
+    grids = [(int(str(label)), pixel_grid(rows, "mean")) for label, rows in pixels.groupby("label")]
+    if not grids:
         return []
-    means = np.stack([grid for _, grid in found])
+    means = np.stack([grid for _, grid in grids])
     low, high = min(0.0, float(np.nanmin(means))), max(1e-9, float(np.nanmax(means)))
-    scaled = to_pixels(np.rint(255 * (np.nan_to_num(means) - low) / (high - low)).astype(np.uint8))
+    scaled = np.rint(255 * (np.nan_to_num(means) - low) / (high - low)).astype(np.uint8)
     scaled = scaled if scaled.shape[-1] == 3 else scaled[..., 0]
     width, height = screen_size(scaled.shape[1:3], side=84)
-    words = [names.get(label, str(label)) for label, _ in found]
+    words = [names.get(label, str(label)) for label, _ in grids]
     return [
-        Picture(uri, width, height, f"mean picture of class {word}", lines=(word,))
-        for word, uri in zip(words, picture_uris(scaled), strict=True)
+        Thumbnail(uri, width, height, f"mean image of class {word}", lines=(word,))
+        for word, uri in zip(words, png_uris(scaled), strict=True)
     ]
 
 
 def intensity(tables: Tables) -> list[Block]:
     """Give the histogram of intensities."""
     frame = tables["intensity"]
-    frame = frame[frame["label"].isna()]
     zeros = " and ".join(
         f"{percent(zero_fraction(frame, split))} of the pixels in {split}" for split in frame["split"].unique()
     )
-    caption = f"How often each intensity occurs; each line upwards is ten times as many pixels. At 0 lie {zeros}."
-    return [Chart("pixel-intensity", "Pixels at each intensity", intensity_histogram(frame), caption)]
+    caption = f"How often each intensity occurs, on a logarithmic scale. {zeros} are 0."
+    return [Chart("pixel-intensity", "Histogram of pixel intensity", intensity_histogram(frame), caption)]
 
 
 def ink(tables: Tables) -> list[Block]:
@@ -142,22 +143,22 @@ def ink(tables: Tables) -> list[Block]:
     frame = tables["samples"]
     boxes = Chart(
         "ink-by-class",
-        "Ink of each class",
-        ink_by_class(frame, names_of(tables)),
-        "A box holds half of a class's samples, the whiskers nine in ten; the line in the box is the median.",
+        "Ink by class",
+        ink_by_class(frame, names=names_of(tables)),
+        "Boxes span the quartiles with the median inside, whiskers the 5th to the 95th percentile.",
     )
     places = [
         Chart(
             "centre-of-mass",
             "Centre of mass",
             centre_of_mass(frame),
-            "Where the ink of a sample is centred: a small spot means that the samples were centred beforehand.",
+            "Where the ink of a sample is centred. A small spot means that the samples were centred by their mass.",
         ),
         Chart(
-            "box-sizes",
-            "Size of the ink",
-            box_sizes(frame),
-            "Width and height of the box around the ink: a sharp peak means that the samples were scaled to fit.",
+            "bounding-boxes",
+            "Bounding box",
+            bounding_boxes(frame),
+            "Width and height of the box around the ink. A sharp peak means that the samples were scaled to fit.",
         ),
     ]
     return [boxes, SideBySide(places)]

@@ -2,78 +2,87 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from dashboards.blocks import Block, Chart, Gallery, Number, Numbers, SideBySide, Table
-from dashboards.figures.drift import distance_bars, overlaid
-from dashboards.pictures import Picture, picture_uris, screen_size, to_pixels
-
-Tables = Mapping[str, pd.DataFrame]
+from dashboards.blocks import Block, Card, Cards, Chart, Gallery, SideBySide, Table
+from dashboards.figures.drift import drift_distances, drift_histogram
+from dashboards.formats import spaced
+from dashboards.sections.data import Tables
+from dashboards.thumbnails import Thumbnail, png_uris, screen_size, signed_to_uint8, to_uint8
 
 MOST = 3
 """Features whose histograms are shown."""
+
 SIDE = 168
+"""Screen pixels of a mean image."""
+
+HEADINGS = {"null_95": "chance (95 %)", "reference": "MNIST train to test", "ratio": "times MNIST"}
 
 
 def drift(tables: Tables) -> list[Block]:
     """Give the domain classifier, the bars of each feature, the histograms that differ most, and the mean images."""
     table = tables["drift"]
-    every = table[table["class"] == "all"]
-    features = every[every["measure"] == "wasserstein"]
+    overall = table[table["class"] == "all"]
     bars = [
-        Chart(f"drift-{name}", title, distance_bars(every[every["measure"] == name], axis), caption)
-        for name, title, axis, caption in (
-            ("wasserstein", "Wasserstein", "pooled standard deviations", "How far the values must be moved."),
-            ("jensen_shannon", "Jensen-Shannon", "distance, base 2", "0: the same histogram; 1: no value in common."),
+        Chart(f"drift-{measure.replace('_', '-')}", title, drift_distances(table, measure), caption)
+        for measure, title, caption in (
+            (
+                "wasserstein",
+                "Wasserstein distance",
+                "How far values of A must be moved to become those of B, in pooled standard deviations.",
+            ),
+            (
+                "jensen_shannon",
+                "Jensen-Shannon distance",
+                "Between the two histograms: 0 where they are the same, 1 where they share no value.",
+            ),
         )
     ]
-    shown = features[features["feature"].isin(tables["drift_histograms"]["feature"])]
-    farthest = shown.sort_values("value", ascending=False, kind="stable")["feature"].head(MOST)
-    histograms = [_histogram(tables["drift_histograms"], str(feature)) for feature in farthest]
-    numbers = Table(
-        table.rename(columns={"null_95": "chance", "reference": "MNIST", "ratio": "times"}), "Show all", True
-    )
-    return [_classifier(every), SideBySide(bars), SideBySide(histograms), _means(tables["drift_means"]), numbers]
+    histograms = tables["drift_histograms"]
+    distances = overall[(overall["measure"] == "wasserstein") & overall["feature"].isin(histograms["feature"])]
+    farthest = distances.sort_values("value", ascending=False, kind="stable")["feature"].head(MOST)
+    charts = [_histogram(histograms, str(feature)) for feature in farthest]
+    numbers = Table(table.rename(columns=HEADINGS), "Show all distances", folded=True)
+    return [_classifier(overall), SideBySide(bars), SideBySide(charts), _means(tables["drift_means"]), numbers]
 
 
-def _classifier(every: pd.DataFrame) -> Numbers:
+def _classifier(overall: pd.DataFrame) -> Cards:
     cards = [
-        Number(
+        Card(
             f"{row.value:.3f}",
-            f"AUC by {str(row.feature).removeprefix('all_')}",
-            f"95 %: {row.low:.3f} to {row.high:.3f}; MNIST train to test: {row.reference:.3f}; 0.5: alike",
+            f"AUC of a classifier of A and B by {spaced(str(row.feature).removeprefix('all_'))}",
+            f"95 % interval {row.low:.3f} to {row.high:.3f}; MNIST train to test {row.reference:.3f}; 0.5: no "
+            "difference, 1: always told apart",
         )
-        for row in every[every["measure"] == "auc"].itertuples()
+        for row in overall[overall["measure"] == "auc"].itertuples()
     ]
-    return Numbers(cards, strong=True)
+    return Cards(cards, strong=True)
 
 
-def _histogram(table: pd.DataFrame, feature: str) -> Chart:
-    words = feature.replace("_", " ")
-    rows = table[table["feature"] == feature]
-    return Chart(f"drift-of-{feature.replace('_', '-')}", words.capitalize(), overlaid(rows, words), "A and B.")
+def _histogram(histograms: pd.DataFrame, feature: str) -> Chart:
+    words = spaced(feature)
+    caption = f"Distribution of {words} in A and in B."
+    return Chart(
+        f"drift-of-{feature.replace('_', '-')}", words.capitalize(), drift_histogram(histograms, feature), caption
+    )
 
 
-def _means(table: pd.DataFrame) -> Gallery:
+def _means(means: pd.DataFrame) -> Gallery:
     """Show the mean image of A and of B, and where they have the same size, the difference; grey is none."""
     images: dict[str, npt.NDArray[np.float64]] = {}
     names = {"difference": "B minus A"}
-    for side, rows in table.groupby("side"):
+    for side, rows in means.groupby("side"):
         shape = (int(rows["row"].max()) + 1, int(rows["column"].max()) + 1)
         images[str(side)] = rows["mean"].to_numpy(np.float64).reshape(shape)
         names[str(side)] = f"{str(side).upper()}: {str(rows['name'].iloc[0]).rstrip('/').rpartition('/')[2]}"
-    pixels = {side: to_pixels(image) for side, image in images.items()}
+    pixels = {side: to_uint8(image) for side, image in images.items()}
     if images["a"].shape == images["b"].shape:
-        apart = images["b"] - images["a"]
-        most = float(np.abs(apart).max()) or 1.0
-        pixels["difference"] = np.rint(127.5 + 127.5 * apart / most).astype(np.uint8)
-    uris = picture_uris(list(pixels.values()))
-    pictures = [
-        Picture(uri, *screen_size(pixels[side].shape, SIDE), f"mean image, {names[side]}", lines=(names[side],))
+        pixels["difference"] = signed_to_uint8(images["b"] - images["a"])
+    uris = png_uris(list(pixels.values()))
+    thumbnails = [
+        Thumbnail(uri, *screen_size(pixels[side].shape, SIDE), f"mean image, {names[side]}", lines=(names[side],))
         for side, uri in zip(pixels, uris, strict=True)
     ]
-    return Gallery("Mean images", pictures, "Bright in the difference: more ink in B; dark: less.", wide=True)
+    return Gallery("Mean images", thumbnails, "In the difference, bright is more ink in B and dark is less.", wide=True)

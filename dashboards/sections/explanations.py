@@ -1,4 +1,4 @@
-"""The sections about why a model answers as it does: maps of single samples, and the filters of its first layer."""
+"""The sections about why a model predicts what it predicts: attribution maps of samples, and first-layer filters."""
 
 from __future__ import annotations
 
@@ -9,23 +9,23 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from dashboards.blocks import Block, Chart, PictureRow, PictureRows, Terms
-from dashboards.figures.filters import MOST, filter_sheet
+from dashboards.blocks import Block, Chart, Definitions, ThumbnailRow, ThumbnailRows
+from dashboards.figures.filters import MOST, first_layer_filters
 from dashboards.formats import percent
-from dashboards.overlays import EITHER, FOR, Colour, overlay
-from dashboards.pictures import Picture, Pixels, decode, picture_uris, screen_size
+from dashboards.overlays import POSITIVE, UNSIGNED, Colour, overlay_map
 from dashboards.sections.data import Tables
+from dashboards.thumbnails import Pixels, Thumbnail, decode_images, png_uris, screen_size
 
 BUDGET = 500_000
-"""Bytes of PNG that all pictures of a block may take."""
+"""Bytes of PNG that all images of a block may take."""
 
 LEAST_DROP = 0.05
-"""A fall of the probability that is drawn at full strength at least, so that a model that minds no patch looks so."""
+"""A drop of the probability that is drawn at full strength at least: a model that no occlusion troubles looks so."""
 
 
 @dataclass(frozen=True)
 class Method:
-    """How one map is named, coloured and read: in a word below each map, and in two sentences above all of them."""
+    """How one map is named, coloured and read: in a word below each map, and in some sentences above all of them."""
 
     name: str
     colour: Colour
@@ -36,55 +36,56 @@ class Method:
 METHODS: Mapping[str, Method] = {
     "saliency": Method(
         "Saliency",
-        EITHER,
-        "either way",
-        "A small change of a green pixel would move the class's score most, up or down; which way is not said. A pixel "
-        "that the answer rests on stays dark where a little more or less of it changes nothing.",
+        UNSIGNED,
+        "up or down",
+        "A small change of a green pixel would change the class's score most; the map does not say whether up or down. "
+        "A pixel that the prediction depends on stays dark where a little more or less of it changes nothing.",
     ),
     "integrated_gradients": Method(
         "Integrated gradients",
-        FOR,
+        POSITIVE,
         "for and against",
-        "The score is divided among the pixels: orange ones raise it, blue ones lower it, and together they give the "
-        "difference to a picture without ink. So empty pixels always get nothing, although a gap can be what tells a "
-        "class from another; and pixels that only work together are credited one by one.",
+        "The score is divided among the pixels: orange pixels raise it, blue ones lower it, and together they add up "
+        "to the difference from an image without ink. Empty pixels therefore always get 0, although a gap can be what "
+        "distinguishes two classes; and pixels that only matter together are credited one by one.",
     ),
     "grad_cam": Method(
         "Grad-CAM",
-        FOR,
-        "for it only",
-        "Orange is where the last convolution found what speaks for the class. Its maps have only a few rows and "
-        "columns, so read a region and not an edge; what speaks against the class is not shown at all.",
+        POSITIVE,
+        "for only",
+        "Orange is where the last convolution found evidence for the class. Its maps have only a few rows and columns, "
+        "so read regions and not edges; evidence against the class is not shown at all.",
     ),
     "occlusion": Method(
         "Occlusion",
-        FOR,
-        "covered: {change:+d} points",
-        "A patch without ink was slid over the picture: where covering lowers the probability it is orange, where it "
-        "raises it, blue; below stands by how many percentage points at most. A covered picture is such as the model "
-        "has never seen, and where one half of it is enough, neither half seems to matter.",
+        POSITIVE,
+        "occluded: {change:+d} points",
+        "A patch of background was moved over the image: orange where occluding lowers the probability, blue where it "
+        "raises it. Below each map is the largest change, in percentage points. The model was never trained on "
+        "occluded images, and where one half of an image suffices, neither half seems to matter.",
     ),
 }
 
 GROUPS = (
     (
         "most confident correct",
-        "Right, and sure of it",
-        "Of each class, of ten at most, the sample that {model} is surest of.",
+        "Most confident correct predictions",
+        "For each class, of ten at most, the correctly classified sample of which {model} is most confident.",
     ),
     (
         "most confident error",
-        "Wrong, and sure of it",
-        "Of each label the mistake that {model} is surest of: first why it says so, then why not the label.",
+        "Most confident errors",
+        "For each label, the error of which {model} is most confident: first why the predicted class, then why not the "
+        "label.",
     ),
     (
         "most confident",
-        "Sure of it",
-        "Of each answer, of ten at most, the sample that {model} is surest of; labels are not known.",
+        "Most confident predictions",
+        "For each predicted class, of ten at most, the sample of which {model} is most confident; labels are unknown.",
     ),
-    ("named", "The samples that were asked for", "Where {model} is wrong, the label is explained, too."),
+    ("named", "Requested samples", "Where {model} is wrong, the label is explained, too."),
 )
-"""Each reason for which samples are chosen with its heading and what is said of it."""
+"""Each reason for which samples are chosen, with its heading and caption."""
 
 
 def explanations(tables: Tables) -> list[Block]:
@@ -94,7 +95,7 @@ def explanations(tables: Tables) -> list[Block]:
     readings = [(METHODS[name].name, METHODS[name].reading) for name in known]
     if "grad_cam" not in known:
         readings.append(("Grad-CAM", "Left out: it needs a convolution whose output still has rows and columns."))
-    blocks: list[Block] = [Terms("How to read the maps, and what they do not prove", readings)]
+    blocks: list[Block] = [Definitions("How to read the maps, and what they do not prove", readings)]
     for chosen, title, words in GROUPS:
         rows = explained[explained["chosen"] == chosen]
         if not rows.empty:
@@ -103,61 +104,61 @@ def explanations(tables: Tables) -> list[Block]:
     return blocks
 
 
-def _rows(title: str, words: str, explained: pd.DataFrame, maps: pd.DataFrame, known: Sequence[str]) -> PictureRows:
-    """Draw some samples, each with its maps beside it."""
-    pictures = decode(explained)
-    size = screen_size(pictures.shape[1:3], side=140)
-    by_key = dict(iter(maps.groupby(["id", "target"], sort=False)))
-    told = [(row, by_key[row["id"], row["target"]]) for row in explained.to_dict("records")]
+def _rows(title: str, words: str, explained: pd.DataFrame, maps: pd.DataFrame, known: Sequence[str]) -> ThumbnailRows:
+    """Draw some samples, each followed by its maps."""
+    images = decode_images(explained)
+    size = screen_size(images.shape[1:3], side=140)
+    maps_of = dict(iter(maps.groupby(["id", "target"], sort=False)))
+    samples = [(row, maps_of[row["id"], row["target"]]) for row in explained.to_dict("records")]
     drawn: list[Pixels] = []
-    for (_, values), picture in zip(told, pictures, strict=True):
-        drawn += [_plain(picture), *(_draw(name, values[name], picture) for name in known)]
-    uris = iter(picture_uris(drawn, BUDGET))
+    for (_, values), image in zip(samples, images, strict=True):
+        drawn += [_plain(image), *(_draw(name, values[name], image) for name in known)]
+    uris = iter(png_uris(drawn, BUDGET))
     rows = [
-        PictureRow(_question(row), [_picture(row, next(uris), size), *_maps(row, values, uris, size, known)], True)
-        for row, values in told
+        ThumbnailRow(_question(row), [_sample(row, next(uris), size), *_maps(row, values, uris, size, known)], True)
+        for row, values in samples
     ]
     caption = words.format(model=explained["model"].iloc[0]) + (
-        " Beside each picture stand its maps, each as strong as its own strongest pixel: compare places within a map, "
-        "and not how strong two maps are."
+        " Each sample is followed by its maps, each scaled to its own strongest pixel: compare places within a map, "
+        "not the strength of two maps."
     )
-    return PictureRows(title, rows, caption, _numbers(explained), wraps=True)
+    return ThumbnailRows(title, rows, caption, _numbers(explained), wraps=True)
 
 
-def _plain(picture: Pixels) -> Pixels:
-    """Give the picture in channels that a browser knows."""
-    if picture.ndim == 2 or picture.shape[2] == 3:
-        return picture
-    return np.asarray(np.rint(picture.mean(axis=2)), np.uint8)
+def _plain(image: Pixels) -> Pixels:
+    """Give the image in channels that a browser knows."""
+    if image.ndim == 2 or image.shape[2] == 3:
+        return image
+    return np.asarray(np.rint(image.mean(axis=2)), np.uint8)
 
 
-def _draw(name: str, values: pd.Series[Any], picture: Pixels) -> Pixels:
-    grid = values.to_numpy(np.float64).reshape(picture.shape[:2])
-    reach = float(np.abs(grid).max(initial=0))
-    return overlay(picture, grid, max(reach, LEAST_DROP) if name == "occlusion" else reach, METHODS[name].colour)
+def _draw(name: str, values: pd.Series[Any], image: Pixels) -> Pixels:
+    grid = values.to_numpy(np.float64).reshape(image.shape[:2])
+    limit = float(np.abs(grid).max(initial=0))
+    return overlay_map(image, grid, max(limit, LEAST_DROP) if name == "occlusion" else limit, METHODS[name].colour)
 
 
 def _question(row: Mapping[Any, Any]) -> str:
     return f"Why {row['target_name']}?" if row["target"] == row["predicted"] else f"Why not {row['target_name']}?"
 
 
-def _picture(row: Mapping[Any, Any], uri: str, size: tuple[int, int]) -> Picture:
-    """Give a sample as it is; below it its label, and how probable the class is that is explained."""
+def _sample(row: Mapping[Any, Any], uri: str, size: tuple[int, int]) -> Thumbnail:
+    """Give a sample as it is; below it its label, and the probability of the class that is explained."""
     label = f"label {row['name']}" if row["label"] >= 0 else "label unknown"
-    alt = f"sample {row['id']} of {row['split']}, {label}, taken for {row['predicted_name']}"
-    return Picture(uri, *size, alt, alt, (label, f"{row['target_name']} gets {_probability(row['probability'])}"))
+    alt = f"sample {row['id']} of {row['split']}, {label}, predicted {row['predicted_name']}"
+    return Thumbnail(uri, *size, alt, alt, (label, f"P({row['target_name']}) {_probability(row['probability'])}"))
 
 
-def _probability(fraction: float) -> str:
+def _probability(probability: float) -> str:
     """Write a probability; one below 1 is never rounded to certainty, nor one above 0 to nothing."""
-    if 0.995 <= fraction < 1:
+    if 0.995 <= probability < 1:
         return f"> {percent(0.99, 0)}"
-    return f"< {percent(0.01, 0)}" if 0 < fraction < 0.005 else percent(fraction, 0)
+    return f"< {percent(0.01, 0)}" if 0 < probability < 0.005 else f"= {percent(probability, 0)}"
 
 
 def _maps(
     row: Mapping[Any, Any], values: pd.DataFrame, uris: Iterator[str], size: tuple[int, int], known: Sequence[str]
-) -> list[Picture]:
+) -> list[Thumbnail]:
     """Give a sample's maps with their names, and where each is strongest in words."""
     shown = []
     for name in known:
@@ -165,12 +166,12 @@ def _maps(
         place = f"strongest in row {strongest['row']:.0f}, column {strongest['column']:.0f}"
         alt = f"{METHODS[name].name} of sample {row['id']} for {row['target_name']}: {place}"
         word = METHODS[name].word.format(change=round(-100 * strongest[name])).replace("-", "−")
-        shown.append(Picture(next(uris), *size, alt, alt, (METHODS[name].name, word)))
+        shown.append(Thumbnail(next(uris), *size, alt, alt, (METHODS[name].name, word)))
     return shown
 
 
 def _numbers(explained: pd.DataFrame) -> pd.DataFrame:
-    """Give a row a sample and class: what the model says, and whether the integrated gradients add up."""
+    """Give a row a sample and class: the prediction, and whether the integrated gradients add up."""
     words = {
         "id": "sample",
         "split": "split",
@@ -178,23 +179,23 @@ def _numbers(explained: pd.DataFrame) -> pd.DataFrame:
         "predicted_name": "predicted",
         "target_name": "explained",
         "probability": "probability",
-        "logit": "score",
-        "background_logit": "score without ink",
+        "logit": "logit",
+        "background_logit": "logit without ink",
         "attributed": "sum of integrated gradients",
     }
     return explained[list(words)].rename(columns=words)
 
 
 def first_layer(tables: Tables) -> list[Block]:
-    """Give the filters as pictures."""
+    """Give the filters as images."""
     filters = tables["filters"]
     count = int(filters["filter"].max()) + 1
     few = f"The {MOST} of {count} with the largest weights. " if count > MOST else ""
-    several = "Its channels stand side by side. " if filters["channel"].max() > 0 else ""
+    several = "The channels of a filter are next to each other. " if filters["channel"].max() > 0 else ""
     caption = (
-        f"{few}{several}Orange weights ask for ink, blue ones for its absence, grey ones for nothing: a filter answers "
-        "most where the picture looks like it. What the layers after it make of its answers, this does not show."
+        f"{few}{several}Orange weights respond to ink, blue ones to its absence, grey ones to neither: the output of a "
+        "filter is largest where the image looks like it. How the following layers use its output is not shown."
     )
-    sheet = filter_sheet(filters)
-    down, across = sheet.data[0].z.shape
-    return [Chart("filters-sheet", f"{count} filters", sheet, caption, aspect=across / down + 0.2)]
+    figure = first_layer_filters(filters)
+    down, across = figure.data[0].z.shape
+    return [Chart("first-layer-filters", f"{count} filters", figure, caption, aspect=across / down + 0.2)]

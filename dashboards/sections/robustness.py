@@ -6,88 +6,89 @@ from typing import Any
 
 import pandas as pd
 
-from dashboards.blocks import Block, Chart, Number, Numbers, PictureRow, PictureRows, SideBySide, Table
-from dashboards.figures.robustness import accuracy_map, corrupted, mean_accuracy, words
-from dashboards.formats import percent
-from dashboards.pictures import Picture, decode, picture_uris, screen_size
+from dashboards.blocks import Block, Card, Cards, Chart, SideBySide, Table, ThumbnailRow, ThumbnailRows
+from dashboards.figures.corruptions import accuracy_by_severity, corrupted_rows, corruption_accuracy
+from dashboards.formats import percent, spaced
 from dashboards.sections.data import Tables
+from dashboards.thumbnails import Thumbnail, decode_images, png_uris, screen_size
 
 MOST_CARDS = 3
 
 ORIGINAL = ""
-"""Stands for the name of a corruption where there is none."""
+"""Used as the name of the corruption where there is none."""
 
 
 def robustness(tables: Tables) -> list[Block]:
     """Give the mean accuracies, the first model's accuracy in detail, and one sample under all corruptions."""
     frame = tables["robustness"]
     models = list(frame["model"].unique())
-    first = frame[frame["model"] == models[0]]
     cards = [_card(frame[frame["model"] == model]) for model in models[:MOST_CARDS]]
     charts = SideBySide(
         [
             Chart(
-                "accuracy-map",
-                f"Accuracy of {models[0]} in percent",
-                accuracy_map(first),
-                "A row is a corruption, a column its severity; the stronger the colour, the more is wrong.",
+                "corruption-accuracy",
+                f"Accuracy of {models[0]} (%)",
+                corruption_accuracy(frame),
+                "A row is a corruption, a column its severity; the stronger the colour, the more errors.",
             ),
             Chart(
-                "mean-accuracy",
-                "Mean of all corruptions",
-                mean_accuracy(frame),
-                "Severity 0 is the samples as they are. The flatter the line, the less a model minds.",
+                "accuracy-by-severity",
+                "Mean over all corruptions",
+                accuracy_by_severity(frame),
+                "Severity 0 is the uncorrupted samples. The flatter the line, the more robust the model.",
             ),
         ],
         wide_first=True,
     )
-    blocks: list[Block] = [Numbers(cards), charts]
+    blocks: list[Block] = [Cards(cards), charts]
     if "corrupted" in tables and not tables["corrupted"].empty:
         blocks.append(_gallery(tables["corrupted"]))
     table = pd.DataFrame([_result(row) for row in frame.to_dict("records")])
-    return [*blocks, Table(table, "Show the numbers of each corruption and severity", folded=True)]
+    return [*blocks, Table(table, "Show the accuracy for each corruption and severity", folded=True)]
 
 
-def _card(rows: pd.DataFrame) -> Number:
-    """Give a model's mean accuracy under corruption, beside its accuracy on the samples as they are."""
-    bad = corrupted(rows)
+def _card(rows: pd.DataFrame) -> Card:
+    """Give a model's mean accuracy under corruption, and its accuracy on the uncorrupted samples."""
+    corrupted = corrupted_rows(rows)
     label = f"mean accuracy of {rows['model'].iloc[0]} under corruption"
-    if bad.empty:
-        return Number(percent(None), label)
-    worst = bad.groupby("corruption", sort=False)["accuracy"].mean()
+    if corrupted.empty:
+        return Card(percent(None), label)
+    worst = corrupted.groupby("corruption", sort=False)["accuracy"].mean()
     clean = rows.loc[rows["severity"] == 0, "accuracy"]
-    said = f"{percent(clean.iloc[0], 2)} without; " if len(clean) else ""
-    detail = f"{said}worst under {words(worst.idxmin())}: {percent(worst.min(), 1)}"
-    return Number(percent(bad["accuracy"].mean(), 1), label, detail)
+    uncorrupted = f"{percent(clean.iloc[0], 2)} uncorrupted; " if len(clean) else ""
+    detail = f"{uncorrupted}worst: {spaced(worst.idxmin())}, {percent(worst.min(), 1)}"
+    return Card(percent(corrupted["accuracy"].mean(), 1), label, detail)
 
 
 def _result(row: dict[Any, Any]) -> dict[str, Any]:
     return {
         "model": str(row["model"]),
-        "corruption": words(row["corruption"]),
+        "corruption": spaced(row["corruption"]),
         "severity": str(row["severity"]),
         "accuracy": percent(row["accuracy"], 2),
         "95 % interval": f"{percent(row['low'], 2)} to {percent(row['high'], 2)}",
     }
 
 
-def _gallery(frame: pd.DataFrame) -> PictureRows:
-    """Give a row a corruption: the sample as it is, and then from the weakest to the strongest."""
-    images = decode(frame)
+def _gallery(frame: pd.DataFrame) -> ThumbnailRows:
+    """Give a row a corruption: the uncorrupted sample, and then from the weakest to the strongest."""
+    images = decode_images(frame)
     size = screen_size(images.shape[1:3], side=56)
-    pictures: dict[str, list[Picture]] = {}
-    for row, uri in zip(frame.to_dict("records"), picture_uris(images), strict=True):
-        name = words(row["corruption"]) if row["severity"] else ORIGINAL
-        taken, right = str(row["predicted_name"]), row["predicted"] == row["label"]
-        said = f"{name}, severity {row['severity']}: taken for {taken}" if row["severity"] else f"as it is: {taken}"
-        title = f"{said} ({percent(row['probability'], 0)})"
-        picture = Picture(uri, *size, alt=said, title=title, lines=(taken if right else f"✗ {taken}",))
-        pictures.setdefault(name, []).append(picture)
-    original = pictures.pop(ORIGINAL, [])
-    rows = [PictureRow(name, [*original, *found], first_apart=bool(original)) for name, found in pictures.items()]
-    sample = f"sample {frame['id'].iloc[0]}, a {frame['name'].iloc[0]}" if len(frame) else "no sample"
+    thumbnails: dict[str, list[Thumbnail]] = {}
+    for row, uri in zip(frame.to_dict("records"), png_uris(images), strict=True):
+        name = spaced(row["corruption"]) if row["severity"] else ORIGINAL
+        predicted, correct = str(row["predicted_name"]), row["predicted"] == row["label"]
+        under = f"{name}, severity {row['severity']}" if row["severity"] else "uncorrupted"
+        alt = f"{under}: predicted {predicted}"
+        title = f"{alt} ({percent(row['probability'], 0)})"
+        line = predicted if correct else f"✗ {predicted}"
+        thumbnails.setdefault(name, []).append(Thumbnail(uri, *size, alt=alt, title=title, lines=(line,)))
+    original = thumbnails.pop(ORIGINAL, [])
+    rows = [ThumbnailRow(name, [*original, *row], first_apart=bool(original)) for name, row in thumbnails.items()]
+    sample = f"sample {frame['id'].iloc[0]}, a {frame['name'].iloc[0]}"
     caption = (
-        f"This is {sample}: of those that the model knows as they are, the one that most corruptions mislead it about. "
-        "It stands first in each row, then come severity 1 to 5; below each picture what the model takes it for."
+        f"This is {sample}: of the samples that the model classifies correctly when uncorrupted, the one that most "
+        "corruptions make it misclassify. It comes first in each row, followed by severities 1 to 5, each with the "
+        "predicted class."
     )
-    return PictureRows("One sample under every corruption", rows, caption)
+    return ThumbnailRows("One sample under every corruption", rows, caption)

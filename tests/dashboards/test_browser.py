@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import pytest
 
-from dashboards.page import render
+from dashboards.notebook import page, section
 
-HOSTILE = "</script><img src=x onerror=alert(1)><script>alert(2)</script>"
+HOSTILE = (
+    "</script><img src=x onerror=window.hostile=1><script>window.hostile=1;alert(2)</script>"
+    "<a href='https://example.org'>{{7*7}}%{x}</a>"
+)
 
 
 @pytest.fixture(scope="module")
@@ -67,7 +70,7 @@ def visit(browser: Any, path: Path) -> Iterator[Visit]:
 
 
 def test_the_page_is_silent_and_asks_for_nothing(visit: Visit, path: Path) -> None:
-    """No console line, and no request but for the file itself and the pictures inside it."""
+    """No console line, and no request but for the file itself and the images inside it."""
     requests = [url for url in visit.requests if not url.startswith("data:")]
 
     assert visit.console == []
@@ -86,7 +89,7 @@ def test_every_chart_is_drawn(visit: Visit) -> None:
     assert visit.page.locator(".modebar-btn:not([aria-label])").count() == 0
 
 
-def test_pictures_are_shown(visit: Visit) -> None:
+def test_images_are_shown(visit: Visit) -> None:
     """Every PNG can be read by the browser."""
     broken = "images => images.filter(i => { i.loading = 'eager'; return i.complete && !i.naturalWidth; }).length"
 
@@ -96,7 +99,7 @@ def test_pictures_are_shown(visit: Visit) -> None:
 def test_the_theme_switches_page_and_charts(visit: Visit) -> None:
     """The button turns the page dark and back, by mouse and by keyboard; charts follow."""
     page = visit.page
-    colour = "() => document.querySelector('#class-shares')._fullLayout.font.color"
+    colour = "() => document.querySelector('#class-fractions')._fullLayout.font.color"
     state = "() => document.documentElement.dataset.theme"
     light = page.evaluate(colour)
     page.click("#theme")
@@ -138,25 +141,56 @@ def test_links_lead_to_their_sections(visit: Visit) -> None:
     assert visit.page.locator("nav a").count() == visit.page.locator("main > section").count()
 
 
-def test_hostile_names_open_no_dialog(browser: Any, tables: dict[str, pd.DataFrame], tmp_path: Path) -> None:
-    """Class names that are scripts are drawn as texts, in tables and in charts."""
-    hostile = {
-        name: table.assign(
-            **{
-                column: HOSTILE
-                for column in ("name", "predicted_name", "reason", "detail", "model", "corruption")
-                if column in table
-            }
-        )
-        for name, table in tables.items()
-    }
+def test_hostile_texts_run_no_script_and_ask_for_nothing(
+    browser: Any, hostile_page: Callable[[str], str], tmp_path: Path
+) -> None:
+    """Whatever names, files, notes and values are, they are drawn as texts, in tables, charts and tooltips."""
     target = tmp_path / "hostile.html"
-    target.write_text(render(hostile, HOSTILE, HOSTILE, HOSTILE, {HOSTILE: HOSTILE}), encoding="utf-8")
-    opened = Visit(browser, target)
-    opened.page.hover("#class-shares")
-    added = opened.page.locator("img[src=x]").count()
+    target.write_text(hostile_page(HOSTILE), encoding="utf-8")
+    opened = Visit(browser, target, viewport={"width": 1280, "height": 900})
+    for name in ("class-fractions", "confusion", "samples-per-writer", "corruption-accuracy"):
+        for x in range(80, 320, 40):
+            opened.page.hover(f"#{name}", position={"x": x, "y": 150})
+    added = opened.page.locator("img[src=x], b, main > script, a[href*=example]").count()
+    requests = [url for url in opened.requests if not url.startswith("data:")]
+    ran = opened.page.evaluate("typeof window.hostile")
     opened.context.close()
 
-    assert opened.dialogs == []
-    assert opened.console == []
-    assert added == 0
+    assert (opened.dialogs, opened.console, requests) == ([], [], [target.as_uri()])
+    assert (added, ran) == (0, "undefined")
+
+
+def test_an_injected_script_would_not_run(browser: Any, page: str, tmp_path: Path) -> None:
+    """The policy names the page's own scripts by their hashes: should an escape ever be missing, nothing runs."""
+    target = tmp_path / "injected.html"
+    injected = "<script>window.hostile = 1</script><img src=x: onerror='window.hostile = 1'>"
+    target.write_text(page.replace("<h1>Digits", f"<h1>Digits{injected}"), encoding="utf-8")
+    opened = Visit(browser, target)
+    ran = opened.page.evaluate("typeof window.hostile")
+    opened.context.close()
+
+    assert ran == "undefined"
+    assert any("Content Security Policy" in line for line in opened.console)
+
+
+def test_a_notebook_shows_a_page_in_a_frame(browser: Any, tables: dict[str, pd.DataFrame], tmp_path: Path) -> None:
+    """It draws, its links stay within it, and it is apart from the notebook, which its scripts cannot reach."""
+    cells = [page(tables, "Digits"), section("classes", tables), section("samples", tables)]
+    target = tmp_path / "notebook.html"
+    target.write_text("<!doctype html>" + "".join(cell._repr_html_() for cell in cells), encoding="utf-8")
+    context = browser.new_context(offline=True, viewport={"width": 1200, "height": 1000})
+    opened = context.new_page()
+    opened.goto(target.as_uri())
+    frames = [element.content_frame() for element in opened.query_selector_all("iframe")]
+    for frame in frames:
+        frame.wait_for_selector("html[data-drawn]", timeout=60_000)
+    frames[0].click("nav a[href='#filters']")
+    frames[0].wait_for_function("() => document.querySelector('#filters').getBoundingClientRect().top < 300")
+    drawn = [frame.locator(".js-plotly-plot").count() for frame in frames]
+    origins = {frame.evaluate("window.origin") for frame in frames}
+    address = opened.url
+    context.close()
+
+    assert drawn[0] > 30
+    assert drawn[1:] == [1, 0]
+    assert (origins, address) == ({"null"}, target.as_uri())

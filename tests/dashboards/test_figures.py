@@ -9,15 +9,15 @@ import pandas as pd
 import plotly.graph_objects as go
 import pytest
 
-from dashboards.figures.classes import class_fractions
-from dashboards.figures.cleaning import findings
+from dashboards.figures.classes import class_counts
+from dashboards.figures.cleaning import cleaning_findings
 from dashboards.figures.confusion import confusion_matrix, frequent_confusions
-from dashboards.figures.history import learning_curve
+from dashboards.figures.corruptions import accuracy_by_severity, corruption_accuracy
+from dashboards.figures.ink import bounding_boxes, centre_of_mass, ink_by_class
 from dashboards.figures.intensity import intensity_histogram, zero_fraction
-from dashboards.figures.morphometrics import class_counts, class_histograms
-from dashboards.figures.pixels import all_classes, grids, pixel_heatmap
-from dashboards.figures.robustness import accuracy_map, mean_accuracy
-from dashboards.figures.samples import box_sizes, centre_of_mass, ink_by_class
+from dashboards.figures.learning import learning_curves
+from dashboards.figures.morphometrics import measure_counts, measure_histograms
+from dashboards.figures.pixels import pixel_grid, pixel_heatmap
 from dashboards.theme import ACTIONS, SPLITS
 
 Tables = dict[str, pd.DataFrame]
@@ -26,17 +26,17 @@ Tables = dict[str, pd.DataFrame]
 def test_class_bars_show_the_share_of_each_split(statistics: Tables) -> None:
     """Splits of different size can be compared, and the counts are there to hover."""
     classes = statistics["classes"]
-    train, test = class_fractions(classes).data
+    train, test = class_counts(classes, normalize=True).data
 
     assert [train.name, test.name] == ["train", "test"]
     assert (100 * classes.loc[classes["split"] == "train", "fraction"]).tolist() == pytest.approx(list(train.y))
-    assert classes.loc[classes["split"] == "test", "samples"].tolist() == list(test.customdata)
+    assert classes.loc[classes["split"] == "test", "samples"].tolist() == test.customdata[:, 0].tolist()
 
 
 def test_classes_of_one_name_keep_a_bar_each(statistics: Tables) -> None:
     """Plotly would draw categories of the same name on top of each other."""
     classes = statistics["classes"].assign(name="digit")
-    train = class_fractions(classes).data[0]
+    train = class_counts(classes, normalize=True).data[0]
 
     assert len(set(train.x)) == 10
 
@@ -44,7 +44,7 @@ def test_classes_of_one_name_keep_a_bar_each(statistics: Tables) -> None:
 def test_a_class_name_cannot_bring_tags_into_a_chart(statistics: Tables) -> None:
     """Plotly reads links and tags in labels."""
     names = statistics["classes"].assign(name="<a href='https://example.org'>x</a>")
-    drawn = class_fractions(names).to_json()
+    drawn = class_counts(names).to_json()
 
     assert "<a" not in drawn
     assert "\\u003ca" not in drawn
@@ -52,8 +52,8 @@ def test_a_class_name_cannot_bring_tags_into_a_chart(statistics: Tables) -> None
 
 def test_a_split_has_the_same_colour_in_every_figure(tables: Tables) -> None:
     """A reader learns once that test is orange."""
-    bars = class_fractions(tables["classes"]).data[1].marker.color
-    boxes = ink_by_class(tables["samples"], {}).data[1].marker.color
+    bars = class_counts(tables["classes"]).data[1].marker.color
+    boxes = ink_by_class(tables["samples"]).data[1].marker.color
     line = intensity_histogram(tables["intensity"]).data[1].line.color
 
     assert [SPLITS["test"]] * 3 == [bars, boxes, line]
@@ -62,7 +62,7 @@ def test_a_split_has_the_same_colour_in_every_figure(tables: Tables) -> None:
 def test_the_mean_heatmap_is_the_mean_image(statistics: Tables, digits: Any) -> None:
     """Row and column are not swapped, which a transposed digit would hide from the eye."""
     images, _ = digits
-    drawn = pixel_heatmap(all_classes(statistics["pixels"], "train"), "mean", "mean")
+    drawn = pixel_heatmap(statistics["pixels"], "mean", split="train")
 
     assert images[:1400].mean(axis=0) / 255 == pytest.approx(np.asarray(drawn.data[0].z), abs=1e-6)
     assert drawn.layout.yaxis.range[0] > drawn.layout.yaxis.range[1], "row 0 is above"
@@ -71,8 +71,8 @@ def test_the_mean_heatmap_is_the_mean_image(statistics: Tables, digits: Any) -> 
 def test_large_images_are_averaged_over_blocks() -> None:
     """A heatmap of 128×128 cells would be 64 KB that no eye can tell from 16 KB."""
     row, column = (axis.reshape(-1) for axis in np.indices((128, 100)))
-    pixels = pd.DataFrame({"row": row, "column": column, "channel": 0, "mean": row / 127})
-    trace = pixel_heatmap(pixels, "mean", "mean").data[0]
+    pixels = pd.DataFrame({"split": "a", "label": None, "row": row, "column": column, "channel": 0, "mean": row / 127})
+    trace = pixel_heatmap(pixels).data[0]
 
     assert np.asarray(trace.z).shape == (64, 50)
     assert float(trace.z[0][0]) == pytest.approx(0.5 / 127)
@@ -82,10 +82,12 @@ def test_large_images_are_averaged_over_blocks() -> None:
 def test_channels_are_kept_apart_in_a_grid_and_averaged_in_a_heatmap() -> None:
     """An image of three channels is drawn as its mean brightness."""
     row, column, channel = (axis.reshape(-1) for axis in np.indices((2, 4, 3)))
-    pixels = pd.DataFrame({"row": row, "column": column, "channel": channel, "mean": channel / 2})
+    pixels = pd.DataFrame(
+        {"split": "a", "label": None, "row": row, "column": column, "channel": channel, "mean": channel / 2}
+    )
 
-    assert grids(pixels, "mean").shape == (2, 4, 3)
-    assert np.full((2, 4), 0.5).tolist() == np.asarray(pixel_heatmap(pixels, "mean", "mean").data[0].z).tolist()
+    assert pixel_grid(pixels, "mean").shape == (2, 4, 3)
+    assert np.full((2, 4), 0.5).tolist() == np.asarray(pixel_heatmap(pixels).data[0].z).tolist()
 
 
 def test_intensities_are_shares_on_a_logarithmic_axis(statistics: Tables) -> None:
@@ -118,7 +120,7 @@ def test_boxes_are_quantiles_of_each_class(statistics: Tables) -> None:
     """The box is computed here, so that the page holds five numbers and not each sample."""
     samples = statistics["samples"]
     zeros = samples.loc[(samples["split"] == "train") & (samples["label"] == 0), "ink"]
-    box = ink_by_class(samples, {0: "zero"}).data[0]
+    box = ink_by_class(samples, names={0: "zero"}).data[0]
 
     assert box.x[0] == "zero"
     assert zeros.quantile([0.05, 0.25, 0.5, 0.75, 0.95]).tolist() == pytest.approx(
@@ -131,7 +133,7 @@ def test_many_classes_show_one_split_of_boxes(statistics: Tables) -> None:
     samples = statistics["samples"]
     samples = samples.assign(label=samples.index % 62)
 
-    assert len(ink_by_class(samples, {}).data) == 1
+    assert len(ink_by_class(samples).data) == 1
 
 
 def test_blank_samples_have_no_place_and_do_no_harm(statistics: Tables) -> None:
@@ -142,7 +144,7 @@ def test_blank_samples_have_no_place_and_do_no_harm(statistics: Tables) -> None:
     samples.loc[:99, places] = pd.NA
 
     assert len(samples) - 100 == np.asarray(centre_of_mass(samples).data[0].z).sum()
-    assert float(np.sum(box_sizes(samples).data[0].y)) == pytest.approx(100, rel=1e-5)
+    assert float(np.sum(bounding_boxes(samples).data[0].y)) == pytest.approx(100, rel=1e-5)
 
 
 def test_only_blank_samples_give_an_empty_chart(statistics: Tables) -> None:
@@ -151,7 +153,7 @@ def test_only_blank_samples_give_an_empty_chart(statistics: Tables) -> None:
     samples = statistics["samples"].assign(**dict.fromkeys(places, np.nan))
 
     assert np.asarray(centre_of_mass(samples).data[0].z).sum() == 0
-    assert [len(trace.x) for trace in box_sizes(samples).data] == [0, 0]
+    assert [len(trace.x) for trace in bounding_boxes(samples).data] == [0, 0]
 
 
 def test_the_size_of_figures_does_not_grow_with_the_samples(statistics: Tables) -> None:
@@ -159,14 +161,14 @@ def test_the_size_of_figures_does_not_grow_with_the_samples(statistics: Tables) 
     samples = statistics["samples"]
     many = pd.concat([samples] * 40, ignore_index=True)
 
-    for draw in (centre_of_mass, box_sizes, lambda table: ink_by_class(table, {})):
+    for draw in (centre_of_mass, bounding_boxes, ink_by_class):
         assert len(draw(many).to_json()) < 1.1 * len(draw(samples).to_json()) + 100
 
 
 def test_findings_add_up_the_splits_and_are_coloured_by_action(preparation: Tables) -> None:
     """The bars of a reason are what all splits together have."""
     cleaning = pd.concat([preparation["cleaning"], preparation["cleaning"].assign(split="test")])
-    removed = findings(cleaning).data[0]
+    removed = cleaning_findings(cleaning).data[0]
 
     assert dict(zip(removed.y, removed.x, strict=True)) == {"blank": 2, "duplicate": 4}
     assert ACTIONS["remove"] == removed.marker.color
@@ -174,11 +176,11 @@ def test_findings_add_up_the_splits_and_are_coloured_by_action(preparation: Tabl
 
 def test_learning_curves_follow_the_history(model: Tables) -> None:
     """Accuracy is drawn in percent, loss as it is."""
-    train, validation = learning_curve(model["history"], "accuracy").data
+    train, validation = learning_curves(model["history"], "accuracy").data
 
     assert list(train.y) == pytest.approx([70, 86, 90])
     assert list(validation.y) == pytest.approx([75, 83, 85])
-    assert list(learning_curve(model["history"], "loss").data[0].y) == [0.9, 0.4, 0.3]
+    assert list(learning_curves(model["history"], "loss").data[0].y) == [0.9, 0.4, 0.3]
 
 
 def test_the_confusion_matrix_colours_mistakes_and_not_the_diagonal(model: Tables) -> None:
@@ -223,7 +225,7 @@ def test_the_most_frequent_mistakes_come_first(model: Tables) -> None:
 
 def test_figures_can_be_shown_in_a_notebook(tables: Tables) -> None:
     """Each brings its template and height, and needs no page around it."""
-    drawn = class_fractions(tables["classes"])
+    drawn = class_counts(tables["classes"])
 
     assert isinstance(drawn, go.Figure)
     assert drawn.layout.template.layout.paper_bgcolor == "rgba(0,0,0,0)"
@@ -239,7 +241,7 @@ def rows_of(trace: go.Scatter) -> list[np.ndarray]:
 def test_a_row_of_histograms_holds_the_shares_of_its_class(statistics: Tables) -> None:
     """Each class for itself; at most one sample in two hundred lies outside at each end."""
     samples = statistics["samples"]
-    train, test = class_histograms(samples, "length", "length (pixels)", {}).data
+    train, test = measure_histograms(samples, "length").data
 
     for trace in (train, test):
         assert len(rows_of(trace)) == 10
@@ -253,7 +255,7 @@ def test_a_row_of_histograms_holds_the_shares_of_its_class(statistics: Tables) -
 
 def test_rows_stay_below_each_other(statistics: Tables) -> None:
     """A histogram is less than a row high, and stands on the line of its class."""
-    trace = class_histograms(statistics["samples"], "slant", "slant", {}).data[0]
+    trace = measure_histograms(statistics["samples"], "slant").data[0]
     y = np.asarray(trace.y)
 
     for place, row in enumerate(np.split(y, np.flatnonzero(np.isnan(y)))[:-1]):
@@ -266,14 +268,14 @@ def test_many_classes_show_one_split_of_histograms_and_no_numbers(statistics: Ta
     """Sixty-two rows leave no room for more."""
     samples = statistics["samples"].assign(label=statistics["samples"].index % 62)
 
-    assert len(class_histograms(samples, "area", "area", {}).data) == 1
-    assert class_counts(samples, "holes", "holes", {}).data[0].text is None
+    assert len(measure_histograms(samples, "area").data) == 1
+    assert measure_counts(samples, "holes").data[0].text is None
 
 
 def test_counts_are_shares_of_a_class_and_the_last_column_takes_the_rest(statistics: Tables) -> None:
     """A class's row adds up to 100 %, however many pieces a noisy sample has."""
     samples = statistics["samples"].query("split == 'train'").assign(components=lambda table: table["label"])
-    trace = class_counts(samples, "components", "pieces", {}).data[0]
+    trace = measure_counts(samples, "components").data[0]
 
     assert np.asarray(trace.z).sum(axis=1).tolist() == pytest.approx([100] * 10)
     assert np.asarray(trace.z).argmax(axis=1).tolist() == [0, 1, 2, 3, 4, 4, 4, 4, 4, 4]
@@ -284,7 +286,7 @@ def test_counts_are_shares_of_a_class_and_the_last_column_takes_the_rest(statist
 def test_measures_that_are_missing_or_all_the_same_give_a_chart(statistics: Tables, value: float) -> None:
     """Blank samples have no length, and a drawn set may have one thickness."""
     samples = statistics["samples"].assign(length=value)
-    train = class_histograms(samples, "length", "length", {}).data[0]
+    train = measure_histograms(samples, "length").data[0]
 
     assert [row.sum() for row in rows_of(train)] == pytest.approx([0 if np.isnan(value) else 100] * 10)
 
@@ -293,7 +295,7 @@ def test_the_size_of_histograms_does_not_grow_with_the_samples(statistics: Table
     """They are counted before they are drawn."""
     samples = statistics["samples"]
     many = pd.concat([samples] * 40, ignore_index=True)
-    few, more = (len(class_histograms(table, "area", "area", {}).to_json()) for table in (samples, many))
+    few, more = (len(measure_histograms(table, "area").to_json()) for table in (samples, many))
 
     assert more < 1.1 * few + 100
 
@@ -301,7 +303,7 @@ def test_the_size_of_histograms_does_not_grow_with_the_samples(statistics: Table
 def test_the_accuracy_map_is_coloured_by_the_errors(robustness: Tables) -> None:
     """Its numbers are the accuracies in percent; the corruption that is borne best comes first."""
     frame = robustness["robustness"]
-    trace = accuracy_map(frame[frame["model"] == "means"]).data[0]
+    trace = corruption_accuracy(frame, model="means").data[0]
 
     assert list(trace.y) == ["shot noise", "fog"]
     assert list(trace.x) == ["1", "2", "3", "4", "5"]
@@ -311,7 +313,7 @@ def test_the_accuracy_map_is_coloured_by_the_errors(robustness: Tables) -> None:
 
 def test_the_mean_accuracy_begins_with_the_samples_as_they_are(robustness: Tables) -> None:
     """A line for each model, from severity 0."""
-    first, second = mean_accuracy(robustness["robustness"]).data
+    first, second = accuracy_by_severity(robustness["robustness"]).data
 
     assert [first.name, second.name] == ["means", "other"]
     assert list(first.x) == [0, 1, 2, 3, 4, 5]
@@ -320,7 +322,7 @@ def test_the_mean_accuracy_begins_with_the_samples_as_they_are(robustness: Table
 
 def test_the_colours_of_a_heatmap_are_explained_just_below_it(statistics: Tables) -> None:
     """A bar that lies beyond the figure is cut off."""
-    drawn = pixel_heatmap(all_classes(statistics["pixels"], "train"), "mean", "mean")
+    drawn = pixel_heatmap(statistics["pixels"], "mean", split="train")
     bar = drawn.layout.coloraxis.colorbar
 
     assert -0.3 < bar.y < 0

@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from dashboards.figures.history import learning_curve
-from dashboards.figures.scores import accuracy_by_class, accuracy_by_thickness, reliability_diagram, seed_dots
+from dashboards.figures.learning import learning_curves
+from dashboards.figures.scores import accuracy_by_class, accuracy_by_thickness, reliability_diagram, seed_accuracies
 from dashboards.page import render
 from dashboards.sections.training import results
 
@@ -32,7 +32,7 @@ def test_the_reliability_diagram_leaves_out_empty_bins(judged: Tables) -> None:
     assert list(plain.x) == [50, 98]
     assert list(plain.y) == [40, 99]
     assert list(plain.error_y.array) == pytest.approx([18, 1])
-    assert (plain.name, scaled.name) == ("as it is", "temperature 1.50")
+    assert (plain.name, scaled.name) == ("uncalibrated", "temperature 1.50")
 
 
 def test_each_group_is_a_dot_with_its_interval(judged: Tables) -> None:
@@ -52,7 +52,7 @@ def test_seeds_are_dots_below_their_mean_and_all_together(model: Tables, judged:
     """Each model on a line; the ensemble is no seed."""
     evaluation, seeds = seeded(model), judged["seeds"][1:]
 
-    dots, mean, together = seed_dots(evaluation[evaluation["split"] == "test"], seeds).data
+    dots, mean, together = seed_accuracies(seeds, evaluation).data
 
     assert (list(dots.x), list(dots.y)) == ([86, 88], [0, 0])
     assert (list(mean.x), list(together.x)) == ([87], [90])
@@ -63,13 +63,13 @@ def test_the_large_numbers_are_of_all_seeds_together_and_of_their_mean(model: Ta
     """On the test split; and by corrected labels, where there are any."""
     tables = {"evaluation": seeded(model), "seeds": judged["seeds"], "label_scores": judged["label_scores"]}
 
-    cards, chart, table = (block.html() for block in results(tables))
+    cards, chart, table = (str(block.__html__()) for block in results(tables))
 
     assert cards.count('class="card"') == 3
     assert "90.00" in cards
     assert "87.00" in cards
-    assert "by corrected labels" in cards
-    assert "How much of it is chance" in chart
+    assert "with corrected labels" in cards
+    assert "Accuracy by seed" in chart
     assert table.count("<tr>") == 1 + 6
 
 
@@ -77,16 +77,16 @@ def test_each_seed_has_a_learning_curve_of_its_own(model: Tables) -> None:
     """A line breaks off where the next seed begins."""
     history = pd.concat([model["history"].assign(seed=seed) for seed in (0, 1)])
 
-    train = learning_curve(history, "loss").data[0]
+    train = learning_curves(history, "loss").data[0]
 
     assert np.isnan(np.asarray(train.x, float)).tolist() == [False, False, False, True] * 2
     assert list(train.y[4:7]) == list(train.y[:3])
 
 
-def test_the_page_shows_sureness_and_where_the_model_errs(tables: Tables) -> None:
+def test_the_page_shows_calibration_and_where_the_model_errs(tables: Tables) -> None:
     """By the names of their sections."""
     page = render(tables, "Digits", "8×8", None, {})
 
     assert 'id="calibration"' in page
     assert 'id="difficulty"' in page
-    assert "calibration error with the temperature 1.50" in page
+    assert "calibration error (ECE), with temperature 1.50" in page

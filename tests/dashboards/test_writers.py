@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from dashboards.figures.writers import MOST_DOTS, mistakes_per_writer, samples_per_writer, writer_cloud
+from dashboards.figures.writers import MOST_DOTS, errors_per_writer, samples_per_writer, writer_scatter
 from dashboards.page import render
 
 Tables = dict[str, pd.DataFrame]
@@ -40,18 +40,18 @@ def test_writers_of_one_size_give_a_chart(by_writer: Tables) -> None:
 
 def test_a_writer_is_a_dot_in_degrees_and_pixels(by_writer: Tables) -> None:
     """And of very many some are left out, so that the page stays small."""
-    train = writer_cloud(by_writer["writer_measures"]).data[0]
+    train = writer_scatter(by_writer["writer_measures"]).data[0]
     many = pd.concat([by_writer["writer_measures"]] * (MOST_DOTS // 2), ignore_index=True)
 
     assert train.x[:2] == pytest.approx(np.rad2deg([0.1, -0.2]), rel=1e-6)
     assert train.y[:2] == pytest.approx([2, 3])
-    assert sum(len(dots.x) for dots in writer_cloud(many).data) <= MOST_DOTS
+    assert sum(len(dots.x) for dots in writer_scatter(many).data) <= MOST_DOTS
 
 
-def test_the_last_bar_of_mistakes_holds_the_rest(by_writer: Tables) -> None:
+def test_the_last_bar_of_errors_holds_the_rest(by_writer: Tables) -> None:
     """One writer without any, one with one, one with twelve."""
     scores = by_writer["groups"]
-    bars = mistakes_per_writer(scores[scores["group"] == "writer_id"]).data[0]
+    bars = errors_per_writer(scores).data[0]
 
     assert bars.x[-1] == "10+"
     assert list(bars.y) == [1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 1]
@@ -76,7 +76,7 @@ def test_the_page_does_without_measures(statistics: Tables, by_writer: Tables) -
     page = page_of(bare)
 
     assert 'id="samples-per-writer"' in page
-    assert 'id="writer-cloud"' not in page
+    assert 'id="writer-scatter"' not in page
 
 
 @pytest.mark.parametrize("known", ["hsf_series", "writer_id"])

@@ -5,16 +5,18 @@ from __future__ import annotations
 import pandas as pd
 import plotly.graph_objects as go
 
+from dashboards.figures.registry import draws
 from dashboards.theme import figure, split_colour
 
 TITLES = {"loss": "loss (cross-entropy)", "accuracy": "accuracy (%)"}
 
 
-def learning_curve(history: pd.DataFrame, measure: str) -> go.Figure:
+@draws("history")
+def learning_curves(history: pd.DataFrame, measure: str = "loss") -> go.Figure:
     """Lines of a measure on the training and the validation samples after each epoch.
 
-    history: epoch, train_<measure>, validation_<measure>, and seed, where there are several: each draws a line of its
-    own. measure: "loss", or "accuracy" (0 to 1, drawn in percent).
+    history: the table `history` of train; epoch, train_<measure>, validation_<measure>, and seed, where there are
+    several: each draws a line of its own. measure: "loss", or "accuracy" (0 to 1, drawn in percent).
     """
     factor = 100 if measure == "accuracy" else 1
     history = _apart(history)

@@ -1,4 +1,4 @@
-"""Pictures: images as PNG data URIs. A sheet of digits is a tenth of the size that a heatmap of it would be."""
+"""Thumbnails: images as PNG data URIs. A sheet of digits is a tenth of the size that a heatmap of it would be."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ from mnist_data.parquet import frames
 Pixels = npt.NDArray[np.uint8]
 
 SIDE = 56
-"""Screen pixels that the longer side of a picture takes: twice an MNIST digit."""
+"""Screen pixels that the longer side of a thumbnail takes: twice an MNIST digit."""
 
 BUDGET = 110_000
-"""Bytes of PNG in one gallery; larger ones are drawn from smaller pictures, so that the page stays one that loads."""
+"""Bytes of PNG in one gallery; larger ones are drawn from smaller images, so that the page stays one that loads."""
 
 SMALLEST_SIDE = 8
 
 
 @dataclass(frozen=True)
-class Picture:
-    """One picture of the page.
+class Thumbnail:
+    """One image of the page.
 
     uri: PNG as a data URI. width, height: on the screen, in pixels. alt: what it shows, in words.
     title: the tooltip. lines: the caption below it, none by default.
@@ -42,20 +42,20 @@ class Picture:
     lines: tuple[str, ...] = ()
 
 
-def decode(frame: pd.DataFrame) -> Pixels:
-    """Give the pictures of a table, (n, height, width[, 3]) uint8, from its column `image`; empty tables too.
+def decode_images(frame: pd.DataFrame) -> Pixels:
+    """Give the images of a table, (n, height, width[, 3]) uint8, from its column `image`; empty tables too.
 
     Unsigned integers are scaled by their type, so that 0 is black; other types by the lowest and highest value here.
     """
     images = frames.images(frame)
     images = images[..., 0] if images.ndim == 4 and images.shape[-1] == 1 else images
-    return to_pixels(images)
+    return to_uint8(images)
 
 
-def to_pixels(values: npt.NDArray[Any]) -> Pixels:
+def to_uint8(values: npt.NDArray[Any]) -> Pixels:
     """Bring values of any type to 0 … 255.
 
-    >>> to_pixels(np.array([-1.0, 0.0, 1.0, np.nan])).tolist()
+    >>> to_uint8(np.array([-1.0, 0.0, 1.0, np.nan])).tolist()
     [0, 128, 255, 0]
     """
     if values.dtype == np.uint8:
@@ -71,23 +71,33 @@ def to_pixels(values: npt.NDArray[Any]) -> Pixels:
     return np.rint(255 * scaled).astype(np.uint8)
 
 
-def picture_uris(images: Pixels | Sequence[Pixels], budget: int = BUDGET) -> list[str]:
-    """Encode pictures as data URIs whose PNGs take at most about `budget` bytes together.
+def signed_to_uint8(values: npt.NDArray[np.float64], limit: float | None = None) -> Pixels:
+    """Bring values around 0 to 0 … 255 with 0 in the middle, at grey. limit: what is white; the largest size here.
 
-    Pictures that would take more are made smaller, all by the same factor, to no less than 8 pixels.
+    >>> signed_to_uint8(np.array([-2.0, 0.0, 1.0])).tolist()
+    [0, 128, 191]
+    """
+    limit = limit or float(np.abs(values).max(initial=0)) or 1.0
+    return np.rint(127.5 * (1 + np.clip(values / limit, -1, 1))).astype(np.uint8)
+
+
+def png_uris(images: Pixels | Sequence[Pixels], budget: int = BUDGET) -> list[str]:
+    """Encode images as data URIs whose PNGs take at most about `budget` bytes together.
+
+    Images that would take more are made smaller, all by the same factor, to no less than 8 pixels.
     """
     arrays = list(images)
     raw = sum(array.nbytes for array in arrays)
     arrays = _shrink(arrays, (8 * budget / raw) ** 0.5) if raw > 8 * budget else arrays  # noise hardly packs at all
-    encoded = [encode(array) for array in arrays]
+    encoded = [encode_png(array) for array in arrays]
     while (total := sum(map(len, encoded))) > budget and max(max(array.shape[:2]) for array in arrays) > SMALLEST_SIDE:
         arrays = _shrink(arrays, min(0.95, 0.95 * (budget / total) ** 0.5))
-        encoded = [encode(array) for array in arrays]
+        encoded = [encode_png(array) for array in arrays]
     return ["data:image/png;base64," + base64.b64encode(png).decode("ascii") for png in encoded]
 
 
-def encode(image: Pixels) -> bytes:
-    """Encode one picture, (height, width[, 3]) uint8, as PNG."""
+def encode_png(image: Pixels) -> bytes:
+    """Encode one image, (height, width[, 3]) uint8, as PNG."""
     buffer = io.BytesIO()
     Image.fromarray(image).save(buffer, "PNG", optimize=True)
     return buffer.getvalue()
