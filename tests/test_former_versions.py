@@ -69,6 +69,11 @@ def test_what_has_another_name_today_is_read_under_it(version: str) -> None:
     assert "sample_grid" in statistics
     assert {"std", "zero_fraction"} <= set(statistics["summary"])
     assert "threshold" in read_tables(folder / "audit")["checks"]
+    assert set(read_tables(folder / "explained")["explained"]["chosen"]) <= {
+        "most confident correct",
+        "most confident error",
+    }
+    assert "std" in set(statistics["correlations"]["feature"])
     assert {"null_95", "reference"} <= set(read_tables(folder / "drift")["drift"])
     parameters = {stage.stage: stage.parameters for stage in open_dataset(folder / "splits").metadata.stages}
     assert parameters["split"]["fraction"] == 0.1

@@ -29,6 +29,17 @@ COLUMNS: Mapping[str, str] = {
 }
 """Column of a table in 0.1.0 -> its name today."""
 
+VALUES: Mapping[str, Mapping[str, str]] = {
+    "chosen": {
+        "surest": "most confident",
+        "surest right": "most confident correct",
+        "surest wrong": "most confident error",
+    },
+    "feature": {"deviation": "std"},
+    "other": {"deviation": "std"},
+}
+"""Column of names, as it is called today -> a name in it in 0.1.0 -> its name today."""
+
 TABLES: Mapping[str, str] = {
     "audit_pictures": "audit_thumbnails",
     "drift_pictures": "drift_means",

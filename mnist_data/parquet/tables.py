@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 
 from mnist_data import storage
 from mnist_data.parquet.dataset import open_parquet
-from mnist_data.parquet.former_names import TABLES, rename_parameters, renamed_columns
+from mnist_data.parquet.former_names import TABLES, VALUES, rename_parameters, renamed_columns
 from mnist_data.parquet.schema import ATTRS_KEY
 from mnist_data.version import __version__
 
@@ -95,7 +95,8 @@ def read_table(path: str) -> pd.DataFrame:
     with open_parquet(path) as file:
         whole = [field.name for field in file.schema_arrow if pa.types.is_integer(field.type)]
     frame = frame.astype({name: "Int64" for name in whole if frame[name].dtype.kind == "f"})
-    return frame.rename(columns=renamed_columns(frame.columns))
+    frame = frame.rename(columns=renamed_columns(frame.columns))
+    return frame.assign(**{name: frame[name].replace(values) for name, values in VALUES.items() if name in frame})
 
 
 def table_provenance(path: str) -> dict[str, Any]:
