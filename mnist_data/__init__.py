@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from mnist_data import figures
     from mnist_data.batch import Images
     from mnist_data.parquet.dataset import Dataset, open_dataset
     from mnist_data.parquet.frames import images, load, to_numpy
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
     remake: Callable[[str | Path, int], Images]
 
-__all__ = ["Dataset", "__version__", "images", "load", "open_dataset", "remake", "to_numpy", "torch_dataset"]
+__all__ = ["Dataset", "__version__", "figures", "images", "load", "open_dataset", "remake", "to_numpy", "torch_dataset"]
 
 _HOMES = {
     "images": "mnist_data.parquet.frames",
@@ -37,6 +38,8 @@ _HOMES = {
 
 
 def __getattr__(name: str) -> Any:
+    if name == "figures":
+        return import_module("mnist_data.figures")
     if name not in _HOMES:
         raise AttributeError(f"module 'mnist_data' has no attribute {name!r}")
     return getattr(import_module(_HOMES[name]), name)

@@ -17,7 +17,7 @@ import mnist_data
 import pipelines
 
 ROOTS = {package.__name__: Path(str(package.__file__)).parent for package in (mnist_data, pipelines, dashboards)}
-HEAVY = ("numpy", "pandas", "pyarrow", "dask", "distributed", "plotly", "torch", "numba", "sklearn", "rich")
+HEAVY = ("jinja2", "numpy", "pandas", "pyarrow", "dask", "distributed", "plotly", "torch", "numba", "sklearn", "rich")
 
 
 ROOMS = (
@@ -45,7 +45,7 @@ ROOMS = (
 )
 """Where each module lives, in the order of the house: a room imports rooms before it, and none behind it."""
 
-FACADE = ("mnist_data", "mnist_data.__main__", "pipelines")
+FACADE = ("mnist_data", "mnist_data.__main__", "mnist_data.figures", "pipelines")
 """What stands before the rooms: the public names, which load from the last rooms on first use, and empty packages."""
 
 
