@@ -221,6 +221,9 @@ def _pixel_table(split: str, label: Any, sums: Sums, metadata: Metadata, limits:
         mean = sums.sums[0] / np.float64(count)
         variance = np.maximum(0, sums.squares[0] / np.float64(count) - mean**2)
         nonzero = sums.nonzero[0] / np.float64(count)
+        lowest, highest = sums.lowest[0] / limits.unit, sums.highest[0] / limits.unit
+    if not count:  # as NaN of the same type, which a split without samples must not change
+        lowest, highest = np.full_like(lowest, np.nan), np.full_like(highest, np.nan)
     return pd.DataFrame(
         {
             "split": split,
@@ -230,8 +233,8 @@ def _pixel_table(split: str, label: Any, sums: Sums, metadata: Metadata, limits:
             "channel": channel,
             "mean": mean / limits.unit,
             "std": np.sqrt(variance) / limits.unit,
-            "minimum": sums.lowest[0] / limits.unit if count else np.nan,
-            "maximum": sums.highest[0] / limits.unit if count else np.nan,
+            "minimum": lowest,
+            "maximum": highest,
             "nonzero_fraction": nonzero,
         }
     )

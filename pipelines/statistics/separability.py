@@ -131,7 +131,9 @@ def tabulate_separability(
             for one, other in combinations(range(len(spread.labels)), 2)
         ]
         parts.append(pd.DataFrame(rows, columns=columns).sort_values(["bhattacharyya", "mean_distance"], kind="stable"))
-    return pd.concat(parts, ignore_index=True)
+    # A frame without rows has columns of objects, and would make those of the others such.
+    pairs = [part for part in parts if len(part)] or parts[:1]
+    return pd.concat(pairs, ignore_index=True)
 
 
 def _covariances(spread: Spread) -> Floats:

@@ -97,8 +97,7 @@ def test_neighbours_are_those_of_scikit_learn(kind: type[np.generic]) -> None:
 
 def test_large_images_are_looked_at_by_blocks() -> None:
     """As scikit-image's block means, channels averaged."""
-    from skimage.measure import block_reduce
-
+    block_reduce = pytest.importorskip("skimage.measure").block_reduce
     images = np.random.default_rng(0).integers(0, 256, (2, 70, 50, 3)).astype(np.uint8)
     view = view_of(images.shape[1:])
     truth = block_reduce(images.mean(axis=3), (1, view.block, view.block), np.mean)
@@ -158,6 +157,8 @@ def test_poor_data_gives_tables_all_the_same(case: str, tmp_path: Path) -> None:
     assert len(tables["separability"]) == (0 if case == "one class" else 1)
     assert tables["dimension"]["split"].unique().tolist() == ["train", "test"]
     assert tables["components"]["variance"].notna().all()
+    assert tables["pixels"]["minimum"].dtype == np.float32  # a split without samples changes no type
+    assert case == "one class" or tables["separability"]["mean_distance"].dtype == np.float64
     assert (empty["samples"].tolist(), empty[["dimension", "low", "high"]].isna().all(axis=None)) == ([0], True)
     for name in ("separability", "components", "dimension", "correlations"):
         of_train = tables[name].query("split == 'train'")
