@@ -104,6 +104,16 @@ def test_a_docstring_names_the_table_and_its_columns(name: str) -> None:
     assert next(iter(inspect.signature(functions()[name]).parameters.values())).annotation == "pd.DataFrame"
 
 
+@pytest.mark.parametrize("name", TABLES)
+def test_the_page_on_figures_lists_each(name: str) -> None:
+    """With the table that it draws."""
+    page = Path(__file__).parents[2] / "docs/figures.md"
+    if not page.is_file():
+        pytest.skip("there is no source tree")
+
+    assert f"| `{TABLES[name]}` | `{name}` |" in page.read_text(encoding="utf-8")
+
+
 def test_only_few_figures_are_tried_on_invented_tables(written: Tables, invented: Tables) -> None:
     """The frozen folders hold all tables but those of datasets with writers and of long trainings."""
     assert set(TABLES.values()) - set(written) == INVENTED == set(invented)
