@@ -91,7 +91,8 @@ def thumbnail_strip(images: npt.NDArray[Any], titles: Sequence[str] = (), most: 
 
 
 def _strip(images: npt.NDArray[Any], titles: Sequence[str] = (), most: int = STRIP) -> Markup:
-    from dashboards.thumbnails import png_uris, screen_size, to_uint8
+    from dashboards.thumbnails import png_uris, screen_size
+    from mnist_data.parquet.preview import to_uint8
 
     shown = to_uint8(images[:most])
     shown = shown[..., 0] if shown.ndim == 4 and shown.shape[-1] not in (3, 4) else shown

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from dashboards.thumbnails import Pixels
+from mnist_data.parquet.preview import Pixels
 
 Colour = Sequence[int]
 """Red, green and blue, 0 to 255."""

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import base64
-import io
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -14,8 +11,7 @@ import pandas as pd
 from PIL import Image
 
 from mnist_data.parquet import frames
-
-Pixels = npt.NDArray[np.uint8]
+from mnist_data.parquet.preview import Pixels, data_uri, encode_png, to_uint8
 
 SIDE = 56
 """Screen pixels that the longer side of a thumbnail takes: twice an MNIST digit."""
@@ -52,25 +48,6 @@ def decode_images(frame: pd.DataFrame) -> Pixels:
     return to_uint8(images)
 
 
-def to_uint8(values: npt.NDArray[Any]) -> Pixels:
-    """Bring values of any type to 0 … 255.
-
-    >>> to_uint8(np.array([-1.0, 0.0, 1.0, np.nan])).tolist()
-    [0, 128, 255, 0]
-    """
-    if values.dtype == np.uint8:
-        return values
-    if values.dtype.kind == "u":
-        return (values // ((int(np.iinfo(values.dtype).max) + 1) // 256)).astype(np.uint8)
-    floats = values.astype(np.float64)
-    finite = floats[np.isfinite(floats)]
-    low, high = (float(finite.min()), float(finite.max())) if finite.size else (0.0, 1.0)
-    if low == high:  # one value everywhere: black if it is nothing, else grey
-        return np.full(values.shape, 0 if low == 0 else 128, np.uint8)
-    scaled = np.clip((np.nan_to_num(floats, nan=low, posinf=high, neginf=low) - low) / (high - low), 0, 1)
-    return np.rint(255 * scaled).astype(np.uint8)
-
-
 def signed_to_uint8(values: npt.NDArray[np.float64], limit: float | None = None) -> Pixels:
     """Bring values around 0 to 0 … 255 with 0 in the middle, at grey. limit: what is white; the largest size here.
 
@@ -93,14 +70,7 @@ def png_uris(images: Pixels | Sequence[Pixels], budget: int = BUDGET) -> list[st
     while (total := sum(map(len, encoded))) > budget and max(max(array.shape[:2]) for array in arrays) > SMALLEST_SIDE:
         arrays = _shrink(arrays, min(0.95, 0.95 * (budget / total) ** 0.5))
         encoded = [encode_png(array) for array in arrays]
-    return ["data:image/png;base64," + base64.b64encode(png).decode("ascii") for png in encoded]
-
-
-def encode_png(image: Pixels) -> bytes:
-    """Encode one image, (height, width[, 3]) uint8, as PNG."""
-    buffer = io.BytesIO()
-    Image.fromarray(image).save(buffer, "PNG", optimize=True)
-    return buffer.getvalue()
+    return list(map(data_uri, encoded))
 
 
 def _shrink(images: Sequence[Pixels], factor: float) -> list[Pixels]:

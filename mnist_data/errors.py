@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from difflib import get_close_matches
+from typing import Any
 
 
 class MnistDataError(Exception):
@@ -41,9 +42,13 @@ def unknown_name(kind: str, name: str, known: Iterable[str], origin: str = "") -
 
 
 class CheckFailed(MnistDataError):  # noqa: N818
-    """The data was readable and failed a check that the user asked for."""
+    """The data was readable and failed a check that the user asked for.
+
+    result: what had been made and written by then, of a call of `mnist_data`; None of a training that broke down.
+    """
 
     exit_code = 1
+    result: Any = None
 
 
 class UnreadableInput(MnistDataError):  # noqa: N818
@@ -92,7 +97,9 @@ class OutputExists(MnistDataError):  # noqa: N818
         self.path = path
 
     def __str__(self) -> str:
-        return f"{self.path}: exists already; name another output, or pass --overwrite to replace it."
+        return (
+            f"{self.path}: exists already; name another output, or replace it by --overwrite, in Python overwrite=True."
+        )
 
 
 class LostWorkers(MnistDataError):  # noqa: N818

@@ -10,7 +10,8 @@ from dashboards.blocks import Block, Card, Cards, Chart, Gallery, SideBySide, Ta
 from dashboards.figures.drift import drift_distances, drift_histogram
 from dashboards.formats import spaced
 from dashboards.sections.data import Tables
-from dashboards.thumbnails import Thumbnail, png_uris, screen_size, signed_to_uint8, to_uint8
+from dashboards.thumbnails import Thumbnail, png_uris, screen_size, signed_to_uint8
+from mnist_data.parquet.preview import to_uint8
 
 MOST = 3
 """Features whose histograms are shown."""

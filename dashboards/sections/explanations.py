@@ -14,7 +14,8 @@ from dashboards.figures.filters import MOST, first_layer_filters
 from dashboards.formats import percent
 from dashboards.overlays import POSITIVE, UNSIGNED, Colour, overlay_map
 from dashboards.sections.data import Tables
-from dashboards.thumbnails import Pixels, Thumbnail, decode_images, png_uris, screen_size
+from dashboards.thumbnails import Thumbnail, decode_images, png_uris, screen_size
+from mnist_data.parquet.preview import Pixels
 
 BUDGET = 500_000
 """Bytes of PNG that all images of a block may take."""

@@ -9,8 +9,9 @@ import hashlib
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, replace
+from os import PathLike, fspath
 from pathlib import Path
 from typing import Any, cast
 
@@ -20,7 +21,7 @@ import pyarrow.parquet as pq
 
 from mnist_data import storage
 from mnist_data.batch import Batch, Images
-from mnist_data.errors import DamagedArchive, NoDataset, WrongUse
+from mnist_data.errors import DamagedArchive, MnistDataError, NoDataset, WrongUse
 from mnist_data.parquet.schema import Metadata, decode, decode_images, image_columns, metadata_of
 
 MANIFEST = ".manifest.json"
@@ -49,12 +50,14 @@ class Partition:
     start: int = 0
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Dataset:
     """A dataset that can be read.
 
     location: local folder or fsspec URL. splits: name -> rows, train and test first.
     content: hash of all its files, which changes when any byte of them does.
+
+    It stands wherever a path can: `pandas.read_parquet(dataset)`, `mnist_data.clean(dataset, "clean")`.
     """
 
     location: str
@@ -65,6 +68,22 @@ class Dataset:
 
     def __len__(self) -> int:
         return sum(self.splits.values())
+
+    def __fspath__(self) -> str:
+        return self.location
+
+    def __repr__(self) -> str:
+        splits = ", ".join(f"{rows:,} {split}" for split, rows in self.splits.items())
+        return f"Dataset({self.location!r}: {splits}; {'×'.join(map(str, self.metadata.shape))} {self.metadata.dtype})"
+
+    def _repr_html_(self) -> str:
+        """Show a notebook its splits, sizes and some samples."""
+        from mnist_data.parquet.preview import dataset_html
+
+        batch = None
+        with suppress(MnistDataError, OSError):  # a dataset that is gone is still described
+            batch = next(read_batches(self, self.main_split), None)
+        return dataset_html(self.location, self.metadata, self.splits, batch)
 
     @property
     def training_split(self) -> str:
@@ -151,12 +170,14 @@ def is_dataset(location: str) -> bool:
     return storage.is_remote(location) or location.endswith(".parquet") or any(Path(location).glob("split=*/*.parquet"))
 
 
-def open_dataset(location: str | Path) -> Dataset:
-    """Open a dataset folder, or a single Parquet file of ours.
+def open_dataset(location: str | PathLike[str]) -> Dataset:
+    """Open a dataset folder, or a single Parquet file of ours; one that is open already is given back.
 
     Raises NoDataset where there is none, or where an unfinished one lies on an object store.
     """
-    name = storage.absolute(location)
+    if isinstance(location, Dataset):
+        return location
+    name = storage.absolute(fspath(location))
     files = _files(name)
     if not files:
         raise NoDataset(
@@ -175,6 +196,19 @@ def open_dataset(location: str | Path) -> Dataset:
     # A converted split knows its own sources only: it is written before the others are read.
     sources = tuple(dict.fromkeys(source for metadata in described for source in metadata.sources))
     return Dataset(name, replace(described[0], sources=sources), splits, _content(name, files), tuple(files))
+
+
+def holds_dataset(location: str | Path) -> bool:
+    """Say whether files of splits lie in a folder or URL."""
+    return bool(_files(storage.absolute(location)))
+
+
+def require_outside(location: str | Path) -> None:
+    """Refuse to write within a dataset, which would then be read as a part of it."""
+    place = str(location).rstrip("/")
+    folders = [] if storage.is_remote(place) else [str(folder) for folder in Path(place).absolute().parents]
+    if "/split=" in f"/{place}" or any(any(Path(folder).glob("split=*/*.parquet")) for folder in folders):
+        raise WrongUse(f"{place} lies within a dataset, which would no longer be one; choose another place by --out.")
 
 
 def _missing(name: str) -> bool:

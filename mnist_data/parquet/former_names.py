@@ -17,6 +17,9 @@ PARAMETERS: Mapping[str, Mapping[str, str]] = {
 FITTED: Mapping[str, str] = {"normalize": "learnt"}
 """Stage -> the parameter under which 0.1.0 recorded what was fitted, which is no parameter and stands apart today."""
 
+GONE: Mapping[str, tuple[str, ...]] = {"audit": ("limits",)}
+"""Stage -> parameters of 0.1.0 that no longer are any: limits fail a call, and change nothing in its tables."""
+
 COLUMNS: Mapping[str, str] = {
     "bar": "threshold",
     "deviation": "std",
@@ -49,9 +52,9 @@ TABLES: Mapping[str, str] = {
 
 
 def rename_parameters(stage: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
-    """Give the recorded parameters of a stage under the names of today, without what was fitted."""
-    names, fitted = PARAMETERS.get(stage, {}), FITTED.get(stage)
-    return {names.get(name, name): value for name, value in parameters.items() if name != fitted}
+    """Give the recorded parameters of a stage under the names of today, without those that are none any more."""
+    names, gone = PARAMETERS.get(stage, {}), (FITTED.get(stage), *GONE.get(stage, ()))
+    return {names.get(name, name): value for name, value in parameters.items() if name not in gone}
 
 
 def fitted_in(stage: str, parameters: Mapping[str, Any]) -> dict[str, Any]:

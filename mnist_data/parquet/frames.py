@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from os import PathLike
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 
-def load(location: str | Path, split: str | None = None) -> pd.DataFrame:
+def load(location: str | PathLike[str], split: str | None = None) -> pd.DataFrame:
     """Read a dataset into a DataFrame with the columns id, split, label, image and what else it holds.
 
     location: the dataset's folder or fsspec URL. split: one of its splits; all of them where none is named.
@@ -64,7 +64,7 @@ def images(frame: pd.DataFrame, shape: Sequence[int] | None = None, dtype: str |
     return np.frombuffer(b"".join(column), kind).reshape(-1, *shape)
 
 
-def to_numpy(location: str | Path, split: str | None = None) -> tuple[npt.NDArray[Any], npt.NDArray[np.int64]]:
+def to_numpy(location: str | PathLike[str], split: str | None = None) -> tuple[npt.NDArray[Any], npt.NDArray[np.int64]]:
     """Read a dataset's images, (n, height, width[, channels]), and labels, (n,) int64, in the order of its rows."""
     dataset = open_dataset(location)
     table, _ = _read(dataset, split)

@@ -14,7 +14,8 @@ import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
 
 from mnist_data import storage
-from mnist_data.parquet.dataset import open_parquet
+from mnist_data.errors import WrongUse
+from mnist_data.parquet.dataset import holds_dataset, open_parquet, require_outside
 from mnist_data.parquet.former_names import TABLES, VALUES, rename_parameters, renamed_columns
 from mnist_data.parquet.schema import ATTRS_KEY
 from mnist_data.version import __version__
@@ -29,6 +30,20 @@ FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 def provenance(stage: str, inputs: Mapping[str, str], parameters: Mapping[str, Any]) -> dict[str, Any]:
     """Describe how a table was made: the stage, the content hashes of its inputs, parameters and version."""
     return {"stage": stage, "inputs": dict(inputs), "parameters": dict(parameters), "version": __version__}
+
+
+def require_folder(folder: str | Path, overwrite: bool) -> None:
+    """Refuse a folder for tables that holds anything, unless that is to be replaced, and one that is no place for them.
+
+    Every function that writes tables asks here before it begins its work. Raises OutputExists, or WrongUse for a place
+    within a dataset, for a dataset itself and for no name at all.
+    """
+    if not str(folder).strip():
+        raise WrongUse("The output has no name.")
+    require_outside(folder)
+    storage.require_free(folder, overwrite)
+    if overwrite and holds_dataset(folder):
+        raise WrongUse(f"{folder} is a dataset, which tables do not replace; choose another place by --out.")
 
 
 def write_table(frame: pd.DataFrame, target: str, made: Mapping[str, Any]) -> None:

@@ -30,6 +30,7 @@ from mnist_data.parquet.dataset import (
     open_dataset,
     open_parquet,
     read_manifest,
+    require_outside,
 )
 from mnist_data.parquet.schema import Metadata, arrow_schema, encode
 
@@ -145,6 +146,7 @@ class Draft:
     def __init__(self, target: str | Path, plan: Mapping[str, Any], overwrite: bool = False) -> None:
         if not str(target).strip():
             raise WrongUse("The output has no name.")
+        require_outside(target)
         self.target = storage.absolute(target)
         self._plan, self._overwrite = fingerprint(plan), overwrite
         self._remote = storage.is_remote(self.target)

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from dashboards.thumbnails import decode_images, png_uris, screen_size, to_uint8
+from dashboards.thumbnails import decode_images, png_uris, screen_size
+from mnist_data.parquet.preview import to_uint8
 
 
 def opened(uri: str) -> Any:
