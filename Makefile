@@ -17,7 +17,7 @@ MAKE_VENV = $(PYTHON) -m venv $(VENV) && $(BIN)/python -m pip install --quiet "p
 INSTALL = $(BIN)/python -m pip install --quiet --constraint constraints.txt $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX))
 endif
 
-.PHONY: help run test test-slow test-oldest lint format bench clean
+.PHONY: help run test test-slow test-oldest lint format bench docs clean
 
 help:  ## List the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
@@ -42,6 +42,9 @@ lint: $(VENV)/lint  ## Check style and types
 format: $(VENV)/lint  ## Let ruff format the code and mend what it can
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+docs: $(VENV)/test  ## Write docs/commands.md and docs/api.md anew
+	$(BIN)/python docs/reference.py
 
 bench: $(VENV)/test  ## Measure our claims; real MNIST is found by MNIST_DATA_REAL
 	$(BIN)/python -m benchmarks

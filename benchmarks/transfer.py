@@ -1,4 +1,4 @@
-"""What `train --from` gives: `small` from MNIST on Fashion-MNIST and Bangla digits, beside the same from nothing.
+"""What `train --start` gives: `small` from MNIST on Fashion-MNIST and Bangla digits, beside the same from nothing.
 
 With 10, 100 and all samples a class; each seed draws samples and weights of its own, nothing is held out, and the last
 epoch is kept, so that no choice is made by any result. Prints docs/transfer.md's table; it is no claim:

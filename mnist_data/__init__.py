@@ -1,8 +1,8 @@
-"""IDX image datasets (MNIST and its family) as Parquet, pandas frames and NumPy arrays.
+"""IDX image datasets (MNIST and its family) as Parquet, tables, pages and small networks.
 
-The stages that clean, count and train live in the package `pipelines`, the pages in `dashboards`; this package
-imports neither. Its names load on first use, so that importing it costs nothing; two of them live in `pipelines`:
-`remake` with the stage that makes copies, `torch_dataset` with the networks.
+A function for each command of the command line, with the same words and defaults, beside `load`, `images` and
+`to_numpy` for pandas and NumPy. Each takes a path, an fsspec URL, a `Dataset` or the `Result` of another call, and
+replaces nothing that exists unless `overwrite=True`. The names load on first use, so that importing this costs nothing.
 """
 
 from __future__ import annotations
@@ -13,33 +13,81 @@ from typing import TYPE_CHECKING, Any
 from mnist_data.version import __version__
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from pathlib import Path
-
     from mnist_data import figures
-    from mnist_data.batch import Images
+    from mnist_data.api.analysis import audit, claims, stats
+    from mnist_data.api.comparisons import compare, drift
+    from mnist_data.api.files import convert, export, fetch, info
+    from mnist_data.api.networks import compress, explain, export_onnx, predict, train
+    from mnist_data.api.results import Result
+    from mnist_data.api.run import run
+    from mnist_data.api.stages import augment, clean, corrupt, normalize, prepare, split
+    from mnist_data.errors import CheckFailed, MnistDataError
     from mnist_data.parquet.dataset import Dataset, open_dataset
     from mnist_data.parquet.frames import images, load, to_numpy
     from pipelines.networks.data.torch_dataset import torch_dataset
+    from pipelines.stages.remake import remake
 
-    remake: Callable[[str | Path, int], Images]
-
-__all__ = ["Dataset", "__version__", "figures", "images", "load", "open_dataset", "remake", "to_numpy", "torch_dataset"]
+__all__ = [
+    "CheckFailed",
+    "Dataset",
+    "MnistDataError",
+    "Result",
+    "__version__",
+    "audit",
+    "augment",
+    "claims",
+    "clean",
+    "compare",
+    "compress",
+    "convert",
+    "corrupt",
+    "drift",
+    "explain",
+    "export",
+    "export_onnx",
+    "fetch",
+    "figures",
+    "images",
+    "info",
+    "load",
+    "normalize",
+    "open_dataset",
+    "predict",
+    "prepare",
+    "remake",
+    "run",
+    "split",
+    "stats",
+    "to_numpy",
+    "torch_dataset",
+    "train",
+]
 
 _HOMES = {
-    "images": "mnist_data.parquet.frames",
-    "load": "mnist_data.parquet.frames",
-    "to_numpy": "mnist_data.parquet.frames",
-    "Dataset": "mnist_data.parquet.dataset",
-    "open_dataset": "mnist_data.parquet.dataset",
-    "remake": "pipelines.stages.remake",
-    "torch_dataset": "pipelines.networks.data.torch_dataset",
+    "mnist_data.api.analysis": ("audit", "claims", "stats"),
+    "mnist_data.api.comparisons": ("compare", "drift"),
+    "mnist_data.api.files": ("convert", "export", "fetch", "info"),
+    "mnist_data.api.networks": ("compress", "explain", "export_onnx", "predict", "train"),
+    "mnist_data.api.results": ("Result",),
+    "mnist_data.api.run": ("run",),
+    "mnist_data.api.stages": ("augment", "clean", "corrupt", "normalize", "prepare", "split"),
+    "mnist_data.errors": ("CheckFailed", "MnistDataError"),
+    "mnist_data.parquet.dataset": ("Dataset", "open_dataset"),
+    "mnist_data.parquet.frames": ("images", "load", "to_numpy"),
+    "pipelines.networks.data.torch_dataset": ("torch_dataset",),
+    "pipelines.stages.remake": ("remake",),
 }
+"""Where each public name comes from."""
 
 
 def __getattr__(name: str) -> Any:
     if name == "figures":
         return import_module("mnist_data.figures")
-    if name not in _HOMES:
-        raise AttributeError(f"module 'mnist_data' has no attribute {name!r}")
-    return getattr(import_module(_HOMES[name]), name)
+    for home, names in _HOMES.items():
+        if name in names:
+            return getattr(import_module(home), name)
+    raise AttributeError(f"module 'mnist_data' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return list(__all__)

@@ -41,6 +41,7 @@ ROOMS = (
     "pipelines.drift",
     "pipelines.claims",
     "pipelines.run",
+    "mnist_data.api",
     "mnist_data.cli",
 )
 """Where each module lives, in the order of the house: a room imports rooms before it, and none behind it."""

@@ -19,6 +19,7 @@ ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 COMMANDS = (
     "run",
+    "fetch",
     "convert",
     "prepare",
     "export",
@@ -80,7 +81,7 @@ def test_the_readmes_python_runs(digits: Dataset, monkeypatch: pytest.MonkeyPatc
         if "load_dataset" not in snippet:
             exec(snippet, names)
 
-    assert len(snippets) == 6
+    assert len(snippets) == 7
     assert len(names["data"]) == 1437  # type: ignore[arg-type]
 
 

@@ -1,7 +1,7 @@
 """The command line: each command parses, calls one function, and prints.
 
-The only part of `mnist_data` that knows the stages and the dashboards, and it imports them, as everything heavy,
-inside the commands: `mnist-data --help` must answer at once.
+Each function is one of `mnist_data.api`, which is imported, as everything heavy, inside the commands: `mnist-data
+--help` must answer at once.
 """
 
 from __future__ import annotations
@@ -12,20 +12,7 @@ import sys
 
 import typer
 
-from mnist_data.cli import (
-    audit,
-    claims,
-    comparing,
-    deployment,
-    drift,
-    explain,
-    files,
-    pipeline,
-    robustness,
-    splitting,
-    stages,
-    training,
-)
+from mnist_data.cli import audit, claims, comparing, deployment, drift, explain, files, run, stages, stats, training
 from mnist_data.cli.options import before_commands
 from mnist_data.errors import MnistDataError
 
@@ -38,17 +25,18 @@ app = typer.Typer(
     epilog="Exit codes: 0 done, 1 the data failed a check, 2 wrong use or unreadable input, 130 interrupted.",
 )
 app.callback()(before_commands)
-app.command("run")(pipeline.run)
+app.command("run")(run.run)
+app.command("fetch")(files.fetch)
 app.command("convert")(files.convert)
-app.command("prepare")(files.prepare)
+app.command("prepare")(stages.prepare)
 app.command("export")(files.export)
 app.command("info")(files.info)
 app.command("clean")(stages.clean)
 app.command("normalize")(stages.normalize)
 app.command("augment")(stages.augment)
-app.command("corrupt")(robustness.corrupt)
-app.command("split")(splitting.split)
-app.command("stats")(stages.stats)
+app.command("corrupt")(stages.corrupt)
+app.command("split")(stages.split)
+app.command("stats")(stats.stats)
 app.command("audit")(audit.audit)
 app.command("drift")(drift.drift)
 app.command("claims")(claims.claims)

@@ -1,77 +1,69 @@
-"""claims: what is said of a dataset, held against its data."""
+"""claims: what is said of a dataset, tested against its data."""
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mnist_data.cli.options import DatasetArgument, Json, Overwrite, Scheduler, Workers
+from mnist_data.cli.options import DatasetArgument, Json, Overwrite, Scheduler, Workers, fail_if_option
 
 if TYPE_CHECKING:
-    import pandas as pd
+    from mnist_data.api.results import Result
 
 
 def claims(
     dataset: DatasetArgument,
+    out: Annotated[
+        str | None,
+        typer.Option("--out", "-o", metavar="OUT", help="A folder to write the table claims into."),
+    ] = None,
     claims: Annotated[
         str | None,
-        typer.Option("--claims", metavar="FILE", help="Claims of your own, as TOML, besides those that are known."),
+        typer.Option("--claims", metavar="FILE", help="Claims of your own, as TOML, in addition to those known."),
     ] = None,
     predictions: Annotated[
         str | None,
-        typer.Option("--predictions", metavar="FILE", help="A predictions.parquet that mnist-data train has written."),
+        typer.Option("--predictions", metavar="FILE", help="A predictions.parquet of train, or its folder."),
     ] = None,
-    strict: Annotated[bool, typer.Option("--strict", help="End with 1 where a claim is false.")] = False,
-    out: Annotated[
-        str | None, typer.Option("--out", metavar="FOLDER", help="Write the table claims there, as Parquet and CSV.")
+    fail_if: Annotated[
+        list[str] | None,
+        fail_if_option("true, false, undecided; VALUE is a count of claims, or a fraction below 1", "false=0"),
     ] = None,
     overwrite: Overwrite = False,
     workers: Workers = None,
     scheduler: Scheduler = None,
     json: Json = False,
 ) -> None:
-    """Hold what is commonly said of a dataset against its data: true, false or not decidable, with the figure.
+    """Test what is commonly said of a dataset against its data: true, false or not decidable, with the figure.
 
-    Example: mnist-data claims data/mnist --predictions work/train/small/predictions.parquet
+    Example: mnist-data claims data/mnist --predictions work/train/small --fail-if false=0
     """
-    from mnist_data.cli.output import progress, say
-    from mnist_data.errors import CheckFailed
-    from mnist_data.parquet.dataset import open_dataset
-    from mnist_data.storage import require_free
-    from pipelines.claims.check import check_claims, write_claims
-    from pipelines.claims.claim import load_claims
-    from pipelines.engine.execution import open_execution
+    from mnist_data.api.analysis import claims as run
+    from mnist_data.cli.output import finish
 
-    source = open_dataset(dataset)
-    chosen = load_claims(source.metadata.dataset, claims)
-    if out:
-        require_free(f"{out}/claims.parquet", overwrite)
-    with progress() as report, open_execution(workers, scheduler, report) as execution:
-        table = check_claims(source, chosen, predictions, execution=execution)
-    if out:
-        write_claims(table, out, source, chosen, predictions)
-    print_claims(dataset, table, out, json)
-    if out and not json:
-        say(f"Table: {out}/claims.parquet")
-    wrong = table.loc[table["verdict"] == "false", "claim"]
-    if strict and len(wrong):
-        raise CheckFailed(f"{dataset}: {len(wrong)} of {len(table)} claims are false.")
+    call = partial(
+        run,
+        dataset,
+        out,
+        claims=claims,
+        predictions=predictions,
+        fail_if=fail_if,
+        overwrite=overwrite,
+        workers=workers,
+        scheduler=scheduler,
+    )
+    finish(call, partial(print_claims, dataset), json, ("claims",), nested=("numbers",))
 
 
-def print_claims(dataset: str, table: pd.DataFrame, out: str | None, json: bool) -> None:
-    """Print each claim with what was found and, where it is not decided, what would decide it."""
-    from json import loads
+def print_claims(dataset: str, result: Result) -> None:
+    """Print each claim with its figure and, where it is not decided, what would decide it."""
+    from mnist_data.cli.output import print_table
 
-    from mnist_data.cli.output import print_json, print_table
-
-    if json:
-        records = [{**row, "numbers": loads(row["numbers"])} for row in table.to_dict("records")]
-        print_json({"dataset": dataset, "claims": records, "table": f"{out}/claims.parquet" if out else None})
-        return
     rows = [
         (f"{row['claim']} ({row['source']})", row["verdict"], _in_words(row["figure"], row["needs"], row["note"]))
-        for row in table.to_dict("records")
+        for row in result.tables["claims"].to_dict("records")
     ]
     print_table(f"What is said of {dataset}", ["claim", "verdict", "figure"], rows)
 

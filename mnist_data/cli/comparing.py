@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from mnist_data.cli.options import Json, Overwrite
+from mnist_data.cli.options import Json, Overwrite, fail_if_option
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from mnist_data.api.results import Result
 
 
 def compare(
@@ -18,41 +21,45 @@ def compare(
     out: Annotated[
         str | None,
         typer.Option(
-            "--out", metavar="FOLDER", help="Write the numbers, and the samples that A and B predict otherwise."
+            "--out", "-o", metavar="OUT", help="A folder for the tables, and the samples predicted differently."
         ),
     ] = None,
     across_datasets: Annotated[
         bool,
         typer.Option("--across-datasets", help="Compare though the datasets differ, as where one was augmented."),
     ] = False,
+    fail_if: Annotated[
+        list[str] | None,
+        fail_if_option(
+            "accuracy_drop, the accuracy of A minus that of B; disagreements, samples predicted differently",
+            "accuracy_drop=0.001",
+        ),
+    ] = None,
     overwrite: Overwrite = False,
     json: Json = False,
 ) -> None:
-    """Say which of two trainings is better on the same samples, by how much, and whether that can be chance.
+    """Tell which of two trainings is better on the same samples, by how much, and whether that can be chance.
 
     Example: mnist-data compare models/small models/large
     """
-    from mnist_data.cli.output import print_json, say
-    from mnist_data.storage import require_free
-    from pipelines.networks.compare import TABLES, verdict, write_comparison
-    from pipelines.networks.compare import compare as run
+    from mnist_data.api.comparisons import compare as run
+    from mnist_data.cli.output import finish
 
-    if out:
-        for name in TABLES:
-            require_free(f"{out}/{name}.parquet", overwrite)
-    tables = run(a, b, across_datasets=across_datasets)
-    if out:
-        write_comparison(tables, out, a, b)
-    comparison, disagreements = tables["comparison"], tables["disagreements"]
-    sentence = verdict(comparison.iloc[0], f"A ({a})", f"B ({b})")
-    if json:
-        print_json({"a": a, "b": b, "comparison": _records(comparison), "verdict": sentence, "tables": out})
-        return
+    call = partial(run, a, b, out, across_datasets=across_datasets, fail_if=fail_if, overwrite=overwrite)
+    finish(call, print_result, json, ("comparison",))
+
+
+def print_result(result: Result) -> None:
+    """Print the comparison, its verdict, and how many samples the two predict differently."""
+    from mnist_data.cli.output import say
+
+    comparison, disagreements = result.tables["comparison"], result.tables["disagreements"]
     print_comparison(comparison)
-    say(sentence)
+    say(result.findings["verdict"])
     both, neither = comparison["both"].iloc[0], comparison["neither"].iloc[0]
     say(f"Both are right about {both:,} samples, neither about {neither:,}.")
-    say(f"{len(disagreements):,} are predicted otherwise{f'; {out}/disagreements.csv lists them' if out else ''}.")
+    listed = f"; {result.out}/disagreements.csv lists them" if result.out else ""
+    say(f"{len(disagreements):,} are predicted differently{listed}.")
 
 
 def print_comparison(comparison: pd.DataFrame) -> None:

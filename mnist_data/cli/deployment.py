@@ -2,55 +2,58 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mnist_data.cli.options import DatasetArgument, Json, Overwrite
+from mnist_data.cli.options import DatasetArgument, Json, Out, OutArgument, Overwrite, chosen_out
 from pipelines.settings.training import Compress
 
 if TYPE_CHECKING:
-    import pandas as pd
+    from mnist_data.api.results import Result
 
 _COMPRESS = Compress()
 
 ModelArgument = Annotated[
-    str, typer.Argument(metavar="MODEL", help="A .safetensors file that train or compress has written.")
+    str, typer.Argument(metavar="MODEL", help="A .safetensors file that train or compress has written, or its folder.")
 ]
 
 
 def onnx(
     model: ModelArgument,
-    out: Annotated[str, typer.Argument(metavar="OUT", help="The file to write; its name ends in .onnx.")],
+    place: OutArgument = None,
+    out: Out = None,
     overwrite: Overwrite = False,
     json: Json = False,
 ) -> None:
-    """Write a model as ONNX, which takes images as they lie in the dataset and gives probabilities.
+    """Write a model as ONNX, which takes images as they are stored in the dataset and gives probabilities.
 
     Example: mnist-data onnx models/mnist/small.safetensors small.onnx
     """
-    from mnist_data.cli.output import print_json, say
-    from mnist_data.storage import require_free
-    from pipelines.networks.export.onnx_file import export_onnx
+    from mnist_data.api.networks import export_onnx
+    from mnist_data.cli.output import finish
 
-    path = out if out.endswith(".onnx") else f"{out}.onnx"
-    require_free(path, overwrite)
-    export_onnx(model, path)
-    if json:
-        print_json({"onnx": path})
-    else:
-        say(f"{path}: any onnxruntime runs it, and so does mnist-data predict {path} IMAGES.")
+    finish(partial(export_onnx, model, chosen_out(place, out), overwrite=overwrite), print_use, json)
+
+
+def print_use(result: Result) -> None:
+    """Print what can run the file."""
+    from mnist_data.cli.output import say
+
+    say(f"Any onnxruntime runs it, and so does: mnist-data predict {result.out} IMAGES")
 
 
 def compress(
     model: ModelArgument,
     dataset: DatasetArgument,
-    out: Annotated[str, typer.Argument(metavar="OUT", help="The folder for the smaller models and their table.")],
+    place: OutArgument = None,
+    out: Out = None,
     amount: Annotated[
         float, typer.Option(help="Fraction of each layer's channels that is taken out.")
     ] = _COMPRESS.amount,
     calibration: Annotated[
-        int, typer.Option(help="Training samples that tell the range of each layer.")
+        int, typer.Option(help="Training samples that fix the range of each layer.")
     ] = _COMPRESS.calibration,
     epochs: Annotated[
         int | None,
@@ -58,37 +61,42 @@ def compress(
             help="Passes over the training data after pruning. [default: 3, more for a small set]", show_default=False
         ),
     ] = _COMPRESS.epochs,
-    learning_rate: Annotated[float, typer.Option(help="The highest of those passes.")] = _COMPRESS.learning_rate,
-    seed: Annotated[int, typer.Option(help="Of the samples that are chosen, and their order.")] = _COMPRESS.seed,
+    learning_rate: Annotated[
+        float, typer.Option(help="Highest learning rate of those passes.")
+    ] = _COMPRESS.learning_rate,
+    seed: Annotated[int, typer.Option(help="Seed of the choice of samples and of their order.")] = _COMPRESS.seed,
     overwrite: Overwrite = False,
     json: Json = False,
 ) -> None:
-    """Make a model smaller: in whole numbers of eight bits, with fewer channels, and both, each beside the original.
+    """Make a model smaller: as int8, with fewer channels, and both, each compared with the original.
 
     DATASET is what it was trained on. The test split is read once, for the table.
 
     Example: mnist-data compress models/mnist/small.safetensors data/mnist models/mnist-compressed
     """
-    from mnist_data.cli.output import print_json, progress, say
-    from mnist_data.parquet.dataset import open_dataset
-    from mnist_data.storage import require_free
-    from pipelines.networks.compress import compress as run
+    from mnist_data.api.networks import compress as run
+    from mnist_data.cli.output import finish
 
-    params = Compress(amount=amount, calibration=calibration, epochs=epochs, learning_rate=learning_rate, seed=seed)
-    require_free(out, overwrite)
-    with progress() as report:
-        table = run(model, open_dataset(dataset), out, params, report=report)
-    if json:
-        print_json({"path": out, "compression": table.to_dict("records")})
-        return
-    print_compression(table)
-    say(f"Models and table: {out}")
+    call = partial(
+        run,
+        model,
+        dataset,
+        chosen_out(place, out),
+        amount=amount,
+        calibration=calibration,
+        epochs=epochs,
+        learning_rate=learning_rate,
+        seed=seed,
+        overwrite=overwrite,
+    )
+    finish(call, print_compression, json, ("compression",))
 
 
-def print_compression(table: pd.DataFrame) -> None:
+def print_compression(result: Result) -> None:
     """Print what each variant costs and what it is worth."""
     from mnist_data.cli.output import print_table
 
+    table = result.tables["compression"]
     rows = [
         (
             row.variant,
@@ -103,6 +111,16 @@ def print_compression(table: pd.DataFrame) -> None:
         )
         for row in table.itertuples()
     ]
-    header = ["file", "bytes", "fraction", "multiply-adds", "µs, one", "µs, of 256", "right", "95 % interval", "points"]
-    judged = f"{table['samples'].iloc[0]:,} samples of {table['split'].iloc[0]}"
-    print_table(f"Beside the original, on {judged}", header, rows)
+    header = [
+        "file",
+        "bytes",
+        "fraction",
+        "multiply-adds",
+        "µs, one",
+        "µs, of 256",
+        "accuracy",
+        "95 % interval",
+        "points",
+    ]
+    evaluated = f"{table['samples'].iloc[0]:,} samples of {table['split'].iloc[0]}"
+    print_table(f"Compared with the original, on {evaluated}", header, rows)

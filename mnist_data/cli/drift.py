@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from mnist_data.cli.options import Json, Overwrite, Scheduler, Workers
+from mnist_data.cli.options import Json, Overwrite, Plot, Scheduler, Workers, fail_if_option
 from pipelines.settings.analysis import Drift
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from mnist_data.parquet.dataset import Dataset
-    from pipelines.drift.gather import Choice
+    from mnist_data.api.results import Result
 
 _DRIFT = Drift()
 _FIRST, _OTHERS = "wasserstein", ("kolmogorov_smirnov", "jensen_shannon")
@@ -22,10 +22,14 @@ _FIRST, _OTHERS = "wasserstein", ("kolmogorov_smirnov", "jensen_shannon")
 
 def drift(
     a: Annotated[str, typer.Argument(metavar="A", help="A dataset.")],
-    b: Annotated[
-        str | None, typer.Argument(metavar="[B]", help="Another; left out with --between or --classes.")
+    b: Annotated[str | None, typer.Argument(metavar="B", help="Another; left out with --between or --classes.")] = None,
+    out: Annotated[
+        str | None,
+        typer.Option("--out", "-o", metavar="OUT", help="A folder for the tables. [default with --plot: A-drift]"),
     ] = None,
-    split: Annotated[str | None, typer.Option(help="Of each dataset. [default: all]", show_default=False)] = None,
+    split: Annotated[
+        str | None, typer.Option(help="The split of each dataset. [default: all]", show_default=False)
+    ] = None,
     between: Annotated[
         tuple[str, str] | None, typer.Option(help="Two splits of A.", metavar="SPLIT SPLIT", show_default=False)
     ] = None,
@@ -33,90 +37,60 @@ def drift(
         tuple[int, int] | None, typer.Option(help="Two labels of A.", metavar="LABEL LABEL", show_default=False)
     ] = None,
     by_class: Annotated[bool, typer.Option("--by-class", help="Compare within each class.")] = _DRIFT.by_class,
-    samples: Annotated[int, typer.Option(help="Of each side at most, chosen by the hash of their ids.")] = (
-        _DRIFT.samples
-    ),
-    resamples: Annotated[int, typer.Option(help="Of the bootstrap.")] = _DRIFT.resamples,
-    seed: Annotated[int, typer.Option(help="Of the resampling.")] = _DRIFT.seed,
-    fail_above: Annotated[
+    samples: Annotated[
+        int, typer.Option(help="Samples of each side at most, chosen by the hash of their ids.")
+    ] = _DRIFT.samples,
+    resamples: Annotated[int, typer.Option(help="Number of bootstrap resamples.")] = _DRIFT.resamples,
+    seed: Annotated[int, typer.Option(help="Seed of the resampling.")] = _DRIFT.seed,
+    fail_if: Annotated[
         list[str] | None,
-        typer.Option(metavar="BAR", help="Exit with 1 above it: auc=0.6, or thickness.wasserstein=0.2; repeatable."),
+        fail_if_option(
+            "auc, wasserstein, kolmogorov_smirnov, jensen_shannon, l_infinity, or one of these of one feature",
+            "auc=0.6 or thickness.wasserstein=0.2",
+        ),
     ] = None,
-    out: Annotated[str | None, typer.Option("--out", help="The folder for the tables.")] = None,
-    plot: Annotated[bool, typer.Option("--plot", help="Write a dashboard, too. [default OUT: A-drift]")] = False,
+    plot: Plot = False,
     overwrite: Overwrite = False,
     workers: Workers = None,
     scheduler: Scheduler = None,
     json: Json = False,
 ) -> None:
-    """Say how far B is from A, feature by feature and as a whole, beside MNIST's train and test split.
+    """Measure how far B is from A, feature by feature and as a whole; MNIST's train and test split are the reference.
 
     Example: mnist-data drift data/mnist data/mine --plot
 
-    Example: mnist-data drift data/mnist --between train test --fail-above auc=0.6
+    Example: mnist-data drift data/mnist --between train test --fail-if auc=0.6
     """
-    from mnist_data.cli.output import print_json, progress, say
-    from mnist_data.parquet.dataset import open_dataset
-    from mnist_data.storage import require_free
-    from pipelines.drift.compare import drift as run
-    from pipelines.drift.compare import read_limits, require_below, save
-    from pipelines.engine.execution import open_execution
-    from pipelines.run.report import write_report
+    from mnist_data.api.comparisons import drift as run
+    from mnist_data.cli.output import finish
 
-    params, limits = (
-        Drift(samples=samples, resamples=resamples, seed=seed, by_class=by_class),
-        read_limits(fail_above or []),
+    call = partial(
+        run,
+        a,
+        b,
+        out,
+        split=split,
+        between=between,
+        classes=classes,
+        by_class=by_class,
+        samples=samples,
+        resamples=resamples,
+        seed=seed,
+        fail_if=fail_if,
+        plot=plot,
+        overwrite=overwrite,
+        workers=workers,
+        scheduler=scheduler,
     )
-    source = open_dataset(a)
-    sides = _sides(source, open_dataset(b) if b else None, split, between, classes)
-    folder = out or (f"{source.location}-drift" if plot else None)
-    if folder:
-        require_free(folder, overwrite)
-    with progress() as report, open_execution(workers, scheduler, report) as execution:
-        tables = run(*sides, params, execution=execution)
-    page = None
-    if folder:
-        save(tables, folder, sides, params)
-        page = write_report(tables, source, f"{folder}/dashboard.html") if plot else None
-    if json:
-        print_json({"a": sides[0].name, "b": sides[1].name, "tables": folder, "dashboard": page,
-                    "drift": tables["drift"].to_dict("records")})  # fmt: skip
-    else:
-        _print(f"{sides[0].name} → {sides[1].name}", tables["drift"])
-        for what, where in (("Tables", folder), ("Dashboard", page)):
-            if where:
-                say(f"{what}: {where}")
-    require_below(tables["drift"], limits)
+    finish(call, print_drift, json, ("drift",))
 
 
-def _sides(
-    a: Dataset, b: Dataset | None, split: str | None, between: tuple[str, str] | None, classes: tuple[int, int] | None
-) -> tuple[Choice, Choice]:
-    """Give the two sides that were asked for, by just one of B, --between and --classes."""
-    from mnist_data.errors import WrongUse, unknown_name
-    from pipelines.drift.gather import Choice
-
-    if (b is not None) + (between is not None) + (classes is not None) != 1:
-        raise WrongUse("Name what is compared by one of these: B, --between SPLIT SPLIT, --classes LABEL LABEL.")
-    if between and split:
-        raise WrongUse("--between names the splits already; leave --split out.")
-    for dataset, name in [
-        (dataset, name) for dataset in (a, b) if dataset for name in (split, *(between or ())) if name
-    ]:
-        if name not in dataset.splits:
-            raise unknown_name("split", name, dataset.splits, dataset.location)
-    chosen = [(split,) if split else tuple(dataset.splits) for dataset in (a, b or a)]
-    if between:
-        return Choice(a, between[:1], between[0]), Choice(a, between[1:], between[1])
-    if classes:
-        first, second = (Choice(a, chosen[0], f"class {label}", label) for label in classes)
-        return first, second
-    other = b or a
-    return Choice(a, chosen[0], a.location), Choice(other, chosen[1], other.location)
+def print_drift(result: Result) -> None:
+    """Print the domain classifier, then a row a feature, the farthest by Wasserstein distance first."""
+    _print(f"{result.findings['a']} → {result.findings['b']}", result.tables["drift"])
 
 
 def _print(title: str, table: pd.DataFrame) -> None:
-    """Print the domain classifier, then a row a feature, the farthest by Wasserstein distance first."""
     from mnist_data.cli.output import print_table, say
 
     whole = table["measure"] == "auc"

@@ -2,60 +2,57 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from functools import partial
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mnist_data.cli.options import DatasetArgument, Json, Overwrite
+from mnist_data.cli.options import DatasetArgument, Json, Out, OutArgument, Overwrite, Plot, chosen_out
+
+if TYPE_CHECKING:
+    from mnist_data.api.results import Result
 
 
 def explain(
-    model: Annotated[str, typer.Argument(metavar="MODEL", help="A .safetensors file that train has written.")],
+    model: Annotated[
+        str, typer.Argument(metavar="MODEL", help="A .safetensors file that train has written, or its folder.")
+    ],
     dataset: DatasetArgument,
-    out: Annotated[str, typer.Argument(metavar="OUT", help="The folder for the page and the tables.")],
+    place: OutArgument = None,
+    out: Out = None,
     split: Annotated[
         str | None,
         typer.Option(help="The samples' split. [default: test, else the only one; any with --id]", show_default=False),
     ] = None,
-    sample: Annotated[
+    id: Annotated[  # noqa: A002  (the column's name)
         list[int] | None,
         typer.Option(
             "--id",
             metavar="N",
-            help="A sample, may be repeated. [default: the surest right one and the surest wrong one of each class]",
+            help="A sample, may be repeated. [default: of each class the most confident right and wrong prediction]",
             show_default=False,
         ),
     ] = None,
+    plot: Plot = False,
     overwrite: Overwrite = False,
     json: Json = False,
 ) -> None:
-    """Show on a page, and in tables, which pixels made the model say what it says, and the filters of its first layer.
+    """Show which pixels led a model to its predictions, and the filters of its first layer; as tables and a page.
 
-    Example: mnist-data explain models/mnist/small.safetensors data/mnist explained --id 61232
+    Example: mnist-data explain models/mnist/small.safetensors data/mnist explained --id 61232 --plot
     """
-    from pathlib import Path
+    from mnist_data.api.networks import explain as run
+    from mnist_data.cli.output import finish
 
-    from mnist_data.cli.output import print_frame, print_json, progress, say
-    from mnist_data.errors import WrongUse
-    from mnist_data.parquet.dataset import open_dataset
-    from mnist_data.storage import require_free
-    from pipelines.networks.explain import PAGE, reproduction
-    from pipelines.networks.explain import explain as run
-    from pipelines.run.report import write_report
+    call = partial(run, model, dataset, chosen_out(place, out), split=split, id=id, plot=plot, overwrite=overwrite)
+    finish(call, print_explained, json, ("explained",))
 
-    if "/split=" in out:
-        raise WrongUse(f"{out} lies within a dataset, which would no longer be one; choose another place.")
-    require_free(out, overwrite)
-    source = open_dataset(dataset)
-    with progress() as report:
-        tables = run(model, source, out, split, sample or (), report=report)
-    page = write_report(tables, source, f"{out}/{PAGE}", reproduction(tables, Path(model)))
-    explained = tables["explained"].drop(columns="image")
-    if json:
-        print_json({"page": page, "tables": out, "explained": explained.to_dict("records")})
-        return
+
+def print_explained(result: Result) -> None:
+    """Print the samples, and which class is explained of each."""
+    from mnist_data.cli.output import print_frame
+
     columns = {"id": "id", "chosen": "chosen", "name": "label", "predicted_name": "predicted"}
     columns |= {"target_name": "explained", "probability": "probability"}
+    explained = result.tables["explained"]
     print_frame("Samples, and the class that is explained", explained[list(columns)].rename(columns=columns))
-    say(f"Tables: {out}")
-    say(f"Page: {page}")

@@ -1,28 +1,71 @@
-"""convert, export and info: between IDX files and Parquet datasets."""
+"""fetch, convert, export and info: between the publishers' files, IDX files and Parquet datasets."""
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from functools import partial
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from mnist_data.cli.options import DatasetArgument, Json, OutArgument, Overwrite, Provenance, Scheduler, Workers
+from mnist_data.cli.options import (
+    DatasetArgument,
+    Json,
+    Out,
+    OutArgument,
+    Overwrite,
+    Provenance,
+    Scheduler,
+    Workers,
+    chosen_out,
+)
 from mnist_data.errors import WrongUse
 from pipelines.settings.base import settings_in_words
 from pipelines.settings.stages import Compression, Convert, Layout
 
+if TYPE_CHECKING:
+    from mnist_data.api.results import Result
+
 _DEFAULT = Convert()
 
 
+def fetch(
+    name: Annotated[
+        str | None, typer.Argument(metavar="NAME", help="A known dataset, as in mnist; or 'sample'.")
+    ] = None,
+    out: Annotated[
+        str | None,
+        typer.Option("--out", "-o", metavar="OUT", help="The folder for the files. [default: the user's cache]"),
+    ] = None,
+    list: Annotated[bool, typer.Option("--list", help="List the known datasets instead.")] = False,  # noqa: A002
+    overwrite: Overwrite = False,
+    json: Json = False,
+) -> None:
+    """Download the IDX files of a known dataset, each checked by its published MD5.
+
+    MNIST_DATA_MIRROR names another place to fetch from, MNIST_DATA_CACHE another cache.
+
+    Example: mnist-data fetch mnist --out downloads/mnist
+
+    Example: mnist-data fetch --list
+    """
+    from mnist_data.api.files import fetch as run
+    from mnist_data.cli.output import finish
+
+    call = partial(run, name, out, list=list, overwrite=overwrite)
+    finish(call, print_files, json, ("datasets", "files"))
+
+
 def convert(
-    paths: Annotated[
-        list[str],
+    source: Annotated[
+        str | None,
         typer.Argument(
-            metavar="[SOURCE] OUT",
-            help="SOURCE: a folder of IDX files, one of them, a known dataset's name, or 'sample'; left out where "
-            "--images and --labels name the files. OUT: the dataset's folder or URL.",
+            metavar="SOURCE",
+            help="A folder of IDX files, one of them, a known dataset's name, or 'sample'; left out where --images and "
+            "--labels name the files.",
         ),
-    ],
+    ] = None,
+    place: OutArgument = None,
+    out: Out = None,
     images: Annotated[list[str] | None, typer.Option("--images", help="An IDX file of images; once a split.")] = None,
     labels: Annotated[list[str] | None, typer.Option("--labels", help="The labels of those images.")] = None,
     split: Annotated[list[str] | None, typer.Option("--split", help="The split they are. [default: by name]")] = None,
@@ -33,7 +76,7 @@ def convert(
     layout: Annotated[
         Layout, typer.Option(help="binary: one bytes column; list; pixels: a column each; png: Hugging Face.")
     ] = _DEFAULT.layout,
-    compression: Annotated[Compression, typer.Option(help="Of the Parquet pages.")] = _DEFAULT.compression,
+    compression: Annotated[Compression, typer.Option(help="Codec of the Parquet pages.")] = _DEFAULT.compression,
     row_group_rows: Annotated[int, typer.Option(help="Samples in one row group.")] = _DEFAULT.row_group_rows,
     transpose: Annotated[
         bool | None,
@@ -56,99 +99,54 @@ def convert(
 
     Example: mnist-data convert ~/Downloads/mnist data/mnist
     """
-    from mnist_data.cli.output import print_json, print_table, progress, say, warn
-    from mnist_data.known.info import describe_dataset
-    from pipelines.engine.execution import open_execution
-    from pipelines.stages.convert import convert as run
+    from mnist_data.api.files import convert as run
+    from mnist_data.cli.output import finish
 
-    params = Convert(
+    if images or labels:
+        if source is not None and (place is not None or out is not None):
+            raise WrongUse("With --images and --labels, name one path: OUT.")
+        source, place = None, source
+    call = partial(
+        run,
+        source,
+        chosen_out(place, out),
+        images=images,
+        labels=labels,
+        split=split,
+        dataset=dataset,
         layout=layout,
         compression=compression,
         row_group_rows=row_group_rows,
         transpose=transpose,
         first_label=first_label,
+        provenance=provenance,
+        overwrite=overwrite,
+        workers=workers,
+        scheduler=scheduler,
     )
-    pairs, out = _pairs(paths, images or [], labels or [], split or [], dataset)
-    with progress() as report, open_execution(workers, scheduler, report) as execution:
-        conversion = run(
-            pairs,
-            out,
-            params,
-            dataset=dataset,
-            provenance=provenance,
-            execution=execution,
-            overwrite=overwrite,
-        )
-    warn(conversion.warnings)
-    written = conversion.dataset
-    if json:
-        print_json({**describe_dataset(written), "warnings": list(conversion.warnings)})
-        return
-    name = written.metadata.title or written.metadata.dataset
-    size = "×".join(map(str, written.metadata.shape))
-    print_table(f"{name} → {out}", ["split", "samples", "size", "type"], [
-        (part, rows, size, written.metadata.dtype) for part, rows in written.splits.items()
-    ])  # fmt: skip
-    if written.metadata.note:
-        say(written.metadata.note)
-    say(f'Read it with: pandas.read_parquet("{out}")    Look at it with: mnist-data stats {out} --plot')
+    finish(call, print_conversion, json)
 
 
-def _pairs(paths: list[str], images: list[str], labels: list[str], splits: list[str], dataset: str | None) -> Any:
-    from mnist_data.idx.pairing import explicit_pairs
-    from mnist_data.known.fetch import resolve
+def print_conversion(result: Result) -> None:
+    """Print the splits of a converted dataset, what a reader must know of it, and what to do next."""
+    from mnist_data.cli.output import print_table, say
 
-    if images or labels:
-        if len(paths) != 1:
-            raise WrongUse("With --images and --labels, name one path: OUT.")
-        return explicit_pairs(images, labels, splits), paths[0]
-    if len(paths) != 2:
-        raise WrongUse(f"{len(paths)} paths were given; convert takes SOURCE and OUT.")
-    if splits:
-        raise WrongUse("--split names the split of --images and --labels; give these, too.")
-    return resolve(paths[0], dataset), paths[1]
-
-
-def prepare(
-    photos: Annotated[str, typer.Argument(metavar="PHOTOS", help="A picture, or a folder of pictures (PNG, JPEG, …).")],
-    out: OutArgument,
-    overwrite: Overwrite = False,
-    workers: Workers = None,
-    scheduler: Scheduler = None,
-    json: Json = False,
-) -> None:
-    """Make one's own handwritten digits look like MNIST: from photos and scans, also of sheets, to a dataset.
-
-    Beside it lies a page that shows before and after.
-
-    Example: mnist-data prepare photos/ data/mine
-    """
-    from mnist_data.cli.output import print_json, progress, say, warn
-    from mnist_data.known.info import describe_dataset
-    from mnist_data.storage import beside
-    from pipelines.engine.execution import open_execution
-    from pipelines.run.report import write_report
-    from pipelines.stages.prepare import prepare as run
-
-    with progress() as report, open_execution(workers, scheduler, report) as execution:
-        outcome = run(photos, out, execution=execution, overwrite=overwrite)
-    page = write_report(outcome.tables, outcome.dataset, beside(out, ".html"))
-    warn(f"{file}: no digit was found in it." for file in outcome.empty)
-    if json:
-        print_json({**describe_dataset(outcome.dataset), "page": page, "empty": list(outcome.empty)})
-        return
-    say(f"{len(outcome.dataset):,} digits → {out}")
-    say(f"Before and after: {page}")
+    assert result.dataset is not None
+    metadata, size = result.dataset.metadata, "×".join(map(str, result.dataset.metadata.shape))
+    rows = [(part, rows, size, metadata.dtype) for part, rows in result.dataset.splits.items()]
+    print_table(f"{metadata.title or metadata.dataset} → {result.out}", ["split", "samples", "size", "type"], rows)
+    if metadata.note:
+        say(metadata.note)
+    say(f'Read it with: pandas.read_parquet("{result.out}")    Look at it with: mnist-data stats {result.out} --plot')
 
 
 def export(
     dataset: DatasetArgument,
-    out: Annotated[str, typer.Argument(metavar="OUT", help="The folder for the IDX files.")],
+    place: OutArgument = None,
+    out: Out = None,
     as_stored: Annotated[
         bool,
-        typer.Option(
-            "--as-stored", help="Write what the dataset holds; do not put back what the conversion put right."
-        ),
+        typer.Option("--as-stored", help="Write what the dataset holds; do not undo what the conversion corrected."),
     ] = False,
     overwrite: Overwrite = False,
     json: Json = False,
@@ -157,17 +155,21 @@ def export(
 
     Example: mnist-data export data/mnist idx/
     """
-    from mnist_data.cli.output import print_json, print_table
-    from mnist_data.parquet.dataset import open_dataset
-    from mnist_data.storage import sha256_of
-    from pipelines.stages.export import export as run
+    from mnist_data.api.files import export as run
+    from mnist_data.cli.output import finish
 
-    paths = run(open_dataset(dataset), out, as_stored=as_stored, overwrite=overwrite)
-    rows = [(str(path), path.stat().st_size, sha256_of(path)) for path in paths]
-    if json:
-        print_json({"files": [{"path": path, "bytes": size, "sha256": digest} for path, size, digest in rows]})
+    call = partial(run, dataset, chosen_out(place, out), as_stored=as_stored, overwrite=overwrite)
+    finish(call, print_files, json, ("files",))
+
+
+def print_files(result: Result) -> None:
+    """Print the files that were written, or the datasets that could be fetched."""
+    from mnist_data.cli.output import print_frame
+
+    if "datasets" in result.tables:
+        print_frame("Known datasets", result.tables["datasets"].rename(columns={"fetched_from": "fetched from"}))
     else:
-        print_table("", ["file", "bytes", "SHA-256"], rows)
+        print_frame("", result.tables["files"].rename(columns={"path": "file", "sha256": "SHA-256"}))
 
 
 def info(
@@ -181,27 +183,28 @@ def info(
     ] = None,
     json: Json = False,
 ) -> None:
-    """Say what a file or dataset holds: type, shape, count, hash, and which known dataset it is, by its pixels.
+    """Describe a file or dataset: type, shape, count, hash, and which known dataset it is, by its pixels.
 
     Example: mnist-data info train-images-idx3-ubyte.gz
     """
-    from mnist_data.cli.output import print_json, print_table, say
-    from mnist_data.known.info import describe
+    from mnist_data.api.files import info as run
+    from mnist_data.cli.output import finish
 
-    values = describe(path, original)
-    if json:
-        print_json(values)
-        return
+    finish(partial(run, path, original=original), print_description, json)
+
+
+def print_description(result: Result) -> None:
+    """Print a description, a table for each file."""
+    from mnist_data.cli.output import print_table, say
+
+    values = dict(result.findings)
     values.pop("findings", None)  # the same as `pixels`, for machines
     files = values.pop("files", None)
     if files:
         say("\n".join(values["pixels"]) or "No known dataset was recognised by its pixels.")
-    for one in files or [values]:
-        print_table(
-            "",
-            ["", one["path"]],
-            [(name, _words(name, value)) for name, value in one.items() if name != "path"],
-        )
+    for described in files or [values]:
+        rows = [(name, _words(name, value)) for name, value in described.items() if name != "path"]
+        print_table("", ["", described["path"]], rows)
 
 
 def _words(name: str, value: Any) -> str:

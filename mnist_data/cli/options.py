@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
+from mnist_data.errors import WrongUse
+
+Out = Annotated[
+    str | None, typer.Option("--out", "-o", metavar="OUT", help="The output, instead of the last argument.")
+]
+OutArgument = Annotated[
+    str | None, typer.Argument(metavar="OUT", help="The output, a folder or URL; may be given by --out instead.")
+]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace the output where it exists.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object, for machines.")]
 Workers = Annotated[
@@ -14,7 +22,7 @@ Workers = Annotated[
 ]
 Scheduler = Annotated[str | None, typer.Option("--scheduler", help="A running Dask cluster, as in tcp://host:8786.")]
 DatasetArgument = Annotated[str, typer.Argument(metavar="DATASET", help="A folder or URL that mnist-data has written.")]
-OutArgument = Annotated[str, typer.Argument(metavar="OUT", help="The folder or URL to write.")]
+Plot = Annotated[bool, typer.Option("--plot", help="Also write a page of figures and samples.")]
 
 Provenance = Annotated[
     str | None,
@@ -25,6 +33,27 @@ Provenance = Annotated[
         show_default=False,
     ),
 ]
+
+
+def chosen_out(argument: str | None, option: str | None) -> str:
+    """Give the output that was named in one of the two ways. Raises WrongUse where both or neither were used."""
+    if argument is not None and option is not None:
+        raise WrongUse(f"The output is named twice, {argument} and --out {option}; leave out one of the two.")
+    chosen = argument if option is None else option
+    if chosen is None:
+        raise WrongUse("The output is missing; name it as the last argument or by --out.")
+    return chosen
+
+
+def fail_if_option(names: str, example: str) -> Any:
+    """Describe --fail-if for a command. names: what can be named. example: as in leaked=0."""
+    return typer.Option(
+        "--fail-if",
+        metavar="NAME=VALUE",
+        help=f"Exit with 1 where NAME is above VALUE, as in {example}; may be repeated. Names: {names}. A TOML file "
+        "with a table [fail-if] holds the same.",
+        show_default=False,
+    )
 
 
 def print_version(asked: bool) -> None:

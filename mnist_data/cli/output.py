@@ -1,18 +1,20 @@
-"""What the commands print: results on stdout, progress and warnings on stderr."""
+"""What the commands print: results on stdout, warnings on stderr."""
 
 from __future__ import annotations
 
 import json
 import math
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
+
+from mnist_data.errors import CheckFailed
+from mnist_data.storage import absolute
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from pipelines.engine.execution import Report
+    from mnist_data.api.results import Result
 
 
 def print_json(values: Mapping[str, Any]) -> None:
@@ -27,9 +29,56 @@ def _plain(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [_plain(inner) for inner in value]
     value = value.item() if hasattr(value, "item") else value
+    if value is None or type(value).__name__ == "NAType":  # pandas' missing value
+        return None
     if isinstance(value, float) and not math.isfinite(value):
         return None
-    return value if value is None or isinstance(value, str | int | float) else str(value)
+    return value if isinstance(value, str | int | float) else str(value)
+
+
+def finish(
+    call: Callable[[], Result],
+    show: Callable[[Result], None],
+    json: bool,
+    tables: Sequence[str] = (),
+    nested: Sequence[str] = (),
+) -> None:
+    """Do a command's work and print its result; a limit that is exceeded ends the command after that.
+
+    call: does the work. show: prints the result for people. json: print one JSON object instead, with those of the
+    tables that are there. nested: columns of these whose texts are JSON themselves.
+    """
+    failure = None
+    try:
+        result = call()
+    except CheckFailed as error:
+        if error.result is None:
+            raise
+        result, failure = error.result, error
+    warn(result.warnings)
+    if json:
+        print_json(json_of(result, tables, nested))
+    else:
+        show(result)
+        if result.out is not None and result.dataset is None and result.out != result.page:
+            say(f"Written to {result.out}")
+        if result.page is not None:
+            say(f"Page: {absolute(result.page)}")
+    if failure is not None:
+        raise failure
+
+
+def json_of(result: Result, tables: Sequence[str], nested: Sequence[str] = ()) -> dict[str, Any]:
+    """Give a result as the values of a JSON object: out, page, what describes the dataset, findings, tables."""
+    from mnist_data.known.info import describe_dataset
+
+    described = {} if result.dataset is None else describe_dataset(result.dataset)
+    described.pop("path", None)  # it is `out`
+    chosen = {name: result.tables[name].to_dict("records") for name in tables if name in result.tables}
+    for row in (row for rows in chosen.values() for row in rows):
+        row.update({column: json.loads(row[column]) for column in nested})
+    return {"out": result.out, "page": result.page, **described, **result.findings, **chosen,
+            "warnings": list(result.warnings)}  # fmt: skip
 
 
 def say(text: str) -> None:
@@ -79,38 +128,3 @@ def _cell(value: Any) -> str:
     if isinstance(value, float):
         return f"{value:,.4f}"
     return f"{value:,}" if isinstance(value, int) else str(value)
-
-
-@contextmanager
-def progress() -> Iterator[Report]:
-    """Show a bar for each stage on stderr, where that is a terminal; else report nothing."""
-    from pipelines.engine.execution import Progress, silent
-
-    if not sys.stderr.isatty():
-        yield silent
-        return
-    from rich.console import Console
-    from rich.progress import (
-        BarColumn,
-        MofNCompleteColumn,
-        TextColumn,
-        TimeElapsedColumn,
-        TimeRemainingColumn,
-    )
-    from rich.progress import Progress as Bars
-
-    columns = (
-        TextColumn("{task.description:>14}"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[speed]}"),
-        TimeElapsedColumn(), TimeRemainingColumn(),
-    )  # fmt: skip
-    with Bars(*columns, console=Console(stderr=True), transient=True) as bars:
-        known: dict[str, Any] = {}
-
-        def report(event: Progress) -> None:
-            if event.stage not in known or event.rows == 0:
-                known[event.stage] = bars.add_task(event.stage, total=event.total_rows, speed="")
-            bars.update(known[event.stage], completed=event.rows)
-            speed = bars.tasks[known[event.stage]].speed
-            bars.update(known[event.stage], speed=f"{speed:,.0f} images/s" if speed else "")
-
-        yield report

@@ -98,3 +98,42 @@ def _print_thickness(scores: pd.DataFrame) -> None:
 
 def _between(low: float, high: float) -> str:
     return f"{low:.2%} – {high:.2%}"
+
+
+def print_robustness(robustness: pd.DataFrame) -> None:
+    """Print a model's accuracy, a row a corruption and a column a severity, the mean of each at the end."""
+    from mnist_data.cli.output import print_table
+
+    grid = robustness[robustness["severity"] > 0].pivot_table(
+        index="corruption", columns="severity", values="accuracy", sort=False
+    )
+    rows = [(name, *values, sum(values) / len(values)) for name, *values in grid.itertuples()]
+    rows.append(("all", *grid.mean(), float(grid.to_numpy().mean())))
+    written = [[name, *(f"{value:.2%}" for value in values)] for name, *values in rows]
+    print_table("Accuracy under corruption", ["corruption", *map(str, grid.columns), "mean"], written)
+
+
+def print_groups(groups: pd.DataFrame) -> None:
+    """Print a model's accuracy in each series, and how it is spread over the writers."""
+    from mnist_data.cli.output import print_table, say
+
+    series, writers = (groups[groups["group"] == name] for name in ("hsf_series", "writer_id"))
+    if len(series):
+        rows = [
+            (
+                row["split"],
+                row["value"],
+                row["samples"],
+                f"{row['accuracy']:.2%}",
+                f"{row['low']:.2%} – {row['high']:.2%}",
+            )
+            for row in series.to_dict("records")
+        ]
+        print_table("Accuracy in each series", ["split", "series", "samples", "right", "95 % interval"], rows)
+    if len(writers):
+        worst = writers.sort_values(["accuracy", "samples"], ascending=[True, False], kind="stable").iloc[0]
+        say(
+            f"{len(writers):,} writers: no mistake with {(writers['accuracy'] == 1).sum():,} of them; a tenth have "
+            f"{writers['accuracy'].quantile(0.1):.1%} right or less; worst is writer {worst['value']} with "
+            f"{worst['correct']:,} of {worst['samples']:,}."
+        )

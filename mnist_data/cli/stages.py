@@ -1,28 +1,74 @@
-"""clean, normalize, augment and stats: one stage each, from a dataset to a new one or to tables."""
+"""prepare, clean, normalize, augment, corrupt and split: a dataset out of photos, or of another dataset."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mnist_data.cli.options import DatasetArgument, Json, OutArgument, Overwrite, Scheduler, Workers
-from pipelines.settings.analysis import Stats
-from pipelines.settings.stages import Action, Augment, Clean, DType, Normalize, Scale
+from mnist_data.cli.options import (
+    DatasetArgument,
+    Json,
+    Out,
+    OutArgument,
+    Overwrite,
+    Provenance,
+    Scheduler,
+    Workers,
+    chosen_out,
+)
+from pipelines.settings.stages import (
+    CORRUPTIONS,
+    Action,
+    Augment,
+    Clean,
+    Corrupt,
+    DType,
+    Normalize,
+    Scale,
+    Split,
+    SplitBy,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from mnist_data.parquet.dataset import Dataset
+    from mnist_data.api.results import Result
 
-_CLEAN, _NORMALIZE, _AUGMENT, _STATS = Clean(), Normalize(), Augment(), Stats()
+_CLEAN, _NORMALIZE, _AUGMENT, _CORRUPT, _SPLIT = Clean(), Normalize(), Augment(), Corrupt(), Split()
+
+
+def prepare(
+    photos: Annotated[
+        str, typer.Argument(metavar="PHOTOS", help="An image file, or a folder of images (PNG, JPEG, …).")
+    ],
+    place: OutArgument = None,
+    out: Out = None,
+    plot: Annotated[bool, typer.Option("--plot", help="Also write OUT.html, which shows before and after.")] = False,
+    overwrite: Overwrite = False,
+    workers: Workers = None,
+    scheduler: Scheduler = None,
+    json: Json = False,
+) -> None:
+    """Make one's own handwritten digits look like MNIST: from photos and scans, also of sheets, to a dataset.
+
+    Example: mnist-data prepare photos/ data/mine --plot
+    """
+    from mnist_data.api.stages import prepare as run
+    from mnist_data.cli.output import finish
+
+    call = partial(
+        run, photos, chosen_out(place, out), plot=plot, overwrite=overwrite, workers=workers, scheduler=scheduler
+    )
+    finish(call, partial(print_dataset, photos), json)
 
 
 def clean(
     dataset: DatasetArgument,
-    out: OutArgument,
-    not_finite: Annotated[Action, typer.Option(help="Samples with pixels that are no numbers.")] = _CLEAN.not_finite,
+    place: OutArgument = None,
+    out: Out = None,
+    not_finite: Annotated[Action, typer.Option(help="Samples with NaN or infinite pixels.")] = _CLEAN.not_finite,
     blank: Annotated[Action, typer.Option(help="Samples without any ink.")] = _CLEAN.blank,
     constant: Annotated[Action, typer.Option(help="Samples of one value that is not 0.")] = _CLEAN.constant,
     inverted: Annotated[Action, typer.Option(help="Dark ink on a bright background.")] = _CLEAN.inverted,
@@ -37,16 +83,17 @@ def clean(
     scheduler: Scheduler = None,
     json: Json = False,
 ) -> None:
-    """Find faulty samples and keep, repair or remove them; each stands in OUT.quarantine.parquet with its reason.
+    """Find faulty samples and keep, repair or remove them; OUT.quarantine.parquet lists each with its reason.
 
     Example: mnist-data clean data/mnist data/mnist-clean --duplicate keep
     """
-    from mnist_data.cli.output import print_frame, print_json, progress, say
-    from mnist_data.parquet.dataset import open_dataset
-    from pipelines.engine.execution import open_execution
-    from pipelines.stages.clean import clean as run
+    from mnist_data.api.stages import clean as run
+    from mnist_data.cli.output import finish
 
-    params = Clean(
+    call = partial(
+        run,
+        dataset,
+        chosen_out(place, out),
         not_finite=not_finite,
         blank=blank,
         constant=constant,
@@ -55,34 +102,31 @@ def clean(
         label=label,
         duplicate=duplicate,
         outlier_pixels=outlier_pixels,
+        overwrite=overwrite,
+        workers=workers,
+        scheduler=scheduler,
     )
-    source = open_dataset(dataset)
-    with progress() as report, open_execution(workers, scheduler, report) as execution:
-        outcome = run(source, out, params, execution=execution, overwrite=overwrite)
-    if json:
-        totals, reasons = outcome.totals.to_dict("records"), outcome.reasons.to_dict("records")
-        print_json(
-            {
-                "path": out,
-                "totals": totals,
-                "findings": reasons,
-                "quarantine": f"{outcome.quarantine}.parquet",
-            }
-        )
-        return
-    print_frame(f"{dataset} → {out}", outcome.totals)
-    if len(outcome.reasons):
-        print_frame("Findings", outcome.reasons)
-        say(f"Each of them, with its reason: {outcome.quarantine}.parquet")
+    finish(call, partial(print_cleaning, dataset), json, ("totals", "reasons"))
+
+
+def print_cleaning(source: str, result: Result) -> None:
+    """Print what became of the samples, and why."""
+    from mnist_data.cli.output import print_frame, say
+
+    print_frame(f"{source} → {result.out}", result.tables["totals"])
+    if len(result.tables["reasons"]):
+        print_frame("Findings", result.tables["reasons"])
+        say(f"Each of them, with its reason: {result.findings['quarantine']}")
     else:
         say("Nothing was found.")
 
 
 def normalize(
     dataset: DatasetArgument,
-    out: OutArgument,
+    place: OutArgument = None,
+    out: Out = None,
     scale: Annotated[
-        Scale, typer.Option(help="unit: 0 … 1; standardize: training mean 0, deviation 1; none: as they are.")
+        Scale, typer.Option(help="unit: 0 … 1; standardize: training mean 0, std 1; none: as they are.")
     ] = _NORMALIZE.scale,
     deskew: Annotated[bool, typer.Option("--deskew", help="Shear each sample upright.")] = _NORMALIZE.deskew,
     center: Annotated[bool, typer.Option("--center", help="Put the centre of mass in the middle.")] = _NORMALIZE.center,
@@ -96,24 +140,34 @@ def normalize(
 
     Example: mnist-data normalize data/mnist data/mnist-upright --deskew --center
     """
-    from mnist_data.cli.output import progress
-    from mnist_data.parquet.dataset import open_dataset
-    from pipelines.engine.execution import open_execution
-    from pipelines.stages.normalize import normalize as run
+    from mnist_data.api.stages import normalize as run
+    from mnist_data.cli.output import finish
 
-    params = Normalize(scale=scale, deskew=deskew, center=center, dtype=dtype)
-    with progress() as report, open_execution(workers, scheduler, report) as execution:
-        written = run(open_dataset(dataset), out, params, execution=execution, overwrite=overwrite)
-    print_dataset(f"{dataset} → {out}", written, json)
+    call = partial(
+        run,
+        dataset,
+        chosen_out(place, out),
+        scale=scale,
+        deskew=deskew,
+        center=center,
+        dtype=dtype,
+        overwrite=overwrite,
+        workers=workers,
+        scheduler=scheduler,
+    )
+    finish(call, partial(print_dataset, dataset), json)
 
 
 def augment(
     dataset: DatasetArgument,
-    out: OutArgument,
-    copies: Annotated[int, typer.Option(help="Of each training sample, besides the original.")] = _AUGMENT.copies,
+    place: OutArgument = None,
+    out: Out = None,
+    copies: Annotated[
+        int, typer.Option(help="Copies of each training sample, in addition to the original.")
+    ] = _AUGMENT.copies,
     seed: Annotated[int, typer.Option(help="Copy c of sample s depends on this, s and c only.")] = _AUGMENT.seed,
     recipe: Annotated[
-        str, typer.Option(help="light, handwriting, heavy, or a TOML file; see docs/augmentation.md.")
+        str, typer.Option(help="mild, light, handwriting, heavy, or a TOML file; see docs/augmentation.md.")
     ] = "handwriting",
     preview: Annotated[
         bool,
@@ -130,111 +184,142 @@ def augment(
 
     Example: mnist-data augment data/mnist preview.html --recipe heavy --preview
     """
-    from mnist_data.cli.output import progress
-    from mnist_data.parquet.dataset import open_dataset
-    from pipelines.engine.execution import open_execution
-    from pipelines.settings.recipe import load_recipe
-    from pipelines.stages.augment import augment as run
+    from mnist_data.api.stages import augment as run
+    from mnist_data.cli.output import finish
 
-    params = Augment(copies=copies, seed=seed, recipe=load_recipe(recipe))
-    if preview:
-        _preview(open_dataset(dataset), out, params, overwrite, json)
-        return
-    with progress() as report, open_execution(workers, scheduler, report) as execution:
-        written = run(open_dataset(dataset), out, params, execution=execution, overwrite=overwrite)
-    print_dataset(f"{dataset} → {out}", written, json)
-
-
-def _preview(source: Dataset, out: str, params: Augment, overwrite: bool, json: bool) -> None:
-    from mnist_data.cli.output import print_json, say
-    from mnist_data.storage import require_free
-    from pipelines.run.report import write_report
-    from pipelines.settings.base import settings_in_words
-    from pipelines.stages.preview import preview_tables
-
-    page = out if out.endswith((".html", ".htm")) else f"{out}.html"
-    require_free(page, overwrite)
-    write_report(preview_tables(source, params), source, page, {"Preview": settings_in_words(params.recorded())})
-    if json:
-        print_json({"page": page})
-    else:
-        say(f"Page: {page}")
+    call = partial(
+        run,
+        dataset,
+        chosen_out(place, out),
+        copies=copies,
+        seed=seed,
+        recipe=recipe,
+        preview=preview,
+        overwrite=overwrite,
+        workers=workers,
+        scheduler=scheduler,
+    )
+    finish(call, partial(print_dataset, dataset), json)
 
 
-def print_dataset(title: str, written: Dataset, json: bool) -> None:
-    """Print the splits of a dataset that was written, or all that it says of itself as JSON."""
-    from mnist_data.cli.output import print_json, print_table
-    from mnist_data.known.info import describe_dataset
-
-    if json:
-        print_json(describe_dataset(written))
-        return
-    size = "×".join(map(str, written.metadata.shape))
-    rows = [(split, samples, size, written.metadata.dtype) for split, samples in written.splits.items()]
-    print_table(title, ["split", "samples", "size", "type"], rows)
-
-
-def stats(
+def corrupt(
     dataset: DatasetArgument,
-    out: Annotated[
-        str | None,
-        typer.Option("--out", help="The folder for the tables. [default: DATASET-stats]", show_default=False),
+    place: OutArgument = None,
+    out: Out = None,
+    corruption: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME",
+            help=f"May be repeated: {', '.join(CORRUPTIONS)}. [default: all of them]",
+            show_default=False,
+        ),
     ] = None,
-    plot: Annotated[bool, typer.Option("--plot", help="Write a dashboard, too.")] = False,
-    bins: Annotated[int, typer.Option(help="Of the intensity histogram.")] = _STATS.bins,
-    grid: Annotated[int, typer.Option(help="Samples of each class in the sample grid.")] = _STATS.grid,
-    morphometrics: Annotated[
-        bool, typer.Option("--morphometrics/--no-morphometrics", help="Measure the strokes of each sample.")
-    ] = _STATS.morphometrics,
+    severity: Annotated[
+        list[int] | None,
+        typer.Option(metavar="N", help="From 1 to 5, may be repeated. [default: each of them]", show_default=False),
+    ] = None,
+    split: Annotated[
+        str | None, typer.Option(help="The split to corrupt. [default: test, else the only one]", show_default=False)
+    ] = _CORRUPT.split,
+    seed: Annotated[
+        int, typer.Option(help="A result depends on this, the sample's id, the corruption and the severity only.")
+    ] = _CORRUPT.seed,
     overwrite: Overwrite = False,
     workers: Workers = None,
     scheduler: Scheduler = None,
     json: Json = False,
 ) -> None:
-    """Count a dataset: tables printed and saved as Parquet and CSV, and with --plot a dashboard.
+    """Write each sample of the test split under fifteen corruptions, at five severities.
 
-    Example: mnist-data stats data/mnist --plot
+    Example: mnist-data corrupt data/mnist data/mnist-c --corruption fog --corruption stripe --severity 3
     """
-    from mnist_data.cli.output import print_json, progress, say
-    from mnist_data.errors import WrongUse
-    from mnist_data.parquet.dataset import open_dataset
-    from mnist_data.storage import require_free
-    from pipelines.engine.execution import open_execution
-    from pipelines.run.report import collect_tables, write_report
-    from pipelines.statistics.stats import stats as run
+    from mnist_data.api.stages import corrupt as run
+    from mnist_data.cli.output import finish
 
-    params = Stats(bins=bins, grid=grid, morphometrics=morphometrics)
-    source = open_dataset(dataset)
-    folder = out or f"{source.location}-stats"
-    if "/split=" in folder:
-        raise WrongUse(f"{folder} lies within a dataset, which would no longer be one; choose another place by --out.")
-    require_free(folder, overwrite)
-    with progress() as report, open_execution(workers, scheduler, report) as execution:
-        tables = run(source, folder, params, execution=execution)
-    page = None
-    if plot:
-        page = write_report(collect_tables(folder, source, source), source, f"{folder}/dashboard.html")
-    summary, classes = tables["summary"], tables["classes"]
-    if json:
-        records = {"summary": summary.to_dict("records"), "classes": classes.to_dict("records")}
-        print_json({"tables": folder, "dashboard": page, **records})
-        return
-    print_statistics(source, tables)
-    say(f"Tables: {folder}")
-    if page:
-        say(f"Dashboard: {page}")
-
-
-def print_statistics(source: Dataset, tables: Mapping[str, pd.DataFrame]) -> None:
-    """Print the summary, a column a split, and the class counts of a dataset."""
-    from mnist_data.cli.output import print_frame, print_table, say
-
-    summary = tables["summary"]
-    rows = [[name.replace("_", " "), *summary[name]] for name in summary.columns if name != "split"]
-    print_table(source.metadata.title or source.metadata.dataset, ["", *summary["split"]], rows)
-    counts = tables["classes"].pivot_table(
-        index=["label", "name"], columns="split", values="samples", sort=False, fill_value=0
+    call = partial(
+        run,
+        dataset,
+        chosen_out(place, out),
+        corruption=corruption,
+        severity=severity,
+        split=split,
+        seed=seed,
+        overwrite=overwrite,
+        workers=workers,
+        scheduler=scheduler,
     )
-    print_frame("Samples in each class", counts.astype(int).reset_index())
-    if source.metadata.note:
-        say(source.metadata.note)
+    finish(call, partial(print_dataset, dataset), json)
+
+
+def split(
+    dataset: DatasetArgument,
+    place: OutArgument = None,
+    out: Out = None,
+    by: Annotated[
+        SplitBy, typer.Option(help="writer: whole writers, so that no split shares any; label: of each class alike.")
+    ] = _SPLIT.by,
+    fraction: Annotated[float, typer.Option(help="Fraction of the training samples for validation.")] = _SPLIT.fraction,
+    seed: Annotated[int, typer.Option(help="Another seed chooses other samples.")] = _SPLIT.seed,
+    provenance: Provenance = None,
+    overwrite: Overwrite = False,
+    workers: Workers = None,
+    scheduler: Scheduler = None,
+    json: Json = False,
+) -> None:
+    """Divide the training split into train and validation, and say which writers the splits share.
+
+    Example: mnist-data split data/mnist data/mnist-split --by writer --provenance downloads/qmnist
+    """
+    from mnist_data.api.stages import split as run
+    from mnist_data.cli.output import finish
+
+    call = partial(
+        run,
+        dataset,
+        chosen_out(place, out),
+        by=by,
+        fraction=fraction,
+        seed=seed,
+        provenance=provenance,
+        overwrite=overwrite,
+        workers=workers,
+        scheduler=scheduler,
+    )
+    finish(call, partial(print_split, dataset), json, ("writers",))
+
+
+def print_split(source: str, result: Result) -> None:
+    """Print the splits, and the writers they share."""
+    print_dataset(source, result)
+    print_writers(result.tables.get("writers"))
+
+
+def print_dataset(source: str, result: Result) -> None:
+    """Print the splits of a dataset that was written; nothing where only a page was."""
+    from mnist_data.cli.output import print_table
+
+    if result.dataset is None:
+        return
+    size = "×".join(map(str, result.dataset.metadata.shape))
+    rows = [(split, samples, size, result.dataset.metadata.dtype) for split, samples in result.dataset.splits.items()]
+    print_table(f"{source} → {result.out}", ["split", "samples", "size", "type"], rows)
+
+
+def print_writers(writers: pd.DataFrame | None) -> None:
+    """Print which writers the splits share, or that nothing is known of them."""
+    from mnist_data.cli.output import print_table, say
+
+    if writers is None:
+        say("Who wrote the samples is not known, so the splits may share writers; --provenance joins what is known.")
+        return
+    rows = [
+        (
+            row["split"],
+            row["samples"],
+            row["writers"],
+            None if row["other"] is None else f"{row['shared_writers']:,} of {row['other']}",
+            f"{row['shared_samples']:.1%}",
+        )
+        for row in writers.to_dict("records")
+    ]
+    print_table("Writers", ["split", "samples", "writers", "shared writers", "samples by them"], rows)

@@ -2,24 +2,48 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from mnist_data.cli.options import DatasetArgument, Json, Overwrite
-from mnist_data.cli.reports import print_report
-from mnist_data.cli.robustness import print_robustness
-from mnist_data.cli.splitting import print_groups
-from mnist_data.errors import WrongUse
+from mnist_data.cli.options import (
+    DatasetArgument,
+    Json,
+    Out,
+    OutArgument,
+    Overwrite,
+    Plot,
+    chosen_out,
+    fail_if_option,
+)
+from mnist_data.cli.reports import print_groups, print_report, print_robustness
 from pipelines.settings.model_header import Model
-from pipelines.settings.training import TRAIN_PRESETS, Freeze, Optimizer, Precision, Schedule, Train, train_settings
+from pipelines.settings.training import TRAIN_PRESETS, Freeze, Optimizer, Precision, Schedule, Train
 
 if TYPE_CHECKING:
     import pandas as pd
 
+    from mnist_data.api.results import Result
+
 _TRAIN = Train()
 _SWEEP_DETAIL = ("validation_loss", "epochs_done", "parameters", "runs")
+_OF_TRAINING = (
+    "history",
+    "diagnosis",
+    "evaluation",
+    "calibration",
+    "reliability",
+    "class_scores",
+    "thickness_scores",
+    "label_scores",
+    "seeds",
+    "groups",
+    "robustness",
+)
+_OF_SWEEP = ("runs", "sweep", "effects")
+_SHOWN = 40
+"""Predictions that are printed."""
 
 
 def _by(text: str, default: object) -> Any:
@@ -50,21 +74,24 @@ def print_evaluation(evaluation: pd.DataFrame) -> None:
 
 def train(
     dataset: DatasetArgument,
-    out: Annotated[str, typer.Argument(metavar="OUT", help="The folder for the models and their tables.")],
+    place: OutArgument = None,
+    out: Out = None,
     preset: Annotated[
-        str, typer.Option(help=f"Settings by name: {', '.join(TRAIN_PRESETS)}; flags stand over them.")
+        str, typer.Option(help=f"Settings by name: {', '.join(TRAIN_PRESETS)}; flags override them.")
     ] = "standard",
     model: Annotated[Model | None, _by("mlp, or a convolutional network of that size.", _TRAIN.model)] = None,
     epochs: Annotated[int | None, _by("Passes over the training data.", "3, more for a small set")] = None,
     batch_size: Annotated[int | None, _by("Samples in one step.", _TRAIN.batch_size)] = None,
     optimizer: Annotated[Optimizer | None, _by("How weights follow gradients.", _TRAIN.optimizer)] = None,
-    learning_rate: Annotated[float | None, _by("The highest of the schedule.", _TRAIN.learning_rate)] = None,
-    schedule: Annotated[Schedule | None, _by("How the rate goes.", _TRAIN.schedule)] = None,
-    weight_decay: Annotated[float | None, _by("Fraction of the weights.", _TRAIN.weight_decay)] = None,
-    label_smoothing: Annotated[float | None, _by("Of the training loss.", _TRAIN.label_smoothing)] = None,
-    dropout: Annotated[float | None, _by("Before the last layer.", _TRAIN.dropout)] = None,
+    learning_rate: Annotated[float | None, _by("Highest learning rate of the schedule.", _TRAIN.learning_rate)] = None,
+    schedule: Annotated[Schedule | None, _by("How the learning rate changes.", _TRAIN.schedule)] = None,
+    weight_decay: Annotated[float | None, _by("Weight decay of each step.", _TRAIN.weight_decay)] = None,
+    label_smoothing: Annotated[
+        float | None, _by("Label smoothing of the training loss.", _TRAIN.label_smoothing)
+    ] = None,
+    dropout: Annotated[float | None, _by("Dropout before the last layer.", _TRAIN.dropout)] = None,
     ema_decay: Annotated[
-        float | None, _by("What a step leaves of the weights' average; 0: no average.", _TRAIN.ema_decay)
+        float | None, _by("Decay of the moving average of the weights; 0: no average.", _TRAIN.ema_decay)
     ] = None,
     recipe: Annotated[
         str | None, _by("Deform each sample anew in each epoch: a preset of augment, or a TOML file.", "none")
@@ -72,15 +99,15 @@ def train(
     precision: Annotated[
         Precision | None, _by("auto takes bfloat16 where the processor has it.", _TRAIN.precision)
     ] = None,
-    patience: Annotated[int | None, _by("End after as many epochs without a better validation.", "never")] = None,
+    patience: Annotated[int | None, _by("Stop after this many epochs without a better validation.", "never")] = None,
     validation_fraction: Annotated[
-        float | None, _by("Of the training samples, held out.", _TRAIN.validation_fraction)
+        float | None, _by("Fraction of the training samples for validation.", _TRAIN.validation_fraction)
     ] = None,
-    seed: Annotated[int | None, _by("Of the weights, the order and the held-out samples.", _TRAIN.seed)] = None,
-    seeds: Annotated[int | None, _by("Train as many networks, and their ensemble.", _TRAIN.seeds)] = None,
+    seed: Annotated[int | None, _by("Seed of the weights, the order and the validation samples.", _TRAIN.seed)] = None,
+    seeds: Annotated[int | None, _by("Number of networks to train, and their ensemble.", _TRAIN.seeds)] = None,
     start: Annotated[
         str | None,
-        typer.Option("--from", metavar="MODEL", help="Begin from this model's file, which says what network it is."),
+        typer.Option("--start", metavar="MODEL", help="Begin from this model's file, which says what network it is."),
     ] = None,
     freeze: Annotated[
         Freeze | None, _by("What stays as MODEL has it; features: all but the last layer.", _TRAIN.freeze)
@@ -91,7 +118,7 @@ def train(
     ] = None,
     corrections: Annotated[
         str | None,
-        typer.Option(metavar="TABLE", help="Also score by corrected labels: an audit.parquet, or id and label."),
+        typer.Option(metavar="TABLE", help="Also score by corrected labels: an audit's folder, or a table."),
     ] = None,
     sweep: Annotated[
         str | None,
@@ -99,8 +126,12 @@ def train(
             "--sweep", metavar="FILE", help="Train each point of the grid that FILE lists; see docs/train.md."
         ),
     ] = None,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on from where a killed training had come.")] = False,
-    plot: Annotated[bool, typer.Option("--plot", help="Also write dashboard.html, with the mistakes.")] = False,
+    resume: Annotated[bool, typer.Option("--resume", help="Continue a training that was killed.")] = False,
+    fail_if: Annotated[
+        list[str] | None,
+        fail_if_option("error (on the test split), validation_error, ece (calibration error)", "error=0.02"),
+    ] = None,
+    plot: Plot = False,
     overwrite: Overwrite = False,
     json: Json = False,
 ) -> None:
@@ -110,80 +141,70 @@ def train(
 
     Example: mnist-data train data/mnist models/best --preset thorough --seeds 5 --plot
     """
-    from mnist_data.cli.output import print_json, progress, say, warn
-    from mnist_data.parquet.dataset import open_dataset
-    from mnist_data.storage import require_free
-    from pipelines.networks.evaluation.diagnosis import in_words
-    from pipelines.networks.evaluation.report import TABLES
-    from pipelines.networks.train import train as run
-    from pipelines.run.report import write_report
+    from mnist_data.api.networks import train as run
+    from mnist_data.cli.output import finish
 
-    named = (
-        ("model", model), ("epochs", epochs), ("batch_size", batch_size), ("optimizer", optimizer),
-        ("learning_rate", learning_rate), ("schedule", schedule), ("weight_decay", weight_decay),
-        ("label_smoothing", label_smoothing), ("dropout", dropout), ("ema_decay", ema_decay), ("recipe", recipe),
-        ("precision", precision), ("patience", patience), ("validation_fraction", validation_fraction), ("seed", seed),
-        ("seeds", seeds), ("start", start), ("freeze", freeze), ("corruptions", corruptions),
-    )  # fmt: skip
-    given = {name: value for name, value in named if value is not None}
-    if plot and sweep is not None:
-        raise WrongUse("--plot shows one training, and --sweep makes many; leave out one of the two.")
-    if not resume:
-        require_free(out, overwrite)
-    if sweep is not None:
-        _sweep(dataset, out, sweep, given | ({"preset": preset} if preset != "standard" else {}), resume, json)
-        return
-    params, source = train_settings(given, preset), open_dataset(dataset)
-    with progress() as report:
-        tables = run(source, out, params, corrections=corrections, resume=resume, report=report)
-    page = write_report(tables, source, f"{out}/dashboard.html") if plot else None
-    warn(in_words(params.model, tables["diagnosis"]))
-    if json:
-        shown = ("history", "diagnosis", "evaluation", *TABLES, "groups", "robustness")
-        records = {name: tables[name].to_dict("records") for name in shown if name in tables}
-        print_json({"folder": out, "dashboard": page, **records})
-        return
-    print_training(tables, out)
-    if page:
-        say(f"Dashboard: {page}")
-
-
-def _sweep(dataset: str, out: str, file: str, over: Mapping[str, Any], resume: bool, json: bool) -> None:
-    """Train a grid; flags stand over its file."""
-    from mnist_data.cli.output import print_frame, print_json, progress, say
-    from mnist_data.parquet.dataset import open_dataset
-    from pipelines.networks.sweep import read_grid
-    from pipelines.networks.sweep import sweep as run
-
-    points = read_grid(file, over)
-    with progress() as report:
-        tables = run(open_dataset(dataset), out, points, resume=resume, report=report)
-    if json:
-        print_json({"folder": out, **{name: table.to_dict("records") for name, table in tables.items()}})
-        return
-    alike = [name for name in points[0].settings if len({str(point.settings[name]) for point in points}) == 1]
-    print_frame(
-        f"{len(points)} points, the best validation first", tables["sweep"].drop(columns=[*alike, *_SWEEP_DETAIL])
+    call = partial(
+        run,
+        dataset,
+        chosen_out(place, out),
+        preset=preset,
+        model=model,
+        epochs=epochs,
+        batch_size=batch_size,
+        optimizer=optimizer,
+        learning_rate=learning_rate,
+        schedule=schedule,
+        weight_decay=weight_decay,
+        label_smoothing=label_smoothing,
+        dropout=dropout,
+        ema_decay=ema_decay,
+        recipe=recipe,
+        precision=precision,
+        patience=patience,
+        validation_fraction=validation_fraction,
+        seed=seed,
+        seeds=seeds,
+        start=start,
+        freeze=freeze,
+        corruptions=corruptions,
+        corrections=corrections,
+        sweep=sweep,
+        resume=resume,
+        fail_if=fail_if,
+        plot=plot,
+        overwrite=overwrite,
     )
-    if len(tables["effects"]):
-        print_frame("What each setting does", tables["effects"])
-    say(f"Tables: {out}")
+    finish(call, print_training, json, (*_OF_TRAINING, *_OF_SWEEP))
 
 
-def print_training(tables: Mapping[str, pd.DataFrame], folder: str) -> None:
-    """Print how the training went and what came of it."""
-    from mnist_data.cli.output import print_frame, say
+def print_training(result: Result) -> None:
+    """Print how a training went and what came of it, or how the points of a sweep compare."""
+    from mnist_data.cli.output import print_frame
 
-    history = tables["history"]
-    if len(set(history["seed"])) == 1:
-        print_frame("Epochs", history.drop(columns=["seed", "learning_rate"]))
+    tables = result.tables
+    if "sweep" in tables:
+        print_sweep(result)
+        return
+    if len(set(tables["history"]["seed"])) == 1:
+        print_frame("Epochs", tables["history"].drop(columns=["seed", "learning_rate"]))
     print_evaluation(tables["evaluation"])
     print_report(tables)
     if "groups" in tables:
         print_groups(tables["groups"])
     if "robustness" in tables:
         print_robustness(tables["robustness"])
-    say(f"Models and tables: {folder}")
+
+
+def print_sweep(result: Result) -> None:
+    """Print the points of a sweep, and what each setting does."""
+    from mnist_data.cli.output import print_frame
+
+    points, effects = result.tables["sweep"], result.tables["effects"]
+    shown = points.drop(columns=[*result.findings["alike"], *_SWEEP_DETAIL])
+    print_frame(f"{len(points)} points, the best validation first", shown)
+    if len(effects):
+        print_frame("What each setting does", effects)
 
 
 def predict(
@@ -192,37 +213,42 @@ def predict(
         typer.Argument(metavar="MODEL", help="A .safetensors or .onnx file that train, onnx or compress has written."),
     ],
     images: Annotated[
-        str, typer.Argument(metavar="IMAGES", help="A dataset, an IDX file, or a picture or folder of pictures.")
+        str, typer.Argument(metavar="IMAGES", help="A dataset, an IDX file, or an image file or folder of them.")
     ],
-    split: Annotated[
-        list[str] | None, typer.Option("--split", help="Of a dataset; may be repeated. [default: all]")
+    out: Annotated[
+        str | None, typer.Option("--out", "-o", metavar="OUT", help="A folder to write all predictions into.")
     ] = None,
-    out: Annotated[str | None, typer.Option("--out", help="Write all predictions to OUT.parquet and OUT.csv.")] = None,
+    split: Annotated[
+        list[str] | None, typer.Option("--split", help="A split of a dataset; may be repeated. [default: all]")
+    ] = None,
+    fail_if: Annotated[
+        list[str] | None,
+        fail_if_option("error, the fraction that is wrong where labels are known", "error=0.02"),
+    ] = None,
     overwrite: Overwrite = False,
     json: Json = False,
 ) -> None:
-    """Predict the class of each image, with its probability; digits in pictures are found first.
+    """Predict the class of each image, with its probability; digits in photos are found first.
 
     Example: mnist-data predict models/mnist/small.safetensors photos/
     """
-    from mnist_data.cli.output import print_frame, print_json, say
-    from mnist_data.storage import require_free
-    from pipelines.networks.predict import SHOWN, save_predictions
-    from pipelines.networks.predict import predict as run
+    from mnist_data.api.networks import predict as run
+    from mnist_data.cli.output import finish
 
-    if out:
-        require_free(f"{out}.parquet", overwrite)
-    table = run(model, images, split)
-    if out:
-        save_predictions(table, out, model, images)
-    if json:
-        print_json({"predictions": table.to_dict("records")})
-        return
+    call = partial(run, model, images, out, split=split, fail_if=fail_if, overwrite=overwrite)
+    finish(call, print_predictions, json, ("predictions",))
+
+
+def print_predictions(result: Result) -> None:
+    """Print the first predictions, and how many are correct where labels are known."""
+    from mnist_data.cli.output import print_frame, say
+
+    table = result.tables["predictions"]
     known = table["correct"].dropna()
     columns = ("id", "file", "split", *(("label",) if len(known) else ()), "name", "probability")
     shown = [name for name in columns if name in table]
-    print_frame(f"{len(table):,} predictions", table[shown].head(SHOWN).rename(columns={"name": "predicted"}))
-    if len(table) > SHOWN:
-        say(f"The first {SHOWN}; all of them are written by --out.")
+    print_frame(f"{len(table):,} predictions", table[shown].head(_SHOWN).rename(columns={"name": "predicted"}))
+    if len(table) > _SHOWN:
+        say(f"These are the first {_SHOWN}; --out writes all of them.")
     if len(known):
-        say(f"{int(known.sum()):,} of {len(known):,} with a known label are right ({known.mean():.2%}).")
+        say(f"{int(known.sum()):,} of {len(known):,} with a known label are correct ({known.mean():.2%}).")

@@ -58,7 +58,15 @@ def write_sample(folder: str | Path) -> Path:
     """Write the four IDX files into a folder, and give the folder."""
     images, labels = digits()
     first_test = len(images) - TEST_SAMPLES
-    for split, rows in (("train", slice(0, first_test)), ("test", slice(first_test, None))):
-        for role, array, kind in (("images", images, "idx3-ubyte"), ("labels", labels, "idx1-ubyte")):
-            idx.write(Path(folder) / f"{NAME}-{split}-{role}-{kind}", array[rows])
+    names = iter(sample_files())
+    for rows in (slice(0, first_test), slice(first_test, None)):
+        for array in (images, labels):
+            idx.write(Path(folder) / next(names), array[rows])
     return Path(folder)
+
+
+def sample_files() -> list[str]:
+    """Name the four files: images and labels of train, then of test."""
+    return [
+        f"{NAME}-{split}-{role}" for split in ("train", "test") for role in ("images-idx3-ubyte", "labels-idx1-ubyte")
+    ]

@@ -11,7 +11,7 @@ import pandas as pd
 import pyarrow as pa
 
 from mnist_data.parquet.dataset import Dataset
-from mnist_data.parquet.tables import merge_tables, provenance, write_table
+from mnist_data.parquet.tables import merge_tables, provenance, require_folder, write_table
 from pipelines.audit.checks import judge_images
 from pipelines.audit.duplicates import find_duplicates
 from pipelines.audit.imbalance import IMBALANCE, find_imbalance
@@ -35,14 +35,17 @@ def audit(
     params: Audit | None = None,
     *,
     execution: Execution | None = None,
+    overwrite: bool = False,
 ) -> dict[str, pd.DataFrame]:
     """Run every check, and write the tables `audit`, `checks` and `audit_thumbnails` into a folder.
 
     Gives the two small ones by name. `audit` is only written: id, split, label, and for each check is_CHECK,
-    CHECK_score (0 worst … 1) and what explains the finding.
+    CHECK_score (0 worst … 1) and what explains the finding. Raises OutputExists where the folder holds anything that is
+    not to be replaced.
     """
     params, execution = params or Audit(), execution or Execution()
     require_images(source)
+    require_folder(folder, overwrite)
     measured, verdicts = find_verdicts(source, params, execution)
     made = provenance(params.stage, {source.metadata.dataset: source.content}, params.recorded())
     merge_tables(_sample_tables(measured, verdicts), f"{folder}/audit", made)

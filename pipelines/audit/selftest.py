@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from mnist_data.parquet.dataset import Dataset
-from mnist_data.parquet.tables import provenance, write_table
+from mnist_data.parquet.tables import provenance, require_folder, write_table
 from pipelines.audit.planting import Planted, draw_faults, plant
 from pipelines.audit.run import find_verdicts
 from pipelines.audit.verdict import Verdict
@@ -27,17 +27,19 @@ def selftest(
     params: Selftest | None = None,
     *,
     execution: Execution | None = None,
+    overwrite: bool = False,
 ) -> pd.DataFrame:
     """Audit a dataset, plant faults into a copy, audit that, and write the table `selftest`: a row a check.
 
     Of a check, true are the samples planted with its own kind, false the untouched ones that it flags; samples with
     other faults, and those that copies were made of, are left out. A copy counts as found if it or its original is
     flagged. alarms: what the check flags before anything is planted; of label errors, which are looked for once only,
-    the false ones.
+    the false ones. Raises OutputExists where the folder holds anything that is not to be replaced.
     """
     params, execution = params or Selftest(), execution or Execution()
+    require_folder(folder, overwrite)
     # Models learn for minutes: what they flag is known from the untouched samples of the copy, near enough.
-    measured, before = find_verdicts(source, params.audit.replace(labels=False, limits={}), execution)
+    measured, before = find_verdicts(source, params.audit.replace(labels=False), execution)
     planted = draw_faults(source, measured, params, execution)
     with tempfile.TemporaryDirectory() as place:
         copy = plant(source, Path(place) / "planted", planted, params, execution)

@@ -11,7 +11,7 @@ import pandas as pd
 from mnist_data import storage
 from mnist_data.errors import UnreadableInput, WrongUse
 from mnist_data.parquet.dataset import Dataset, open_parquet
-from mnist_data.parquet.tables import provenance, read_table, table_provenance, write_table
+from mnist_data.parquet.tables import provenance, read_table, require_folder, table_provenance, write_table
 from pipelines.claims.claim import TESTS, Claim
 from pipelines.claims.facts import gather_facts
 from pipelines.engine.execution import Execution
@@ -48,9 +48,19 @@ def check_claims(
 
 
 def write_claims(
-    table: pd.DataFrame, folder: str | Path, source: Dataset, claims: Sequence[Claim], predictions: str | None = None
+    table: pd.DataFrame,
+    folder: str | Path,
+    source: Dataset,
+    claims: Sequence[Claim],
+    predictions: str | None = None,
+    *,
+    overwrite: bool = False,
 ) -> None:
-    """Write FOLDER/claims.parquet and .csv, with the claims and the hashes of what they were held against."""
+    """Write FOLDER/claims.parquet and .csv, with the claims and the hashes of what they were tested with.
+
+    Raises OutputExists where the folder holds anything that is not to be replaced.
+    """
+    require_folder(folder, overwrite)
     inputs = {source.metadata.dataset: source.content}
     if predictions is not None:
         inputs["predictions"] = storage.sha256_of(Path(predictions))

@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from mnist_data.errors import CheckFailed, WrongUse, unknown_name
-from mnist_data.parquet.tables import provenance, write_table
+from mnist_data.errors import WrongUse, unknown_name
+from mnist_data.parquet.tables import provenance, require_folder, write_table
 from pipelines.drift import distances as d
 from pipelines.drift.domain import domain_auc
-from pipelines.drift.gather import LEAST, LEVELS, Choice, Side, gather
+from pipelines.drift.gather import COMPARED, LEAST, LEVELS, Choice, Side, gather
 from pipelines.engine.execution import Execution
 from pipelines.settings.analysis import Drift
 
@@ -22,6 +22,9 @@ COLUMNS = ("class", "feature", "measure", "value", "low", "high", "null_95", "re
 AUC = "auc"
 REFERENCE = "mnist_train_test.csv"
 HISTOGRAM_BINS = 40
+
+AUC_FEATURES = ("all_features", "all_pixels")
+"""What the domain classifier is given."""
 
 
 def drift(
@@ -160,39 +163,27 @@ def _pictures(first: Side, second: Side) -> pd.DataFrame:
     return pd.concat(rows, ignore_index=True)
 
 
-def save(tables: Mapping[str, pd.DataFrame], folder: str | Path, choices: Iterable[Choice], params: Drift) -> None:
-    """Write the tables into a folder."""
+def save(
+    tables: Mapping[str, pd.DataFrame],
+    folder: str | Path,
+    choices: Iterable[Choice],
+    params: Drift,
+    *,
+    overwrite: bool = False,
+) -> None:
+    """Write the tables into a folder. Raises OutputExists where it holds anything that is not to be replaced."""
+    require_folder(folder, overwrite)
     inputs = {choice.name: choice.dataset.content for choice in choices}
     made = provenance(params.stage, inputs, params.recorded())
     for name, table in tables.items():
         write_table(table, f"{folder}/{name}", made)
 
 
-def read_limits(texts: Iterable[str]) -> dict[str, float]:
-    """Read bars, as in auc=0.6, or of one feature, thickness.wasserstein=0.2."""
-    limits = {}
-    for text in texts:
-        name, _, number = text.partition("=")
-        measured = name.rpartition(".")[2]
-        if measured not in (*d.MEASURES, AUC):
-            raise unknown_name("measure", measured, (*d.MEASURES, AUC), "--fail-above")
-        try:
-            limits[name] = float(number)
-        except ValueError:
-            raise WrongUse(f"--fail-above {text!r} has no number; write it as in auc=0.6.") from None
-    return limits
-
-
-def require_below(table: pd.DataFrame, limits: Mapping[str, float]) -> None:
-    """Raise CheckFailed where a value is above its bar, WrongUse where a bar is of nothing that was measured."""
-    broken = []
-    for name, limit in limits.items():
-        feature, _, measured = name.rpartition(".")
-        rows = table[(table["measure"] == measured) & ((table["feature"] == feature) | (feature == ""))]
-        if rows.empty:
-            raise unknown_name("feature", feature, table["feature"].unique().tolist(), "--fail-above")
-        worst = rows.iloc[int(rows["value"].to_numpy().argmax())]
-        if worst["value"] > limit:
-            broken.append(f"{measured} of {worst['feature']} is {worst['value']:.4f}, above the bar {limit:g}")
-    if broken:
-        raise CheckFailed("; ".join(broken) + ".")
+def require_limit_name(name: str, _limit: float, origin: str) -> None:
+    """Raise WrongUse for a name that is no measure, as in auc, nor one of a feature, as in thickness.wasserstein."""
+    feature, _, measured = name.rpartition(".")
+    if measured not in (*d.MEASURES, AUC):
+        raise unknown_name("measure", measured, (*d.MEASURES, AUC), origin)
+    known = AUC_FEATURES if measured == AUC else (*COMPARED, "intensity", "label")
+    if feature and feature not in known:
+        raise unknown_name("feature", feature, known, origin)

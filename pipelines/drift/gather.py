@@ -27,6 +27,9 @@ LEVELS = 32
 FEATURES = ("mean", "std", "entropy", *PLACES, *LENGTHS, *COUNTS)
 """Columns of the per-sample table that are compared."""
 
+COMPARED = tuple("ink" if name == "mean" else name for name in FEATURES)
+"""The same by the names that `relative` gives them."""
+
 LEAST = 20
 """Samples that a side must have: of fewer, an interval says nothing."""
 

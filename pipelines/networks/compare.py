@@ -13,7 +13,7 @@ import pandas as pd
 
 from mnist_data import storage
 from mnist_data.errors import WrongUse
-from mnist_data.parquet.tables import provenance, write_table
+from mnist_data.parquet.tables import provenance, require_folder, write_table
 from pipelines.networks.evaluation.paired import LEVEL, PairedComparison, compare_correct
 from pipelines.networks.evaluation.runs import Run, read_run, together
 
@@ -46,8 +46,14 @@ def compare(a: str | Path, b: str | Path, *, across_datasets: bool = False) -> d
     return {"comparison": comparison, "disagreements": _disagreements(one, other)}
 
 
-def write_comparison(tables: Mapping[str, pd.DataFrame], folder: str | Path, a: str | Path, b: str | Path) -> None:
-    """Write the tables that `compare` gives into a folder, with the hashes of the predictions in their metadata."""
+def write_comparison(
+    tables: Mapping[str, pd.DataFrame], folder: str | Path, a: str | Path, b: str | Path, *, overwrite: bool = False
+) -> None:
+    """Write the tables that `compare` gives into a folder, with the hashes of the predictions in their metadata.
+
+    Raises OutputExists where the folder holds anything that is not to be replaced.
+    """
+    require_folder(folder, overwrite)
     inputs = {str(run): _digest(f"{run}/predictions.parquet") for run in (a, b)}
     for name in TABLES:
         write_table(tables[name], f"{folder}/{name}", provenance("compare", inputs, {"a": str(a), "b": str(b)}))

@@ -19,7 +19,7 @@ from mnist_data import storage
 from mnist_data.batch import Batch, Images
 from mnist_data.parquet.dataset import Dataset
 from mnist_data.parquet.schema import stage_of
-from mnist_data.parquet.tables import provenance, write_table
+from mnist_data.parquet.tables import provenance, require_folder, write_table
 from pipelines.engine.execution import Progress, Report, silent
 from pipelines.engine.id_hash import hashes
 from pipelines.engine.map_dataset import require_images
@@ -43,7 +43,13 @@ if TYPE_CHECKING:
 
 
 def compress(
-    model: str | Path, source: Dataset, folder: str | Path, params: Compress | None = None, *, report: Report = silent
+    model: str | Path,
+    source: Dataset,
+    folder: str | Path,
+    params: Compress | None = None,
+    *,
+    overwrite: bool = False,
+    report: Report = silent,
 ) -> pd.DataFrame:
     """Make a network smaller in three ways, each beside the original: in whole numbers, with fewer channels, both.
 
@@ -53,10 +59,12 @@ def compress(
     small-pruned-50.safetensors, small-pruned-50.onnx, small-pruned-50-int8.onnx, and the table compression, which it
     gives, as `compare` describes it.
 
-    Raises MissingExtra without PyTorch, onnx or onnxruntime, UnreadableInput for what is no model, WrongUse for images
-    or labels of another kind than it has learnt from.
+    Raises OutputExists where the folder holds anything that is not to be replaced, MissingExtra without PyTorch,
+    onnx or onnxruntime, UnreadableInput for what is no model, WrongUse for images or labels of another kind than it has
+    learnt from.
     """
     require_onnx()
+    require_folder(folder, overwrite)
     network, configuration = load_model(model)
     require_images(source)
     params = params or Compress()

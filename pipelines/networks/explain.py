@@ -14,7 +14,7 @@ import pandas as pd
 from mnist_data import storage
 from mnist_data.errors import WrongUse, unknown_name
 from mnist_data.parquet.dataset import Dataset, read_batches, read_columns, read_sample
-from mnist_data.parquet.tables import provenance, write_table
+from mnist_data.parquet.tables import provenance, require_folder, write_table
 from pipelines.engine.execution import Progress, Report, silent
 from pipelines.engine.map_dataset import require_images
 from pipelines.images.levels import levels_of
@@ -30,8 +30,6 @@ if TYPE_CHECKING:
 
     from pipelines.networks.explaining.attribution import Map
     from pipelines.networks.explaining.explanation import OcclusionResult
-
-PAGE = "explain.html"
 
 RIGHT, WRONG = 10, 8
 """Samples that are chosen at most: so many that the model is right about, and wrong."""
@@ -60,6 +58,7 @@ def explain(
     split: str | None = None,
     ids: Sequence[int] = (),
     *,
+    overwrite: bool = False,
     report: Report = silent,
 ) -> dict[str, pd.DataFrame]:
     """Explain what a model answers for some samples, and show the filters of its first layer.
@@ -79,13 +78,15 @@ def explain(
     - occlusion, a row a patch: id, target, top, left, bottom, right, probability, drop;
     - filters, as `filter_table` gives it;
 
-    and gives the tables. Raises UnreadableInput for what is no model, WrongUse for unknown ids, images that the model
-    has not learnt from, and where there is nothing to explain.
+    and gives the tables. Raises OutputExists where the folder holds anything that is not to be replaced,
+    UnreadableInput for what is no model, WrongUse for unknown ids, images that the model has not learnt from, and where
+    there is nothing to explain.
     """
     require_torch()
     from pipelines.networks.explaining.filters import filter_table
 
     require_images(source)
+    require_folder(folder, overwrite)
     network, configuration = load_model(model)
     background = levels_of(replace(source.metadata, stages=trained_stages(configuration))).background
     trained = Model(network.to(device()), configuration, background)

@@ -16,7 +16,7 @@ from mnist_data.errors import NoDataset, WrongUse
 from mnist_data.idx.format import open_idx
 from mnist_data.parquet.dataset import is_dataset, open_dataset, read_batches
 from mnist_data.parquet.schema import Stage, stage_of
-from mnist_data.parquet.tables import provenance, write_table
+from mnist_data.parquet.tables import provenance, require_folder, write_table
 from pipelines.images.find_digits import digits_of, read_photo
 from pipelines.images.scaling import Scaling
 from pipelines.networks.evaluation.predictions import Probabilities, predict_mean
@@ -72,11 +72,17 @@ def _files(model: str | Path) -> list[Path]:
     return paths
 
 
-def save_predictions(table: pd.DataFrame, target: str, model: str | Path, images: str | Path) -> None:
-    """Write predictions to TARGET.parquet and TARGET.csv, with the model's hash in the metadata."""
+def save_predictions(
+    table: pd.DataFrame, folder: str | Path, model: str | Path, images: str | Path, *, overwrite: bool = False
+) -> None:
+    """Write FOLDER/predictions.parquet and .csv, with the model's hash in the metadata.
+
+    Raises OutputExists where the folder holds anything that is not to be replaced.
+    """
+    require_folder(folder, overwrite)
     models = {path.name: storage.sha256_of(path) for path in _files(model)}
     made = provenance("predict", {str(images): "", **models}, {})
-    write_table(table, target, made)
+    write_table(table, f"{folder}/predictions", made)
 
 
 def predict_batch(

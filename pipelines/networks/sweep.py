@@ -18,7 +18,7 @@ import pandas as pd
 from mnist_data import storage
 from mnist_data.errors import CheckFailed, WrongUse, unknown_name
 from mnist_data.parquet.dataset import Dataset
-from mnist_data.parquet.tables import provenance, read_table, table_provenance, write_table
+from mnist_data.parquet.tables import provenance, read_table, require_folder, table_provenance, write_table
 from mnist_data.parquet.writer import fingerprint
 from pipelines.engine.execution import Progress, Report, silent
 from pipelines.engine.map_dataset import require_images
@@ -87,6 +87,7 @@ def sweep(
     points: Sequence[Point],
     *,
     resume: bool = False,
+    overwrite: bool = False,
     report: Report = silent,
 ) -> dict[str, pd.DataFrame]:
     """Train each point by each of its seeds, and tabulate them by validation; networks are not kept.
@@ -95,11 +96,13 @@ def sweep(
     first) and effects (a row for each value of a setting that has several); gives them. A training that breaks down
     is a row without a score. With `resume` trainings that stand in runs are not made again.
 
-    Raises MissingExtra without PyTorch, WrongUse for a dataset without anything to validate with, and where the runs
+    Raises OutputExists where the folder holds anything, unless that is to be replaced or the sweep is to go on from it;
+    MissingExtra without PyTorch, WrongUse for a dataset without anything to validate with, and where the runs
     in the folder are of another dataset.
     """
     require_torch()
     require_images(source)
+    require_folder(folder, overwrite or resume)
     trainings = _prepared(source, points)
     target, made = f"{folder}/runs", provenance(STAGE, {source.metadata.dataset: source.content}, _grid(points))
     known = _known(target, made) if resume else {}

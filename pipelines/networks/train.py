@@ -19,7 +19,7 @@ from mnist_data.errors import WrongUse
 from mnist_data.known.label_tables import WRITER
 from mnist_data.parquet.dataset import Dataset
 from mnist_data.parquet.schema import Metadata
-from mnist_data.parquet.tables import provenance, remove_table, write_table
+from mnist_data.parquet.tables import provenance, remove_table, require_folder, write_table
 from mnist_data.version import __version__
 from pipelines.engine.execution import Progress, Report, silent
 from pipelines.engine.map_dataset import require_images
@@ -79,6 +79,7 @@ def train(
     *,
     corrections: str | Path | None = None,
     resume: bool = False,
+    overwrite: bool = False,
     report: Report = silent,
 ) -> dict[str, pd.DataFrame]:
     """Train networks on a dataset's training split, and score them on its test split, if it has one.
@@ -94,13 +95,15 @@ def train(
     epoch a checkpoint is written, which goes when the network is done; with `resume` the training goes on from what
     lies in the folder. corrections: a table of corrected labels, by which the run is judged, too.
 
-    Raises MissingExtra without PyTorch, WrongUse for a dataset of one class, for corruptions of one whose the white
+    Raises OutputExists where the folder holds anything, unless that is to be replaced or the training is to go on from
+    it; MissingExtra without PyTorch, WrongUse for a dataset of one class, for corruptions of one whose the white
     level is not known, and where what lies in the folder is of another training, or the network to start from does not
     fit.
     """
     require_torch()
     require_images(source)
     params = params or Train()
+    require_folder(folder, overwrite or resume)
     if params.corruptions:
         levels_of(source.metadata).width()  # refused now, and not after an hour of training
     corrected = None if corrections is None else read_corrections(corrections)

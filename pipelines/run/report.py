@@ -52,11 +52,20 @@ def _is_of(path: str, dataset: Dataset) -> bool:
 
 
 def write_report(
-    tables: Mapping[str, pd.DataFrame], source: Dataset, target: str | Path, made_by: Mapping[str, str] | None = None
+    tables: Mapping[str, pd.DataFrame],
+    source: Dataset,
+    target: str | Path,
+    made_by: Mapping[str, str] | None = None,
+    *,
+    overwrite: bool = False,
 ) -> str:
-    """Write the dashboard of a dataset; give its path. made_by: what else it takes to make the page again."""
+    """Write the dashboard of a dataset; give its path. made_by: what else it takes to make the page again.
+
+    Raises OutputExists where there is one that is not to be replaced.
+    """
     from dashboards.page import render
 
+    storage.require_free(target, overwrite)
     metadata = source.metadata
     page = render(
         tables,

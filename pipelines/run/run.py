@@ -59,14 +59,26 @@ def run(
     *,
     execution: Execution | None = None,
     until: str = "dashboard",
+    overwrite: bool = False,
     done: StepDone = lambda _name, _kept: None,
 ) -> Outcome:
-    """Run the pipeline up to and including the step `until`."""
+    """Run the pipeline up to and including the step `until`.
+
+    A workspace of an earlier run is taken up again. Raises OutputExists for a folder that holds other things, unless
+    `overwrite` allows to write among them.
+    """
     if until not in STEPS:
         raise WrongUse(f"There is no step {until!r}; it can be {', '.join(STEPS)}.")
-    if storage.is_remote(config.workspace):
-        raise WrongUse(f"The workspace {config.workspace} must be a local folder; convert and the stages take URLs.")
+    if storage.is_remote(config.out):
+        raise WrongUse(f"The output {config.out} must be a local folder; convert and the stages take URLs.")
+    if not is_workspace(Path(config.out)):
+        storage.require_free(config.out, overwrite)
     return _Run(config, execution or Execution(), STEPS[: STEPS.index(until) + 1], done).all()
+
+
+def is_workspace(folder: Path) -> bool:
+    """Say whether a run has begun to work in a folder: it converts first."""
+    return any((folder / name).exists() for name in ("convert.manifest.json", ".convert.draft", "sample"))
 
 
 class _Run:
@@ -74,7 +86,7 @@ class _Run:
 
     def __init__(self, config: Config, execution: Execution, steps: tuple[str, ...], done: StepDone) -> None:
         self.config, self.execution, self.steps, self.done = config, execution, steps, done
-        self.workspace = Path(config.workspace)
+        self.workspace = Path(config.out)
         self.kept: list[str] = []
         self.tables: tuple[Path, ...] = ()
         self.warnings: tuple[str, ...] = ()
@@ -159,7 +171,7 @@ class _Run:
                 "stats",
                 folder,
                 plan,
-                lambda: stats(source, folder, self.config.stats, execution=self.execution),
+                lambda: stats(source, folder, self.config.stats, execution=self.execution, overwrite=True),
             )
 
     def _train(self, source: Dataset) -> list[Path]:
@@ -203,7 +215,7 @@ class _Run:
 
         def make() -> None:
             tables = collect_tables(self.workspace / "stats", source, augmented, models)
-            write_report(tables, source, target)
+            write_report(tables, source, target, overwrite=True)
 
         self._files("dashboard", target, plan, make)
         return target

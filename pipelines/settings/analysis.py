@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Annotated, Any, ClassVar, Self
 
 import msgspec
 from msgspec import Meta
 
-from mnist_data.errors import WrongUse, unknown_name
+from mnist_data.errors import unknown_name
 from mnist_data.parquet.former_names import rename_parameters
 from pipelines.settings.base import Settings
-from pipelines.settings.checks import CHECKS, THRESHOLDS, Limit
-from pipelines.settings.toml import read_toml
+from pipelines.settings.checks import THRESHOLDS
 from pipelines.settings.values import Seed, checked
 
 SmallSeed = Annotated[int, Meta(ge=0, le=2**31 - 1)]
@@ -42,10 +40,9 @@ class Drift(Settings, frozen=True, kw_only=True):
 
 
 class Audit(Settings, frozen=True, kw_only=True):
-    """What the audit looks for, and how much of it is too much.
+    """What the audit looks for.
 
     thresholds: check -> value in the check's own unit, where samples are flagged; the others are found from the data.
-    limits: check -> most samples that may be flagged: a count, or below 1 a fraction.
     """
 
     stage: ClassVar[str] = "audit"
@@ -54,7 +51,6 @@ class Audit(Settings, frozen=True, kw_only=True):
     thumbnails: Annotated[int, Meta(ge=1, le=100)] = 12  # of the worst samples of each check, kept for the page
     seed: SmallSeed = 0
     thresholds: Mapping[str, float] = msgspec.field(default_factory=dict)
-    limits: Mapping[str, Limit] = msgspec.field(default_factory=dict)
 
     def __post_init__(self) -> None:
         # First by name, so that messages name the check, and then as tables.
@@ -62,16 +58,7 @@ class Audit(Settings, frozen=True, kw_only=True):
             if name not in THRESHOLDS:
                 raise unknown_name("check with a threshold", name, THRESHOLDS, "audit.thresholds")
             checked(value, THRESHOLDS[name].kind, f"audit.thresholds.{name}", THRESHOLDS[name].unit)
-        for name, value in _entries(self.limits):
-            if name not in CHECKS:
-                raise unknown_name("check", name, CHECKS, "audit.limits")
-            checked(value, Limit, f"audit.limits.{name}")
         super().__post_init__()
-        if not self.labels and "label_error" in self.limits:
-            raise WrongUse(
-                "audit.limits has label_error, and audit.labels is false, so that none is looked for; leave out one of "
-                "the two."
-            )
 
     def threshold(self, check: str) -> float:
         """Give the threshold of a check: what is set, else its default, which is NaN where the data set it."""
@@ -81,19 +68,6 @@ class Audit(Settings, frozen=True, kw_only=True):
 def _entries(table: Any) -> list[tuple[str, Any]]:
     """Give the names and values of a table; of what is none, nothing, as that is refused by its type."""
     return [(str(name), value) for name, value in table.items()] if isinstance(table, Mapping) else []
-
-
-def read_thresholds(path: str | Path) -> dict[str, Any]:
-    """Read a TOML file of the tables [thresholds] and [limits], which `Audit` takes by these names.
-
-    Raises UnreadableInput for a file that is no TOML, WrongUse for a name that is not known or a value out of range.
-    """
-    tables = read_toml(path, "See docs/audit.md for an example.")
-    for name in tables:
-        if name not in ("thresholds", "limits"):
-            raise unknown_name("table", name, ("thresholds", "limits"), str(path))
-    Audit.from_table(tables, str(path))
-    return tables
 
 
 class Selftest(Settings, frozen=True, kw_only=True):

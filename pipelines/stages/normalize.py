@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from mnist_data import storage
 from mnist_data.batch import Batch, Images
 from mnist_data.parquet.dataset import Dataset, Partition, read_partition
 from pipelines.engine.execution import Execution
@@ -32,6 +33,7 @@ def normalize(
 ) -> Dataset:
     """Normalize a dataset into a new one."""
     params, execution = params or Normalize(), execution or Execution()
+    storage.require_free(target, overwrite)  # before the training split is scanned
     scaling = None
     if params.scale == "standardize" or (params.scale == "unit" and source.metadata.dtype != "uint8"):
         partitions = execution.partitions(source, [source.training_split])

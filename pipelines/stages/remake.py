@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from os import PathLike
 
 from mnist_data.batch import Images
 from mnist_data.errors import WrongUse
@@ -12,7 +12,7 @@ from pipelines.settings.stages import Augment
 from pipelines.stages.augment import remake_copy
 
 
-def remake(location: str | Path, sample: int) -> Images:
+def remake(location: str | PathLike[str], sample: int) -> Images:
     """Make the image of a sample again: (h, w[, c]), byte for byte the one that is stored.
 
     location: of a dataset that `augment` has written, folder or URL. sample: its id there. Nothing is taken from the

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from mnist_data import storage
 from mnist_data.batch import Batch, Integers
 from mnist_data.errors import WrongUse
 from mnist_data.known.label_tables import WRITER, Columns, Provenance, dataset_writers, provenance_of, shared_writers
@@ -49,6 +50,7 @@ def split(
     already, and for a dataset of copies; and what `provenance_of` raises.
     """
     params, execution = params or Split(), execution or Execution()
+    storage.require_free(target, overwrite)  # before the labels are read
     require_originals(source, "split")
     if VALIDATION in source.splits:
         raise WrongUse(f"{source.location} has a split 'validation' already; split the dataset it was made from.")

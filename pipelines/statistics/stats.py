@@ -21,7 +21,7 @@ from mnist_data import storage
 from mnist_data.batch import Batch
 from mnist_data.known.label_tables import group_columns
 from mnist_data.parquet.dataset import Dataset, Partition, open_parquet, read_partition
-from mnist_data.parquet.tables import merge_tables, provenance, remove_table, write_table
+from mnist_data.parquet.tables import merge_tables, provenance, remove_table, require_folder, write_table
 from pipelines.engine.execution import Execution
 from pipelines.engine.map_dataset import require_images
 from pipelines.images.thumbnails import sample_grid
@@ -143,15 +143,19 @@ def stats(
     params: Stats | None = None,
     *,
     execution: Execution | None = None,
+    overwrite: bool = False,
 ) -> dict[str, pd.DataFrame]:
     """Count a dataset and write its tables, as Parquet and CSV, into a folder.
 
     Gives the small tables by name: summary, classes, pixels, intensity, sample_grid, components, component_pixels,
     separability, dimension, correlations, morphometrics unless they are turned off, and where writers are known, what
     `writer_tables` gives. The table `samples`, a row a sample, is only written.
+
+    Raises OutputExists where the folder holds anything that is not to be replaced.
     """
     params, execution = params or Stats(), execution or Execution()
     require_images(source)
+    require_folder(folder, overwrite)
     limits = find_range(source, execution)
     draft = storage.beside(folder, ".draft", hidden=True)
     tasks = list(_tasks(source, execution, draft, limits, params))

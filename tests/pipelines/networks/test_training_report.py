@@ -87,7 +87,7 @@ def test_a_run_without_test_split_scales_nothing_and_an_older_report_goes(
     shutil.rmtree(tmp_path / "dataset/split=test")
     shutil.copytree(trained[0], tmp_path / "mlp")
 
-    train(open_dataset(tmp_path / "dataset"), tmp_path / "mlp", Train(model="mlp", epochs=1))
+    train(open_dataset(tmp_path / "dataset"), tmp_path / "mlp", Train(model="mlp", epochs=1), overwrite=True)
     tables = read_tables(tmp_path / "mlp")
 
     assert tables["calibration"]["temperature"].tolist() == [1]

@@ -28,7 +28,7 @@ from pipelines.stages.convert import convert
 def finished(tmp_path_factory: pytest.TempPathFactory) -> tuple[Config, Outcome]:
     """Give a run of the embedded sample with the defaults, as `make run` does it."""
     pytest.importorskip("torch")
-    config = Config(workspace=str(tmp_path_factory.mktemp("run") / "workspace"))
+    config = Config(out=str(tmp_path_factory.mktemp("run") / "workspace"))
     return config, run(config, execution=Execution(Threads(2)))
 
 
@@ -74,7 +74,7 @@ def test_a_changed_setting_redoes_its_step_and_what_follows(finished: tuple[Conf
 
     config, outcome = finished
     shutil.copytree(outcome.workspace, tmp_path / "workspace")
-    changed = config.replace(workspace=str(tmp_path / "workspace"), augment=Augment(copies=2))
+    changed = config.replace(out=str(tmp_path / "workspace"), augment=Augment(copies=2))
 
     again = run(changed, execution=Execution(Threads(2)), until="stats")
 
@@ -84,12 +84,12 @@ def test_a_changed_setting_redoes_its_step_and_what_follows(finished: tuple[Conf
 
 def test_a_run_stops_where_it_is_told(tmp_path: Path) -> None:
     """--until names the last step; later ones leave nothing."""
-    outcome = run(Config(workspace=str(tmp_path / "w")), execution=Execution(Threads(2)), until="clean")
+    outcome = run(Config(out=str(tmp_path / "w")), execution=Execution(Threads(2)), until="clean")
 
     assert outcome.dashboard is None
     assert not (tmp_path / "w/normalize").exists()
     with pytest.raises(WrongUse, match="no step 'dance'"):
-        run(Config(workspace=str(tmp_path / "w")), execution=Execution(Threads(2)), until="dance")
+        run(Config(out=str(tmp_path / "w")), execution=Execution(Threads(2)), until="dance")
 
 
 def test_the_settings_in_the_documentation_are_the_defaults() -> None:
@@ -103,7 +103,7 @@ def test_the_settings_in_the_documentation_are_the_defaults() -> None:
 
     config = Config.from_table(tomllib.loads(text), "docs")
 
-    assert Config(source="downloads/mnist", workspace="work") == config
+    assert Config(source="downloads/mnist", out="work") == config
     for parameters in (Convert, Clean, Normalize, Augment, Stats, Train):
         for name in parameters.__struct_fields__:
             assert f"{name} =" in text, name
@@ -123,7 +123,7 @@ def small(folder: Path, count: int, labels: list[int]) -> Config:
     folder.mkdir()
     idx.write(folder / "train-images", np.random.default_rng(0).integers(0, 99, (count, 9, 7), np.uint8))
     idx.write(folder / "train-labels", np.array(labels, np.uint8))
-    return Config(source=str(folder), workspace=str(folder / "w"), train=Train(epochs=1))
+    return Config(source=str(folder), out=str(folder / "w"), train=Train(epochs=1))
 
 
 def test_three_samples_without_a_test_split_are_a_dataset(tmp_path: Path) -> None:
@@ -213,7 +213,7 @@ def test_a_changed_statistic_makes_a_new_page_and_no_new_network(
 
     config, outcome = finished
     shutil.copytree(outcome.workspace, tmp_path / "workspace")
-    changed = config.replace(workspace=str(tmp_path / "workspace"), stats=Stats(grid=2))
+    changed = config.replace(out=str(tmp_path / "workspace"), stats=Stats(grid=2))
     page = (tmp_path / "workspace/dashboard.html").read_text(encoding="utf-8")
 
     again = run(changed, execution=Execution(Threads(2)))

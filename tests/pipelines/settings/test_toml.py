@@ -8,13 +8,19 @@ from typing import Any
 
 import pytest
 
+from mnist_data.api.limits import named_values, require_threshold
 from mnist_data.errors import MnistDataError, UnreadableInput, WrongUse
 from pipelines.claims.claim import read_claims
 from pipelines.networks.sweep import read_grid
-from pipelines.settings.analysis import read_thresholds
 from pipelines.settings.recipe import load_recipe
 from pipelines.settings.run import read_config
 from pipelines.settings.toml import DEEPEST, read_toml
+
+
+def read_thresholds(path: Path) -> dict[str, float]:
+    """Read what `mnist-data audit --threshold FILE` reads."""
+    return named_values(path, "threshold", require_threshold)
+
 
 READERS: dict[str, Callable[[Path], Any]] = {
     "run": read_config,
@@ -84,12 +90,12 @@ def test_a_missing_file_and_a_folder_are_named(kind: str, tmp_path: Path) -> Non
         ("run", "[augment]\ncopies = 0", "augment.copies is 0; it must be a whole number from 1 to 10000"),
         ("run", "[augment]\ncopys = 2", "[augment]: there is no setting 'copys'. Did you mean 'copies'"),
         ("run", "augment = 2", "augment is 2; it must be a table, [augment]"),
-        ("run", "workspace = 2", "workspace is 2; it must be a text"),
+        ("run", "out = 2", "out is 2; it must be a text"),
         ("recipe", "rotation = [1, 400]", "rotation.range is 400; it must be a number from -180 to 180"),
         ("recipe", "preset = ['heavy']", "there is no preset"),
-        ("thresholds", "[thresholds]\nblurred = 'x'", "audit.thresholds.blurred is 'x'; it must be a number above 0"),
+        ("thresholds", "[thresholds]\nblurred = 'x'", "[thresholds]: blurred is 'x'; it must be a number"),
         ("thresholds", "[thresholds]\nbluured = 1", "'bluured'. Did you mean 'blurred'"),
-        ("thresholds", "[limit]\nblank = 1", "there is no table 'limit'. Did you mean 'limits'"),
+        ("thresholds", "[threshold]\nblank = 1", "there is no table 'threshold'. Did you mean 'thresholds'"),
         ("claims", "[[claim]]\ntext = 'a'\nsource = 'b'\ntest = 'x'", "claim 1: there is no test 'x'"),
         ("claims", "[[claim]]\ntext = 3\nsource = 'b'\ntest = 'x'", "claim 1: text is 3; it must be a text"),
         ("sweep", "epochs = [1, 0]", "train.epochs is 0; it must be a whole number from 1 to 10000"),

@@ -95,7 +95,7 @@ def test_without_being_asked_nothing_is_scored_and_old_tables_go(
     trained[1]["robustness"].to_parquet(tmp_path / "robustness.parquet")
     (tmp_path / "robustness.csv").write_text("old")
 
-    tables = train(digits, tmp_path, PARAMS.replace(epochs=1, corruptions=False))
+    tables = train(digits, tmp_path, PARAMS.replace(epochs=1, corruptions=False), overwrite=True)
 
     assert not {"robustness", "corrupted"} & set(tables)
     assert not list(tmp_path.glob("robustness.*"))
@@ -128,7 +128,7 @@ def test_where_full_ink_is_not_known_training_does_not_begin(tmp_path: Path) -> 
 
 def test_a_run_brings_the_robustness_of_all_models_to_the_dashboard(sample_idx: Path, tmp_path: Path) -> None:
     """One setting in the file; the page then has the section, with a line for each model."""
-    config = Config(source=str(sample_idx), workspace=str(tmp_path / "w"), train=PARAMS.replace(epochs=1))
+    config = Config(source=str(sample_idx), out=str(tmp_path / "w"), train=PARAMS.replace(epochs=1))
     outcome = run(config, execution=Execution(Threads(2)))
 
     assert outcome.dashboard is not None

@@ -1,0 +1,146 @@
+"""stats, audit and claims: tables about one dataset, and a page of them."""
+
+from __future__ import annotations
+
+from mnist_data.api.limits import Measured, Named, checked, count_of, named_values, require_threshold
+from mnist_data.api.pages import PAGE, draw_page
+from mnist_data.api.places import place_beside, table_file
+from mnist_data.api.results import Result
+from mnist_data.api.sources import Place, about, dataset_of, location_of
+from mnist_data.api.work import working
+from mnist_data.errors import WrongUse
+from mnist_data.parquet.tables import require_folder
+from pipelines.settings.analysis import Audit, Selftest, Stats
+from pipelines.settings.checks import CHECKS
+
+_STATS, _AUDIT, _SELFTEST = Stats(), Audit(), Selftest()
+
+CLAIM_LIMITS = ("true", "false", "undecided")
+"""What `fail_if` of claims can name: how many claims have come to each."""
+
+
+def stats(
+    dataset: Place,
+    out: Place | None = None,
+    *,
+    plot: bool = False,
+    bins: int = _STATS.bins,
+    grid: int = _STATS.grid,
+    morphometrics: bool = _STATS.morphometrics,
+    overwrite: bool = False,
+    workers: int | None = None,
+    scheduler: str | None = None,
+    progress: bool | None = None,
+) -> Result:
+    """Count a dataset; write its tables, as Parquet and CSV, and with `plot` a page of them.
+
+    out: the folder, by default DATASET-stats. bins: of the intensity histogram. grid: samples of each class in the
+    sample grid. morphometrics: measure the strokes of each sample.
+
+    The result has the tables `summary`, `classes`, `pixels`, `intensity`, `components` and others; `result["samples"]`
+    reads the one with a row a sample.
+    """
+    from pipelines.run.report import collect_tables
+    from pipelines.statistics.stats import stats as run
+
+    params, source = Stats(bins=bins, grid=grid, morphometrics=morphometrics), dataset_of(dataset)
+    folder = place_beside(out, source, "stats")
+    with working(workers, scheduler, progress) as execution:
+        tables = run(source, folder, params, execution=execution, overwrite=overwrite)
+    shown = collect_tables(folder, source, source) if plot else {}
+    page = draw_page(plot, shown, source, f"{folder}/{PAGE}", overwrite=overwrite)
+    return Result("stats", out=folder, tables=tables, page=page, findings=about(source))
+
+
+def audit(
+    dataset: Place,
+    out: Place | None = None,
+    *,
+    labels: bool = _AUDIT.labels,
+    threshold: Named | None = None,
+    fail_if: Named | None = None,
+    plot: bool = False,
+    thumbnails: int = _AUDIT.thumbnails,
+    selftest: bool = False,
+    faults: int | None = _SELFTEST.faults,
+    seed: int = _AUDIT.seed,
+    overwrite: bool = False,
+    workers: int | None = None,
+    scheduler: str | None = None,
+    progress: bool | None = None,
+) -> Result:
+    """Find duplicates, leaks, faulty images, outliers and label errors.
+
+    out: the folder, by default DATASET-audit, or DATASET-selftest. labels: look for label errors, which trains models
+    for minutes. threshold: check -> value from which samples are flagged, in the check's unit. fail_if: check -> most
+    samples that may be flagged, a count, or a fraction below 1; e.g. {"leaked": 0}. Both may be a TOML file.
+    thumbnails: of the worst samples of each check, for the page. selftest: plant faults into a copy instead, `faults`
+    of each kind (by default 1 sample in 200, 350 at most), and report how many of them are found. seed: of the models
+    and of the faults.
+
+    The result has the table `checks`, a row a check and split; `result["audit"]` reads the one with a row a sample.
+    Raises CheckFailed, after all is written, where a limit of `fail_if` is exceeded.
+    """
+    from pipelines.audit.run import audit as run
+
+    limits = named_values(fail_if, "fail_if", count_of(CHECKS, "check"))
+    thresholds = named_values(threshold, "threshold", require_threshold)
+    params = Audit(labels=labels, thumbnails=thumbnails, seed=seed, thresholds=thresholds)
+    if not labels and "label_error" in limits:
+        raise WrongUse("--fail-if label_error needs what --no-labels does not look for; leave out one of the two.")
+    if selftest and (plot or limits):
+        raise WrongUse("--selftest reports on the checks, not on the data; leave out --plot and --fail-if.")
+    source = dataset_of(dataset)
+    folder = place_beside(out, source, "selftest" if selftest else "audit")
+    with working(workers, scheduler, progress) as execution:
+        if selftest:
+            from pipelines.audit.selftest import selftest as test
+
+            planted = Selftest(faults=faults, seed=seed, audit=params)
+            table = test(source, folder, planted, execution=execution, overwrite=overwrite)
+            return Result("audit", out=folder, tables={"selftest": table})
+        tables = run(source, folder, params, execution=execution, overwrite=overwrite)
+    page = draw_page(plot, tables, source, f"{folder}/{PAGE}", overwrite=overwrite)
+    result = Result("audit", out=folder, tables=tables, page=page)
+    counts = tables["checks"].groupby("check")[["flagged", "samples"]].sum().to_dict("index")
+    flagged = {str(check): Measured(int(row["flagged"]), int(row["samples"])) for check, row in counts.items()}
+    return checked(result, limits, flagged)
+
+
+def claims(
+    dataset: Place,
+    out: Place | None = None,
+    *,
+    claims: Place | None = None,
+    predictions: Place | None = None,
+    fail_if: Named | None = None,
+    overwrite: bool = False,
+    workers: int | None = None,
+    scheduler: str | None = None,
+    progress: bool | None = None,
+) -> Result:
+    """Test what is commonly said of a dataset against its data: true, false or not decidable, with the figure.
+
+    out: a folder for the table; None writes none. claims: a TOML file of claims of one's own, in addition to those that
+    are known. predictions: a predictions.parquet that `train` has written, or its folder. fail_if: "true", "false" or
+    "undecided" -> the most claims that may come to that, a count or a fraction below 1; e.g. {"false": 0}.
+
+    The result has the table `claims`, a row a claim. Raises CheckFailed, after all is written, where a limit of
+    `fail_if` is exceeded.
+    """
+    from pipelines.claims.check import VERDICTS, check_claims, write_claims
+    from pipelines.claims.claim import load_claims
+
+    limits = named_values(fail_if, "fail_if", count_of(CLAIM_LIMITS, "verdict"))
+    source, predicted = dataset_of(dataset), table_file(predictions, "predictions")
+    chosen = load_claims(source.metadata.dataset, None if claims is None else location_of(claims))
+    if out is not None:
+        require_folder(location_of(out), overwrite)
+    with working(workers, scheduler, progress) as execution:
+        table = check_claims(source, chosen, predicted, execution=execution)
+    if out is not None:
+        write_claims(table, location_of(out), source, chosen, predicted, overwrite=overwrite)
+    result = Result("claims", out=None if out is None else location_of(out), tables={"claims": table})
+    words = {"true": VERDICTS[True], "false": VERDICTS[False], "undecided": VERDICTS[None]}
+    measured = {name: Measured(int((table["verdict"] == word).sum()), len(table)) for name, word in words.items()}
+    return checked(result, limits, measured)

@@ -1,0 +1,145 @@
+"""drift and compare: two datasets, splits or classes, and two trainings."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from mnist_data.api.limits import Measured, Named, checked, named_values, one_of
+from mnist_data.api.pages import PAGE, draw_page
+from mnist_data.api.places import place_beside
+from mnist_data.api.results import Result
+from mnist_data.api.sources import Place, dataset_of, location_of
+from mnist_data.api.work import working
+from mnist_data.errors import WrongUse, unknown_name
+from mnist_data.parquet.dataset import Dataset
+from mnist_data.parquet.tables import require_folder
+from pipelines.settings.analysis import Drift
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from pipelines.drift.gather import Choice
+
+_DRIFT = Drift()
+
+COMPARE_LIMITS = ("accuracy_drop", "disagreements")
+"""What `fail_if` of compare can name: the accuracy of A minus that of B, and the samples predicted differently."""
+
+
+def drift(
+    a: Place,
+    b: Place | None = None,
+    out: Place | None = None,
+    *,
+    split: str | None = None,
+    between: tuple[str, str] | None = None,
+    classes: tuple[int, int] | None = None,
+    by_class: bool = _DRIFT.by_class,
+    samples: int = _DRIFT.samples,
+    resamples: int = _DRIFT.resamples,
+    seed: int = _DRIFT.seed,
+    fail_if: Named | None = None,
+    plot: bool = False,
+    overwrite: bool = False,
+    workers: int | None = None,
+    scheduler: str | None = None,
+    progress: bool | None = None,
+) -> Result:
+    """Measure how far B is from A, feature by feature and as a whole, with MNIST's train and test split as reference.
+
+    Two datasets, or of one dataset two splits (between) or two labels (classes). out: a folder for the tables; None
+    writes none, and with `plot` A-drift. split: of each dataset, by default all. by_class: also compare within each
+    class. samples: of each side at most. resamples: of the bootstrap. fail_if: measure, or feature.measure -> the
+    highest value allowed, e.g. {"auc": 0.6, "thickness.wasserstein": 0.2}.
+
+    The result has the tables `drift`, `drift_histograms` and the mean image of each side. Raises CheckFailed, after all
+    is written, where a limit of `fail_if` is exceeded; WrongUse where a side has too few samples.
+    """
+    from pipelines.drift.compare import drift as run
+    from pipelines.drift.compare import require_limit_name, save
+
+    limits = named_values(fail_if, "fail_if", require_limit_name)
+    params, source = Drift(samples=samples, resamples=resamples, seed=seed, by_class=by_class), dataset_of(a)
+    sides = sides_of(source, None if b is None else dataset_of(b), split, between, classes)
+    folder = place_beside(out, source, "drift") if plot or out is not None else None
+    if folder is not None:
+        require_folder(folder, overwrite)
+    with working(workers, scheduler, progress) as execution:
+        tables = run(*sides, params, execution=execution)
+    page = None
+    if folder is not None:
+        save(tables, folder, sides, params, overwrite=overwrite)
+        page = draw_page(plot, tables, source, f"{folder}/{PAGE}", overwrite=overwrite)
+    values = {"a": sides[0].name, "b": sides[1].name}
+    result = Result("drift", out=folder, tables=tables, page=page, findings=values)
+    return checked(result, limits, {name: _farthest(tables["drift"], name) for name in limits})
+
+
+def sides_of(
+    a: Dataset, b: Dataset | None, split: str | None, between: tuple[str, str] | None, classes: tuple[int, int] | None
+) -> tuple[Choice, Choice]:
+    """Give the two sides that are named by just one of b, between and classes. Raises WrongUse for anything else."""
+    from pipelines.drift.gather import Choice
+
+    if (b is not None) + (between is not None) + (classes is not None) != 1:
+        raise WrongUse("Name what is compared by one of these: B, --between SPLIT SPLIT, --classes LABEL LABEL.")
+    if between and split:
+        raise WrongUse("--between names the splits already; leave --split out.")
+    for dataset in (a,) if b is None else (a, b):
+        for name in (split, *(between or ())):
+            if name is not None and name not in dataset.splits:
+                raise unknown_name("split", name, dataset.splits, dataset.location)
+    other = a if b is None else b
+    chosen = [(split,) if split else tuple(dataset.splits) for dataset in (a, other)]
+    if between:
+        return Choice(a, between[:1], between[0]), Choice(a, between[1:], between[1])
+    if classes:
+        first, second = (Choice(a, chosen[0], f"class {label}", label) for label in classes)
+        return first, second
+    return Choice(a, chosen[0], a.location), Choice(other, chosen[1], other.location)
+
+
+def _farthest(table: pd.DataFrame, name: str) -> Measured:
+    """Give the highest value of a measure, of one feature or of all; NaN where it was not measured."""
+    feature, _, measure = name.rpartition(".")
+    rows = table[(table["measure"] == measure) & ((table["feature"] == feature) | (feature == ""))]
+    worst = rows.nlargest(1, "value")
+    return Measured(float(worst["value"].max()), where=", ".join(worst["feature"]) if feature == "" else "")
+
+
+def compare(
+    a: Place,
+    b: Place,
+    out: Place | None = None,
+    *,
+    across_datasets: bool = False,
+    fail_if: Named | None = None,
+    overwrite: bool = False,
+) -> Result:
+    """Tell which of two trainings is better on the same samples, by how much, and whether that can be chance.
+
+    a, b: folders that `train` has written. out: a folder for the tables; None writes none. across_datasets: compare
+    though the datasets differ, as where one was augmented. fail_if: "accuracy_drop" (the accuracy of A minus that of B)
+    or "disagreements" (a count, or a fraction below 1) -> the highest value allowed.
+
+    The result has the tables `comparison` and `disagreements`, and as a value the verdict in one sentence. Raises
+    CheckFailed, after all is written, where a limit of `fail_if` is exceeded.
+    """
+    from pipelines.networks.compare import compare as run
+    from pipelines.networks.compare import verdict, write_comparison
+
+    limits = named_values(fail_if, "fail_if", one_of(COMPARE_LIMITS))
+    first, second = location_of(a), location_of(b)
+    if out is not None:
+        require_folder(location_of(out), overwrite)
+    tables = run(first, second, across_datasets=across_datasets)
+    if out is not None:
+        write_comparison(tables, location_of(out), first, second, overwrite=overwrite)
+    row = tables["comparison"].iloc[0]
+    values = {"a": first, "b": second, "verdict": verdict(row, f"A ({first})", f"B ({second})")}
+    result = Result("compare", out=None if out is None else location_of(out), tables=tables, findings=values)
+    measured = {
+        "accuracy_drop": Measured(-float(row["difference"])),
+        "disagreements": Measured(len(tables["disagreements"]), int(row["samples"])),
+    }
+    return checked(result, limits, measured)

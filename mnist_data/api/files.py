@@ -1,0 +1,165 @@
+"""fetch, convert, export and info: between the publishers' files, IDX files and Parquet datasets."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+import pandas as pd
+
+from mnist_data.api.results import Result
+from mnist_data.api.sources import Place, dataset_of, location_of, pairs_of
+from mnist_data.api.work import showing, working
+from mnist_data.errors import WrongUse
+from mnist_data.storage import sha256_of
+from pipelines.settings.stages import Compression, Convert, Layout
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+_CONVERT = Convert()
+
+
+def fetch(
+    name: str | None = None,
+    out: Place | None = None,
+    *,
+    list: bool = False,  # noqa: A002  (the flag's name)
+    overwrite: bool = False,
+    progress: bool | None = None,
+) -> Result:
+    """Download a known dataset's IDX files, each checked by its published MD5.
+
+    name: as in "mnist"; "sample" is the embedded sample, which needs no network. out: the folder for the files; by
+    default the cache, MNIST_DATA_CACHE or ~/.cache/mnist-data. list: give a table of the known datasets instead.
+    MNIST_DATA_MIRROR names another place to fetch from. Files that are there already are not fetched again.
+
+    The result has the table `files` (path, bytes, sha256), or with `list` the table `datasets`.
+
+    Raises NoDataset for a name that is not known, OutputExists for a file of other content, MissingExtra without
+    pooch, UnreadableInput where no mirror gives the right file.
+    """
+    from mnist_data.idx.sample import sample_files
+    from mnist_data.known.catalog import CATALOG
+    from mnist_data.known.fetch import fetch as download
+    from pipelines.engine.execution import Progress
+
+    if list:
+        if name is not None or out is not None:
+            raise WrongUse("--list names all known datasets and fetches none; leave out the name and --out.")
+        return Result("fetch", tables={"datasets": known_datasets()})
+    if name is None:
+        raise WrongUse("Name a known dataset to fetch; --list names them all.")
+    with showing(progress) as report:
+        folder = download(
+            name,
+            None if out is None else location_of(out),
+            overwrite=overwrite,
+            report=lambda done, files: report(Progress("fetch", done, files)),
+        )
+    names = [file.name for file in CATALOG[name].files] if name in CATALOG else sample_files()
+    return Result("fetch", out=str(folder), tables={"files": _files_table([folder / file for file in names])})
+
+
+def known_datasets() -> pd.DataFrame:
+    """Tabulate the known datasets: name, title, train, test, classes, licence, and the host that offers its files."""
+    from mnist_data.known.catalog import CATALOG
+
+    rows = [
+        {
+            "name": known.name,
+            "title": known.title,
+            "train": known.counts.get("train"),
+            "test": known.counts.get("test"),
+            "classes": len(known.classes),
+            "licence": known.licence,
+            "fetched_from": urlsplit(known.mirrors[0]).netloc if known.files else None,
+        }
+        for known in CATALOG.values()
+    ]
+    return pd.DataFrame(rows)
+
+
+def _files_table(paths: Sequence[Path]) -> pd.DataFrame:
+    rows = [(str(path), path.stat().st_size, sha256_of(path)) for path in paths]
+    return pd.DataFrame(rows, columns=["path", "bytes", "sha256"])
+
+
+def convert(
+    source: Place | None = None,
+    out: Place | None = None,
+    *,
+    images: Sequence[Place] | None = None,
+    labels: Sequence[Place] | None = None,
+    split: Sequence[str] | None = None,
+    dataset: str | None = None,
+    layout: Layout = _CONVERT.layout,
+    compression: Compression = _CONVERT.compression,
+    row_group_rows: int = _CONVERT.row_group_rows,
+    transpose: bool | None = _CONVERT.transpose,
+    first_label: int | None = _CONVERT.first_label,
+    provenance: Place | None = None,
+    overwrite: bool = False,
+    workers: int | None = None,
+    scheduler: str | None = None,
+    progress: bool | None = None,
+) -> Result:
+    """Convert IDX files to a Parquet dataset.
+
+    source: a folder of IDX files, one file of a pair, a known dataset's name (which is fetched), or "sample"; left out
+    where images and labels name the files, one pair a split. out: the dataset's folder or URL. dataset: its name, which
+    also chooses one where the source holds several. transpose, first_label: None as is known of the dataset.
+    provenance: a folder of label tables as QMNIST's, whose columns are joined.
+
+    The result has the dataset, and warnings of what its reader should know. Raises an UnreadableInput that names the
+    file where one is damaged or does not fit; nothing is written then.
+    """
+    from pipelines.stages.convert import convert as run
+
+    params = Convert(
+        layout=layout,
+        compression=compression,
+        row_group_rows=row_group_rows,
+        transpose=transpose,
+        first_label=first_label,
+    )
+    if out is None:
+        raise WrongUse("Name the dataset's folder or URL to write, as the last argument or by --out.")
+    pairs = pairs_of(source, images, labels, split, dataset)
+    with working(workers, scheduler, progress) as execution:
+        conversion = run(
+            pairs,
+            location_of(out),
+            params,
+            dataset=dataset,
+            provenance=None if provenance is None else location_of(provenance),
+            execution=execution,
+            overwrite=overwrite,
+        )
+    return Result("convert", out=location_of(out), dataset=conversion.dataset, warnings=conversion.warnings)
+
+
+def export(dataset: Place, out: Place, *, as_stored: bool = False, overwrite: bool = False) -> Result:
+    """Write a dataset as IDX files into a folder; a converted one gives its source files back, byte for byte.
+
+    as_stored: write images and labels as the dataset holds them; otherwise what the conversion put right (EMNIST's
+    transposed images and labels from 1) is put back. The result has the table `files` (path, bytes, sha256).
+
+    Raises OutputExists, or WrongUse for a pixel type that IDX does not have (float16) and for a URL.
+    """
+    from pipelines.stages.export import export as run
+
+    paths = run(dataset_of(dataset), location_of(out), as_stored=as_stored, overwrite=overwrite)
+    return Result("export", out=location_of(out), tables={"files": _files_table(paths)})
+
+
+def info(path: Place, *, original: Place | None = None) -> Result:
+    """Describe an IDX file, a dataset, one of its Parquet files, or a folder of IDX files.
+
+    It is read to its end, and what lies on this machine is identified by its pixels: as one of the datasets known, or
+    as `original`, a dataset or folder of IDX files. The result has the description as `values`.
+    """
+    from mnist_data.known.info import describe
+
+    return Result("info", findings=describe(location_of(path), None if original is None else location_of(original)))

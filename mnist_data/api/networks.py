@@ -1,0 +1,250 @@
+"""train, predict, explain, export_onnx and compress: networks out of a dataset, and what becomes of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mnist_data.api.limits import Measured, Named, checked, named_values, one_of
+from mnist_data.api.pages import PAGE, draw_page
+from mnist_data.api.places import model_file, table_file
+from mnist_data.api.results import Result
+from mnist_data.api.sources import Place, dataset_of, location_of, several
+from mnist_data.api.work import showing
+from mnist_data.errors import WrongUse
+from mnist_data.parquet.tables import require_folder
+from pipelines.settings.model_header import Model
+from pipelines.settings.recipe import Recipe, recipe_from
+from pipelines.settings.training import Compress, Freeze, Optimizer, Precision, Schedule, train_settings
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_COMPRESS = Compress()
+
+TRAIN_LIMITS = ("error", "validation_error", "ece")
+"""What `fail_if` of train can name: the fraction of wrong predictions, and the expected calibration error."""
+
+
+def train(
+    dataset: Place,
+    out: Place,
+    *,
+    preset: str = "standard",
+    model: Model | None = None,
+    epochs: int | None = None,
+    batch_size: int | None = None,
+    optimizer: Optimizer | None = None,
+    learning_rate: float | None = None,
+    schedule: Schedule | None = None,
+    weight_decay: float | None = None,
+    label_smoothing: float | None = None,
+    dropout: float | None = None,
+    ema_decay: float | None = None,
+    recipe: str | Mapping[str, Any] | Recipe | None = None,
+    precision: Precision | None = None,
+    patience: int | None = None,
+    validation_fraction: float | None = None,
+    seed: int | None = None,
+    seeds: int | None = None,
+    start: Place | None = None,
+    freeze: Freeze | None = None,
+    corruptions: bool | None = None,
+    corrections: Place | None = None,
+    sweep: Place | None = None,
+    resume: bool = False,
+    fail_if: Named | None = None,
+    plot: bool = False,
+    overwrite: bool = False,
+    progress: bool | None = None,
+) -> Result:
+    """Train small networks on a dataset; the test split is read once, after everything is fixed.
+
+    out: the folder for the networks and their tables. preset: "standard", "fast" or "thorough"; what is given overrides
+    it, None leaves a setting to it. start: a network's file to begin from. corrections: a table of corrected labels, as
+    in the folder of an audit, to score by as well. sweep: a TOML file of settings, of which each point of the grid is
+    trained and validated. resume: go on from what a killed training has left. fail_if: "error" (of the test split,
+    or of validation where there is none), "validation_error" or "ece" -> the highest value allowed, e.g.
+    {"error": 0.02}.
+
+    The result has the tables `history`, `evaluation`, `diagnosis`, `confusion` and others, and warns of what went wrong
+    in training. Raises MissingExtra without PyTorch; CheckFailed, after all is written, where a limit of `fail_if` is
+    exceeded.
+    """
+    named = (
+        ("model", model), ("epochs", epochs), ("batch_size", batch_size), ("optimizer", optimizer),
+        ("learning_rate", learning_rate), ("schedule", schedule), ("weight_decay", weight_decay),
+        ("label_smoothing", label_smoothing), ("dropout", dropout), ("ema_decay", ema_decay), ("recipe", recipe),
+        ("precision", precision), ("patience", patience), ("validation_fraction", validation_fraction), ("seed", seed),
+        ("seeds", seeds), ("start", None if start is None else model_file(start)), ("freeze", freeze),
+        ("corruptions", corruptions),
+    )  # fmt: skip
+    given = {name: value for name, value in named if value is not None}
+    limits = named_values(fail_if, "fail_if", one_of(TRAIN_LIMITS))
+    if sweep is not None:
+        if plot or limits or corrections is not None:
+            raise WrongUse("--sweep makes many trainings; leave out --plot, --fail-if and --corrections.")
+        over = given | ({"preset": preset} if preset != "standard" else {})
+        return _sweep(dataset, location_of(out), location_of(sweep), over, resume, overwrite, progress)
+    from pipelines.networks.evaluation.diagnosis import in_words
+    from pipelines.networks.train import train as run
+
+    if recipe is not None:
+        given["recipe"] = recipe_from(recipe, "recipe")
+    params, source, folder = train_settings(given, preset), dataset_of(dataset), location_of(out)
+    with showing(progress) as report:
+        tables = run(
+            source,
+            folder,
+            params,
+            corrections=table_file(corrections, "audit"),
+            resume=resume,
+            overwrite=overwrite,
+            report=report,
+        )
+    page = draw_page(plot, tables, source, f"{folder}/{PAGE}", overwrite=overwrite or resume)
+    warnings = in_words(params.model, tables["diagnosis"])
+    return checked(Result("train", out=folder, tables=tables, page=page, warnings=warnings), limits, _errors(tables))
+
+
+def _sweep(
+    dataset: Place,
+    out: str,
+    file: str,
+    over: Mapping[str, Any],
+    resume: bool,
+    overwrite: bool,
+    progress: bool | None,
+) -> Result:
+    """Train a grid; what is given overrides its file."""
+    from pipelines.networks.sweep import read_grid
+    from pipelines.networks.sweep import sweep as run
+
+    points = read_grid(file, over)
+    with showing(progress) as report:
+        tables = run(dataset_of(dataset), out, points, resume=resume, overwrite=overwrite, report=report)
+    alike = [name for name in points[0].settings if len({str(point.settings[name]) for point in points}) == 1]
+    return Result("train", out=out, tables=tables, findings={"alike": alike})
+
+
+def _errors(tables: Mapping[str, pd.DataFrame]) -> dict[str, Measured]:
+    """Give what the limits of a training are compared with; of several seeds that of their ensemble."""
+    errors = {
+        str(row["split"]): Measured(1 - float(row["accuracy"]))
+        for row in tables["evaluation"].to_dict("records")  # a split's ensemble is its last row
+    }
+    measured = {"error": errors["test"]} if "test" in errors else {}
+    if "validation" in errors:
+        measured = {"error": errors["validation"], "validation_error": errors["validation"], **measured}
+    if "calibration" in tables:
+        measured["ece"] = Measured(float(tables["calibration"]["ece"].iloc[-1]))
+    return measured
+
+
+def predict(
+    model: Place,
+    images: Place,
+    out: Place | None = None,
+    *,
+    split: Sequence[str] | None = None,
+    fail_if: Named | None = None,
+    overwrite: bool = False,
+) -> Result:
+    """Predict the class of each image, with its probability; digits in photos are found first.
+
+    model: a file that `train`, `export_onnx` or `compress` has written, or a folder of `train`, whose networks predict
+    together. images: a dataset, an IDX file, or an image file or folder of them. out: a folder for the table; None
+    writes none. split: of a dataset, by default all. fail_if: "error", the fraction of wrong predictions among those
+    whose label is known -> the highest value allowed.
+
+    The result has the table `predictions`, a row an image. Raises WrongUse for images of another shape or otherwise
+    normalized than those the model was trained on.
+    """
+    from pipelines.networks.predict import predict as run
+    from pipelines.networks.predict import save_predictions
+
+    limits = named_values(fail_if, "fail_if", one_of(("error",)))
+    network, shown = location_of(model), location_of(images)
+    if out is not None:
+        require_folder(location_of(out), overwrite)
+    table = run(network, shown, several(split) or None)
+    if out is not None:
+        save_predictions(table, location_of(out), network, shown, overwrite=overwrite)
+    result = Result("predict", out=None if out is None else location_of(out), tables={"predictions": table})
+    known = table["correct"].dropna()
+    return checked(result, limits, {"error": Measured(1 - float(known.mean()))} if len(known) else {})
+
+
+def explain(
+    model: Place,
+    dataset: Place,
+    out: Place,
+    *,
+    split: str | None = None,
+    id: Sequence[int] | None = None,  # noqa: A002  (the flag's and the column's name)
+    plot: bool = False,
+    overwrite: bool = False,
+    progress: bool | None = None,
+) -> Result:
+    """Show which pixels led a model to its predictions, and the filters of its first layer.
+
+    model: a .safetensors file that `train` has written, or its folder. out: the folder for the tables and, with `plot`,
+    the page. split: of the samples, by default "test", else the only one. id: of the samples; None chooses of each
+    class the most confident right and wrong prediction.
+
+    The result has the tables `explained`, `explanations`, `occlusion` and `filters`.
+    """
+    from pipelines.networks.explain import explain as run
+    from pipelines.networks.explain import reproduction
+
+    source, network, folder = dataset_of(dataset), model_file(model), location_of(out)
+    with showing(progress) as report:
+        tables = run(network, source, folder, split, several(id), overwrite=overwrite, report=report)
+    made_by = reproduction(tables, Path(network)) if plot else None
+    page = draw_page(plot, tables, source, f"{folder}/{PAGE}", overwrite=overwrite, made_by=made_by)
+    return Result("explain", out=folder, tables=tables, page=page)
+
+
+def export_onnx(model: Place, out: Place, *, overwrite: bool = False) -> Result:
+    """Write a model as ONNX, which takes images as they are stored in the dataset and gives probabilities.
+
+    model: a .safetensors file that `train` or `compress` has written, or its folder. out: the file, whose name is given
+    the ending .onnx where it has another. Raises MissingExtra without PyTorch or onnx.
+    """
+    from pipelines.networks.export.onnx_file import export_onnx as run
+
+    path = location_of(out) if location_of(out).endswith(".onnx") else f"{location_of(out)}.onnx"
+    run(model_file(model), path, overwrite=overwrite)
+    return Result("export_onnx", out=path)
+
+
+def compress(
+    model: Place,
+    dataset: Place,
+    out: Place,
+    *,
+    amount: float = _COMPRESS.amount,
+    calibration: int = _COMPRESS.calibration,
+    epochs: int | None = _COMPRESS.epochs,
+    learning_rate: float = _COMPRESS.learning_rate,
+    seed: int = _COMPRESS.seed,
+    overwrite: bool = False,
+    progress: bool | None = None,
+) -> Result:
+    """Make a model smaller: as int8, with fewer channels, and both; the table compares each with the original.
+
+    model: a .safetensors file that `train` has written, or its folder. dataset: what it was trained on; its test split
+    is read once, for the table. amount: fraction of each layer's channels that is taken out. calibration: training
+    samples that fix the range of each layer. epochs: over the training data after pruning; None: 3, more for a small
+    set.
+
+    The result has the table `compression`, a row a file. Raises MissingExtra without PyTorch, onnx or onnxruntime.
+    """
+    from pipelines.networks.compress import compress as run
+
+    params = Compress(amount=amount, calibration=calibration, epochs=epochs, learning_rate=learning_rate, seed=seed)
+    source, network, folder = dataset_of(dataset), model_file(model), location_of(out)
+    with showing(progress) as report:
+        table = run(network, source, folder, params, overwrite=overwrite, report=report)
+    return Result("compress", out=folder, tables={"compression": table})

@@ -1,0 +1,26 @@
+"""The page of a call, where one was asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import pandas as pd
+
+from mnist_data.parquet.dataset import Dataset
+from pipelines.run.report import write_report
+
+PAGE = "dashboard.html"
+"""The page's name in a folder of tables."""
+
+
+def draw_page(
+    plot: bool,
+    tables: Mapping[str, pd.DataFrame],
+    source: Dataset,
+    target: str,
+    *,
+    overwrite: bool,
+    made_by: Mapping[str, str] | None = None,
+) -> str | None:
+    """Write the page of some tables where `plot` asks for one; give its file. made_by: what else reproduces it."""
+    return write_report(tables, source, target, made_by, overwrite=overwrite) if plot else None

@@ -1,0 +1,100 @@
+"""run: the whole pipeline into one folder."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, Literal
+
+import pandas as pd
+
+from mnist_data.api.results import Result
+from mnist_data.api.sources import Place, about, location_of
+from mnist_data.api.work import working
+from mnist_data.parquet.tables import read_table
+from pipelines.settings.model_header import Model
+from pipelines.settings.recipe import Recipe, recipe_from
+from pipelines.settings.run import Config, read_config
+
+Step = Literal["convert", "clean", "normalize", "augment", "stats", "train", "dashboard"]
+
+
+def run(
+    source: Place | None = None,
+    out: Place | None = None,
+    *,
+    dataset: str | None = None,
+    provenance: Place | None = None,
+    config: Place | Mapping[str, Any] | None = None,
+    until: Step = "dashboard",
+    copies: int | None = None,
+    recipe: str | Mapping[str, Any] | Recipe | None = None,
+    epochs: int | None = None,
+    model: Model | None = None,
+    seed: int | None = None,
+    overwrite: bool = False,
+    workers: int | None = None,
+    scheduler: str | None = None,
+    progress: bool | None = None,
+    done: Callable[[str, bool], None] | None = None,
+) -> Result:
+    """Run the whole pipeline into a folder: convert, clean, normalize, augment, stats, train, dashboard.
+
+    A second run into the same folder redoes only what has changed. source: as in `convert`; by default the embedded
+    sample. out: the folder, by default "workspace"; one that holds other things is refused unless `overwrite` allows
+    it. config: a TOML file or mapping of settings, which what is given here overrides. until: the last step to do.
+    done: is told of each step as it ends: its name, and whether what was there before was kept.
+
+    The result has the cleaned dataset, the tables `summary`, `classes` and `evaluation` as far as the run went, and the
+    steps kept as a value.
+    """
+    from pipelines.run.run import run as run_pipeline
+
+    settings = _settings(source, out, dataset, provenance, config)
+    deform = None if recipe is None else recipe_from(recipe, "recipe")
+    settings = settings.with_flags(
+        {
+            "augment": {"copies": copies, "seed": seed, "recipe": deform},
+            "train": {"epochs": epochs, "model": model, "seed": seed},
+        }
+    )
+    with working(workers, scheduler, progress) as execution:
+        outcome = run_pipeline(settings, execution=execution, until=until, overwrite=overwrite, done=done or _unheard)
+    models = [folder for folder in outcome.tables if folder.name != "stats"]
+    tables = {
+        name: read_table(f"{folder}/{name}.parquet")
+        for folder in outcome.tables
+        if folder.name == "stats"
+        for name in ("summary", "classes")
+    }
+    if models:
+        tables["evaluation"] = pd.concat([read_table(f"{folder}/evaluation.parquet") for folder in models])
+    return Result(
+        "run",
+        out=str(outcome.workspace),
+        dataset=outcome.dataset,
+        tables=tables,
+        page=None if outcome.dashboard is None else str(outcome.dashboard),
+        findings={**about(outcome.dataset), "kept": list(outcome.kept)},
+        warnings=outcome.warnings,
+    )
+
+
+def _unheard(_step: str, _kept: bool) -> None:
+    """Tell nobody of a step."""
+
+
+def _settings(
+    source: Place | None,
+    out: Place | None,
+    dataset: str | None,
+    provenance: Place | None,
+    config: Place | Mapping[str, Any] | None,
+) -> Config:
+    """Give the settings of a file or mapping, with what is given here in their stead."""
+    if isinstance(config, Mapping):
+        settings = Config.from_table(config, "config")
+    else:
+        settings = Config() if config is None else read_config(location_of(config))
+    places = {"source": source, "out": out, "provenance": provenance}
+    given: dict[str, Any] = {name: location_of(place) for name, place in places.items() if place is not None}
+    return settings.replace(**given, dataset=settings.dataset if dataset is None else dataset)

@@ -1,0 +1,79 @@
+"""What a user may name as the thing to work on: a path, an fsspec URL, an open dataset, or the result of a call."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from os import PathLike, fspath
+from typing import TYPE_CHECKING, TypeVar
+
+from mnist_data.api.results import Result
+from mnist_data.errors import WrongUse
+from mnist_data.parquet.dataset import Dataset, open_dataset
+
+if TYPE_CHECKING:
+    from mnist_data.idx.pairing import Pair
+
+Value = TypeVar("Value")
+
+Place = str | PathLike[str]
+"""A path or fsspec URL; a `Dataset` and a `Result` are such paths, too."""
+
+
+def dataset_of(source: Place) -> Dataset:
+    """Open the dataset that is meant. Raises NoDataset where there is none."""
+    if isinstance(source, Result) and source.dataset is not None:
+        return source.dataset
+    return open_dataset(source)
+
+
+def about(dataset: Dataset) -> dict[str, str | None]:
+    """Give what stands above tables of a dataset: its title, and what a reader must know before all else."""
+    return {"title": dataset.metadata.title or dataset.metadata.dataset, "note": dataset.metadata.note or None}
+
+
+def location_of(place: Place) -> str:
+    """Give the path or URL that is meant as text."""
+    return fspath(place)
+
+
+def pairs_of(
+    source: Place | None,
+    images: Sequence[Place] | None,
+    labels: Sequence[Place] | None,
+    split: Sequence[str] | None,
+    dataset: str | None,
+) -> list[Pair]:
+    """Find the pairs of IDX files to convert: those of a source, or those that are named one by one.
+
+    Raises WrongUse where both or neither is given; what `resolve` and `explicit_pairs` raise.
+    """
+    from mnist_data.idx.pairing import explicit_pairs
+    from mnist_data.known.fetch import resolve
+
+    if images or labels:
+        if source is not None:
+            raise WrongUse("Files are named by --images and --labels already; leave out the source.")
+        return explicit_pairs(_locations(images), _locations(labels), several(split))
+    if source is None:
+        raise WrongUse("Name a source: a folder of IDX files, one of them, a known dataset, or 'sample'.")
+    if split:
+        raise WrongUse("--split names the split of --images and --labels; give these, too.")
+    return resolve(location_of(source), dataset)
+
+
+def _locations(files: Sequence[Place] | None) -> list[str]:
+    named: list[Place] = several(files)
+    return [location_of(file) for file in named]
+
+
+def several(values: Sequence[Value] | Value | None) -> list[Value]:
+    """Give what may be one value, some or none as a list.
+
+    >>> several("train"), several(3), several(None), several(["a", "b"])
+    (['train'], [3], [], ['a', 'b'])
+    """
+    if values is None:
+        return []
+    if isinstance(values, str | PathLike) or not isinstance(values, Sequence):
+        return [values]
+    return list(values)

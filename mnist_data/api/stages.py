@@ -1,0 +1,238 @@
+"""prepare, clean, normalize, augment, corrupt and split: a dataset out of photos, or of another dataset."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from mnist_data.api.pages import draw_page
+from mnist_data.api.results import Result
+from mnist_data.api.sources import Place, dataset_of, location_of, several
+from mnist_data.api.work import working
+from mnist_data.storage import beside, require_free
+from pipelines.settings.base import settings_in_words
+from pipelines.settings.recipe import Recipe, recipe_from
+from pipelines.settings.stages import (
+    CORRUPTIONS,
+    SEVERITIES,
+    Action,
+    Augment,
+    Clean,
+    Corrupt,
+    DType,
+    Normalize,
+    Scale,
+    Split,
+    SplitBy,
+)
+
+_CLEAN, _NORMALIZE, _AUGMENT, _CORRUPT, _SPLIT = Clean(), Normalize(), Augment(), Corrupt(), Split()
+
+
+def prepare(
+    photos: Place,
+    out: Place,
+    *,
+    plot: bool = False,
+    overwrite: bool = False,
+    workers: int | None = None,
+    scheduler: str | None = None,
+    progress: bool | None = None,
+) -> Result:
+    """Make one's own handwritten digits look like MNIST: from photos and scans, also of sheets, to a dataset.
+
+    photos: an image file, or a folder of them; a digit's label is its folder's name, as in photos/7/mine.jpg, else -1.
+    plot: also write OUT.html, which shows before and after. The result warns of files in which no digit was found.
+
+    Raises NoDataset where there is no image or no digit in any, UnreadableInput for a file that is no image.
+    """
+    from pipelines.stages.prepare import prepare as run
+
+    place, page = location_of(out), beside(location_of(out), ".html")
+    if plot:
+        require_free(page, overwrite)
+    with working(workers, scheduler, progress) as execution:
+        outcome = run(location_of(photos), place, execution=execution, overwrite=overwrite)
+    return Result(
+        "prepare",
+        out=place,
+        dataset=outcome.dataset,
+        page=draw_page(plot, outcome.tables, outcome.dataset, page, overwrite=overwrite),
+        findings={"empty": list(outcome.empty)},
+        warnings=tuple(f"{file}: no digit was found in it." for file in outcome.empty),
+    )
+
+
+def clean(
+    dataset: Place,
+    out: Place,
+    *,
+    not_finite: Action = _CLEAN.not_finite,
+    blank: Action = _CLEAN.blank,
+    constant: Action = _CLEAN.constant,
+    inverted: Action = _CLEAN.inverted,
+    transposed: Action = _CLEAN.transposed,
+    label: Action = _CLEAN.label,
+    duplicate: Action = _CLEAN.duplicate,
+    outlier_pixels: Action = _CLEAN.outlier_pixels,
+    overwrite: bool = False,
+    workers: int | None = None,
+    scheduler: str | None = None,
+    progress: bool | None = None,
+) -> Result:
+    """Find faulty samples and keep, repair or remove them; each is listed in OUT.quarantine.parquet with its reason.
+
+    The result has the dataset, the tables `totals` and `reasons`, and as a value the address of the quarantine.
+    """
+    from pipelines.stages.clean import clean as run
+
+    params = Clean(
+        not_finite=not_finite,
+        blank=blank,
+        constant=constant,
+        inverted=inverted,
+        transposed=transposed,
+        label=label,
+        duplicate=duplicate,
+        outlier_pixels=outlier_pixels,
+    )
+    source = dataset_of(dataset)
+    with working(workers, scheduler, progress) as execution:
+        outcome = run(source, location_of(out), params, execution=execution, overwrite=overwrite)
+    return Result(
+        "clean",
+        out=location_of(out),
+        dataset=outcome.dataset,
+        tables={"totals": outcome.totals, "reasons": outcome.reasons},
+        findings={"quarantine": f"{outcome.quarantine}.parquet"},
+    )
+
+
+def normalize(
+    dataset: Place,
+    out: Place,
+    *,
+    scale: Scale = _NORMALIZE.scale,
+    deskew: bool = _NORMALIZE.deskew,
+    center: bool = _NORMALIZE.center,
+    dtype: DType = _NORMALIZE.dtype,
+    overwrite: bool = False,
+    workers: int | None = None,
+    scheduler: str | None = None,
+    progress: bool | None = None,
+) -> Result:
+    """Scale pixel values, and set digits upright and in the middle; statistics come from the training split only."""
+    from pipelines.stages.normalize import normalize as run
+
+    params, source = Normalize(scale=scale, deskew=deskew, center=center, dtype=dtype), dataset_of(dataset)
+    with working(workers, scheduler, progress) as execution:
+        written = run(source, location_of(out), params, execution=execution, overwrite=overwrite)
+    return Result("normalize", out=location_of(out), dataset=written)
+
+
+def augment(
+    dataset: Place,
+    out: Place,
+    *,
+    copies: int = _AUGMENT.copies,
+    seed: int = _AUGMENT.seed,
+    recipe: str | Mapping[str, Any] | Recipe = "handwriting",
+    preview: bool = False,
+    overwrite: bool = False,
+    workers: int | None = None,
+    scheduler: str | None = None,
+    progress: bool | None = None,
+) -> Result:
+    """Add deformed copies of each training sample, with the parameters of each copy as columns.
+
+    copies: of each training sample, in addition to the original. seed: copy c of sample s depends on this, s and c
+    only. recipe: a preset's name, a TOML file, or a mapping as in {"rotation": [-10, 10]}. preview: write only a page
+    of some originals and copies; out is then its file.
+
+    Raises WrongUse for a dataset of copies, and where the recipe changes the exposure of data whose white level is not
+    known.
+    """
+    params, source = Augment(copies=copies, seed=seed, recipe=recipe_from(recipe, "recipe")), dataset_of(dataset)
+    if preview:
+        from pipelines.stages.preview import preview_tables
+
+        page = location_of(out) if location_of(out).endswith((".html", ".htm")) else f"{location_of(out)}.html"
+        require_free(page, overwrite)
+        made_by = {"Preview": settings_in_words(params.recorded())}
+        tables = preview_tables(source, params)
+        draw_page(True, tables, source, page, overwrite=overwrite, made_by=made_by)
+        return Result("augment", out=page, page=page)
+    from pipelines.stages.augment import augment as run
+
+    with working(workers, scheduler, progress) as execution:
+        written = run(source, location_of(out), params, execution=execution, overwrite=overwrite)
+    return Result("augment", out=location_of(out), dataset=written)
+
+
+def corrupt(
+    dataset: Place,
+    out: Place,
+    *,
+    corruption: Sequence[str] | None = None,
+    severity: Sequence[int] | None = None,
+    split: str | None = _CORRUPT.split,
+    seed: int = _CORRUPT.seed,
+    overwrite: bool = False,
+    workers: int | None = None,
+    scheduler: str | None = None,
+    progress: bool | None = None,
+) -> Result:
+    """Write each sample of a split under the corruptions of MNIST-C, at their severities.
+
+    corruption: names of some; None for all fifteen. severity: from 1 to 5; None for each. split: "test" by default,
+    else the only one. seed: a result depends on this, the sample's id, the corruption and the severity only.
+    """
+    from pipelines.stages.corrupt import corrupt as run
+
+    params = Corrupt(
+        corruptions=tuple(several(corruption) or CORRUPTIONS),
+        severities=tuple(several(severity) or SEVERITIES),
+        split=split,
+        seed=seed,
+    )
+    source = dataset_of(dataset)
+    with working(workers, scheduler, progress) as execution:
+        written = run(source, location_of(out), params, execution=execution, overwrite=overwrite)
+    return Result("corrupt", out=location_of(out), dataset=written)
+
+
+def split(
+    dataset: Place,
+    out: Place,
+    *,
+    by: SplitBy = _SPLIT.by,
+    fraction: float = _SPLIT.fraction,
+    seed: int = _SPLIT.seed,
+    provenance: Place | None = None,
+    overwrite: bool = False,
+    workers: int | None = None,
+    scheduler: str | None = None,
+    progress: bool | None = None,
+) -> Result:
+    """Divide the training split into train and validation, and say which writers the splits share.
+
+    by: "writer" keeps whole writers together, so that no split shares any; "label" divides each class alike.
+    fraction: of the training samples, for validation. provenance: a folder of label tables that tell the writers.
+
+    The result has the dataset and, where writers are known, the table `writers`. Raises WrongUse where writers are to
+    be kept apart and fewer than two are known.
+    """
+    from pipelines.stages.split import split as run
+
+    params, source = Split(by=by, fraction=fraction, seed=seed), dataset_of(dataset)
+    with working(workers, scheduler, progress) as execution:
+        outcome = run(
+            source,
+            location_of(out),
+            params,
+            provenance=None if provenance is None else location_of(provenance),
+            execution=execution,
+            overwrite=overwrite,
+        )
+    tables = {} if outcome.writers is None else {"writers": outcome.writers}
+    return Result("split", out=location_of(out), dataset=outcome.dataset, tables=tables)

@@ -1,0 +1,171 @@
+"""The Python calls are the command line: the same names, the same defaults, and neither replaces what exists."""
+
+from __future__ import annotations
+
+import inspect
+import subprocess
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer
+from PIL import Image
+
+import mnist_data
+from mnist_data.cli import app
+from mnist_data.errors import OutputExists
+from mnist_data.idx.sample import write_sample
+from mnist_data.parquet.dataset import Dataset
+
+Cli = Callable[..., tuple[int, str, str]]
+
+COMMANDS: Mapping[str, Any] = typer.main.get_command(app).commands  # type: ignore[attr-defined]
+"""All commands, by name, from the command line itself."""
+
+FORMER = Path(__file__).parents[2] / "fixtures/0.1.0"
+
+OTHERWISE_NAMED = {"onnx": "export_onnx"}
+"""Commands whose function has another name: `onnx` is a library's."""
+
+COMMAND_LINE_ONLY = {"help", "json", "place"}
+"""Parameters that only commands have: the two ways to print, and OUT as the last argument, which is `out` as well."""
+
+PYTHON_ONLY = {"progress", "done"}
+"""Parameters that only functions have: a terminal shows progress by itself, and a command prints each step."""
+
+MISSING = inspect.Parameter.empty
+
+
+def function_of(command: str) -> Callable[..., mnist_data.Result]:
+    """Give the public function of a command."""
+    function: Callable[..., mnist_data.Result] = getattr(mnist_data, OTHERWISE_NAMED.get(command, command))
+    return function
+
+
+def options_of(command: str) -> dict[str, Any]:
+    """Give what a command takes: name as it is spelled on the command line -> default."""
+    taken = {}
+    for parameter in COMMANDS[command].params:
+        spelled = next((name for name in parameter.opts if name.startswith("--")), str(parameter.name))
+        taken[spelled.lstrip("-").replace("-", "_")] = MISSING if parameter.required else parameter.default
+    return taken
+
+
+def parameters_of(command: str) -> dict[str, Any]:
+    """Give what a function takes: name -> default."""
+    return {name: taken.default for name, taken in inspect.signature(function_of(command)).parameters.items()}
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_a_command_and_its_function_take_the_same_by_the_same_names(command: str) -> None:
+    """Whoever knows the command line knows the Python call, and nothing can be reached from one of them only."""
+    options, parameters = options_of(command), parameters_of(command)
+
+    assert set(options) - COMMAND_LINE_ONLY == set(parameters) - PYTHON_ONLY
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_a_command_and_its_function_have_the_same_defaults(command: str) -> None:
+    """An `out` that may stand as the last argument is one that the function needs."""
+    options, parameters = options_of(command), parameters_of(command)
+    shared = set(options) & set(parameters)
+    if "place" in options:
+        shared.discard("out")
+        assert parameters["out"] in ((None,) if command == "convert" else (MISSING,))
+
+    assert {name: options[name] for name in shared} == {name: parameters[name] for name in shared}
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_what_is_worked_on_and_out_come_first_and_settings_by_keyword(command: str) -> None:
+    """The arguments of the command in their order, then `out`."""
+    arguments = [
+        parameter.name
+        for parameter in COMMANDS[command].params
+        if parameter.param_type_name == "argument" and parameter.name != "place"
+    ]
+    signature = inspect.signature(function_of(command)).parameters.values()
+    positional = [taken.name for taken in signature if taken.kind is not inspect.Parameter.KEYWORD_ONLY]
+
+    assert positional == arguments + (["out"] if "out" in parameters_of(command) else [])
+
+
+@pytest.mark.parametrize("command", [name for name in COMMANDS if "out" in options_of(name)])
+def test_out_is_spelled_alike_everywhere(command: str) -> None:
+    """-o and --out, whatever is written."""
+    (out,) = (parameter for parameter in COMMANDS[command].params if "--out" in parameter.opts)
+
+    assert sorted(out.opts) == ["--out", "-o"]
+
+
+@pytest.mark.parametrize("command", [name for name in COMMANDS if "place" in options_of(name)])
+def test_an_output_that_is_named_twice_or_not_at_all_is_refused(command_line: Cli, command: str) -> None:
+    """Before anything is read: the sources need not even exist."""
+    needed = [
+        "x" for parameter in COMMANDS[command].params if parameter.param_type_name == "argument" and parameter.required
+    ]
+    needed = needed or ["x"]  # convert, whose source may be left out
+
+    twice, _, both = command_line(command, *needed, "out", "--out", "other")
+    never, _, none = command_line(command, *needed)
+
+    assert (twice, never) == (2, 2)
+    assert "named twice" in both
+    assert "The output is missing" in none
+
+
+def inputs(command: str, dataset: Dataset, tmp_path: Path) -> dict[str, Any]:
+    """Give something to work on for each command, by the names of its parameters."""
+    models = FORMER / "models"
+    known: dict[str, Any] = {
+        "dataset": dataset,
+        "images": dataset,
+        "source": write_sample(tmp_path / "idx"),
+        "name": "sample",
+        "model": models / "tiny.safetensors",
+        "photos": tmp_path / "photo.png",
+        "a": models if command == "compare" else dataset,
+        "b": FORMER / "models-lenet5" if command == "compare" else dataset,
+    }
+    Image.new("L", (40, 40), 255).save(known["photos"])
+    parameters = inspect.signature(function_of(command)).parameters.values()
+    named = [taken.name for taken in parameters if taken.kind is not inspect.Parameter.KEYWORD_ONLY]
+    return {name: known[name] for name in named if name != "out"}
+
+
+@pytest.mark.parametrize("command", [name for name in COMMANDS if "overwrite" in options_of(name)])
+def test_no_function_replaces_what_exists(command: str, digits: Dataset, tmp_path: Path) -> None:
+    """It refuses before its work, and what was there is as it was."""
+    if command in ("train", "predict", "explain", "compress", "onnx"):
+        pytest.importorskip("torch")
+        pytest.importorskip("onnx")
+    place = tmp_path / "place"
+    out = place / "out.onnx" if command == "onnx" else place
+    there = place / OCCUPIED.get(command, "mine.txt")
+    place.mkdir()
+    there.write_text("mine")
+
+    with pytest.raises(OutputExists, match=str(out)):
+        function_of(command)(**inputs(command, digits, tmp_path), out=out)
+
+    assert [path.read_text() for path in place.rglob("*")] == ["mine"]
+
+
+OCCUPIED = {"export": "train-images-idx3-ubyte", "onnx": "out.onnx"}
+"""Files that stand in the way of commands which do not want a folder to themselves."""
+
+
+def test_the_public_names_are_listed_and_cost_nothing_to_import() -> None:
+    """`dir(mnist_data)` names them all, each can be had, and importing the package loads nothing heavy."""
+    code = "import sys, mnist_data\nnames = dir(mnist_data)\n"
+    code += "print([name for name in ('numpy', 'pandas', 'pyarrow', 'dask', 'torch', 'plotly') if name in sys.modules])"
+
+    printed = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+
+    assert printed.strip() == "[]"
+    assert {OTHERWISE_NAMED.get(name, name) for name in COMMANDS} <= set(dir(mnist_data)) == set(mnist_data.__all__)
+    assert all(getattr(mnist_data, name) is not None for name in dir(mnist_data))
+    with pytest.raises(AttributeError, match="no attribute 'clear'"):
+        mnist_data.clear  # noqa: B018
