@@ -14,7 +14,7 @@ from mnist_data.batch import Batch
 from mnist_data.errors import LostScheduler, WrongUse
 from mnist_data.parquet.dataset import Dataset, read_manifest, read_partition, read_partition_columns
 from mnist_data.parquet.schema import Metadata
-from mnist_data.parquet.writer import Draft, write_part
+from mnist_data.parquet.writer import Draft, PartWriter
 from pipelines.engine.execution import TASK_BYTES, TASK_ROWS, Execution
 from pipelines.settings.stages import Augment
 from pipelines.stages.augment import augment
@@ -29,7 +29,7 @@ def dataset(folder: Path, images: np.ndarray[Any, Any], groups: Sequence[int]) -
         for size, end in zip(groups, ends, strict=True)
     ]
     with Draft(folder / "d", {}) as draft:
-        return draft.commit([write_part(draft.location, "train", 0, batches, metadata, "zstd")], metadata)
+        return draft.commit([PartWriter(draft.location, "train", 0, metadata).write_all(batches)], metadata)
 
 
 @pytest.mark.parametrize("rows", [1, 7, 30, 31, 64, 1000])
