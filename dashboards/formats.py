@@ -11,7 +11,7 @@ LONGEST_NAME = 24
 """Characters of a class name that an axis shows; longer ones are cut, or they would push the chart away."""
 
 MISSING = "–"
-"""Stands where there is no value."""
+"""Written where there is no value."""
 
 
 def count(value: Any) -> str:

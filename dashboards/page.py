@@ -58,7 +58,7 @@ def render(
 def _policy(scripts: Iterable[Markup]) -> str:
     """Give the Content-Security-Policy: a second wall, should a text ever be escaped wrongly.
 
-    Only the page's own scripts run, told by their hashes; nothing is fetched or sent. Plotly needs no eval.
+    Only the page's own scripts run, named by their hashes; nothing is fetched or sent. Plotly needs no eval.
     """
     hashes = (base64.b64encode(hashlib.sha256(script.encode()).digest()).decode() for script in scripts)
     allowed = " ".join(f"'sha256-{digest}'" for digest in hashes)

@@ -18,6 +18,7 @@ from typing import Any
 from mnist_data.errors import OutputExists, WrongUse
 
 DRAFT = ".tmp"
+CACHE_OFF = "off"
 
 
 def is_remote(location: str | Path) -> bool:
@@ -177,6 +178,21 @@ def files_in(folder: str | Path, ending: str) -> list[str]:
         fs, path = filesystem(folder)
         return sorted(str(fs.unstrip_protocol(file)) for file in fs.ls(path, detail=False) if file.endswith(ending))
     return sorted(str(path) for path in Path(folder).glob(f"*{ending}"))
+
+
+def cache_folder() -> Path:
+    """Give the user's cache folder of this package, which need not be there yet.
+
+    MNIST_DATA_CACHE names the folder that it lies in; else XDG_CACHE_HOME does, else it is ~/.cache.
+    """
+    named = os.environ.get("MNIST_DATA_CACHE", "")
+    base = os.environ.get("XDG_CACHE_HOME") if named.lower() in ("", CACHE_OFF) else named
+    return Path(base or Path.home() / ".cache") / "mnist-data"
+
+
+def keeps_results() -> bool:
+    """Say whether results may be kept in the cache folder: MNIST_DATA_CACHE=off forbids it. Downloads always are."""
+    return os.environ.get("MNIST_DATA_CACHE", "").lower() != CACHE_OFF
 
 
 def identity(location: str) -> tuple[object, ...]:

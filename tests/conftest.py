@@ -22,6 +22,15 @@ if TYPE_CHECKING:
     from pipelines.engine.engine import Cluster
 
 
+@pytest.fixture(scope="session", autouse=True)
+def cache_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Keep what is measured in a folder of this test run, and leave the user's own cache alone."""
+    folder = tmp_path_factory.mktemp("cache")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MNIST_DATA_CACHE", str(folder))
+        yield folder
+
+
 def real_folder(name: str) -> Path:
     """Give a folder of real data, or skip the test and say why."""
     root = os.environ.get("MNIST_DATA_REAL")

@@ -18,7 +18,7 @@ from dashboards.theme import figure
 LONGEST_SIDE = 64
 """Cells along a heatmap; larger images are averaged over blocks, which the eye cannot tell apart."""
 
-ACROSS = 10
+ACROSS = 5
 """Mean images in a line of a sheet."""
 
 UNITS: Mapping[str, str] = {"mean": "mean", "std": "std", "nonzero_fraction": "fraction above 0"}
@@ -89,9 +89,10 @@ def mean_images(pixels: pd.DataFrame, *, split: str | None = None, names: Mappin
         return no_data()
     images = np.stack(list(means.values()))
     across = min(ACROSS, len(images))
-    sheet, owners = tile_images(images, across)
+    gap = max(2, images.shape[1] // 4)  # room for a title above each
+    sheet, owners = tile_images(images, across, gap)
     titles = axis_names(list(means), names or {})
-    corners = [tile_corner(place, across, images.shape[1:3]) for place in range(len(images))]
+    corners = [tile_corner(place, across, images.shape[1:3], gap) for place in range(len(images))]
     trace = go.Heatmap(
         z=sheet,
         customdata=np.array([*titles, ""], object)[owners],
@@ -101,13 +102,15 @@ def mean_images(pixels: pd.DataFrame, *, split: str | None = None, names: Mappin
     )
     words = go.Scatter(
         x=[column for _, column in corners],
-        y=[row - 1 for row, _ in corners],
+        y=[row for row, _ in corners],
         text=titles,
         mode="text",
         textposition="top right",
         hoverinfo="skip",
     )
-    return sheet_figure(trace, 120 + 110 * -(-len(images) // across), words)
+    drawn = sheet_figure(trace, 20 + 150 * -(-len(images) // across), words)
+    drawn.update_coloraxes(showscale=False)
+    return drawn.update_yaxes(range=[len(sheet) - 0.5, -gap - 0.5])
 
 
 def _blocks(grid: npt.NDArray[Any], step: int) -> npt.NDArray[Any]:

@@ -17,7 +17,7 @@ from dashboards.theme import BLUE_ORANGE, figure, split_colour
 FEW = 12
 """Up to so many rows a number is written in each cell."""
 
-ACROSS = 8
+ACROSS = 6
 """Components in a line of a sheet."""
 
 
@@ -65,7 +65,7 @@ def principal_components(component_pixels: pd.DataFrame, *, split: str | None = 
         hoverongaps=False,
         hovertemplate="component %{customdata}: %{z:.2f} of its largest weight<extra></extra>",
     )
-    return sheet_figure(trace, 40 + 120 * -(-len(images) // across))
+    return sheet_figure(trace, 16 + 130 * -(-len(images) // across))
 
 
 @draws("separability")

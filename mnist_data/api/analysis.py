@@ -78,7 +78,8 @@ def audit(
     of each kind (by default 1 sample in 200, 350 at most), and report how many of them are found. seed: of the models
     and of the faults.
 
-    The result has the table `checks`, a row a check and split; `result["audit"]` reads the one with a row a sample.
+    The result has the table `checks`, a row a check and split; `result["audit"]` reads the one with a row a sample. Its
+    finding `polarity` says whether the background of the dataset is dark or bright, or undecided.
     Raises CheckFailed, after all is written, where a limit of `fail_if` is exceeded.
     """
     from pipelines.audit.run import audit as run
@@ -101,7 +102,8 @@ def audit(
             return Result("audit", out=folder, tables={"selftest": table})
         tables = run(source, folder, params, execution=execution, overwrite=overwrite)
     page = draw_page(plot, tables, source, f"{folder}/{PAGE}", overwrite=overwrite)
-    result = Result("audit", out=folder, tables=tables, page=page)
+    polarity = tables["checks"].attrs["polarity"]
+    result = Result("audit", out=folder, tables=tables, page=page, findings={"polarity": polarity})
     counts = tables["checks"].groupby("check")[["flagged", "samples"]].sum().to_dict("index")
     flagged = {str(check): Measured(int(row["flagged"]), int(row["samples"])) for check, row in counts.items()}
     return checked(result, limits, flagged)

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import pandas as pd
 
 from mnist_data.api.results import Result
-from mnist_data.api.sources import Place, dataset_of, location_of, pairs_of
+from mnist_data.api.sources import Place, dataset_of, location_of, pairs_of, streams_of
 from mnist_data.api.work import showing, working
 from mnist_data.errors import WrongUse
+from mnist_data.idx.names import ByteOrder
 from mnist_data.storage import sha256_of
 from pipelines.settings.stages import Compression, Convert, Layout
 
@@ -99,23 +100,29 @@ def convert(
     row_group_rows: int = _CONVERT.row_group_rows,
     transpose: bool | None = _CONVERT.transpose,
     first_label: int | None = _CONVERT.first_label,
+    byte_order: ByteOrder = _CONVERT.byte_order,
+    size: str | None = _CONVERT.size,
+    relabel: bool = _CONVERT.relabel,
     provenance: Place | None = None,
     overwrite: bool = False,
     workers: int | None = None,
     scheduler: str | None = None,
     progress: bool | None = None,
 ) -> Result:
-    """Convert IDX files to a Parquet dataset.
+    """Convert labelled images to a Parquet dataset: IDX files, CSV, .npz, or image files in class folders or archives.
 
-    source: a folder of IDX files, one file of a pair, a known dataset's name (which is fetched), or "sample"; left out
-    where images and labels name the files, one pair a split. out: the dataset's folder or URL. dataset: its name, which
-    also chooses one where the source holds several. transpose, first_label: None as is known of the dataset.
-    provenance: a folder of label tables as QMNIST's, whose columns are joined.
+    source: a file or folder of any of these forms, a known dataset's name (which is fetched), or "sample"; left out
+    where images and labels name IDX files, one pair a split. What a source is, its content decides. out: the dataset's
+    folder or URL. split: that of each pair, or of a source of another form than IDX. dataset: its name, which also
+    chooses one where the source holds several. transpose, first_label: None as is known of the dataset. byte_order: of
+    the values in IDX files. size: of an image, as in "28x28", where neither headers nor pixels decide it. relabel:
+    number the labels that occur from 0. provenance: a folder of label tables as QMNIST's, whose columns are joined.
 
     The result has the dataset, and warnings of what its reader should know. Raises an UnreadableInput that names the
     file where one is damaged or does not fit; nothing is written then.
     """
     from pipelines.stages.convert import convert as run
+    from pipelines.stages.convert_images import convert_images
 
     params = Convert(
         layout=layout,
@@ -123,21 +130,24 @@ def convert(
         row_group_rows=row_group_rows,
         transpose=transpose,
         first_label=first_label,
+        byte_order=byte_order,
+        size=size,
+        relabel=relabel,
     )
     if out is None:
         raise WrongUse("Name the dataset's folder or URL to write, as the last argument or by --out.")
-    pairs = pairs_of(source, images, labels, split, dataset)
+    target, tables = location_of(out), None if provenance is None else location_of(provenance)
+    streams = [] if images or labels else streams_of(source, split, size)
+    if streams and tables is not None:
+        raise WrongUse("--provenance joins label tables to IDX files; leave it out for other forms.")
+    pairs = [] if streams else pairs_of(source, images, labels, split, dataset)
     with working(workers, scheduler, progress) as execution:
-        conversion = run(
-            pairs,
-            location_of(out),
-            params,
-            dataset=dataset,
-            provenance=None if provenance is None else location_of(provenance),
-            execution=execution,
-            overwrite=overwrite,
-        )
-    return Result("convert", out=location_of(out), dataset=conversion.dataset, warnings=conversion.warnings)
+        chosen: dict[str, Any] = {"dataset": dataset, "execution": execution, "overwrite": overwrite}
+        if streams:
+            converted = convert_images(streams, target, params, **chosen)
+            return Result("convert", out=target, dataset=converted.dataset, warnings=converted.warnings)
+        conversion = run(pairs, target, params, provenance=tables, **chosen)
+    return Result("convert", out=target, dataset=conversion.dataset, warnings=conversion.warnings)
 
 
 def export(dataset: Place, out: Place, *, as_stored: bool = False, overwrite: bool = False) -> Result:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from os import PathLike, fspath
+from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from mnist_data.api.results import Result
@@ -12,6 +13,7 @@ from mnist_data.parquet.dataset import Dataset, open_dataset
 
 if TYPE_CHECKING:
     from mnist_data.idx.pairing import Pair
+    from mnist_data.images_in.stream import ImageStream
 
 Value = TypeVar("Value")
 
@@ -57,8 +59,26 @@ def pairs_of(
     if source is None:
         raise WrongUse("Name a source: a folder of IDX files, one of them, a known dataset, or 'sample'.")
     if split:
-        raise WrongUse("--split names the split of --images and --labels; give these, too.")
+        raise WrongUse("--split names the split of --images and --labels, or of another form than IDX.")
     return resolve(location_of(source), dataset)
+
+
+def streams_of(source: Place | None, split: Sequence[str] | None, size: str | None) -> list[ImageStream]:
+    """Open what is no IDX: CSV, .npz, image files in class folders or archives; none where the source is IDX.
+
+    Raises what opening these raises; WrongUse for more than one split.
+    """
+    from mnist_data.idx.names import looks_like_idx
+    from mnist_data.idx.pairing import holds_idx
+    from mnist_data.images_in.open import streams_of as open_streams
+
+    path = None if source is None else Path(location_of(source))
+    if path is None or not path.exists() or looks_like_idx(path.name) or holds_idx(path):
+        return []
+    names: list[str] = several(split)
+    if len(names) > 1:
+        raise WrongUse(f"{path} is one source; name one split for it.")
+    return open_streams(str(path), names[0] if names else None, size)
 
 
 def _locations(files: Sequence[Place] | None) -> list[str]:

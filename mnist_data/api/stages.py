@@ -17,6 +17,7 @@ from pipelines.settings.stages import (
     SEVERITIES,
     Action,
     Augment,
+    Background,
     Clean,
     Corrupt,
     DType,
@@ -71,10 +72,12 @@ def clean(
     blank: Action = _CLEAN.blank,
     constant: Action = _CLEAN.constant,
     inverted: Action = _CLEAN.inverted,
+    background: Background = _CLEAN.background,
     transposed: Action = _CLEAN.transposed,
     label: Action = _CLEAN.label,
     duplicate: Action = _CLEAN.duplicate,
     outlier_pixels: Action = _CLEAN.outlier_pixels,
+    allow_loss: bool = _CLEAN.allow_loss,
     overwrite: bool = False,
     workers: int | None = None,
     scheduler: str | None = None,
@@ -82,7 +85,10 @@ def clean(
 ) -> Result:
     """Find faulty samples and keep, repair or remove them; each is listed in OUT.quarantine.parquet with its reason.
 
-    The result has the dataset, the tables `totals` and `reasons`, and as a value the address of the quarantine.
+    background: "dark" inverts a dataset that has a bright background. allow_loss: go on where a split or a class loses
+    more than half of its samples, which else raises CheckFailed. The result has the dataset, the tables `totals` and
+    `reasons`, and as findings the address of the quarantine, the polarity of the background (dark, bright or
+    undecided), and of how many samples it is undecided whether they are inverted.
     """
     from pipelines.stages.clean import clean as run
 
@@ -91,10 +97,12 @@ def clean(
         blank=blank,
         constant=constant,
         inverted=inverted,
+        background=background,
         transposed=transposed,
         label=label,
         duplicate=duplicate,
         outlier_pixels=outlier_pixels,
+        allow_loss=allow_loss,
     )
     source = dataset_of(dataset)
     with working(workers, scheduler, progress) as execution:
@@ -104,7 +112,11 @@ def clean(
         out=location_of(out),
         dataset=outcome.dataset,
         tables={"totals": outcome.totals, "reasons": outcome.reasons},
-        findings={"quarantine": f"{outcome.quarantine}.parquet"},
+        findings={
+            "quarantine": f"{outcome.quarantine}.parquet",
+            "polarity": outcome.polarity,
+            "undecided": outcome.undecided,
+        },
     )
 
 

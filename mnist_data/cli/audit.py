@@ -97,6 +97,10 @@ def print_audit(result: Result) -> None:
     if "selftest" in result.tables:
         print_selftest(result.tables["selftest"])
     else:
+        from mnist_data.cli.output import say
+        from pipelines.images.measures.background import describe_polarity
+
+        say(describe_polarity(result.findings["polarity"]))
         print_checks(result.tables["checks"])
 
 

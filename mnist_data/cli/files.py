@@ -19,6 +19,7 @@ from mnist_data.cli.options import (
     chosen_out,
 )
 from mnist_data.errors import WrongUse
+from mnist_data.idx.names import ByteOrder
 from pipelines.settings.base import settings_in_words
 from pipelines.settings.stages import Compression, Convert, Layout
 
@@ -60,8 +61,8 @@ def convert(
         str | None,
         typer.Argument(
             metavar="SOURCE",
-            help="A folder of IDX files, one of them, a known dataset's name, or 'sample'; left out where --images and "
-            "--labels name the files.",
+            help="IDX files or their folder, CSV, .npz, image files in class folders or an archive, a known dataset's "
+            "name, or 'sample'; left out where --images and --labels name IDX files.",
         ),
     ] = None,
     place: OutArgument = None,
@@ -89,13 +90,20 @@ def convert(
         int | None,
         typer.Option(help="The smallest label in the files, which becomes 0. [default: as is known]"),
     ] = _DEFAULT.first_label,
+    byte_order: Annotated[ByteOrder, typer.Option(help="Byte order of the values in IDX files.")] = _DEFAULT.byte_order,
+    size: Annotated[
+        str | None, typer.Option(help="Size of an image, as in 28x28. [default: as the headers or pixels say]")
+    ] = _DEFAULT.size,
+    relabel: Annotated[
+        bool, typer.Option("--relabel", help="Number the labels that occur from 0; their old ones name the classes.")
+    ] = _DEFAULT.relabel,
     provenance: Provenance = None,
     overwrite: Overwrite = False,
     workers: Workers = None,
     scheduler: Scheduler = None,
     json: Json = False,
 ) -> None:
-    """Convert IDX files to a Parquet dataset.
+    """Convert labelled images in any of the forms of this field to a Parquet dataset.
 
     Example: mnist-data convert ~/Downloads/mnist data/mnist
     """
@@ -119,6 +127,9 @@ def convert(
         row_group_rows=row_group_rows,
         transpose=transpose,
         first_label=first_label,
+        byte_order=byte_order,
+        size=size,
+        relabel=relabel,
         provenance=provenance,
         overwrite=overwrite,
         workers=workers,

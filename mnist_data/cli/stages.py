@@ -22,6 +22,7 @@ from pipelines.settings.stages import (
     CORRUPTIONS,
     Action,
     Augment,
+    Background,
     Clean,
     Corrupt,
     DType,
@@ -69,15 +70,21 @@ def clean(
     place: OutArgument = None,
     out: Out = None,
     not_finite: Annotated[Action, typer.Option(help="Samples with NaN or infinite pixels.")] = _CLEAN.not_finite,
-    blank: Annotated[Action, typer.Option(help="Samples without any ink.")] = _CLEAN.blank,
-    constant: Annotated[Action, typer.Option(help="Samples of one value that is not 0.")] = _CLEAN.constant,
-    inverted: Annotated[Action, typer.Option(help="Dark ink on a bright background.")] = _CLEAN.inverted,
+    blank: Annotated[Action, typer.Option(help="Samples that are nothing but background.")] = _CLEAN.blank,
+    constant: Annotated[Action, typer.Option(help="Samples that hardly vary, at another value.")] = _CLEAN.constant,
+    inverted: Annotated[Action, typer.Option(help="Samples with dark and bright exchanged.")] = _CLEAN.inverted,
+    background: Annotated[
+        Background, typer.Option(help="'dark' inverts a dataset that has a bright background.")
+    ] = _CLEAN.background,
     transposed: Annotated[Action, typer.Option(help="Rows and columns exchanged.")] = _CLEAN.transposed,
     label: Annotated[Action, typer.Option(help="Labels that are no class.")] = _CLEAN.label,
     duplicate: Annotated[Action, typer.Option(help="Exact copies; one of them stays.")] = _CLEAN.duplicate,
     outlier_pixels: Annotated[
         Action, typer.Option(help="Isolated pixels far from all neighbours; 'keep' does not look for them.")
     ] = _CLEAN.outlier_pixels,
+    allow_loss: Annotated[
+        bool, typer.Option("--allow-loss", help="Go on where a split or class loses more than half of its samples.")
+    ] = _CLEAN.allow_loss,
     overwrite: Overwrite = False,
     workers: Workers = None,
     scheduler: Scheduler = None,
@@ -98,10 +105,12 @@ def clean(
         blank=blank,
         constant=constant,
         inverted=inverted,
+        background=background,
         transposed=transposed,
         label=label,
         duplicate=duplicate,
         outlier_pixels=outlier_pixels,
+        allow_loss=allow_loss,
         overwrite=overwrite,
         workers=workers,
         scheduler=scheduler,
@@ -112,8 +121,10 @@ def clean(
 def print_cleaning(source: str, result: Result) -> None:
     """Print what became of the samples, and why."""
     from mnist_data.cli.output import print_frame, say
+    from pipelines.images.measures.background import describe_polarity
 
     print_frame(f"{source} → {result.out}", result.tables["totals"])
+    say(describe_polarity(result.findings["polarity"], result.findings["undecided"]))
     if len(result.tables["reasons"]):
         print_frame("Findings", result.tables["reasons"])
         say(f"Each of them, with its reason: {result.findings['quarantine']}")

@@ -97,6 +97,20 @@ def _choice(split: str, files: Mapping[Role, Sequence[Path]]) -> str:
     return f"--images {shlex.quote(str(first))} --labels {shlex.quote(str(second))} --split {split}"
 
 
+def holds_idx(source: Path) -> bool:
+    """Say whether a file is IDX, or a folder holds such files or files that claim to be, itself or in folders below."""
+    if source.is_dir():
+        below = [source, *(path for depth in range(1, DEPTH + 1) for path in source.glob("*/" * depth))]
+        return any(holds_idx(path) for folder in below for path in folder.iterdir() if path.is_file())
+    if looks_like_idx(source.name):
+        return True
+    try:
+        with open_idx(source):
+            return True
+    except MnistDataError as error:
+        return "little-endian" in str(error)
+
+
 def find_label_tables(folder: str | Path) -> dict[str, str]:
     """Find the label files of a folder with columns besides the label, as QMNIST's have: split -> path.
 

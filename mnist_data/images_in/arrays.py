@@ -20,7 +20,7 @@ from mnist_data.idx.format import Header
 from mnist_data.idx.labels import form_of, labels_of
 from mnist_data.idx.layout import layout_of
 from mnist_data.idx.names import Role, parse_name
-from mnist_data.images_in.stream import UNLABELLED, ImageStream, Rows
+from mnist_data.images_in.stream import UNLABELLED, ImageStream, Rows, split_order
 
 IMAGES = re.compile(r"(^|_)(x|data|images?|imgs?|pixels|arr_0)(_|$)", re.IGNORECASE)
 LABELS = re.compile(r"(^|_)(y|targets?|labels?|classes|arr_1)(_|$)", re.IGNORECASE)
@@ -78,7 +78,7 @@ def npz_streams(path: str, size: str | None = None) -> list[ArrayStream]:
             "images and labels, as x_train and y_train, train_images and train_labels, or data and target",
             "Save them again under such names: numpy.savez(FILE, images=…, labels=…).",
         )
-    order = sorted((split for split in splits if "images" in splits[split]), key=_order)
+    order = sorted((split for split in splits if "images" in splits[split]), key=split_order)
     return [ArrayStream(path, split, splits[split]["images"], splits[split].get("labels"), size) for split in order]
 
 
@@ -100,10 +100,6 @@ def _role_of(name: str) -> Role | None:
     if LABELS.search(name):
         return "labels"
     return "images" if IMAGES.search(name) else None
-
-
-def _order(split: str) -> tuple[int, str]:
-    return (("train", "test").index(split), "") if split in ("train", "test") else (2, split)
 
 
 def _stored_type(path: str, images: npt.NDArray[np.generic]) -> str:

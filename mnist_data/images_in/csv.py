@@ -136,8 +136,14 @@ def _first_lines(path: str) -> tuple[list[str] | None, list[list[str]], str]:
         rows = csv.reader(_with(first, text), delimiter=delimiter)
         lines = [cells for _, cells in zip(range(FIRST_LINES + 1), rows, strict=False) if cells]
     header = lines.pop(0) if lines and not all(map(_is_number, lines[0])) else None
-    if not lines or len(lines[0]) < 2:
-        raise UnreadableInput(path, "no lines of numbers", "CSV with the pixels of an image in each line", "Check it.")
+    numeric = sum(all(map(_is_number, cells)) for cells in lines)
+    if not lines or len(lines[0]) < 2 or 2 * numeric < len(lines):
+        raise UnreadableInput(
+            path,
+            "no lines of numbers",
+            "IDX, .npz, an archive of image files, or CSV with the pixels of an image in each line",
+            "Check which file it is.",
+        )
     for number, cells in enumerate(lines, 1 + (header is not None)):
         wrong = next((cell for cell in cells if not _is_number(cell)), None)
         if wrong is not None or len(cells) != len(lines[0]):

@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 from mnist_data.errors import NoDataset, UnreadableInput, WrongUse
 from mnist_data.idx.names import parse_name
-from mnist_data.images_in.stream import UNLABELLED, ImageStream, Rows
+from mnist_data.images_in.stream import UNLABELLED, ImageStream, Rows, split_order
 
 ENDINGS = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp")
 
@@ -89,10 +89,10 @@ def folder_streams(path: str, split: str | None = None) -> list[FolderStream]:
         chosen.setdefault(split or found or "train", []).append(file)
     names = {file.folders[-1] for file in files if file.folders and not _split_named(file.folders[-1])}
     classes = sorted(names, key=_natural)
-    order = sorted(chosen, key=lambda name: (("train", "test").index(name) if name in ("train", "test") else 2, name))
-    return [
-        FolderStream(path, name, sorted(chosen[name], key=lambda file: _natural(file.name)), classes) for name in order
-    ]
+    ordered = {
+        name: sorted(chosen[name], key=lambda file: _natural(file.name)) for name in sorted(chosen, key=split_order)
+    }
+    return [FolderStream(path, name, members, classes) for name, members in ordered.items()]
 
 
 def _split_named(folder: str) -> str | None:

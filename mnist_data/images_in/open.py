@@ -10,7 +10,7 @@ from mnist_data.idx.compression import open_decoded
 from mnist_data.images_in.arrays import npz_streams
 from mnist_data.images_in.csv import CsvStream
 from mnist_data.images_in.folders import ENDINGS, folder_streams, is_image_archive
-from mnist_data.images_in.stream import ImageStream
+from mnist_data.images_in.stream import ImageStream, split_order
 
 REFUSED: tuple[tuple[bytes, str, str], ...] = (
     (b"version https://git-lfs", "a Git LFS pointer, not the file itself", "Fetch it with: git lfs pull."),
@@ -50,7 +50,7 @@ def _of_folder(folder: Path, split: str | None, size: str | None) -> list[ImageS
         if len({stream.split for stream in streams}) < len(streams):
             listed = ", ".join(path.name for path in tables)
             raise WrongUse(f"{folder}: nothing says which splits {listed} are; convert them one by one with --split.")
-        return streams
+        return sorted(streams, key=lambda stream: split_order(stream.split))
     if any(path.suffix.lower() in ENDINGS for path in folder.rglob("*")):
         return list(folder_streams(str(folder), split))
     raise NoDataset(

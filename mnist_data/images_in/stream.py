@@ -14,6 +14,11 @@ UNLABELLED = -1
 """The label of an image that has none."""
 
 
+def split_order(split: str) -> tuple[int, str]:
+    """Order the splits: train, test, then others by name."""
+    return (("train", "test").index(split), "") if split in ("train", "test") else (2, split)
+
+
 @dataclass(frozen=True)
 class Rows:
     """Some images and their labels, (n, *shape) and (n,) int64; columns: what else is known of each, (n,)."""

@@ -71,7 +71,7 @@ def fetch(name: str, folder: str | Path | None = None, *, overwrite: bool = Fals
     the right file.
     """
     if name == "sample":
-        target = _cache() / "sample" if folder is None else Path(folder)
+        target = storage.cache_folder() / "sample" if folder is None else Path(folder)
         if folder is not None:
             storage.require_free(target, overwrite)
         return write_sample(target)
@@ -85,7 +85,7 @@ def fetch(name: str, folder: str | Path | None = None, *, overwrite: bool = Fals
     except ImportError as cause:
         raise MissingExtra("pooch", "fetch", f"Fetching {known.title}") from cause
     pooch.get_logger().setLevel("ERROR")
-    target = _cache() / known.name if folder is None else Path(folder)
+    target = storage.cache_folder() / known.name if folder is None else Path(folder)
     for file in known.files:
         path = target / file.name
         if folder is not None and path.exists() and pooch.file_hash(str(path), "md5") != file.md5:
@@ -115,8 +115,3 @@ def _retrieve(known: CatalogEntry, file: Remote, folder: Path) -> None:
         f"the published file of {known.title}, MD5 {file.md5}",
         f"Try again, set {MIRROR_VARIABLE}, or download the files yourself and give the folder.",
     )
-
-
-def _cache() -> Path:
-    base = os.environ.get("MNIST_DATA_CACHE") or os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(base) / "mnist-data"

@@ -10,8 +10,8 @@ import pandas as pd
 
 from mnist_data.errors import MissingExtra
 from mnist_data.parquet.dataset import Dataset
+from pipelines.audit.check_result import CheckResult
 from pipelines.audit.cross_validation import FEWEST, FOLDS, Judge, OutOfSample, out_of_sample_probabilities
-from pipelines.audit.verdict import Verdict
 from pipelines.engine.execution import Report, silent
 
 CHECK = "label_error"
@@ -19,13 +19,13 @@ CHECK = "label_error"
 
 def find_label_errors(
     source: Dataset, *, model: Judge | None = None, folds: int = FOLDS, seed: int = 0, report: Report = silent
-) -> Verdict:
+) -> CheckResult:
     """Judge the label of every sample of all splits; the arguments are those of `out_of_sample_probabilities`.
 
     Raises MissingExtra where cleanlab, or PyTorch for the CNN, is not installed.
     """
     require_cleanlab()
-    return judge_labels(out_of_sample_probabilities(source, model=model, folds=folds, seed=seed, report=report))
+    return check_labels(out_of_sample_probabilities(source, model=model, folds=folds, seed=seed, report=report))
 
 
 def require_cleanlab() -> None:
@@ -36,7 +36,7 @@ def require_cleanlab() -> None:
         raise MissingExtra("cleanlab", "audit", "The search for label errors") from None
 
 
-def judge_labels(found: OutOfSample) -> Verdict:
+def check_labels(found: OutOfSample) -> CheckResult:
     """Flag label errors by confident learning (Northcutt, Jiang and Chuang 2021, arXiv:1911.00068).
 
     Of each class as many samples are flagged as the joint distribution of given and true labels says are wrong, those
@@ -58,7 +58,7 @@ def judge_labels(found: OutOfSample) -> Verdict:
         "suggested_label": pd.Series(suggested, dtype="Int64").mask(suggested < 0).array,
         "label_probability": own,
     }
-    return Verdict(CHECK, flagged, score, np.nan, _meaning(found), details)
+    return CheckResult(CHECK, flagged, score, np.nan, _meaning(found), details)
 
 
 def _by_confident_learning(codes: npt.NDArray[Any], probabilities: npt.NDArray[Any]) -> tuple[Any, Any]:

@@ -14,13 +14,14 @@ import numpy.typing as npt
 from mnist_data.batch import Batch, Integers
 from mnist_data.parquet.dataset import Dataset, Partition, read_partition
 from pipelines.audit import faults
-from pipelines.audit.measures import Measured
-from pipelines.audit.places import read_places
+from pipelines.audit.read_rows import read_rows
 from pipelines.engine.execution import Execution
 from pipelines.engine.id_hash import hashes
 from pipelines.engine.map_dataset import apply_stage
+from pipelines.images.measures.intensity import BYTE_RANGE
+from pipelines.images.measures.table import MeasureTable
 from pipelines.settings.analysis import Selftest
-from pipelines.statistics.counts import BYTE_RANGE, Sums, sum_up
+from pipelines.statistics.counts import Sums, sum_up
 
 PAIRED: Mapping[str, Callable[[faults.Image, faults.Image, faults.Generator], faults.Image]] = {
     "exact_duplicate": lambda _image, other, _generator: other,
@@ -61,11 +62,11 @@ def kinds_for(source: Dataset, labels: bool) -> list[str]:
 
 
 def draw_faults(
-    source: Dataset, measured: Measured, params: Selftest, execution: Execution | None = None
+    source: Dataset, table: MeasureTable, params: Selftest, execution: Execution | None = None
 ) -> list[Planted]:
     """Make the faults of every kind; each sample has one at most, and samples that have no ink none."""
     count = params.faults or max(1, min(350, len(source) // 200))
-    free = _Free(measured, source, params.seed)
+    free = _UnusedSamples(table, source, params.seed)
     chosen = [
         (kind, *found)
         for kind in kinds_for(source, params.audit.labels)
@@ -73,8 +74,8 @@ def draw_faults(
         if found[0] >= 0 and (found[1] >= 0 or kind not in PAIRED)
     ]
     places = np.array([place for _, *both in chosen for place in both if place >= 0], np.int64)
-    read = dict(zip(places.tolist(), _rows(read_places(source, places)), strict=True))
-    classes = np.unique(measured.labels)
+    read = dict(zip(places.tolist(), _rows(read_rows(source, places)), strict=True))
+    classes = np.unique(table.labels)
     means = _class_means(source, execution or Execution()) if params.audit.labels else {}
     return [
         planted
@@ -84,13 +85,14 @@ def draw_faults(
     ]
 
 
-class _Free:
+class _UnusedSamples:
     """Samples that have no part in a fault yet, taken in the order of a hash of their ids."""
 
-    def __init__(self, measured: Measured, source: Dataset, seed: int) -> None:
-        order = np.argsort(hashes(measured.ids, seed), kind="stable")
-        self._places = [int(place) for place in order if np.isfinite(measured.measures["ink"][place])][::-1]
-        self._splits, self._labels, self._training = measured.splits, measured.labels, source.main_split
+    def __init__(self, table: MeasureTable, source: Dataset, seed: int) -> None:
+        order = np.argsort(hashes(table.ids, seed), kind="stable")
+        inked = np.isfinite(table.column("stroke_ink"))
+        self._places = [int(place) for place in order if inked[place]][::-1]
+        self._splits, self._labels, self._training = table.splits, table.labels, source.main_split
 
     def one(self) -> int:
         """Give the next sample; -1 where none is left."""

@@ -12,16 +12,15 @@ import pyarrow as pa
 
 from mnist_data.parquet.dataset import Dataset
 from mnist_data.parquet.tables import merge_tables, provenance, require_folder, write_table
-from pipelines.audit.checks import judge_images
+from pipelines.audit.check_result import CheckResult
+from pipelines.audit.checks import check_images
 from pipelines.audit.duplicates import find_duplicates
 from pipelines.audit.imbalance import IMBALANCE, find_imbalance
 from pipelines.audit.label_errors import find_label_errors, require_cleanlab
-from pipelines.audit.measures import Measured, measure
-from pipelines.audit.orientation import TRANSPOSED, find_transposed
-from pipelines.audit.places import read_places
-from pipelines.audit.verdict import Verdict
+from pipelines.audit.read_rows import read_rows
 from pipelines.engine.execution import Execution
-from pipelines.engine.map_dataset import require_images
+from pipelines.images.measures.faults import find_faults
+from pipelines.images.measures.table import MeasureTable, measure_dataset
 from pipelines.images.thumbnails import thumbnail_table
 from pipelines.settings.analysis import Audit
 
@@ -44,72 +43,74 @@ def audit(
     not to be replaced.
     """
     params, execution = params or Audit(), execution or Execution()
-    require_images(source)
     require_folder(folder, overwrite)
-    measured, verdicts = find_verdicts(source, params, execution)
+    table, results = run_checks(source, params, execution)
     made = provenance(params.stage, {source.metadata.dataset: source.content}, params.recorded())
-    merge_tables(_sample_tables(measured, verdicts), f"{folder}/audit", made)
+    merge_tables(_sample_tables(table, results), f"{folder}/audit", made)
     tables = {
-        "checks": tabulate(source, measured, verdicts, params),
-        "audit_thumbnails": worst_samples(source, measured, verdicts, params.thumbnails),
+        "checks": tabulate(table, results, params),
+        "audit_thumbnails": worst_samples(table, results, params.thumbnails),
     }
-    for name, table in tables.items():
-        write_table(table, f"{folder}/{name}", made)
+    for name, frame in tables.items():
+        write_table(frame, f"{folder}/{name}", made)
     return tables
 
 
-def find_verdicts(source: Dataset, params: Audit, execution: Execution) -> tuple[Measured, list[Verdict]]:
-    """Give what was measured of each sample, and what each check says of it."""
+def run_checks(source: Dataset, params: Audit, execution: Execution) -> tuple[MeasureTable, list[CheckResult]]:
+    """Give what is measured of each sample, and the result of each check."""
     if params.labels:
         require_cleanlab()  # before the work, not after it
-    measured = measure(source, execution)
-    verdicts = judge_images(measured, params)
-    by_name = {verdict.check: verdict.flagged for verdict in verdicts}
-    unfit = by_name["inverted"] | by_name["blank"] | by_name["constant"]
-    fit = np.isfinite(measured.measures["ink"]) & ~unfit
-    verdicts.append(find_transposed(source, fit, params.thresholds.get(TRANSPOSED), execution))
-    verdicts.extend(find_duplicates(source, params.thresholds.get("near_duplicate"), execution=execution))
+    table = measure_dataset(source, execution, strokes=True)
+    faults = find_faults(table, execution, {name: params.threshold(name) for name in ("blank", "constant", "inverted")})
+    results = check_images(table, faults, params)
+    near = params.thresholds.get("near_duplicate")
+    results.extend(find_duplicates(source, near, execution=execution, table=table))
     if params.labels:
-        verdicts.append(find_label_errors(source, seed=params.seed, report=execution.report))
-    return measured, verdicts
+        results.append(find_label_errors(source, seed=params.seed, report=execution.report))
+    return table, results
 
 
-def tabulate(source: Dataset, measured: Measured, verdicts: Sequence[Verdict], params: Audit) -> pd.DataFrame:
-    """Count what was flagged: check, split, samples, flagged, share, bar, meaning; the splits in their order."""
+def tabulate(table: MeasureTable, results: Sequence[CheckResult], params: Audit) -> pd.DataFrame:
+    """Count what was flagged: check, split, samples, flagged, fraction, threshold, meaning; the splits in their order.
+
+    The polarity of the dataset's background stands in the attributes of the table.
+    """
     rows: list[dict[str, Any]] = []
-    for verdict in verdicts:
-        for split, samples in source.splits.items():
-            flagged = int(verdict.flagged[measured.splits == split].sum())
+    for result in results:
+        for split, samples in table.source.splits.items():
+            flagged = int(result.flagged[table.splits == split].sum())
             rows.append(
                 {
-                    "check": verdict.check,
+                    "check": result.check,
                     "split": split,
                     "samples": samples,
                     "flagged": flagged,
                     "fraction": flagged / max(1, samples),
-                    "threshold": verdict.threshold,
-                    "meaning": verdict.meaning,
+                    "threshold": result.threshold,
+                    "meaning": result.meaning,
                 }
             )
-    classes, threshold = len(source.metadata.classes), params.threshold(IMBALANCE)
+    classes, threshold = len(table.source.metadata.classes), params.threshold(IMBALANCE)
     rows.extend(
-        find_imbalance(split, measured.labels[measured.splits == split], classes, threshold) for split in source.splits
+        find_imbalance(split, table.labels[table.splits == split], classes, threshold) for split in table.source.splits
     )
-    return pd.DataFrame(rows)
+    checks = pd.DataFrame(rows)
+    checks.attrs["polarity"] = table.background.polarity
+    return checks
 
 
-def _sample_tables(measured: Measured, verdicts: Sequence[Verdict]) -> Iterator[pa.Table]:
-    for first in range(0, max(1, len(measured.ids)), ROWS):
+def _sample_tables(table: MeasureTable, results: Sequence[CheckResult]) -> Iterator[pa.Table]:
+    for first in range(0, max(1, len(table)), ROWS):
         rows = slice(first, first + ROWS)
         columns: dict[str, Any] = {
-            "id": pa.array(measured.ids[rows]),
-            "split": pa.array(measured.splits[rows], pa.string()),
-            "label": pa.array(measured.labels[rows]),
+            "id": pa.array(table.ids[rows]),
+            "split": pa.array(table.splits[rows], pa.string()),
+            "label": pa.array(table.labels[rows]),
         }
-        for verdict in verdicts:
-            columns[f"is_{verdict.check}"] = pa.array(verdict.flagged[rows])
-            columns[f"{verdict.check}_score"] = pa.array(verdict.score[rows])
-            columns |= {name: _column(values[rows]) for name, values in verdict.details.items()}
+        for result in results:
+            columns[f"is_{result.check}"] = pa.array(result.flagged[rows])
+            columns[f"{result.check}_score"] = pa.array(result.score[rows])
+            columns |= {name: _column(values[rows]) for name, values in result.details.items()}
         yield pa.table(columns)
 
 
@@ -120,27 +121,27 @@ def _column(values: Any) -> pa.Array:
     return pa.array(values, from_pandas=True)
 
 
-def worst_samples(source: Dataset, measured: Measured, verdicts: Sequence[Verdict], most: int) -> pd.DataFrame:
-    """Take the flagged samples with the lowest scores: check, rank, value, bar, id, split, label, name, image."""
-    chosen = []
-    for verdict in verdicts:
-        found = np.flatnonzero(verdict.flagged)
-        order = np.lexsort((measured.ids[found], verdict.score[found]))[:most]
-        values = verdict.details.get(f"{verdict.check}_value", verdict.score)
-        chosen.append(
+def worst_samples(table: MeasureTable, results: Sequence[CheckResult], most: int) -> pd.DataFrame:
+    """Take the flagged samples of lowest score: check, rank, value, threshold, id, split, label, name and image."""
+    worst = []
+    for result in results:
+        flagged = np.flatnonzero(result.flagged)
+        rows = flagged[np.lexsort((table.ids[flagged], result.score[flagged]))[:most]]
+        values = result.details.get(f"{result.check}_value", result.score)
+        worst.append(
             pd.DataFrame(
                 {
-                    "check": verdict.check,
-                    "rank": np.arange(len(order)),
-                    "place": found[order],
-                    "value": np.asarray(values, np.float64)[found[order]],
-                    "threshold": verdict.threshold,
+                    "check": result.check,
+                    "rank": np.arange(len(rows)),
+                    "row": rows,
+                    "value": np.asarray(values, np.float64)[rows],
+                    "threshold": result.threshold,
                 }
             )
         )
-    frame = pd.concat(chosen, ignore_index=True)
-    places = frame.pop("place").to_numpy(np.int64)
-    batch = read_places(source, places)
-    names = [source.metadata.class_name(label) for label in batch.labels.tolist()]
-    columns = {"id": batch.ids, "split": measured.splits[places], "label": batch.labels, "name": names}
-    return thumbnail_table({**dict(frame), **columns}, batch.images, source.metadata)
+    frame = pd.concat(worst, ignore_index=True)
+    rows = frame.pop("row").to_numpy(np.int64)
+    batch = read_rows(table.source, rows)
+    names = [table.source.metadata.class_name(label) for label in batch.labels.tolist()]
+    columns = {"id": batch.ids, "split": table.splits[rows], "label": batch.labels, "name": names}
+    return thumbnail_table({**dict(frame), **columns}, batch.images, table.source.metadata)

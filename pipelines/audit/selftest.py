@@ -13,9 +13,9 @@ import pandas as pd
 
 from mnist_data.parquet.dataset import Dataset
 from mnist_data.parquet.tables import provenance, require_folder, write_table
+from pipelines.audit.check_result import CheckResult
 from pipelines.audit.planting import Planted, draw_faults, plant
-from pipelines.audit.run import find_verdicts
-from pipelines.audit.verdict import Verdict
+from pipelines.audit.run import run_checks
 from pipelines.engine.execution import Execution
 from pipelines.networks.evaluation.scores import wilson
 from pipelines.settings.analysis import Selftest
@@ -39,26 +39,28 @@ def selftest(
     params, execution = params or Selftest(), execution or Execution()
     require_folder(folder, overwrite)
     # Models learn for minutes: what they flag is known from the untouched samples of the copy, near enough.
-    measured, before = find_verdicts(source, params.audit.replace(labels=False), execution)
-    planted = draw_faults(source, measured, params, execution)
+    measures, before = run_checks(source, params.audit.replace(labels=False), execution)
+    planted = draw_faults(source, measures, params, execution)
     with tempfile.TemporaryDirectory() as place:
         copy = plant(source, Path(place) / "planted", planted, params, execution)
-        _, after = find_verdicts(copy, params.audit, execution)
+        _, after = run_checks(copy, params.audit, execution)
     table = pd.DataFrame([score(old, new, planted) for old, new in zip_longest(before, after)])
     made = provenance(params.stage, {source.metadata.dataset: source.content}, params.recorded())
     write_table(table, f"{folder}/selftest", made)
     return table
 
 
-def score(before: Verdict | None, after: Verdict, planted: Sequence[Planted]) -> dict[str, Any]:
+def score(before: CheckResult | None, after: CheckResult, planted: Sequence[Planted]) -> dict[str, Any]:
     """Give the row of one check; recall and precision with their 95 % intervals by Wilson.
 
     before: what it says with nothing planted; None where that was not asked, and alarms are the false ones.
     """
-    own = [one for one in planted if one.kind == after.check]
+    own = [fault for fault in planted if fault.kind == after.check]
     touched = np.zeros(len(after.flagged), bool)
-    touched[[place for one in planted for place in (one.place, one.source) if place >= 0]] = True
-    found = sum(bool(after.flagged[one.place] or (one.source >= 0 and after.flagged[one.source])) for one in own)
+    touched[[place for fault in planted for place in (fault.place, fault.source) if place >= 0]] = True
+    found = sum(
+        bool(after.flagged[fault.place] or (fault.source >= 0 and after.flagged[fault.source])) for fault in own
+    )
     false = int((after.flagged & ~touched).sum())
     row: dict[str, Any] = {"check": after.check, "planted": len(own), "found": found}
     for name, of in (("recall", len(own)), ("precision", found + false)):

@@ -9,7 +9,8 @@ import numpy as np
 import pandas as pd
 
 from mnist_data.known.label_tables import SERIES, WRITER
-from pipelines.claims.facts import DIGEST, Facts
+from pipelines.claims.facts import Facts
+from pipelines.images.measures.pixels import DIGEST
 from pipelines.networks.evaluation.scores import wilson
 
 MOST_SIZES = 3
@@ -122,7 +123,7 @@ def no_duplicates(facts: Facts) -> Outcome:
     """Test whether no two samples have the same pixels, neither in one split nor in two."""
     if len(facts.samples) < 2:
         return Outcome(None, f"{len(facts.samples)} samples", needs="two samples or more")
-    different = {split: facts.of(split)[DIGEST].drop_duplicates() for split in facts.splits}
+    different = {split: facts.of(split)[list(DIGEST)].drop_duplicates() for split in facts.splits}
     numbers = {f"{split}_copies": facts.splits[split] - len(found) for split, found in different.items()}
     numbers["across"] = int(pd.concat(different.values()).duplicated().sum())
     figure = ", ".join(f"{numbers[f'{split}_copies']:,} copies within {split}" for split in facts.splits)

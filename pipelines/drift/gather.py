@@ -1,25 +1,24 @@
-"""The samples of one side: chosen by the hash of their ids, measured partition by partition."""
+"""The samples of one side: chosen by the hash of their ids, with what is measured of them."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 
-from mnist_data.batch import Batch, Images, Integers
+from mnist_data.batch import Images, Integers
 from mnist_data.errors import WrongUse
-from mnist_data.parquet.dataset import Dataset, Partition, read_partition, read_partition_columns
+from mnist_data.parquet.dataset import Dataset, Partition, read_images
 from pipelines.engine.execution import Execution
-from pipelines.engine.id_hash import Hashes, hashes
-from pipelines.engine.map_dataset import require_images
-from pipelines.statistics.counts import BYTE_RANGE, Range
-from pipelines.statistics.morphometrics import COUNTS, LENGTHS
-from pipelines.statistics.stats import describe_samples, find_range
+from pipelines.engine.id_hash import hashes
+from pipelines.images.measures.pixels import BOX, Columns, in_chunks
+from pipelines.images.measures.strokes import COUNTS, LENGTHS, StrokeMeasures
+from pipelines.images.measures.table import MeasureTable, measure_dataset, with_stored_strokes
 
-PLACES = ("top", "left", "bottom", "right", "centre_row", "centre_column")
+PLACES = (*BOX, "centre_row", "centre_column")
 
 LEVELS = 32
 """Steps of the intensity histogram of a sample, from 0 to 1."""
@@ -69,76 +68,104 @@ class Choice:
 
 @dataclass(frozen=True)
 class _Task:
+    """Some samples of a partition, by their rows in it, ascending.
+
+    unit: what is 1 on the unit scale. measure: how their strokes are measured, None where they are measured already.
+    """
+
     partition: Partition
-    label: int | None
-    limit: int
-    limits: Range = BYTE_RANGE
+    chosen: Integers
+    unit: float
+    measure: StrokeMeasures | None
+
+    @property
+    def rows(self) -> int:
+        return self.partition.rows
+
+
+@dataclass(frozen=True)
+class _Sampled:
+    """images: of the samples chosen. levels: their histograms. strokes: what was measured, empty where it was not."""
+
+    images: Images
+    levels: npt.NDArray[np.int64]
+    strokes: Columns
 
 
 def gather(choice: Choice, samples: int, execution: Execution) -> Side:
-    """Measure the `samples` samples of lowest hash, or all where there are fewer.
+    """Take the `samples` samples of lowest hash, or all where there are fewer, and measure them.
 
-    Raises WrongUse where there are fewer than LEAST.
+    The strokes of the others are not measured, but where an earlier command has done so, that is taken. Raises WrongUse
+    where there are fewer than LEAST samples.
     """
-    require_images(choice.dataset)
-    partitions = execution.partitions(choice.dataset, choice.splits)
-    ranked = [_Task(partition, choice.label, samples) for partition in partitions]
-    lowest = np.concatenate([np.empty(0, np.uint64), *execution.run(_lowest, ranked, "drift: ids")])
-    if len(lowest) < LEAST:
-        raise WrongUse(f"{choice.name} has {len(lowest)} samples; drift needs at least {LEAST} on each side.")
-    limit = int(np.sort(lowest)[min(samples, len(lowest)) - 1])
-    limits = find_range(choice.dataset, execution)
-    tasks = [_Task(partition, choice.label, limit, limits) for partition in partitions]
-    found = execution.run(_measure, tasks, "drift", lambda task: task.partition.rows)
-    return _join(choice.name, found, samples)
+    table = with_stored_strokes(measure_dataset(choice.dataset, execution))
+    rows = _choose(table, choice, samples)
+    if len(rows) < LEAST:
+        raise WrongUse(f"{choice.name} has {len(rows)} samples; drift needs at least {LEAST} on each side.")
+    ascending = np.sort(rows)
+    measure = StrokeMeasures(table.background.polarity == "bright") if table.strokes is None else None
+    tasks, start = [], 0
+    for partition in execution.partitions(choice.dataset):
+        inside = ascending[slice(*np.searchsorted(ascending, (start, start + partition.rows)))]
+        if len(inside):
+            tasks.append(_Task(partition, inside - start, table.limits.unit, measure))
+        start += partition.rows
+    parts = execution.run(_read, tasks, "drift")
+    order = np.searchsorted(ascending, rows)
+    strokes = {name: np.concatenate([part.strokes[name] for part in parts])[order] for name in parts[0].strokes}
+    return Side(
+        choice.name,
+        table.ids[rows],
+        table.labels[rows],
+        _features(table, rows, strokes),
+        np.concatenate([part.levels for part in parts])[order],
+        np.concatenate([part.images for part in parts])[order],
+    )
 
 
-def _lowest(task: _Task) -> Hashes:
-    columns = read_partition_columns(task.partition, ("id", "label"))
-    ids, labels = columns["id"], columns["label"]
-    return np.sort(hashes(ids if task.label is None else ids[labels == task.label]))[: task.limit]
+def _choose(table: MeasureTable, choice: Choice, samples: int) -> Integers:
+    """Give the positions of the chosen samples in the dataset, those of lowest hash first."""
+    rows = np.concatenate([np.flatnonzero(table.splits == split) for split in choice.splits])
+    if choice.label is not None:
+        rows = rows[table.labels[rows] == choice.label]
+    return rows[np.argsort(hashes(table.ids[rows]), kind="stable")[:samples]]
 
 
-def _measure(task: _Task) -> tuple[Batch, pd.DataFrame, npt.NDArray[np.int64]]:
-    batch = read_partition(task.partition)
-    chosen = hashes(batch.ids) <= np.uint64(task.limit)
-    batch = batch.take(chosen if task.label is None else chosen & (batch.labels == task.label))
-    table = describe_samples(batch, task.partition.split, task.limits, True).to_pandas()
-    return batch, relative(table, batch.images.shape[1], batch.images.shape[2]), _levels(batch, task.limits.unit)
+def _read(task: _Task) -> _Sampled:
+    images = read_images(task.partition)[task.chosen]
+    strokes = {} if task.measure is None else in_chunks(images, task.measure)
+    return _Sampled(images, _levels(images, task.unit), strokes)
 
 
-def relative(samples: pd.DataFrame, height: int, width: int) -> pd.DataFrame:
-    """Give the features of the per-sample table in fractions of the image, so that sizes can be compared.
+def _features(table: MeasureTable, rows: Integers, strokes: Columns) -> dict[str, npt.NDArray[np.float64]]:
+    """Give the features of some samples, (rows,) each; strokes: where these stand in no table, for just these rows."""
+    columns = dict(strokes) or dict(zip((*LENGTHS, *COUNTS), table.columns(*LENGTHS, *COUNTS), strict=True))
+    values = {name: columns[name] if strokes else columns[name][rows] for name in (*LENGTHS, *COUNTS)}
+    others = ("mean", "std", "entropy", *PLACES)
+    values |= {name: column[rows] for name, column in zip(others, table.columns(*others), strict=True)}
+    blank = values["top"] < 0
+    values |= {name: np.where(blank, np.nan, values[name]) for name in PLACES}
+    height, width = table.source.metadata.shape[:2]
+    return _relative({name: values[name].astype(np.float64) for name in FEATURES}, height, width)
+
+
+def _relative(features: Mapping[str, npt.NDArray[np.float64]], height: int, width: int) -> dict[str, Any]:
+    """Give features of the per-sample table in fractions of the image, so that sizes can be compared.
 
     Rows by the height, columns by the width, areas by both, lengths along strokes by the root of both. The ink, so
     divided, is the mean.
     """
     side = (height * width) ** 0.5
-    found = samples[[*FEATURES]].astype(np.float64)
     divisors = {"area": side**2, "length": side, "thickness": side}
-    divisors |= dict.fromkeys(("top", "bottom", "centre_row", "height"), height)
-    divisors |= dict.fromkeys(("left", "right", "centre_column", "width"), width)
-    return found.div(pd.Series(divisors).reindex(found.columns, fill_value=1.0)).rename(columns={"mean": "ink"})
+    divisors |= dict.fromkeys(("top", "bottom", "centre_row", "height"), float(height))
+    divisors |= dict.fromkeys(("left", "right", "centre_column", "width"), float(width))
+    named = {"mean": "ink"}
+    return {named.get(name, name): values / divisors.get(name, 1.0) for name, values in features.items()}
 
 
-def _levels(batch: Batch, unit: float) -> npt.NDArray[np.int64]:
-    scaled = batch.flat.astype(np.float64) / unit
+def _levels(images: Images, unit: float) -> npt.NDArray[np.int64]:
+    scaled = images.reshape(len(images), -1).astype(np.float64) / unit
     finite = np.isfinite(scaled)
     level = np.clip(np.where(finite, scaled, 0) * LEVELS, 0, LEVELS - 1).astype(np.int64)
-    level += LEVELS * np.arange(len(batch))[:, None]
-    return np.bincount(level[finite], minlength=LEVELS * len(batch)).reshape(len(batch), LEVELS)
-
-
-def _join(name: str, found: list[tuple[Batch, pd.DataFrame, npt.NDArray[np.int64]]], samples: int) -> Side:
-    batches = [batch for batch, _, _ in found]
-    ids = np.concatenate([batch.ids for batch in batches])
-    order = np.argsort(hashes(ids), kind="stable")[:samples]
-    values = pd.concat([table for _, table, _ in found], ignore_index=True).iloc[order]
-    return Side(
-        name,
-        ids[order],
-        np.concatenate([batch.labels for batch in batches])[order],
-        {str(column): values[column].to_numpy(np.float64) for column in values.columns},
-        np.concatenate([levels for _, _, levels in found])[order],
-        np.concatenate([batch.images for batch in batches])[order],
-    )
+    level += LEVELS * np.arange(len(images))[:, None]
+    return np.bincount(level[finite], minlength=LEVELS * len(images)).reshape(len(images), LEVELS)

@@ -65,6 +65,10 @@ ROUNDS = 20
 LEAST_FRACTION = 0.001
 """The fraction of transposed samples assumed where fewer are seen."""
 
+LEAST_UPRIGHT = 0.75
+"""The fraction of a class that must seem upright to what was fitted to the others, midway between chance and all: in a
+class that looks alike either way, half of the samples do, and nothing is known of how they lie."""
+
 Floats = npt.NDArray[np.float32]
 
 
@@ -130,8 +134,9 @@ def fit_orientations(images: Images, labels: Integers, ids: Integers) -> Orienta
             features = _features(edges[rows], bandwidth)
             if features.any():  # else all are blank
                 fitted = _regress(features, folds[rows])
-                weights[int(label)] = fitted
-                scores[int(label)] = (features * fitted[folds[rows]]).sum(axis=1).astype(np.float64)
+                class_scores = (features * fitted[folds[rows]]).sum(axis=1).astype(np.float64)
+                if (class_scores > 0).mean() >= LEAST_UPRIGHT:
+                    weights[int(label)], scores[int(label)] = fitted, class_scores
     slopes, fraction = _calibrate(scores)
     return Orientations(bandwidth, weights, slopes, fraction)
 

@@ -16,6 +16,7 @@ from pipelines.settings.values import Seed
 
 Layout = Literal["binary", "list", "pixels", "png"]
 Compression = Literal["zstd", "lz4", "snappy", "gzip", "none"]
+Background = Literal["keep", "dark"]
 Action = Literal["keep", "repair", "remove"]
 Scale = Literal["unit", "standardize", "none"]
 SplitBy = Literal["writer", "label"]
@@ -66,11 +67,13 @@ class Clean(Settings, frozen=True, kw_only=True):
     not_finite: Action = "remove"
     blank: Action = "remove"
     constant: Action = "remove"
-    inverted: Action = "repair"
+    inverted: Action = "keep"  # nothing is altered unless asked for
+    background: Background = "keep"  # "dark": invert a dataset that has a bright background
     transposed: Action = "keep"  # a judgement: it finds nine in ten, and one flag in twenty is wrong
     label: Action = "remove"
     duplicate: Action = "remove"
     outlier_pixels: Action = "keep"
+    allow_loss: bool = False  # go on where a split or a class loses more than half of its samples
 
     def __post_init__(self) -> None:
         super().__post_init__()

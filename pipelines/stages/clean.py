@@ -1,15 +1,14 @@
 """Cleaning: finding samples that cannot be what they should be, and keeping, repairing or removing them by rule.
 
-Two passes. The first looks at each partition for what only the whole dataset can tell: exact duplicates, the
-labels that occur, the range of the pixels. The second applies the rules and writes the cleaned dataset; every
+The faults are found first, by the measures of all samples. Then each partition is written as the rules say; every
 sample removed, changed or flagged goes to the quarantine table with the reason and its pixels as they were.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from functools import partial, reduce
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,78 +18,80 @@ import pandas as pd
 import pyarrow as pa
 
 from mnist_data import storage
-from mnist_data.batch import Batch, Images, Integers
+from mnist_data.batch import Batch, Images
 from mnist_data.parquet.dataset import Dataset, Partition, read_partition
 from mnist_data.parquet.tables import merge_tables, provenance, write_table
 from pipelines.engine.execution import Execution
-from pipelines.engine.id_hash import drawn
-from pipelines.engine.map_dataset import Position, apply_stage, positions, require_images, require_other_place
-from pipelines.images.border import outermost
-from pipelines.images.digests import Digests, digest, first_with_same, varied
-from pipelines.images.transposition import NOT_FITTED, Orientations, can_be_transposed, fit_orientations
+from pipelines.engine.map_dataset import apply_stage, positions, require_images, require_other_place
+from pipelines.images.measures.background import Polarity
+from pipelines.images.measures.faults import SharedFaults, describe_values, find_faults
+from pipelines.images.measures.table import MeasureTable, measure_dataset
 from pipelines.settings.stages import Clean
-from pipelines.stages.convert import unlikely_labels
-
-FIT_SAMPLES = 60_000
-"""Training samples from which each class's orientation is learnt."""
+from pipelines.stages.losses import require_enough_left
 
 TABLES = {"quarantine": "quarantine", "cleaning": "cleaning", "cleaning-totals": "cleaning_totals"}
 """The tables beside a cleaned dataset: the ending of the file -> what the dashboard calls it."""
 
+REASONS = (
+    "not_finite", "blank", "constant", "inverted", "bright_background", "transposed", "label", "duplicate",
+    "outlier_pixels",
+)  # fmt: skip
+"""In the order in which a sample's findings are listed."""
+
+Flags = npt.NDArray[np.bool_]
+
 
 @dataclass(frozen=True)
-class Cleaned:
-    """The outcome. dataset: the cleaned one. quarantine: where its table lies. totals, reasons: counts by split."""
+class CleanResult:
+    """dataset: the cleaned one. quarantine: where its table lies, without the ending. totals, reasons: counts by split.
+
+    polarity: whether the background of the dataset is dark or bright, or undecided: then no sample counts as inverted.
+    undecided: samples of which it is not known whether they are inverted.
+    """
 
     dataset: Dataset
     quarantine: str
     totals: pd.DataFrame
     reasons: pd.DataFrame
+    polarity: Polarity
+    undecided: int
 
 
 @dataclass(frozen=True)
-class Survey:
-    """What the first pass learns; merging is associative, so the cut into partitions does not matter.
+class Findings:
+    """What is found in some samples, in their order.
 
-    digests: (n, 2), of each sample that is finite and not of one value. low, high: of all pixels.
+    rows: (findings,) int64, of which sample each is. reason, action, detail: (findings,) texts.
     """
 
-    ids: Integers
-    labels: Integers
-    training: npt.NDArray[np.bool_]
-    digests: Digests
-    counts: Mapping[int, int]
-    low: float
-    high: float
+    rows: npt.NDArray[np.int64]
+    reason: npt.NDArray[np.object_]
+    action: npt.NDArray[np.object_]
+    detail: npt.NDArray[np.object_]
 
-    def merge(self, other: Survey) -> Survey:
-        """Join the surveys of two partitions."""
-        counts = dict(self.counts)
-        for label, count in other.counts.items():
-            counts[label] = counts.get(label, 0) + count
-        return Survey(
-            np.concatenate([self.ids, other.ids]),
-            np.concatenate([self.labels, other.labels]),
-            np.concatenate([self.training, other.training]),
-            np.concatenate([self.digests, other.digests]),
-            counts,
-            min(self.low, other.low),
-            max(self.high, other.high),
-        )
+    def between(self, first: int, after: int) -> Findings:
+        """Give those of the samples from `first` on, before `after`, whose rows are counted from `first`."""
+        chosen = slice(*np.searchsorted(self.rows, (first, after)))
+        return Findings(self.rows[chosen] - first, self.reason[chosen], self.action[chosen], self.detail[chosen])
+
+    def mask(self, count: int, reason: str | None = None, action: str | None = None) -> Flags:
+        """Say which of `count` samples have a finding of this reason and this action."""
+        chosen = np.ones(len(self.rows), bool)
+        if reason is not None:
+            chosen &= self.reason == reason
+        if action is not None:
+            chosen &= self.action == action
+        flags = np.zeros(count, bool)
+        flags[self.rows[chosen]] = True
+        return flags
 
 
 @dataclass(frozen=True)
-class Knowledge:
-    """What the second pass knows of the whole dataset.
+class PixelLimits:
+    """The darkest and the brightest value that a pixel of the dataset can have; inverting exchanges them."""
 
-    duplicates: id -> what it repeats, in words. low, high: the darkest and brightest value a pixel can have.
-    """
-
-    bad_labels: frozenset[int]
     low: float
     high: float
-    orientations: Orientations = NOT_FITTED
-    duplicates: Mapping[int, str] = field(default_factory=dict)
 
 
 def clean(
@@ -100,38 +101,64 @@ def clean(
     *,
     execution: Execution | None = None,
     overwrite: bool = False,
-) -> Cleaned:
-    """Clean a dataset into a new one; the quarantine and the counts stand in tables beside it."""
+) -> CleanResult:
+    """Clean a dataset into a new one; the quarantine and the counts stand in tables beside it.
+
+    Raises CheckFailed, before anything is written, where a split or a class would lose more than half of its samples
+    and `params.allow_loss` is not set.
+    """
     params, execution = params or Clean(), execution or Execution()
     require_images(source)
     require_other_place(source, target)
-    storage.require_free(target, overwrite)  # before the survey, not after it
-    partitions = execution.partitions(source)
-    scan = partial(survey_partition, training_split=source.main_split)
-    surveys = execution.run(scan, partitions, "clean: scan")
-    whole = reduce(Survey.merge, surveys)
-    knowledge = _know(source, whole, execution)
-    repeats = find_duplicates(whole, knowledge.bad_labels)
-    known = {
-        position: replace(knowledge, duplicates=_chosen(repeats, survey.ids))
-        for position, survey in zip(positions(partitions), surveys, strict=True)
-    }
+    storage.require_free(target, overwrite)  # before the work, not after it
+    table = measure_dataset(source, execution)
+    faults = find_faults(table, execution)
+    findings = _findings(table, faults, params)
+    if not params.allow_loss:
+        removing = findings.action == "remove"
+        require_enough_left(table, findings.rows[removing], findings.reason[removing])
     counted: list[tuple[str, pd.DataFrame, pd.DataFrame]] = []
+    partitions = [part for split in source.splits for part in execution.partitions(source, [split])]
 
-    def tabulate(findings: list[pd.DataFrame]) -> None:
+    def tabulate(records: list[pd.DataFrame]) -> None:
         # Before the dataset stands in its place, so that it never stands there without its quarantine.
-        counted.append(_tabulate(source, str(target), params, list(zip(partitions, findings, strict=True))))
+        if params.outlier_pixels == "remove" and not params.allow_loss:
+            _require_enough_left(table, partitions, records)
+        attrs = {"polarity": table.background.polarity}
+        counted.append(_tabulate(source, str(target), params, list(zip(partitions, records, strict=True)), attrs))
 
     dataset = apply_stage(
         source,
         target,
         params,
-        lambda position: partial(_clean_partition, position=position, knowledge=known[position], params=params),
+        _function_for(partitions, findings, _pixel_limits(table), params),
         execution=execution,
         overwrite=overwrite,
         before_commit=tabulate,
     )
-    return Cleaned(dataset, *counted[0])
+    return CleanResult(dataset, *counted[0], table.background.polarity, int(faults.inversion.undecided.sum()))
+
+
+def _require_enough_left(table: MeasureTable, partitions: Sequence[Partition], records: Sequence[pd.DataFrame]) -> None:
+    starts = np.cumsum([0, *(partition.rows for partition in partitions)])
+    removed = [record[record["action"] == "remove"] for record in records]
+    rows = [record["row"].to_numpy(np.int64) + start for record, start in zip(removed, starts, strict=False)]
+    reasons = [record["reason"].to_numpy(object) for record in removed]
+    require_enough_left(table, np.concatenate(rows), np.concatenate(reasons))
+
+
+def _function_for(
+    partitions: Sequence[Partition], findings: Findings, limits: PixelLimits, params: Clean
+) -> Callable[[Any], Any]:
+    """Give each partition, by its position, the function that cleans it with the findings in it."""
+    starts = np.cumsum([0, *(partition.rows for partition in partitions)]).tolist()
+    found = {
+        position: findings.between(start, start + partition.rows)
+        for position, partition, start in zip(positions(partitions), partitions, starts, strict=False)
+    }
+    return lambda position: partial(
+        _clean_partition, split=position.split, findings=found[position], limits=limits, params=params
+    )
 
 
 def has_quarantine(location: str | Path) -> bool:
@@ -139,183 +166,112 @@ def has_quarantine(location: str | Path) -> bool:
     return all(storage.exists(storage.beside(location, f".{ending}.parquet")) for ending in TABLES)
 
 
-def survey_partition(partition: Partition, training_split: str) -> Survey:
-    """Look at one partition."""
-    batch = read_partition(partition)
-    flat = batch.flat
-    sound = batch.finite
-    values = flat if sound.all() else flat[sound]
-    rows = np.flatnonzero(varied(flat))
-    labels, counts = np.unique(batch.labels, return_counts=True)
-    return Survey(
-        batch.ids[rows],
-        batch.labels[rows],
-        np.full(len(rows), partition.split == training_split),
-        digest(batch.images[rows]),
-        dict(zip(labels.tolist(), counts.tolist(), strict=True)),
-        float(values.min()) if values.size else np.inf,
-        float(values.max()) if values.size else -np.inf,
-    )
-
-
-def find_duplicates(survey: Survey, bad_labels: frozenset[int] = frozenset()) -> dict[int, str]:
-    """Find the samples to give up because others have the same pixels: id -> which, in words.
-
-    Of several the one kept has a label that is a class, where one has; is outside the training split, so that a
-    published test split stays whole and what leaks into it leaves the training data; and comes first.
-    """
-    bad = np.isin(survey.labels, list(bad_labels))
-    rank = np.argsort(np.lexsort((survey.ids, survey.training, bad)))
-    first = first_with_same(survey.digests, rank)
-    found = {}
-    for row in np.flatnonzero(first != np.arange(len(first))):
-        kept = first[row]
-        words = f"same pixels as {survey.ids[kept]}"
-        if survey.labels[row] != survey.labels[kept]:
-            words += f", whose label is {survey.labels[kept]}"
-        found[int(survey.ids[row])] = words
-    return found
-
-
-def _chosen(repeats: Mapping[int, str], ids: Integers) -> dict[int, str]:
-    return {int(row): repeats[int(row)] for row in ids if int(row) in repeats} if repeats else {}
-
-
-def _know(source: Dataset, survey: Survey, execution: Execution) -> Knowledge:
-    dtype = np.dtype(source.metadata.dtype)
+def _pixel_limits(table: MeasureTable) -> PixelLimits:
+    dtype = np.dtype(table.source.metadata.dtype)
+    lowest, highest = table.columns("lowest", "highest")
     # The background is 0: a signed type's own middle would lie below it, so there the values found count.
-    low, high = min(0.0, survey.low), survey.high
-    if dtype.kind == "u":
-        high = float(np.iinfo(dtype).max)
-    orientations = NOT_FITTED
-    if can_be_transposed(source.metadata.shape, dtype):
-        orientations = fit_orientations(*orientation_samples(source, execution))
-    bad = unlikely_labels(survey.counts, len(source.metadata.classes))
-    return Knowledge(frozenset(bad), low, high, orientations)
+    low, high = float(lowest.min(initial=0.0)), float(highest.max(initial=-np.inf))
+    return PixelLimits(low, float(np.iinfo(dtype).max) if dtype.kind == "u" else high)
 
 
-def orientation_samples(source: Dataset, execution: Execution) -> tuple[Images, Integers, Integers]:
-    """Take training samples by a hash of their ids, so that the choice does not depend on how the files are cut."""
-    split = source.main_split
-    fraction = min(1.0, FIT_SAMPLES / max(1, source.splits[split]))
-    chosen = []
-    for partition in execution.partitions(source, [split]):
-        batch = read_partition(partition)
-        rows = drawn(batch.ids, fraction) & batch.finite
-        chosen.append(batch.take(rows))
-    columns = ([getattr(batch, name) for batch in chosen] for name in ("images", "labels", "ids"))
-    images, labels, ids = map(np.concatenate, columns)
-    return images, labels, ids
-
-
-def is_inverted(images: Images, low: float, high: float) -> npt.NDArray[np.bool_]:
-    """Say of each image whether its background is bright, (n,) bool: where the border is, there is the background.
-
-    The mean of the outermost ring lies above the middle of low … high. On MNIST and Fashion-MNIST, whose clothes
-    touch the border in 99.97 % of the images, this flags none of 140,000, and all of them once inverted. Images
-    with fewer than three rows or columns have no ring and are not judged.
-    """
-    with np.errstate(invalid="ignore"):
-        return np.asarray(ring_level(images) > (low + high) / 2)
-
-
-def ring_level(images: Images) -> npt.NDArray[np.float64]:
-    """Give the mean of each image's outermost rows and columns, (n,); NaN with fewer than three of either."""
-    height, width = images.shape[1:3]
-    if min(height, width) < 3:
-        return np.full(len(images), np.nan)
-    border = images[:, outermost(height, width)]  # (n, ring) or (n, ring, channels)
-    return np.asarray(border.mean(axis=tuple(range(1, border.ndim)), dtype=np.float64))
-
-
-def find_faults(batch: Batch, knowledge: Knowledge) -> dict[str, npt.NDArray[np.bool_]]:
-    """Give a (n,) mask for each reason except outlier pixels, which only the repair finds."""
-    finite = batch.finite
-    # Nothing else can be said of a sample with pixels that are no numbers; blank ones stand in for them.
-    sound = batch if finite.all() else replace(batch, images=np.where(_each(finite, batch), batch.images, 0))
-    flat = sound.flat
-    lowest, highest = flat.min(axis=1, initial=knowledge.high), flat.max(axis=1, initial=knowledge.low)
-    one_value = (lowest == highest) & finite
-    inverted = is_inverted(sound.images, knowledge.low, knowledge.high) & ~one_value
-    upright = _repaired(sound.images, inverted, knowledge)
-    return {
-        "not_finite": ~finite,
-        "blank": one_value & (lowest == 0),
-        "constant": one_value & (lowest != 0),
-        "inverted": inverted,
-        "transposed": knowledge.orientations.transposed(upright, batch.labels, batch.ids) & ~one_value & finite,
-        "label": np.isin(batch.labels, list(knowledge.bad_labels)),
-        "duplicate": np.isin(batch.ids, list(knowledge.duplicates)),
+def _findings(table: MeasureTable, faults: SharedFaults, params: Clean) -> Findings:
+    """List what is found in each sample, but for outlier pixels, which only their repair finds."""
+    masks = {"not_finite": ~table.finite, **faults.masks}
+    to_dark = params.background == "dark" and table.background.polarity == "bright"
+    masks["bright_background"] = np.full(len(table), to_dark) & ~masks["inverted"]
+    actions_of = {reason: getattr(params, reason, "repair") for reason in masks}
+    if to_dark:  # what is inverted among these has a dark background already
+        actions_of["inverted"] = "keep"
+    details = {
+        "blank": lambda rows: describe_values(table, rows),
+        "constant": lambda rows: describe_values(table, rows),
+        "inverted": lambda rows: [f"log odds {value:.1f}" for value in faults.inversion.log_odds[rows]],
+        "transposed": lambda rows: [f"log odds {value:.1f}" for value in faults.transposition.log_odds[rows]],
+        "label": lambda rows: [f"label {label} is no class" for label in table.labels[rows]],
+        "duplicate": lambda rows: _describe_copies(table, rows, faults.original[rows]),
     }
+    parts = []
+    for reason in REASONS:
+        if reason in masks:
+            rows = np.flatnonzero(masks[reason])
+            actions = np.full(len(rows), actions_of[reason], object)
+            if reason == "transposed" and params.transposed == "repair":  # what a person should look at may be right
+                actions[faults.transposition.log_odds[rows] <= faults.transposition.likelier] = "keep"
+            words = details[reason](rows) if reason in details else [""] * len(rows)
+            parts.append((rows, np.full(len(rows), reason, object), actions, np.array(words, object)))
+    rows, *texts = (np.concatenate(values) for values in zip(*parts, strict=True))
+    order = np.argsort(rows, kind="stable")
+    return Findings(rows[order], *(values[order] for values in texts))
 
 
-def _each(rows: npt.NDArray[np.bool_], batch: Batch) -> npt.NDArray[np.bool_]:
-    """Spread a mask of samples over their pixels."""
-    return rows.reshape(-1, *[1] * (batch.images.ndim - 1))
+def _describe_copies(table: MeasureTable, rows: npt.NDArray[np.int64], originals: npt.NDArray[np.int64]) -> list[str]:
+    return [
+        f"same pixels as {table.ids[original]}"
+        + (f", whose label is {table.labels[original]}" if table.labels[original] != table.labels[row] else "")
+        for row, original in zip(rows, originals, strict=True)
+    ]
 
 
-def _repaired(images: Images, inverted: npt.NDArray[np.bool_], knowledge: Knowledge) -> Images:
-    if not inverted.any():
-        return images
-    repaired = images.copy()
-    repaired[inverted] = (knowledge.low + knowledge.high) - images[inverted].astype(np.float64)
-    return repaired
+def clean_batch(batch: Batch, findings: Findings, limits: PixelLimits, params: Clean) -> tuple[Batch, pd.DataFrame]:
+    """Clean one batch by what is found in it. Gives the samples that stay, and a row for each finding.
 
-
-def clean_batch(batch: Batch, knowledge: Knowledge, params: Clean) -> tuple[Batch, pd.DataFrame]:
-    """Clean one batch. Gives the samples that stay, and a row for each finding: row, reason, action, detail."""
-    faults = find_faults(batch, knowledge)
-    actions: dict[str, str] = params.recorded()
+    The columns of the findings: row, reason, action, detail.
+    """
     images = batch.images
-    if actions["inverted"] == "repair":
-        images = _repaired(images, faults["inverted"], knowledge)
-    if actions["transposed"] == "repair" and faults["transposed"].any():
+    inverted = findings.mask(len(batch), "inverted", "repair") | findings.mask(len(batch), "bright_background")
+    if inverted.any():
+        images = _inverted(images, inverted, limits)
+    transposed = findings.mask(len(batch), "transposed", "repair")
+    if transposed.any():
         images = images.copy()
-        images[faults["transposed"]] = images[faults["transposed"]].swapaxes(1, 2)
+        images[transposed] = images[transposed].swapaxes(1, 2)
     counts = np.zeros(len(batch), np.int64)
-    if actions["outlier_pixels"] != "keep":
+    if params.outlier_pixels != "keep":
         from pipelines.kernels.outliers import repair_outliers
 
-        mended, counts = repair_outliers(images, (knowledge.high - knowledge.low) / 2)
-        images = mended if actions["outlier_pixels"] == "repair" else images
-    faults["outlier_pixels"] = counts > 0
-    removed = np.zeros(len(batch), bool)
-    for reason, rows in faults.items():
-        if actions[reason] == "remove":
-            removed |= rows
-    findings = _findings(batch, faults, actions, knowledge, counts)
-    return Batch(batch.ids, batch.labels, images, batch.columns).take(~removed), findings
+        mended, counts = repair_outliers(images, (limits.high - limits.low) / 2)
+        images = mended if params.outlier_pixels == "repair" else images
+    removed = findings.mask(len(batch), action="remove")
+    if params.outlier_pixels == "remove":
+        removed |= counts > 0
+    cleaned = Batch(batch.ids, batch.labels, images, batch.columns).take(~removed)
+    return cleaned, _tabulate_findings(findings, counts, params)
 
 
-def _findings(
-    batch: Batch,
-    faults: Mapping[str, npt.NDArray[np.bool_]],
-    actions: Mapping[str, str],
-    knowledge: Knowledge,
-    counts: npt.NDArray[np.int64],
-) -> pd.DataFrame:
-    detail = {
-        "label": lambda row: f"label {batch.labels[row]} is no class",
-        "duplicate": lambda row: knowledge.duplicates[int(batch.ids[row])],
-        "outlier_pixels": lambda row: f"{counts[row]} isolated pixels",
-    }
-    rows = [
-        (int(row), reason, actions[reason], detail.get(reason, lambda _: "")(int(row)))
-        for reason, mask in faults.items()
-        for row in np.flatnonzero(mask)
-    ]
-    return pd.DataFrame(rows, columns=["row", "reason", "action", "detail"]).sort_values("row", kind="stable")
+def _inverted(images: Images, rows: Flags, limits: PixelLimits) -> Images:
+    """Exchange dark and bright in some images."""
+    inverted = images.copy()
+    inverted[rows] = (limits.low + limits.high) - images[rows].astype(np.float64)
+    return inverted
+
+
+def _tabulate_findings(findings: Findings, outliers: npt.NDArray[np.int64], params: Clean) -> pd.DataFrame:
+    """Give row, reason, action and detail of each finding; outliers: (n,) isolated pixels in each sample."""
+    isolated = np.flatnonzero(outliers)
+    table = pd.DataFrame(
+        {
+            "row": np.concatenate([findings.rows, isolated]),
+            "reason": [*findings.reason, *["outlier_pixels"] * len(isolated)],
+            "action": [*findings.action, *[params.outlier_pixels] * len(isolated)],
+            "detail": [*findings.detail, *(f"{count} isolated pixels" for count in outliers[isolated])],
+        }
+    )
+    return table.sort_values("row", kind="stable")
 
 
 def _clean_partition(
-    batch: Batch, position: Position, knowledge: Knowledge, params: Clean
+    batch: Batch, split: str, findings: Findings, limits: PixelLimits, params: Clean
 ) -> tuple[tuple[Batch], pd.DataFrame]:
-    cleaned, findings = clean_batch(batch, knowledge, params)
-    return (cleaned,), findings.assign(split=position.split, id=batch.ids[findings["row"].to_numpy(np.int64)])
+    cleaned, table = clean_batch(batch, findings, limits, params)
+    return (cleaned,), table.assign(split=split, id=batch.ids[table["row"].to_numpy(np.int64)])
 
 
 def _tabulate(
-    source: Dataset, target: str, params: Clean, found: Sequence[tuple[Partition, pd.DataFrame]]
+    source: Dataset,
+    target: str,
+    params: Clean,
+    found: Sequence[tuple[Partition, pd.DataFrame]],
+    attrs: Mapping[str, Any],
 ) -> tuple[str, pd.DataFrame, pd.DataFrame]:
     """Write the quarantine and the counts; only partitions with findings are read again, for their pixels.
 
@@ -329,10 +285,11 @@ def _tabulate(
             if len(findings):
                 yield _quarantine(read_partition(partition), partition.split, findings)
 
-    attrs = {"image_shape": list(source.metadata.shape), "image_dtype": source.metadata.dtype}
+    shape = {"image_shape": list(source.metadata.shape), "image_dtype": source.metadata.dtype}
     quarantine = storage.beside(target, ".quarantine")
-    merge_tables(pieces(), quarantine, made, attrs)
+    merge_tables(pieces(), quarantine, made, {**shape, **attrs})
     totals, reasons = count_up(source.splits, pd.concat([findings for _, findings in found]))
+    totals.attrs.update(attrs)
     write_table(totals, storage.beside(target, ".cleaning-totals"), made)
     write_table(reasons, storage.beside(target, ".cleaning"), made)
     return quarantine, totals, reasons

@@ -89,7 +89,9 @@ def _metadata(streams: Sequence[ImageStream], params: Convert, dataset: str | No
     shape, dtype = forms.pop()
     known = by_name(dataset) if dataset is not None else None
     named = next((stream.classes for stream in streams if stream.classes), known.classes if known else ())
-    name = Path(streams[0].path).name.split(".")[0] or "dataset"
+    path = Path(streams[0].path)
+    several = len({stream.path for stream in streams}) > 1
+    name = (path.parent if several else path).name.split(".")[0] or "dataset"
     return Metadata(
         dataset=known.name if known else dataset or name,
         title=known.title if known else "",

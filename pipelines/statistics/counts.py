@@ -1,7 +1,6 @@
 """Counts: sums over the images of a split, pixel by pixel and class by class, and the tables made of them.
 
-Sums merge in any order. Values in the tables are on the scale 0 … 1: uint8 is divided by 255, wider integers by the
-largest value found, floats are as they stand.
+Sums merge in any order. Values in the tables are on the unit scale of `Range`.
 """
 
 from __future__ import annotations
@@ -16,6 +15,8 @@ import pandas as pd
 
 from mnist_data.batch import Batch
 from mnist_data.parquet.schema import Metadata
+from pipelines.images.measures.background import Polarity
+from pipelines.images.measures.intensity import Range
 
 
 @dataclass(frozen=True)
@@ -97,19 +98,6 @@ def _empty_sums(labels: npt.NDArray[np.int64], pixels: int, dtype: np.dtype[Any]
     )
 
 
-@dataclass(frozen=True)
-class Range:
-    """Where the intensity histogram lies, in pixel units, and what makes 1 on the unit scale."""
-
-    low: float
-    high: float
-    unit: float
-
-
-BYTE_RANGE = Range(0.0, 256.0, 255.0)
-"""Of uint8."""
-
-
 def sum_up(batch: Batch, limits: Range, bins: int) -> Sums:
     """Sum one batch."""
     from pipelines.kernels.accumulate import accumulate, count_bytes, count_values
@@ -131,10 +119,15 @@ def sum_up(batch: Batch, limits: Range, bins: int) -> Sums:
     return sums
 
 
-def tabulate(by_split: Mapping[str, Sums], metadata: Metadata, limits: Range) -> dict[str, pd.DataFrame]:
+def tabulate(
+    by_split: Mapping[str, Sums], metadata: Metadata, limits: Range, polarities: Mapping[str, Polarity]
+) -> dict[str, pd.DataFrame]:
     """Make the tables summary, classes, pixels and intensity of the sums of each split."""
+    summaries = [
+        {**_summary(split, sums, metadata, limits), "polarity": polarities[split]} for split, sums in by_split.items()
+    ]
     return {
-        "summary": pd.DataFrame([_summary(split, sums, metadata, limits) for split, sums in by_split.items()]),
+        "summary": pd.DataFrame(summaries),
         "classes": pd.concat([_classes(split, sums, metadata) for split, sums in by_split.items()], ignore_index=True),
         "pixels": pd.concat(
             [_pixels(split, sums, metadata, limits) for split, sums in by_split.items()], ignore_index=True

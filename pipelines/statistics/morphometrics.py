@@ -8,36 +8,15 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-import pyarrow as pa
 
-from mnist_data.batch import Images
 from mnist_data.parquet.dataset import open_parquet
-from pipelines.kernels.moments import Moments
+from pipelines.images.measures.strokes import COUNTS, LENGTHS
 
-LENGTHS = ("area", "length", "thickness", "slant", "width", "height")
-COUNTS = ("components", "holes", "end_points")
 MEASURES = (*LENGTHS, *COUNTS, "border_contact")
 """In the order of the columns. The units are pixels, of the area pixels², of the slant radians."""
 
 STATISTICS = ("samples", "mean", "std", "lower_quartile", "median", "upper_quartile")
 """Of one measure; samples counts those that have it."""
-
-
-def shape_columns(images: Images, moments: Moments) -> dict[str, pa.Array]:
-    """Give the columns MEASURES of images, (n, h, w) or (n, h, w, c), whose moments are known.
-
-    border_contact: whether a pixel above 0 lies in the outermost row or column. A sample of one value, or with pixels
-    that are no numbers, has no lengths, and counts of 0.
-    """
-    from pipelines.kernels.morphometry import measure_morphometrics
-
-    measures = measure_morphometrics(images)
-    unmeasured = np.isnan(measures.area)
-    columns = {name: pa.array(getattr(measures, name), mask=unmeasured) for name in LENGTHS}
-    columns |= {name: pa.array(getattr(measures, name), pa.int32()) for name in COUNTS}
-    height, width = images.shape[1:3]
-    at_edge = (moments.top == 0) | (moments.left == 0) | (moments.bottom == height - 1) | (moments.right == width - 1)
-    return {**columns, "border_contact": pa.array(at_edge)}
 
 
 def summarize_measures(samples: str, by: str = "label") -> pd.DataFrame:

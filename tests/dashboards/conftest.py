@@ -206,7 +206,7 @@ def preparation(digits: tuple[Array, Array]) -> dict[str, pd.DataFrame]:
         "shift_x": [float(shifts[copy][1]) for _, copy in rows],
     }
     moved = np.stack([np.roll(images[sample], shifts[copy], axis=(0, 1)) for sample, copy in rows])
-    told = {"transform": "shift", "meaning": "fraction of the width", "low": -0.1, "high": 0.1, "probability": 0.5}
+    transform = {"transform": "shift", "meaning": "fraction of the width", "low": -0.1, "high": 0.1, "probability": 0.5}
     totals = {"split": ["train"], "samples_in": [1405], "kept": [1401], "changed": [1], "removed": [3]}
     cleaning = pd.DataFrame(reasons, columns=["reason", "action", "samples"])
     cleaning.insert(0, "split", "train")
@@ -219,7 +219,7 @@ def preparation(digits: tuple[Array, Array]) -> dict[str, pd.DataFrame]:
             {"photo": [0, 1], "file": ["a/one.png", "sheet.jpg"]}, np.kron(images[:2], np.ones((14, 14), np.uint8))
         ),
         "prepared": thumbnail_table({"photo": [0, 1, 1]}, np.kron(images[:3], np.ones((4, 4), np.uint8))),
-        "transforms": thumbnail_table({**augmentation, **told}, moved),
+        "transforms": thumbnail_table({**augmentation, **transform}, moved),
     }
 
 
@@ -272,14 +272,14 @@ def robustness(digits: tuple[Array, Array]) -> dict[str, pd.DataFrame]:
     table = table.assign(low=table["accuracy"] - 0.05, high=table["accuracy"] + 0.05)
     images, labels = digits
     paler = [images[3] // (1 + severity) for _, severity in pairs]
-    pictures = {"id": 3, "label": labels[3], "name": NAMES[labels[3]], **frame.to_dict("list")}
-    pictures |= {"predicted": [labels[3] if severity < 3 else 8 for _, severity in pairs], "probability": 0.7}
-    pictures["predicted_name"] = [NAMES[label] for label in pictures["predicted"]]
-    return {"robustness": table, "corrupted": thumbnail_table(pictures, np.stack(paler))}
+    thumbnails = {"id": 3, "label": labels[3], "name": NAMES[labels[3]], **frame.to_dict("list")}
+    thumbnails |= {"predicted": [labels[3] if severity < 3 else 8 for _, severity in pairs], "probability": 0.7}
+    thumbnails["predicted_name"] = [NAMES[label] for label in thumbnails["predicted"]]
+    return {"robustness": table, "corrupted": thumbnail_table(thumbnails, np.stack(paler))}
 
 
 @pytest.fixture(scope="session")
-def judged() -> dict[str, pd.DataFrame]:
+def evaluated() -> dict[str, pd.DataFrame]:
     """Give invented tables of how far the model's accuracy can be trusted; two seeds, two bins, two of each group."""
     scores = {"samples": [60, 40], "correct": [57, 30], "accuracy": [0.95, 0.75], "low": 0.6, "high": 0.99}
     bins = {"samples": [0, 30, 70], "confidence": [np.nan, 0.5, 0.98], "accuracy": [np.nan, 0.4, 0.99]}
@@ -429,7 +429,7 @@ def tables(
     statistics: dict[str, pd.DataFrame],
     preparation: dict[str, pd.DataFrame],
     model: dict[str, pd.DataFrame],
-    judged: dict[str, pd.DataFrame],
+    evaluated: dict[str, pd.DataFrame],
     robustness: dict[str, pd.DataFrame],
     by_writer: dict[str, pd.DataFrame],
     compared: dict[str, pd.DataFrame],
@@ -438,7 +438,7 @@ def tables(
 ) -> dict[str, pd.DataFrame]:
     """Give every table that a page can show."""
     return {
-        **statistics, **preparation, **model, **judged, **robustness, **by_writer, **compared, **audited, **explained
+        **statistics, **preparation, **model, **evaluated, **robustness, **by_writer, **compared, **audited, **explained
     }  # fmt: skip
 
 

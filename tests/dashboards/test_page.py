@@ -96,7 +96,7 @@ def test_an_empty_table_is_said_in_words(section: Any, tables: Tables) -> None:
 
 
 def test_a_model_without_mistakes_has_an_empty_confusion_list(model: Tables) -> None:
-    """A perfect matrix is drawn, and no table of mistakes beside it."""
+    """A perfect matrix is drawn, and no table of errors next to it."""
     confusion = model["confusion"]
     perfect = confusion[confusion["label"] == confusion["predicted"]]
     page = made_of({"confusion": perfect})
@@ -258,7 +258,7 @@ def test_the_large_number_is_of_the_test_split(model: Tables) -> None:
 
 
 def test_the_mean_under_corruption_leaves_out_the_samples_as_they_are(robustness: Tables) -> None:
-    """Else a suite of few corruptions would flatter; the clean accuracy stands beside it."""
+    """Else a suite of few corruptions would flatter; the clean accuracy is next to it."""
     page = made_of(robustness)
     cards = page.split('<ul class="cards')[1].split("</ul>")[0]
     bad = robustness["robustness"].query("model == 'means' and severity > 0")["accuracy"].mean()

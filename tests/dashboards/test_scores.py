@@ -24,9 +24,9 @@ def seeded(model: Tables) -> pd.DataFrame:
     return pd.concat(rows, ignore_index=True).astype({"seed": "Int64"})
 
 
-def test_the_reliability_diagram_leaves_out_empty_bins(judged: Tables) -> None:
+def test_the_reliability_diagram_leaves_out_empty_bins(evaluated: Tables) -> None:
     """A dot each for the others, in percent, with its interval; a series for each temperature."""
-    line, plain, scaled = reliability_diagram(judged["reliability"]).data
+    line, plain, scaled = reliability_diagram(evaluated["reliability"]).data
 
     assert line.x == line.y
     assert list(plain.x) == [50, 98]
@@ -35,10 +35,10 @@ def test_the_reliability_diagram_leaves_out_empty_bins(judged: Tables) -> None:
     assert (plain.name, scaled.name) == ("uncalibrated", "temperature 1.50")
 
 
-def test_each_group_is_a_dot_with_its_interval(judged: Tables) -> None:
+def test_each_group_is_a_dot_with_its_interval(evaluated: Tables) -> None:
     """The blank images stand apart from the tenths."""
     (classes,), (tenths,) = (
-        draw(judged[f"{name}_scores"]).data
+        draw(evaluated[f"{name}_scores"]).data
         for name, draw in (("class", accuracy_by_class), ("thickness", accuracy_by_thickness))
     )
 
@@ -48,9 +48,9 @@ def test_each_group_is_a_dot_with_its_interval(judged: Tables) -> None:
     assert list(classes.error_y.arrayminus) == pytest.approx([35, 15])
 
 
-def test_seeds_are_dots_below_their_mean_and_all_together(model: Tables, judged: Tables) -> None:
+def test_seeds_are_dots_below_their_mean_and_all_together(model: Tables, evaluated: Tables) -> None:
     """Each model on a line; the ensemble is no seed."""
-    evaluation, seeds = seeded(model), judged["seeds"][1:]
+    evaluation, seeds = seeded(model), evaluated["seeds"][1:]
 
     dots, mean, together = seed_accuracies(seeds, evaluation).data
 
@@ -59,9 +59,9 @@ def test_seeds_are_dots_below_their_mean_and_all_together(model: Tables, judged:
     assert (list(mean.error_x.array), list(mean.error_x.arrayminus)) == (pytest.approx([13]), pytest.approx([13]))
 
 
-def test_the_large_numbers_are_of_all_seeds_together_and_of_their_mean(model: Tables, judged: Tables) -> None:
+def test_the_large_numbers_are_of_all_seeds_together_and_of_their_mean(model: Tables, evaluated: Tables) -> None:
     """On the test split; and by corrected labels, where there are any."""
-    tables = {"evaluation": seeded(model), "seeds": judged["seeds"], "label_scores": judged["label_scores"]}
+    tables = {"evaluation": seeded(model), "seeds": evaluated["seeds"], "label_scores": evaluated["label_scores"]}
 
     cards, chart, table = (str(block.__html__()) for block in results(tables))
 

@@ -136,14 +136,14 @@ def test_class_counts_are_counts_or_fractions(written: Tables) -> None:
 
 
 def test_mean_images_are_the_means_of_the_classes(written: Tables) -> None:
-    """In the order of the labels, ten in a line, two cells apart, each with the name of its class."""
+    """In the order of the labels, five in a line, seven cells apart, each below the name of its class."""
     images, labels = mnist_data.to_numpy(FIXTURES / "dataset", split="train")
     drawn = figures.mean_images(written["pixels"], split="train", names={3: "three"})
     sheet = np.asarray(drawn.data[0].z)
 
-    np.testing.assert_allclose(sheet[:, 90:118], images[labels == 3].mean(axis=0) / 255, atol=1e-6)
-    assert np.isnan(sheet[:, 88:90]).all()
-    assert drawn.data[0].customdata[0][90] == drawn.data[1].text[3] == "three"
+    np.testing.assert_allclose(sheet[:28, 105:133], images[labels == 3].mean(axis=0) / 255, atol=1e-6)
+    assert np.isnan(sheet[:28, 98:105]).all()
+    assert drawn.data[0].customdata[0][105] == drawn.data[1].text[3] == "three"
 
 
 def test_a_principal_component_keeps_its_sign_and_place(invented: Tables) -> None:

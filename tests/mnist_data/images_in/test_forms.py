@@ -271,3 +271,12 @@ def test_relabel_numbers_labels_of_any_form(images: Images, tmp_path: Path) -> N
 
     assert dataset.metadata.classes == ("A", "B", "C")
     assert mnist_data.load(dataset.location)["label"].tolist() == (np.arange(40) % 3).tolist()
+
+
+@pytest.mark.parametrize("name", ["mnist-csv", "mnist-png/test-images.tar.gz", "cmaterdb-bangla/training-images.npz"])
+def test_convert_takes_every_form(name: str, tmp_path: Path) -> None:
+    """By the one public call, as by the one command."""
+    result = mnist_data.convert(real_folder(name.split("/")[0]).parent / name, tmp_path / "out", progress=False)
+
+    assert result.dataset is not None
+    assert len(result.dataset) == {"mnist-csv": 110}.get(name, 3_175 if "png" in name else 5_000)

@@ -21,10 +21,10 @@ from mnist_data.idx import sample
 from mnist_data.idx.pairing import find_pairs
 from mnist_data.parquet.dataset import Dataset
 from pipelines.audit import pairs
-from pipelines.audit.duplicates import LEAST_BAR, MOST_BAR, choose_threshold, find_duplicates
+from pipelines.audit.check_result import CheckResult
+from pipelines.audit.duplicates import LEAST_THRESHOLD, MOST_THRESHOLD, choose_threshold, find_duplicates
 from pipelines.audit.pairs import compare_pairs, find_close, rotate
 from pipelines.audit.spectra import magnitudes, unit_ink
-from pipelines.audit.verdict import Verdict
 from pipelines.engine.engine import Cluster, Threads
 from pipelines.engine.execution import Execution
 from pipelines.kernels.matches import match_pairs
@@ -52,12 +52,12 @@ def shifted(image: Images, down: int, right: int) -> Images:
     return padded[2 - down : 2 - down + height, 2 - right : 2 - right + width].copy()
 
 
-def found(verdicts: list[Verdict]) -> dict[str, dict[int, int]]:
+def found(results: list[CheckResult]) -> dict[str, dict[int, int]]:
     """Give for each check which sample, by position, is flagged for its likeness to which id."""
     named = {}
-    for verdict in verdicts:
-        of = next(iter(verdict.details.values()))
-        named[verdict.check] = {int(row): int(of[row]) for row in np.flatnonzero(verdict.flagged)}
+    for result in results:
+        of = next(iter(result.details.values()))
+        named[result.check] = {int(row): int(of[row]) for row in np.flatnonzero(result.flagged)}
     return named
 
 
@@ -93,7 +93,7 @@ def test_each_planted_copy_is_found_by_id_and_nothing_else(planted: Dataset) -> 
 
 def test_the_details_say_how_the_copy_was_shifted(planted: Dataset) -> None:
     """The flagged sample lies two rows lower and a column to the left."""
-    near = next(verdict for verdict in find_duplicates(planted) if verdict.check == "near_duplicate")
+    near = next(result for result in find_duplicates(planted) if result.check == "near_duplicate")
 
     assert near.details["near_duplicate_rows"][21] == 2
     assert near.details["near_duplicate_columns"][21] == -1
@@ -105,7 +105,7 @@ def test_the_details_say_how_the_copy_was_shifted(planted: Dataset) -> None:
 def test_the_result_does_not_depend_on_engine_or_partitions(
     planted: Dataset, tmp_path: Path, cluster: Cluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Threads, processes, other files, other blocks of the search and of the comparison: equal verdicts."""
+    """Threads, processes, other files, other blocks of the search and of the comparison: equal results."""
     rows = 230
     whole = find_duplicates(planted)
     images, labels = mnist_data.to_numpy(planted.location)
@@ -191,7 +191,7 @@ def test_a_shifted_copy_is_always_near_and_another_digit_never(
     inks = unit_ink(np.stack([original, copy, other]))[..., 0]
     squares, shifts = match_pairs(inks, 1, np.array([0, 0]), np.array([1, 2]), 2, 2)
 
-    assert squares[0] < MOST_BAR**2 < squares[1]
+    assert squares[0] < MOST_THRESHOLD**2 < squares[1]
     assert shifts[0].tolist() == [down, right]
 
 
@@ -273,7 +273,7 @@ def test_an_empty_split_is_no_obstacle(tmp_path: Path) -> None:
     """There is simply nothing in it."""
     source = dataset(tmp_path, {"train": (DIGITS[:3], range(3)), "test": (DIGITS[:0], [])})
 
-    assert [int(verdict.flagged.sum()) for verdict in find_duplicates(source)] == [0, 0, 0, 0]
+    assert [int(result.flagged.sum()) for result in find_duplicates(source)] == [0, 0, 0, 0]
 
 
 @pytest.mark.parametrize("count", [0, 1, 9])
@@ -281,8 +281,8 @@ def test_nothing_but_blank_samples_is_no_obstacle(tmp_path: Path, count: int) ->
     """Nor is no sample at all, or a single one."""
     source = dataset(tmp_path, {"train": (np.zeros((count, 8, 8), np.uint8), np.zeros(count))})
 
-    assert [len(verdict.flagged) for verdict in find_duplicates(source)] == [count] * 4
-    assert not any(verdict.flagged.any() for verdict in find_duplicates(source))
+    assert [len(result.flagged) for result in find_duplicates(source)] == [count] * 4
+    assert not any(result.flagged.any() for result in find_duplicates(source))
 
 
 def test_the_bar_stays_between_its_limits() -> None:
@@ -290,17 +290,17 @@ def test_the_bar_stays_between_its_limits() -> None:
     usual = np.linspace(0, 1, 10) * np.ones((100, 1))
 
     assert choose_threshold(usual * 0.4) == pytest.approx(0.4 * 4 / 9 / 3)
-    assert choose_threshold(usual * 0) == LEAST_BAR
-    assert choose_threshold(usual * 2) == MOST_BAR
-    assert choose_threshold(usual[:0]) == MOST_BAR
+    assert choose_threshold(usual * 0) == LEAST_THRESHOLD
+    assert choose_threshold(usual * 2) == MOST_THRESHOLD
+    assert choose_threshold(usual[:0]) == MOST_THRESHOLD
 
 
 @pytest.mark.slow
 def test_mnist_has_no_duplicates_at_all(mnist: Dataset) -> None:
     """No two of the 70,000 come nearer than the bar; QMNIST's authors found no equal pixels either."""
-    verdicts = find_duplicates(mnist, execution=Execution(Threads(2)))
+    results = find_duplicates(mnist, execution=Execution(Threads(2)))
 
-    assert [int(verdict.flagged.sum()) for verdict in verdicts] == [0, 0, 0, 0]
+    assert [int(result.flagged.sum()) for result in results] == [0, 0, 0, 0]
 
 
 @pytest.mark.slow

@@ -19,7 +19,7 @@ from mnist_data.parquet.dataset import Dataset, read_batches
 from mnist_data.parquet.schema import Metadata
 from mnist_data.parquet.writer import Draft, PartWriter
 from pipelines.audit.cross_validation import FEWEST, OutOfSample, folds_of, out_of_sample_probabilities
-from pipelines.audit.label_errors import find_label_errors, judge_labels
+from pipelines.audit.label_errors import check_labels, find_label_errors
 
 pytest.importorskip("cleanlab", reason="the extra `audit` is not installed")
 
@@ -63,26 +63,26 @@ def test_planted_swaps_are_found_in_both_splits_and_their_labels_restored(tmp_pa
     clean = digits_batch()
     batch, swapped = with_swaps(clean, 36)
     source = dataset_of(tmp_path / "swapped", train=batch.take(slice(1400)), test=batch.take(slice(1400, None)))
-    verdict = find_label_errors(source, model=model)
-    first = np.argsort(verdict.score)[:36]
-    suggested = pd.Series(verdict.details["suggested_label"])
+    result = find_label_errors(source, model=model)
+    first = np.argsort(result.score)[:36]
+    suggested = pd.Series(result.details["suggested_label"])
 
     assert swapped[first].mean() >= 0.85
-    assert swapped[verdict.flagged].mean() >= 0.8
-    assert verdict.flagged[swapped].mean() >= 0.6
+    assert swapped[result.flagged].mean() >= 0.8
+    assert result.flagged[swapped].mean() >= 0.6
     assert (suggested[swapped] == clean.labels[swapped]).mean() >= 0.9
-    assert suggested[verdict.flagged].notna().all()
-    assert (verdict.check, verdict.score.dtype, model in verdict.meaning.lower()) == ("label_error", np.float32, True)
-    np.testing.assert_allclose(verdict.score, verdict.details["label_probability"], rtol=1e-5)
+    assert suggested[result.flagged].notna().all()
+    assert (result.check, result.score.dtype, model in result.meaning.lower()) == ("label_error", np.float32, True)
+    np.testing.assert_allclose(result.score, result.details["label_probability"], rtol=1e-5)
 
 
 def test_corrected_labels_are_nearer_to_the_truth(tmp_path: Path) -> None:
     """The table suffices to correct: the suggested label where a sample is flagged, else the given one."""
     clean = digits_batch()
     batch, swapped = with_swaps(clean, 36)
-    verdict = find_label_errors(dataset_of(tmp_path / "swapped", train=batch), model="perceptron")
-    suggested = pd.Series(verdict.details["suggested_label"]).fillna(0)
-    corrected = np.where(verdict.flagged, suggested, batch.labels)
+    result = find_label_errors(dataset_of(tmp_path / "swapped", train=batch), model="perceptron")
+    suggested = pd.Series(result.details["suggested_label"]).fillna(0)
+    corrected = np.where(result.flagged, suggested, batch.labels)
 
     assert (corrected != clean.labels).sum() < swapped.sum() / 2
 
@@ -146,15 +146,13 @@ def test_what_cannot_be_judged_is_not_flagged(tmp_path: Path) -> None:
     labels, images = batch.labels.copy(), batch.images.astype(np.float32)
     labels[:3], labels[3 : 3 + FEWEST - 1], images[20, 0, 0], images[21] = -1, 77, np.nan, np.inf
     odd = np.r_[0 : FEWEST + 2, 20, 21]
-    verdict = find_label_errors(
-        dataset_of(tmp_path / "odd", train=Batch(batch.ids, labels, images)), model="perceptron"
-    )
+    result = find_label_errors(dataset_of(tmp_path / "odd", train=Batch(batch.ids, labels, images)), model="perceptron")
 
-    assert np.flatnonzero(np.isnan(verdict.details["label_probability"])).tolist() == odd.tolist()
-    assert not verdict.flagged[odd].any()
-    assert (verdict.score[odd] == 1).all()
-    assert pd.isna(verdict.details["suggested_label"][odd]).all()
-    assert "14 samples not judged" in verdict.meaning
+    assert np.flatnonzero(np.isnan(result.details["label_probability"])).tolist() == odd.tolist()
+    assert not result.flagged[odd].any()
+    assert (result.score[odd] == 1).all()
+    assert pd.isna(result.details["suggested_label"][odd]).all()
+    assert "14 samples not judged" in result.meaning
 
 
 @pytest.mark.parametrize("labels", [np.zeros(40), np.arange(40), np.full(40, -1), np.zeros(0)], ids=str)
@@ -162,11 +160,11 @@ def test_datasets_without_two_classes_to_compare_are_left_alone(tmp_path: Path, 
     """One class, one sample a class, no label known, no sample: nothing is flagged, and the reason is told."""
     images = np.zeros((len(labels), 3, 3), np.uint8)
     source = dataset_of(tmp_path / "few", train=Batch(np.arange(len(labels)), labels.astype(np.int64), images))
-    verdict = find_label_errors(source, model="perceptron")
+    result = find_label_errors(source, model="perceptron")
 
-    assert not verdict.flagged.any()
-    assert verdict.score.tolist() == [1.0] * len(labels)
-    assert "two classes" in verdict.meaning
+    assert not result.flagged.any()
+    assert result.score.tolist() == [1.0] * len(labels)
+    assert "two classes" in result.meaning
 
 
 @pytest.mark.parametrize(
@@ -183,20 +181,20 @@ def test_any_pixels_are_judged(tmp_path: Path, shape: tuple[int, ...], dtype: ty
     labels = np.arange(60) % 2 + 7
     images = np.broadcast_to((labels == 8).reshape(-1, *[1] * len(shape)) * 200, (60, *shape)).astype(dtype)
     labels[5] = 7
-    verdict = find_label_errors(
+    result = find_label_errors(
         dataset_of(tmp_path / "odd", train=Batch(np.arange(60), labels, images)), model="perceptron", folds=2
     )
 
-    assert verdict.score.argmin() == 5
-    assert verdict.details["suggested_label"][5] == 8
+    assert result.score.argmin() == 5
+    assert result.details["suggested_label"][5] == 8
 
 
 def test_a_class_that_is_never_likeliest_is_judged_nevertheless() -> None:
     """Confident learning needs no sample of every class that the model is sure of."""
     probabilities = np.tile(np.float32([0.8, 0.2]), (30, 1))
-    verdict = judge_labels(OutOfSample(np.arange(30) % 2, np.arange(2), probabilities, "a guess"))
+    result = check_labels(OutOfSample(np.arange(30) % 2, np.arange(2), probabilities, "a guess"))
 
-    assert verdict.score.tolist() == pytest.approx([0.8, 0.2] * 15)
+    assert result.score.tolist() == pytest.approx([0.8, 0.2] * 15)
 
 
 @pytest.mark.parametrize(("setting", "expected"), [({"folds": 1}, "from 2 to 10"), ({"seed": -1}, "from 0 to")])
@@ -211,9 +209,9 @@ def test_blank_images_are_judged_by_nothing_but_their_share(tmp_path: Path, valu
     """There is nothing to learn from, and no reason to flag."""
     images, labels = np.full((60, 4, 4), value, np.uint8), np.arange(60) % 2
     source = dataset_of(tmp_path / "blank", train=Batch(np.arange(60), labels, images))
-    verdict = find_label_errors(source, model="perceptron")
+    result = find_label_errors(source, model="perceptron")
 
-    assert verdict.score == pytest.approx(np.full(60, 0.5), abs=0.2)
+    assert result.score == pytest.approx(np.full(60, 0.5), abs=0.2)
 
 
 def test_the_extra_is_named_where_cleanlab_is_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -231,8 +229,8 @@ def test_the_extra_is_named_where_cleanlab_is_missing(tmp_path: Path, monkeypatc
 def test_the_labels_of_mnist_that_human_raters_reject_rank_at_the_top(mnist: Dataset) -> None:
     """Nine or all of ten are among the first 50 of 10,000; those about the fiftieth move with the processor."""
     pytest.importorskip("torch", reason="the extra `train` is not installed")
-    verdict = find_label_errors(mnist)
-    score = verdict.score[mnist.splits["train"] :]
+    result = find_label_errors(mnist)
+    score = result.score[mnist.splits["train"] :]
     ranks = np.empty(len(score), np.int64)
     ranks[np.argsort(score, kind="stable")] = np.arange(1, len(score) + 1)
 
@@ -245,11 +243,11 @@ def test_swaps_planted_into_mnist_are_found_without_pytorch(mnist: Dataset, tmp_
     """One label in a hundred is changed."""
     swapped = {split: with_swaps(batch, len(batch) // 100) for split, batch in whole(mnist).items()}
     source = dataset_of(tmp_path / "swapped", **{split: batch for split, (batch, _) in swapped.items()})
-    verdict = find_label_errors(source, model="perceptron")
+    result = find_label_errors(source, model="perceptron")
     planted = np.concatenate([mask for _, mask in swapped.values()])
 
-    assert verdict.flagged[planted].mean() >= 0.9
-    assert planted[verdict.flagged].mean() >= 0.8
+    assert result.flagged[planted].mean() >= 0.9
+    assert planted[result.flagged].mean() >= 0.8
 
 
 def whole(source: Dataset) -> dict[str, Batch]:

@@ -10,10 +10,10 @@ import pytest
 
 from mnist_data.parquet.dataset import Dataset, read_batches
 from pipelines.audit import faults
+from pipelines.audit.check_result import CheckResult
 from pipelines.audit.planting import Planted, draw_faults, kinds_for, plant
-from pipelines.audit.run import find_verdicts
+from pipelines.audit.run import run_checks
 from pipelines.audit.selftest import score, selftest
-from pipelines.audit.verdict import Verdict
 from pipelines.engine.engine import Threads
 from pipelines.engine.execution import Execution
 from pipelines.settings.analysis import Audit, Selftest
@@ -22,10 +22,10 @@ from pipelines.settings.checks import CHECKS
 QUICK = Audit(labels=False)
 
 
-def verdict(flagged: list[int], count: int = 10) -> Verdict:
+def result(flagged: list[int], count: int = 10) -> CheckResult:
     """Flag some samples by the check `blank`."""
     mask = np.isin(np.arange(count), flagged)
-    return Verdict("blank", mask, np.where(mask, 0, 1).astype(np.float32), 1.0, "")
+    return CheckResult("blank", mask, np.where(mask, 0, 1).astype(np.float32), 1.0, "")
 
 
 def planted(kind: str, place: int, source: int = -1) -> Planted:
@@ -37,7 +37,7 @@ def test_true_are_ones_own_kind_and_false_the_untouched() -> None:
     """A sample planted with another kind, and the original of a copy, count for neither."""
     every = [planted("blank", 0), planted("blank", 1), planted("cropped", 2), planted("leaked", 3, source=4)]
 
-    row = score(verdict([9]), verdict([0, 2, 3, 4, 8]), every)
+    row = score(result([9]), result([0, 2, 3, 4, 8]), every)
 
     assert (row["planted"], row["found"], row["false"], row["alarms"]) == (2, 1, 1, 1)
     assert (row["recall"], row["precision"], row["false_alarm_rate"]) == (0.5, 0.5, 0.1)
@@ -46,22 +46,22 @@ def test_true_are_ones_own_kind_and_false_the_untouched() -> None:
 
 def test_a_copy_is_found_if_its_original_is_flagged() -> None:
     """Which of two equal samples came first cannot be seen."""
-    row = score(verdict([]), verdict([5]), [planted("blank", 0, source=5)])
+    row = score(result([]), result([5]), [planted("blank", 0, source=5)])
 
     assert (row["found"], row["false"]) == (1, 0)
 
 
 def test_what_is_asked_once_has_its_false_flags_for_alarms() -> None:
     """Models that judge labels learn for minutes, so they learn from the copy only."""
-    row = score(None, verdict([0, 7, 8]), [planted("blank", 0)])
+    row = score(None, result([0, 7, 8]), [planted("blank", 0)])
 
     assert (row["found"], row["false"], row["alarms"], row["false_alarm_rate"]) == (1, 2, 2, 0.2)
 
 
 def test_half_of_the_swapped_labels_are_of_the_likest_class(digits: Dataset) -> None:
     """The others are of any; none is the sample's own, and no pixel changes."""
-    measured, _ = find_verdicts(digits, QUICK, Execution())
-    every = draw_faults(digits, measured, Selftest(faults=40))
+    measures, _ = run_checks(digits, QUICK, Execution())
+    every = draw_faults(digits, measures, Selftest(faults=40))
     swapped = [one for one in every if one.kind == "label_error"]
     batches = [batch for split in digits.splits for batch in read_batches(digits, split)]
     images = np.concatenate([batch.flat for batch in batches]).astype(float)
@@ -81,8 +81,8 @@ def test_half_of_the_swapped_labels_are_of_the_likest_class(digits: Dataset) -> 
 
 def test_what_is_planted_is_in_the_copy_and_all_else_is_as_it_was(digits: Dataset, tmp_path: Path) -> None:
     """Each sample has one fault at most, and each kind as many as were asked for, where the images can have it."""
-    measured, _ = find_verdicts(digits, QUICK, Execution())
-    every = draw_faults(digits, measured, Selftest(faults=3))
+    measures, _ = run_checks(digits, QUICK, Execution())
+    every = draw_faults(digits, measures, Selftest(faults=3))
     copy = plant(digits, tmp_path / "copy", every, Selftest(faults=3), Execution())
     by_id = {one.id: one for one in every}
 

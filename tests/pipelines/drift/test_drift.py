@@ -16,15 +16,17 @@ from sklearn.metrics import roc_auc_score
 
 from mnist_data.cli.drift import drift as command
 from mnist_data.errors import CheckFailed, WrongUse
+from mnist_data.idx import format as idx
+from mnist_data.idx.pairing import find_pairs
 from mnist_data.parquet.dataset import Dataset, read_batches
 from pipelines.drift.compare import REFERENCE, _one_hot, drift, measure, require_limit_name, with_reference
 from pipelines.drift.distances import BINS, distances, interval, resample, shuffle, support_of
 from pipelines.drift.domain import delong, domain_auc
-from pipelines.drift.gather import Choice, gather, relative
+from pipelines.drift.gather import Choice, gather
 from pipelines.engine.engine import Threads
 from pipelines.engine.execution import Execution
 from pipelines.settings.analysis import Drift
-from pipelines.statistics.counts import BYTE_RANGE
+from pipelines.stages.convert import convert
 
 Cli = Callable[..., tuple[int, str, str]]
 FAST = Drift(resamples=20, samples=300)
@@ -109,19 +111,18 @@ def test_halves_of_one_distribution_are_not_told_apart(digits: Dataset) -> None:
         assert 0.5 < chance < 0.55
 
 
-def test_planted_ink_is_what_drifts(digits: Dataset) -> None:
-    """The same images, twice as dark as they were: the ink says so, the shape of the strokes does not."""
-    from pipelines.statistics.stats import describe_samples
-
-    batch = next(read_batches(digits, "train"))
-    darker = replace(batch, images=batch.images // 2)
-    size = batch.images.shape[1:3]
+def test_planted_ink_is_what_drifts(digits: Dataset, tmp_path: Path) -> None:
+    """The same images, half as bright as they were: the ink drifts, the shape of the strokes does not."""
+    batch = next(read_batches(digits, "test"))
+    for name, values in (("images-idx3-ubyte", batch.images // 2), ("labels-idx1-ubyte", batch.labels)):
+        idx.write(tmp_path / f"test-{name}", values.astype(np.uint8))
+    darker = convert(find_pairs(tmp_path), tmp_path / "darker").dataset
     before, after = (
-        relative(describe_samples(one, "", BYTE_RANGE, True).to_pandas(), *size) for one in (batch, darker)
+        gather(Choice(dataset, ("test",), dataset.location), len(batch), Execution()) for dataset in (digits, darker)
     )
 
     def moved(name: str) -> float:
-        return between(before[name].dropna().to_numpy(), after[name].dropna().to_numpy(), 20)["wasserstein"][0]
+        return between(before.features[name], after.features[name], 20)["wasserstein"][0]
 
     assert moved("ink") > 0.5
     assert max(moved(name) for name in ("thickness", "slant", "centre_row", "height")) < 0.1

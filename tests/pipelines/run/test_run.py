@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from mnist_data.errors import WrongUse
+from mnist_data.errors import CheckFailed, WrongUse
 from mnist_data.idx import format as idx
 from mnist_data.idx.pairing import find_pairs
 from mnist_data.parquet.dataset import Dataset, open_dataset
@@ -159,11 +159,13 @@ def test_a_copy_of_a_held_out_sample_is_not_learnt_from(digits: Dataset, tmp_pat
 
 
 def test_what_cleaning_has_emptied_stays_empty(tmp_path: Path) -> None:
-    """Thirty blanks leave nothing; the statistics are of that, not of the blanks."""
+    """Thirty blanks leave nothing, which has to be allowed; the statistics are of that, not of the blanks."""
     config = small(tmp_path / "blank", 30, [1] * 30)
     idx.write(tmp_path / "blank/train-images", np.zeros((30, 9, 7), np.uint8))
 
-    outcome = run(config, execution=Execution(Threads(2)), until="stats")
+    with pytest.raises(CheckFailed, match=r"would remove 30 of the 30 samples .*\(blank: 30\)"):
+        run(config, until="stats")
+    outcome = run(config.replace(clean=Clean(allow_loss=True)), execution=Execution(Threads(2)), until="stats")
 
     assert len(outcome.dataset) == 0
     assert pd.read_parquet(tmp_path / "blank/w/stats/summary.parquet")["samples"].tolist() == [0]

@@ -235,7 +235,7 @@ def test_readers_give_a_former_versions_settings_under_the_names_of_today(versio
     stages = {stage.stage: stage for stage in open_dataset(FIXTURES / version / "normalized").metadata.stages}
     audit = table_provenance(str(FIXTURES / version / "audit/checks.parquet"))
 
-    assert Clean.from_recorded(stages["clean"].parameters) == Clean(constant="keep")
+    assert Clean.from_recorded(stages["clean"].parameters) == Clean(constant="keep", inverted="repair")
     assert Normalize.from_recorded(stages["normalize"].parameters) == Normalize(scale="standardize", deskew=True)
     assert stages["normalize"].fitted == {
         "count": 156800,
@@ -275,7 +275,7 @@ def test_each_threshold_has_a_default_that_it_allows_and_a_unit(check: str) -> N
         ({"thresholds": {"bluured": 6}}, "no check with a threshold 'bluured'. Did you mean 'blurred'?"),
         ({"thresholds": {"label_error": 6}}, "no check with a threshold 'label_error'"),
         ({"thresholds": {"near_duplicate": 3}}, "near_duplicate is 3; it must be a number above 0 and below 1"),
-        ({"thresholds": {"inverted": 1.5}}, "inverted is 1.5; it must be a number above 0 to 1"),
+        ({"thresholds": {"blank": 1.5}}, "blank is 1.5; it must be a number above 0 to 1"),
         ({"thresholds": ["blurred"]}, "audit.thresholds is ['blurred']; it must be a table"),
     ],
 )

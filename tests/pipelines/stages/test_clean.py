@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -17,9 +18,11 @@ from mnist_data.parquet.dataset import Dataset
 from pipelines.engine.engine import Cluster, Threads
 from pipelines.engine.execution import Execution
 from pipelines.settings.stages import Clean
-from pipelines.stages.clean import Knowledge, Survey, clean, clean_batch, find_duplicates, is_inverted
+from pipelines.stages.clean import Findings, PixelLimits, clean, clean_batch
 from pipelines.stages.convert import convert
 from pipelines.stages.normalize import normalize
+
+REPAIR = Clean(inverted="repair", outlier_pixels="repair")
 
 
 @pytest.fixture
@@ -51,7 +54,7 @@ def findings(quarantine: str) -> dict[int, tuple[str, str]]:
 
 def test_each_planted_fault_is_found_and_treated_by_its_rule(faulty: Dataset, tmp_path: Path) -> None:
     """Blank, constant, inverted, duplicate, leaked, mislabelled: each by id, and no other sample."""
-    outcome = clean(faulty, tmp_path / "clean", Clean(outlier_pixels="repair"))
+    outcome = clean(faulty, tmp_path / "clean", REPAIR)
 
     assert findings(outcome.quarantine) == {
         10: ("blank", "remove"),
@@ -67,7 +70,7 @@ def test_each_planted_fault_is_found_and_treated_by_its_rule(faulty: Dataset, tm
 
 def test_the_counts_add_up(faulty: Dataset, tmp_path: Path) -> None:
     """In = kept + changed + removed for each split, and the dataset holds what was not removed."""
-    outcome = clean(faulty, tmp_path / "clean", Clean(outlier_pixels="repair"))
+    outcome = clean(faulty, tmp_path / "clean", REPAIR)
     totals = outcome.totals.set_index("split")
 
     assert totals.loc["train", ["kept", "changed", "removed"]].tolist() == [1430, 2, 5]
@@ -81,9 +84,7 @@ def test_repaired_pixels_are_right_and_all_others_as_they_were(
     """The inverted sample is what it was before it was inverted; the isolated pixel is gone."""
     truth = idx.read(sample_idx / "sklearn-digits-train-images-idx3-ubyte")
 
-    cleaned = mnist_data.load(
-        clean(faulty, tmp_path / "clean", Clean(outlier_pixels="repair")).dataset.location, "train"
-    )
+    cleaned = mnist_data.load(clean(faulty, tmp_path / "clean", REPAIR).dataset.location, "train")
 
     np.testing.assert_array_equal(truth[cleaned["id"]], mnist_data.images(cleaned))
 
@@ -100,7 +101,7 @@ def test_the_quarantine_keeps_pixels_as_they_were(faulty: Dataset, tmp_path: Pat
 
 def test_keep_flags_and_changes_nothing(faulty: Dataset, tmp_path: Path) -> None:
     """With every rule at keep the pixels are untouched, and the findings still listed."""
-    keep = Clean(blank="keep", constant="keep", inverted="keep", label="keep", duplicate="keep")
+    keep = Clean(blank="keep", constant="keep", label="keep", duplicate="keep")
 
     outcome = clean(faulty, tmp_path / "clean", keep)
 
@@ -118,12 +119,21 @@ def test_of_two_copies_the_one_in_the_test_split_stays(faulty: Dataset, tmp_path
     assert "same pixels as 40" in table.loc[41, "detail"]
 
 
-def test_a_copy_under_another_label_is_told() -> None:
-    """The most telling duplicates of all."""
-    digests = np.array([[1, 1], [2, 2], [1, 1], [1, 1]], np.uint64)
-    survey = Survey(np.arange(4), np.array([3, 4, 3, 8]), np.ones(4, bool), digests, {}, 0, 255)
+def test_a_copy_under_another_label_is_named_with_it(tmp_path: Path) -> None:
+    """And of two with the same pixels the one whose label is a class stays, wherever it stands."""
+    images = np.random.default_rng(0).integers(0, 256, (90, 5, 5), np.uint8)
+    labels = np.arange(90) % 3
+    images[4], images[7], labels[7] = images[1], images[1], 2
+    images[2], labels[2] = images[29], 200
 
-    assert find_duplicates(survey) == {2: "same pixels as 0", 3: "same pixels as 0, whose label is 3"}
+    outcome = clean(written(tmp_path / "data", images, labels), tmp_path / "clean")
+
+    table = pd.read_parquet(f"{outcome.quarantine}.parquet").query("reason == 'duplicate'").set_index("id")
+    assert table["detail"].to_dict() == {
+        2: "same pixels as 29, whose label is 2",
+        4: "same pixels as 1",
+        7: "same pixels as 1, whose label is 1",
+    }
 
 
 @pytest.mark.slow
@@ -162,7 +172,7 @@ def test_fashion_comes_through_unchanged_though_its_clothes_touch_the_border(fas
     assert outcome.totals["kept"].tolist() == [60_000, 10_000]
 
 
-def test_bangla_digits_are_found_inverted_and_doubled(real_mnist: Path, tmp_path: Path) -> None:
+def test_bangla_digits_have_a_bright_background_and_are_doubled(real_mnist: Path, tmp_path: Path) -> None:
     """Dark ink on white, 8 doubles in training and 7 images in both splits, as its publishers' files hold them."""
     folder = real_mnist.parent / "cmaterdb-bangla"
     if not folder.is_dir():
@@ -171,25 +181,16 @@ def test_bangla_digits_are_found_inverted_and_doubled(real_mnist: Path, tmp_path
         arrays = np.load(folder / f"{name}-images.npz")
         idx.write(tmp_path / f"{split}-images-idx4-ubyte", arrays["images"])
         idx.write(tmp_path / f"{split}-labels-idx1-ubyte", arrays["labels"].astype(np.uint8))
+    source = convert(find_pairs(tmp_path), tmp_path / "bangla").dataset
 
-    outcome = clean(convert(find_pairs(tmp_path), tmp_path / "bangla").dataset, tmp_path / "clean")
-    reasons = outcome.reasons.groupby(["split", "reason"])["samples"].sum()
+    kept, dark = clean(source, tmp_path / "kept"), clean(source, tmp_path / "dark", Clean(background="dark"))
 
-    assert reasons["train", "inverted"] == 5000
-    assert reasons["test", "inverted"] == 1000
-    assert reasons["train", "duplicate"] == 8 + 7
-    assert (
-        pytest.approx(mnist_data.to_numpy(outcome.dataset.location, "train")[0].mean() / 255, abs=1e-3) == 1 - 0.678392
-    )
-
-
-def test_polarity_is_told_for_every_image_of_mnist_and_fashion(mnist: Dataset, fashion: Dataset) -> None:
-    """None of 140,000 is called inverted as it is; all are once they have been inverted."""
-    for dataset in (mnist, fashion):
-        images, _ = mnist_data.to_numpy(dataset.location)
-
-        assert not is_inverted(images, 0, 255).any()
-        assert is_inverted(255 - images, 0, 255).all()
+    means = [mnist_data.to_numpy(each.dataset.location, "train")[0].mean() / 255 for each in (kept, dark)]
+    assert (kept.polarity, kept.undecided) == ("bright", 0)
+    assert kept.reasons.groupby(["split", "reason"])["samples"].sum()["train", "duplicate"] == 8 + 7
+    assert "inverted" not in set(kept.reasons["reason"])
+    assert kept.totals["changed"].sum() == 0
+    assert means == pytest.approx([0.678392, 1 - 0.678392], abs=1e-3)
 
 
 def test_a_batch_is_not_changed_by_cleaning_it() -> None:
@@ -199,14 +200,106 @@ def test_a_batch_is_not_changed_by_cleaning_it() -> None:
     images[1, 2, 3] = 9
     images.flags.writeable = False
     batch = Batch(np.arange(3), np.zeros(3, np.int64), images)
+    texts = (np.array([text], object) for text in ("inverted", "repair", "log odds 9.0"))
 
-    cleaned, found = clean_batch(batch, Knowledge(frozenset(), 0, 255), Clean(outlier_pixels="repair"))
+    cleaned, table = clean_batch(batch, Findings(np.array([0]), *texts), PixelLimits(0, 255), REPAIR)
 
-    assert list(found.query("row == 0")[["row", "reason"]].itertuples(index=False)) == [
+    assert list(table.query("row == 0")[["row", "reason"]].itertuples(index=False)) == [
         (0, "inverted"),
         (0, "outlier_pixels"),
     ]
     assert cleaned.images[0].max() == 0  # inverted, its one dark pixel became an isolated bright one
+    assert cleaned.images[2].min() == 255  # its own isolated pixel is repaired, and nothing else
+
+
+def written(folder: Path, images: np.ndarray, labels: np.ndarray) -> Dataset:
+    """Write one training split."""
+    folder.mkdir()
+    idx.write(folder / "train-images-idx3", images)
+    idx.write(folder / "train-labels-idx1", labels.astype(np.uint8))
+    return convert(find_pairs(folder), folder / "dataset").dataset
+
+
+@pytest.mark.parametrize(
+    ("lost", "label", "words"),
+    [
+        (range(31), None, r"31 of the 60 samples of split 'train' \(blank: 31\).*--blank keep.*--allow-loss"),
+        (range(0, 33, 3), None, r"11 of the 20 samples of class 0 of split 'train' \(blank: 11\)"),
+        (range(40), 77, r"40 of the 60 samples of split 'train' \(label: 40\).*--label keep"),
+    ],
+)
+def test_a_split_or_class_that_would_lose_most_of_its_samples_stops_the_work(
+    lost: range, label: int | None, words: str, tmp_path: Path
+) -> None:
+    """With the reason and the flags that go on, and before anything is written."""
+    images = np.random.default_rng(0).integers(0, 256, (60, 5, 5), np.uint8)
+    labels = np.arange(60) % 3
+    if label is None:
+        images[list(lost)] = 0
+    else:
+        labels[list(lost)] = label
+    source = written(tmp_path / "data", images, labels)
+    before = sorted(path.name for path in tmp_path.iterdir())
+
+    if label is not None:  # of unknown classes a frequent label is one
+        names = ("zero", "one", "two")
+        source = replace(source, metadata=replace(source.metadata, classes=names))
+    with pytest.raises(CheckFailed, match=words):
+        clean(source, tmp_path / "clean")
+    assert sorted(path.name for path in tmp_path.iterdir()) == before
+
+    outcome = clean(source, tmp_path / "clean", Clean(allow_loss=True))
+    assert len(outcome.dataset) == 60 - len(lost)
+
+
+def test_a_class_may_lose_half_of_its_samples(tmp_path: Path) -> None:
+    """More than half is what stops the work."""
+    images = np.random.default_rng(0).integers(0, 256, (60, 5, 5), np.uint8)
+    images[:30] = 0
+
+    assert clean(written(tmp_path / "data", images, np.arange(60) % 3), tmp_path / "clean").dataset.splits == {
+        "train": 30
+    }
+
+
+def test_a_training_split_that_copies_the_test_split_is_not_emptied(tmp_path: Path) -> None:
+    """Nothing is left to learn from, which is said at once and not four stages later."""
+    images = np.random.default_rng(0).integers(0, 256, (80, 5, 5), np.uint8)
+    for split in ("train", "test"):
+        idx.write(tmp_path / f"{split}-images-idx3", images)
+        idx.write(tmp_path / f"{split}-labels-idx1", (np.arange(80) % 4).astype(np.uint8))
+    source = convert(find_pairs(tmp_path), tmp_path / "data").dataset
+
+    with pytest.raises(CheckFailed, match=r"80 of the 80 samples of split 'train' \(duplicate: 80\).*--duplicate keep"):
+        clean(source, tmp_path / "clean")
+    assert not (tmp_path / "clean").exists()
+
+
+def test_what_isolated_pixels_remove_counts_as_lost_too(tmp_path: Path) -> None:
+    """Although they are found only while the samples are written."""
+    images = np.zeros((12, 7, 7), np.uint8)
+    images[:, 3, 3] = 255
+    images[:5, 3, 2:5] = 255
+    images[:5, 2:5, 3] = 200
+    images[np.arange(12), 0, np.arange(12) % 7] = np.arange(12)
+    source = written(tmp_path / "data", images, np.zeros(12))
+
+    with pytest.raises(CheckFailed, match=r"7 of the 12 samples of split 'train' \(outlier_pixels: 7\)"):
+        clean(source, tmp_path / "clean", Clean(outlier_pixels="remove"))
+    assert not (tmp_path / "clean").exists()
+
+
+def test_what_a_flat_sample_holds_is_said(tmp_path: Path) -> None:
+    """No sample of several values is called one of a single value."""
+    images = np.random.default_rng(0).integers(0, 256, (40, 9, 9), np.uint8)
+    images[3] = np.random.default_rng(0).integers(245, 256, (9, 9))
+    images[3, 0, :2] = 245, 255
+
+    outcome = clean(written(tmp_path / "data", images, np.zeros(40)), tmp_path / "clean")
+
+    table = pd.read_parquet(f"{outcome.quarantine}.parquet")
+    (row,) = table[table["reason"] == "constant"].itertuples()
+    assert (row.id, row.detail.partition(",")[0]) == (3, "values 245 to 255")
 
 
 def test_repair_of_what_has_no_repair_is_refused() -> None:
@@ -224,18 +317,12 @@ def test_an_empty_split_and_a_one_pixel_image_are_cleaned(tmp_path: Path) -> Non
         idx.write(tmp_path / f"{split}-images-idx3", images)
         idx.write(tmp_path / f"{split}-labels-idx1", np.zeros(len(images), np.uint8))
 
-    outcome = clean(convert(find_pairs(tmp_path), tmp_path / "tiny").dataset, tmp_path / "clean")
+    outcome = clean(
+        convert(find_pairs(tmp_path), tmp_path / "tiny").dataset, tmp_path / "clean", Clean(allow_loss=True)
+    )
 
     assert outcome.dataset.splits == {"train": 0, "test": 0}
     assert outcome.reasons.set_index("reason")["samples"].to_dict() == {"blank": 1, "constant": 2}
-
-
-def test_the_copy_with_the_good_label_stays() -> None:
-    """Of two with the same pixels, the one whose label is no class goes, wherever it stands."""
-    digests = np.array([[1, 1], [1, 1]], np.uint64)
-    survey = Survey(np.array([3, 7]), np.array([200, 4]), np.ones(2, bool), digests, {}, 0, 255)
-
-    assert find_duplicates(survey, frozenset({200})) == {3: "same pixels as 7, whose label is 4"}
 
 
 def test_signed_images_on_a_ground_of_0_are_not_inverted(sample_idx: Path, tmp_path: Path) -> None:

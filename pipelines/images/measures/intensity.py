@@ -1,20 +1,47 @@
-"""Intensity of each sample: mean, deviation, ink and entropy of its values, on the unit scale of `counts`."""
+"""Intensity of each sample: mean, standard deviation, ink and entropy of its values, on a scale of 0 … 1."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from mnist_data.batch import Images
-from pipelines.statistics.counts import Range
 
 Floats = npt.NDArray[np.float64]
 
 
+@dataclass(frozen=True)
+class Range:
+    """The values that the pixels of a dataset take, from low up to high, in pixel units.
+
+    unit: what is 1 on the unit scale: uint8 is divided by 255, wider integers by the largest value, floats are as they
+    stand.
+    """
+
+    low: float
+    high: float
+    unit: float
+
+
+BYTE_RANGE = Range(0.0, 256.0, 255.0)
+"""Of uint8."""
+
+
+def range_of(dtype: np.dtype[Any], lowest: float, highest: float) -> Range:
+    """Give the range of a dataset whose finite pixels lie from lowest to highest; infinite where it has none."""
+    if dtype == np.uint8:
+        return BYTE_RANGE
+    low, high = (min(0.0, lowest), highest) if lowest <= highest else (0.0, 0.0)
+    if dtype.kind == "f":
+        return Range(low, max(1.0, high), 1.0)
+    return Range(low, high + 1, max(1.0, high))
+
+
 def describe_intensity(flat: Images, limits: Range) -> dict[str, Floats]:
-    """Give mean, deviation, ink and entropy, (n,) each, of samples, (n, pixels).
+    """Give mean, std, ink and entropy, (n,) each, of samples, (n, pixels).
 
     ink: the sum of the unit-scale values. entropy: Shannon's, of 256 steps between the limits, in bits.
     """
@@ -40,4 +67,5 @@ def _of_any(flat: Images, limits: Range) -> dict[str, Floats]:
     entropy = np.empty(len(flat))
     measure_entropy(without_halves(flat), limits.low, (limits.high - limits.low) / 256, entropy)
     wide = flat.astype(np.float64) / limits.unit
-    return {"mean": wide.mean(axis=1), "std": wide.std(axis=1), "ink": wide.sum(axis=1), "entropy": entropy}
+    with np.errstate(invalid="ignore"):  # of infinite pixels
+        return {"mean": wide.mean(axis=1), "std": wide.std(axis=1), "ink": wide.sum(axis=1), "entropy": entropy}
