@@ -159,6 +159,13 @@ def test_nothing_unpickles() -> None:
             assert "torch.load" not in path.read_text(encoding="utf-8")
 
 
+def test_no_text_is_escaped_by_hand() -> None:
+    """HTML is written by templates, which escape every text; one `escape` forgotten in an f-string is an injection."""
+    files = [path for root in ROOTS.values() for path in root.rglob("*.py")]
+
+    assert not [path for path in files if "html" in imported_packages(path)]
+
+
 def test_help_loads_nothing_heavy() -> None:
     """`mnist-data --help` answers at once: not even NumPy is imported for it."""
     code = "import sys, mnist_data.cli as cli\nsys.argv = ['mnist-data', '--help']\n"

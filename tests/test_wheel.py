@@ -34,7 +34,11 @@ def test_the_wheel_holds_the_three_packages_and_nothing_else(wheel: Path) -> Non
 
     assert {"mnist_data", "pipelines", "dashboards"} == {top for top in tops if not top.endswith(".dist-info")}
     assert "mnist_data/py.typed" in names
-    assert {"dashboards/templates/page.html", "dashboards/assets/page.css", "mnist_data/figures.py"} <= set(names)
+    assert {
+        "dashboards/templates/page.html",
+        "dashboards/assets/page.css",
+        "mnist_data/parquet/templates/dataset.html",
+    } <= set(names)
     assert "pipelines/claims/mnist.toml" in names
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import base64
 import io
 from collections.abc import Mapping
-from html import escape
-from typing import Any
+from functools import cache
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -14,6 +14,9 @@ from PIL import Image
 
 from mnist_data.batch import Batch, Integers
 from mnist_data.parquet.schema import Metadata
+
+if TYPE_CHECKING:
+    from jinja2 import Template
 
 Pixels = npt.NDArray[np.uint8]
 
@@ -55,43 +58,48 @@ def data_uri(png: bytes) -> str:
     return "data:image/png;base64," + base64.b64encode(png).decode("ascii")
 
 
+@cache
+def _template() -> Template:
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    loader = PackageLoader("mnist_data.parquet")
+    environment = Environment(
+        loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    return environment.get_template("dataset.html")
+
+
 def dataset_html(location: str, metadata: Metadata, splits: Mapping[str, int], batch: Batch | None) -> str:
     """Describe a dataset in HTML: name, place, splits, and a strip of samples of a batch, of each class alike.
 
-    batch: some of its samples; None where they cannot be read. All text is escaped.
+    batch: some of its samples; None where they cannot be read. The template escapes all text.
     """
     size = "×".join(map(str, metadata.shape))
-    counts = "".join(f"<tr><td>{escape(split)}</td><td>{rows:,}</td></tr>" for split, rows in splits.items())
     classes = f", {len(metadata.classes)} classes" if metadata.classes else ""
-    title = f"<strong>{escape(metadata.title or metadata.dataset)}</strong> <code>{escape(location)}</code>"
-    kind = f"{sum(splits.values()):,} images of {size} {escape(metadata.dtype)}{classes}"
-    note = f"<div>{escape(metadata.note)}</div>" if metadata.note else ""
-    table = f"<table><thead><tr><th>split</th><th>samples</th></tr></thead><tbody>{counts}</tbody></table>"
-    strip = "" if batch is None else _strip(batch, metadata)
-    return f"<div>{title}<div>{kind}</div>{note}{table}{strip}</div>"
+    return _template().render(
+        title=metadata.title or metadata.dataset,
+        location=location,
+        kind=f"{sum(splits.values()):,} images of {size} {metadata.dtype}{classes}",
+        note=metadata.note,
+        splits=splits,
+        strip=[] if batch is None else _strip(batch, metadata),
+    )
 
 
-def _strip(batch: Batch, metadata: Metadata) -> str:
-    """Show samples side by side, each with its id and class as its tooltip; nothing for what is no image."""
+def _strip(batch: Batch, metadata: Metadata) -> list[dict[str, Any]]:
+    """Give samples with their address, size, id and class; none of what is no image."""
     if not len(batch) or batch.images.ndim not in (3, 4) or batch.images.shape[3:] not in ((), (1,), (3,)):
-        return ""
+        return []
     shown = batch.take(strip_rows(batch.labels))
     pixels = to_uint8(shown.images)
     pixels = pixels[..., 0] if pixels.shape[3:] == (1,) else pixels
     height, width = pixels.shape[1:3]
     factor = STRIP_SIDE / max(height, width)
-    style = "image-rendering:pixelated;margin:1px;display:inline-block"
-    samples = [
-        f'<img src="{data_uri(encode_png(image))}" width="{max(1, round(width * factor))}" '
-        f'height="{max(1, round(height * factor))}" style="{style}" alt="{name}" title="id {sample}: {name}">'
-        for image, sample, name in zip(
-            pixels,
-            shown.ids.tolist(),
-            [escape(metadata.class_name(label)) for label in shown.labels.tolist()],
-            strict=True,
-        )
+    size = {"width": max(1, round(width * factor)), "height": max(1, round(height * factor))}
+    return [
+        {"uri": data_uri(encode_png(image)), "id": sample, "name": metadata.class_name(label), **size}
+        for image, sample, label in zip(pixels, shown.ids.tolist(), shown.labels.tolist(), strict=True)
     ]
-    return f"<div>{''.join(samples)}</div>"
 
 
 def strip_rows(labels: Integers) -> Integers:
