@@ -178,7 +178,9 @@ def print_files(result: Result) -> None:
     from mnist_data.cli.output import print_frame
 
     if "datasets" in result.tables:
-        print_frame("Known datasets", result.tables["datasets"].rename(columns={"fetched_from": "fetched from"}))
+        known = result.tables["datasets"]
+        known = known.assign(fetched=known["fetched_from"].notna()).drop(columns="fetched_from")
+        print_frame("Known datasets; where one cannot be fetched, download it and name its folder", known)
     else:
         print_frame("", result.tables["files"].rename(columns={"path": "file", "sha256": "SHA-256"}))
 

@@ -112,7 +112,7 @@ def test_a_dashboard_is_made_of_tables_on_s3(bucket: str, sample_idx: Path) -> N
 
     page = storage.read_text(f"{bucket}/shown-stats/page.html")
     assert page is not None
-    assert "What the samples look like" in page
+    assert "The first samples of each class" in page
 
 
 def test_an_existing_dataset_on_s3_stays(bucket: str, sample_idx: Path) -> None:

@@ -116,7 +116,7 @@ def test_saved_predictions_are_read_by_pandas(model: Path, digits: Dataset, tmp_
     """As Parquet and as CSV, the same rows."""
     table = predict(model, digits.location, ["test"])
 
-    save_predictions(table, f"{tmp_path}/predictions", model, digits.location)
+    save_predictions(table, tmp_path, model, digits.location)
 
     assert pd.read_parquet(tmp_path / "predictions.parquet")["predicted"].tolist() == table["predicted"].tolist()
     assert pd.read_csv(tmp_path / "predictions.csv")["name"].astype(str).tolist() == table["name"].tolist()

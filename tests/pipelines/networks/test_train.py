@@ -10,7 +10,7 @@ import pytest
 
 pytest.importorskip("torch", reason="the extra `train` is not installed")
 
-from mnist_data.errors import WrongUse
+from mnist_data.errors import OutputExists, WrongUse
 from mnist_data.idx import format as idx
 from mnist_data.idx.pairing import find_pairs
 from mnist_data.parquet.dataset import Dataset, open_dataset
@@ -61,7 +61,10 @@ def test_networks_of_an_earlier_training_make_room(digits: Dataset, tmp_path: Pa
     train(digits, tmp_path, Train(model="mlp", epochs=1, seeds=2))
     (tmp_path / "another.safetensors").write_bytes(b"not ours")
 
-    train(digits, tmp_path, QUICK)
+    with pytest.raises(OutputExists, match="exists already"):
+        train(digits, tmp_path, QUICK)
+    assert len(list(tmp_path.glob("mlp-seed*.safetensors"))) == 2
+    train(digits, tmp_path, QUICK, overwrite=True)
 
     assert {path.name for path in tmp_path.glob("*.safetensors")} == {"mlp.safetensors", "another.safetensors"}
 

@@ -340,7 +340,7 @@ def test_measures_can_be_left_out_and_none_of_an_earlier_run_remain(digits: Data
     """A dashboard reads what lies in the folder."""
     folder = tmp_path / "tables"
     stats(digits, folder)
-    tables = stats(digits, folder, Stats(morphometrics=False))
+    tables = stats(digits, folder, Stats(morphometrics=False), overwrite=True)
 
     assert "morphometrics" not in tables
     assert sorted(folder.glob("morphometrics.*")) == []

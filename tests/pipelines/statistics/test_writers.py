@@ -91,7 +91,7 @@ def test_tables_by_writer_do_not_outlive_their_dataset(written: Dataset, digits:
     """A second run in the same folder, on a dataset that tells no writers, leaves none of another's."""
     plain = Stats(grid=1, morphometrics=False)
     first = stats(written, tmp_path, plain)
-    second = stats(digits, tmp_path, plain)
+    second = stats(digits, tmp_path, plain, overwrite=True)
 
     assert set(TABLES) & set(first) == {"writers", "writer_measures"}
     assert not set(TABLES) & set(second)
@@ -126,5 +126,5 @@ def test_training_scores_each_writer_and_series(written: Dataset, digits: Datase
         rows = groups[groups["group"] == name]
         assert (len(rows), rows["samples"].sum(), rows["correct"].sum()) == (count, 360, test["correct"])
     assert groups[groups["group"] == "writer_id"].set_index("value")["accuracy"].to_dict() == right.to_dict()
-    train(digits, tmp_path / "model", Train(model="mlp", epochs=1))
+    train(digits, tmp_path / "model", Train(model="mlp", epochs=1), overwrite=True)
     assert not (tmp_path / "model/groups.parquet").exists()
