@@ -58,7 +58,7 @@ def prepare(
         "prepare",
         out=place,
         dataset=outcome.dataset,
-        page=draw_page(plot, outcome.tables, outcome.dataset, page, overwrite=overwrite),
+        page=draw_page(plot, outcome.tables, outcome.dataset, page, overwrite=overwrite) if plot else None,
         findings={"empty": list(outcome.empty)},
         warnings=tuple(f"{file}: no digit was found in it." for file in outcome.empty),
     )
