@@ -1,1 +1,1 @@
-"""The audit: what may be wrong with the samples of a dataset, and how sure that is."""
+"""The audit: what may be wrong with the samples of a dataset, and how likely that is."""

@@ -1,7 +1,7 @@
-"""Out-of-sample probabilities: what a model that has not seen a sample holds its label to be, for every sample.
+"""Out-of-sample probabilities: for every sample those of a model that was not trained on it.
 
-All splits are pooled and cut into folds; each fold is predicted by a model that has learnt from the others. So the
-test split's labels are judged by a model that knows the training split, and the other way round.
+All splits are pooled and cut into folds; each fold is predicted by a model that was trained on the others. So the
+labels of the test split are evaluated by a model that has seen the training split, and the other way round.
 """
 
 from __future__ import annotations
@@ -31,37 +31,37 @@ from pipelines.networks.training.fit import fit, fresh
 from pipelines.settings.training import Train
 from pipelines.stages.validation import Mask
 
-Judge = Literal["cnn", "perceptron"]
-"""The model that judges the labels: a narrow CNN, or a perceptron on principal components."""
+LabelModel = Literal["cnn", "mlp"]
+"""The model that evaluates the labels: a narrow CNN, or an MLP on principal components."""
 
 FOLDS = 3
 FEWEST = 10
-"""Originals that a class must have to be judged; of fewer, a model has hardly seen another one when it judges one."""
+"""Originals that a class must have to be evaluated; of fewer, a model has hardly seen any when it predicts one."""
 
 REPEATS = 5
-"""Times that all folds are gone through, each time dealt anew: one network's doubts are partly chance."""
+"""Cross-validations, each with folds of its own: one network's doubts are partly chance."""
 WIDTHS = (12, 16, 16, 32, 32)
-"""Filters of the CNN's layers, about half of those of `small`: it learns fewer single labels by heart."""
+"""Filters of the CNN's layers, about half of those of `small`: it memorizes fewer single labels."""
 COMPONENTS, HIDDEN = 50, 256
-"""Of the perceptron: principal components that it sees, and hidden units."""
+"""Principal components that the MLP sees, and its hidden units."""
 BATCH = 128
-"""Samples in a step of either."""
+"""Samples in a training step of either model."""
 MOST_SEED = 2**32 - REPEATS
 STEPS = 200
-"""A small set is passed through until this many steps are made, fewer than for a network that is to be used."""
+"""Training steps at least, for a small set; fewer than for a network that is to be used."""
 
 Learner = Callable[[Images, Integers, Images, int], Probabilities]
-"""Learns from images and their labels (0 to classes - 1), and gives the probabilities of the images held out.
+"""Trains on images and their labels (0 to classes - 1), and gives the probabilities of the validation images.
 
-Arguments: images, labels, images held out, classes."""
+Arguments: images, labels, validation images, classes."""
 
 
 @dataclass(frozen=True)
 class OutOfSample:
-    """What the models hold of n samples, in the order of the dataset: its splits, and in each its files.
+    """The predictions for n samples, in the order of the dataset: its splits, and in each its files.
 
-    labels: (n,) int64, as given. classes: (k,) int64, the labels that are judged, ascending. probabilities: (n, k)
-    float32, a column a class; NaN in the rows of samples that are not judged. model: in words, what made them.
+    labels: (n,) int64, as given. classes: (k,) int64, the labels that are evaluated, ascending. probabilities: (n, k)
+    float32, a column a class; NaN in the rows of samples that are not evaluated. model: in words, what predicted them.
     """
 
     labels: Integers
@@ -70,19 +70,19 @@ class OutOfSample:
     model: str
 
     @property
-    def judged(self) -> Mask:
+    def evaluated(self) -> Mask:
         """(n,) bool: the samples that have probabilities."""
         return np.asarray(np.isfinite(self.probabilities).any(axis=1))
 
 
 def out_of_sample_probabilities(
-    source: Dataset, *, model: Judge | None = None, folds: int = FOLDS, seed: int = 0, report: Report = silent
+    source: Dataset, *, model: LabelModel | None = None, folds: int = FOLDS, seed: int = 0, report: Report = silent
 ) -> OutOfSample:
     """Predict each sample of all splits by models that have seen neither it nor a copy of its original.
 
-    model: None takes the CNN where PyTorch is installed, else the perceptron. folds: 2 to 10. The probabilities are the
-    mean of `REPEATS` cross-validations, each with other folds and weights. Not judged are samples with pixels that are
-    no finite numbers, labels below 0 (unknown), and classes of fewer than `FEWEST` originals; where fewer than two
+    model: None takes the CNN where PyTorch is installed, else the MLP. folds: 2 to 10. The probabilities are the
+    mean of `REPEATS` cross-validations, each with other folds and weights. Not evaluated are samples with NaN or
+    infinite pixels, labels below 0 (unknown), and classes of fewer than `FEWEST` originals; where fewer than two
     classes are left, none is. The outcome depends neither on the order of the samples nor on partitioning. All images
     are held in memory.
 
@@ -90,7 +90,7 @@ def out_of_sample_probabilities(
     folds and seeds out of range.
     """
     require_images(source)
-    chosen = model or default_judge()
+    chosen = model or default_model()
     if chosen == "cnn":
         require_torch()
     if not 2 <= folds <= FEWEST:
@@ -98,41 +98,42 @@ def out_of_sample_probabilities(
     if not 0 <= seed <= MOST_SEED:
         raise WrongUse(f"seed is {seed}; it must be a whole number from 0 to {MOST_SEED:,}.")
     samples = _pooled(source)
-    rows = _canonical(samples, judgeable(samples))
-    judged = samples.take(rows)
-    classes, codes = np.unique(judged.labels, return_inverse=True)
-    learnt = replace(judged, labels=codes, images=_scaled(judged.images[:]))
+    rows = _canonical(samples, can_be_evaluated(samples))
+    evaluated = samples.take(rows)
+    classes, codes = np.unique(evaluated.labels, return_inverse=True)
+    scaled = replace(evaluated, labels=codes, images=_scaled(evaluated.images[:]))
     probabilities = np.full((len(samples.ids), len(classes)), np.nan, np.float32)
-    probabilities[rows] = _cross_validated(learnt, len(classes), chosen, folds, seed, report)
+    probabilities[rows] = _cross_validated(scaled, len(classes), chosen, folds, seed, report)
     words = f"{MODELS[chosen]}, mean of {REPEATS} cross-validations in {folds} folds"
     return OutOfSample(samples.labels, classes, probabilities, words)
 
 
 def _cross_validated(
-    samples: Samples, classes: int, model: Judge, folds: int, seed: int, report: Report
+    samples: Samples, classes: int, model: LabelModel, folds: int, seed: int, report: Report
 ) -> Probabilities:
     """Give the mean of the repeats, (n, classes); labels are 0 to classes - 1."""
     total = len(samples.ids)
     probabilities = np.zeros((total, classes), np.float32)
     report(Progress("label errors", 0, total))
     for repeat in range(REPEATS if total else 0):
-        dealt = folds_of(samples.ids, samples.labels, folds, seed + repeat)
+        assigned = folds_of(samples.ids, samples.labels, folds, seed + repeat)
         for fold in range(folds):
-            held = dealt == fold
-            learnt = samples.take(~held)
+            validation = assigned == fold
+            train = samples.take(~validation)
             learn = _learner(model, seed + repeat)
-            probabilities[held] += learn(learnt.images[:], learnt.labels, samples.images[held], classes) / REPEATS
+            predicted = learn(train.images[:], train.labels, samples.images[validation], classes)
+            probabilities[validation] += predicted / REPEATS
             report(Progress("label errors", total * (repeat * folds + fold + 1) // (REPEATS * folds), total))
     return probabilities
 
 
-def default_judge() -> Judge:
+def default_model() -> LabelModel:
     """Give the best model that is installed."""
-    return "cnn" if find_spec("torch") and find_spec("safetensors") else "perceptron"
+    return "cnn" if find_spec("torch") and find_spec("safetensors") else "mlp"
 
 
-def judgeable(samples: Samples) -> Mask:
-    """Say which samples can be judged, (n,) bool: `out_of_sample_probabilities` tells which cannot."""
+def can_be_evaluated(samples: Samples) -> Mask:
+    """Say which samples can be evaluated, (n,) bool; see `out_of_sample_probabilities`."""
     images = samples.images[:]
     finite = np.isfinite(images).all(axis=tuple(range(1, images.ndim)))
     known = (samples.labels >= 0) & finite
@@ -142,17 +143,17 @@ def judgeable(samples: Samples) -> Mask:
 
 
 def folds_of(source_ids: Integers, labels: Integers, folds: int, seed: int) -> npt.NDArray[np.int64]:
-    """Deal samples into folds, (n,) from 0: each label evenly, copies of an original together.
+    """Assign samples to folds, (n,) from 0: each label evenly, copies of an original together.
 
     Which fold an original falls into depends on the hashes of the ids of its label, and on nothing else.
     """
     originals, place = np.unique(source_ids, return_inverse=True)
     lowest = np.full(len(originals), np.iinfo(np.int64).max)
     np.minimum.at(lowest, place, labels)  # copies of an original may differ in their labels
-    dealt = np.empty(len(originals), np.int64)
-    # Dealing goes on from one label to the next: else the first folds had more of every small class.
-    dealt[np.lexsort((hashes(originals, seed), lowest))] = np.arange(len(originals)) % folds
-    return dealt[place]
+    assigned = np.empty(len(originals), np.int64)
+    # Counting goes on from one label to the next: else the first folds had more of every small class.
+    assigned[np.lexsort((hashes(originals, seed), lowest))] = np.arange(len(originals)) % folds
+    return assigned[place]
 
 
 def _originals(ids: Integers, labels: Integers) -> npt.NDArray[np.int64]:
@@ -169,7 +170,7 @@ def _pooled(source: Dataset) -> Samples:
 
 
 def _canonical(samples: Samples, chosen: Mask) -> npt.NDArray[np.intp]:
-    """Give the chosen rows in an order that only their ids decide: batches are dealt by place."""
+    """Give the chosen rows in an order that only their ids decide: batches are made by position."""
     rows = np.flatnonzero(chosen)
     return rows[np.lexsort((samples.copies[rows], samples.ids[rows]))]
 
@@ -182,27 +183,27 @@ def _scaled(images: Images) -> Images:
     return np.asarray((images - low) / ((high - low) or 1.0), np.float32)
 
 
-def _learner(model: Judge, seed: int) -> Learner:
-    return partial(_by_cnn if model == "cnn" else _by_perceptron, seed=seed)
+def _learner(model: LabelModel, seed: int) -> Learner:
+    return partial(_by_cnn if model == "cnn" else _by_mlp, seed=seed)
 
 
-def _by_cnn(images: Images, labels: Integers, held: Images, classes: int, seed: int) -> Probabilities:
+def _by_cnn(images: Images, labels: Integers, validation: Images, classes: int, seed: int) -> Probabilities:
     # Smoothed labels would flatten the probabilities: what is surely wrong would stand beside what is hard to read.
     params = Train(label_smoothing=0.0, seed=seed, batch_size=BATCH, epochs=_epochs(len(images), BATCH, 3))
     narrow = fresh(images.shape[1:], classes, params, WIDTHS)
     nothing = MemoryLoader(images[:0], labels[:0])
-    return predict(fit(MemoryLoader(images, labels), nothing, classes, params, start=narrow).model, held)
+    return predict(fit(MemoryLoader(images, labels), nothing, classes, params, start=narrow).model, validation)
 
 
-def _by_perceptron(images: Images, labels: Integers, held: Images, classes: int, seed: int) -> Probabilities:
-    """Learn from principal components, scaled together so that the first, the widest, has a deviation of 3."""
+def _by_mlp(images: Images, labels: Integers, validation: Images, classes: int, seed: int) -> Probabilities:
+    """Learn from principal components, scaled together so that the first, the widest, has a standard deviation of 3."""
     from sklearn.decomposition import PCA
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.neural_network import MLPClassifier
 
-    learnt, asked = (values.reshape(len(values), -1).astype(np.float32) for values in (images, held))
+    train, asked = (values.reshape(len(values), -1).astype(np.float32) for values in (images, validation))
     with np.errstate(invalid="ignore"):  # where all images are equal, fractions of their variance are 0 / 0
-        components = PCA(min(COMPONENTS, *learnt.shape), random_state=seed).fit(learnt)
+        components = PCA(min(COMPONENTS, *train.shape), random_state=seed).fit(train)
     scale = 3 / (np.sqrt(components.explained_variance_[0]) or 1)
     network = MLPClassifier(
         (HIDDEN,),
@@ -215,8 +216,8 @@ def _by_perceptron(images: Images, labels: Integers, held: Images, classes: int,
     )
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # it warns wherever it is told how long to learn
-        network.fit(components.transform(learnt) * scale, labels)
-    probabilities = np.zeros((len(held), classes), np.float32)
+        network.fit(components.transform(train) * scale, labels)
+    probabilities = np.zeros((len(validation), classes), np.float32)
     probabilities[:, network.classes_] = network.predict_proba(components.transform(asked) * scale)
     return probabilities
 
@@ -225,7 +226,7 @@ def _epochs(samples: int, batch_size: int, least: int) -> int:
     return max(least, math.ceil(STEPS * batch_size / samples))
 
 
-MODELS: dict[Judge, str] = {
+MODELS: dict[LabelModel, str] = {
     "cnn": "a narrow CNN",
-    "perceptron": f"a perceptron of {HIDDEN} units on {COMPONENTS} principal components",
+    "mlp": f"an MLP of {HIDDEN} units on {COMPONENTS} principal components",
 }

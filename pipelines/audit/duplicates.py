@@ -2,7 +2,7 @@
 
 The distance of two samples is the part of the one's ink that the other does not account for, at the best shift and the
 best contrast: sin φ, where φ is the angle between the two images. It is 0 for copies, whatever their contrast, and 1
-where no ink meets. It is relative to the ink, so that thin strokes are held to the same standard as thick ones.
+where no ink meets. It is relative to the ink, so that thin strokes are compared as thick ones are.
 
 Exact copies have the same digest. For the others there are three passes over the pixels: the first describes each
 sample by a short spectrum; the second measures how far apart neighbours usually are, which sets the threshold; the
@@ -144,8 +144,8 @@ def choose_threshold(distances: npt.NDArray[np.float64]) -> float:
     """
     if not len(distances):
         return MOST_THRESHOLD
-    usual = float(np.quantile(distances[:, NEIGHBOUR - 1], DENSE))
-    return float(np.clip(FRACTION * usual, LEAST_THRESHOLD, MOST_THRESHOLD))
+    distance = float(np.quantile(distances[:, NEIGHBOUR - 1], DENSE))
+    return float(np.clip(FRACTION * distance, LEAST_THRESHOLD, MOST_THRESHOLD))
 
 
 def _differing(values: Integers, first: Integers, pairs: Pairs) -> Integers:
@@ -155,25 +155,25 @@ def _differing(values: Integers, first: Integers, pairs: Pairs) -> Integers:
     """
     count = len(values)
     codes = np.unique(values, return_inverse=True)[1].reshape(-1)
-    keys = codes * count + np.arange(count)  # ordered by value, and telling whose it is
+    keys = codes * count + np.arange(count)  # ordered by value, and with the position of the sample
     least, most = keys.copy(), keys.copy()
     np.minimum.at(least, first, keys)
     np.maximum.at(most, first, keys)
     group_least, group_most = least.copy(), most.copy()
-    for one, other in ((pairs.first, pairs.second), (pairs.second, pairs.first)):
-        np.minimum.at(least, one, group_least[other])
-        np.maximum.at(most, one, group_most[other])
+    for sample, other in ((pairs.first, pairs.second), (pairs.second, pairs.first)):
+        np.minimum.at(least, sample, group_least[other])
+        np.maximum.at(most, sample, group_most[other])
     least, most = least[first], most[first]
     below, above = least // max(1, count) < codes, most // max(1, count) > codes
     return np.select([below, above], [least % max(1, count), most % max(1, count)], -1)
 
 
-def _named(check: tuple[str, str], column: str, ids: Integers, witness: Integers, threshold: float) -> CheckResult:
-    """Flag the samples that have a witness, and name it."""
-    flagged = witness >= 0
-    named = np.ma.masked_array(ids[witness] if len(ids) else ids, ~flagged)
+def _named(check: tuple[str, str], column: str, ids: Integers, other: Integers, threshold: float) -> CheckResult:
+    """Flag the samples for which there is another, (n,) positions or -1, and name it."""
+    flagged = other >= 0
+    named = np.ma.masked_array(ids[other] if len(ids) else ids, ~flagged)
     name, meaning = check
-    return CheckResult(name, flagged, _confidence(flagged), threshold, meaning, {column: named})
+    return CheckResult(name, flagged, _scores(flagged), threshold, meaning, {column: named})
 
 
 def _exact(ids: Integers, first: Integers) -> CheckResult:
@@ -181,14 +181,14 @@ def _exact(ids: Integers, first: Integers) -> CheckResult:
     return CheckResult(
         "exact_duplicate",
         flagged,
-        _confidence(flagged),
+        _scores(flagged),
         np.nan,
         "the same pixels as another sample; there is no threshold, and constant samples are left out",
         {"exact_duplicate_of": np.ma.masked_array(ids[first], ~flagged)},
     )
 
 
-def _confidence(flagged: Flags) -> Scores:
+def _scores(flagged: Flags) -> Scores:
     return np.where(flagged, 0, 1).astype(np.float32)
 
 

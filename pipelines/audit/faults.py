@@ -42,7 +42,7 @@ def transposed(image: Image, _: Generator) -> Image | None:
 
 
 def cropped(image: Image, generator: Generator) -> Image | None:
-    """Push 10 to 30 % of the ink, or a little more, beyond one side of the frame: a field cut out beside the digit."""
+    """Push 10 to 30 % of the ink, or a little more, beyond one side of the frame: a field cut out next to the digit."""
     down, across = SIDES[generator.integers(4)]
     lost = generator.uniform(0.1, 0.3)
     ink = (image - image.min()).sum()
@@ -102,15 +102,15 @@ def near_duplicate(image: Image, generator: Generator) -> Image:
 
 
 def not_finite(image: Image, generator: Generator) -> Image:
-    """Make one pixel no number."""
+    """Make one pixel NaN."""
     broken = image.copy()
     broken.reshape(-1)[generator.integers(image.size)] = np.nan
     return broken
 
 
 ALONE: Mapping[str, Fault] = {
-    one.__name__: one
-    for one in (blank, constant, inverted, transposed, cropped, off_centre, blurred, noisy, low_ink, over_inked)
+    fault.__name__: fault
+    for fault in (blank, constant, inverted, transposed, cropped, off_centre, blurred, noisy, low_ink, over_inked)
 }
 """Faults of one sample's pixels, whatever the others are."""
 

@@ -1,4 +1,4 @@
-"""Label errors: labels that a model which has not seen the sample holds to be wrong, by confident learning."""
+"""Label errors: labels that are unlikely to a model which has not seen the sample, by confident learning."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ import pandas as pd
 from mnist_data.errors import MissingExtra
 from mnist_data.parquet.dataset import Dataset
 from pipelines.audit.check_result import CheckResult
-from pipelines.audit.cross_validation import FEWEST, FOLDS, Judge, OutOfSample, out_of_sample_probabilities
+from pipelines.audit.cross_validation import FEWEST, FOLDS, LabelModel, OutOfSample, out_of_sample_probabilities
 from pipelines.engine.execution import Report, silent
 
 CHECK = "label_error"
 
 
 def find_label_errors(
-    source: Dataset, *, model: Judge | None = None, folds: int = FOLDS, seed: int = 0, report: Report = silent
+    source: Dataset, *, model: LabelModel | None = None, folds: int = FOLDS, seed: int = 0, report: Report = silent
 ) -> CheckResult:
-    """Judge the label of every sample of all splits; the arguments are those of `out_of_sample_probabilities`.
+    """Evaluate the label of every sample of all splits; the arguments are those of `out_of_sample_probabilities`.
 
     Raises MissingExtra where cleanlab, or PyTorch for the CNN, is not installed.
     """
@@ -36,29 +36,29 @@ def require_cleanlab() -> None:
         raise MissingExtra("cleanlab", "audit", "The search for label errors") from None
 
 
-def check_labels(found: OutOfSample) -> CheckResult:
+def check_labels(predicted: OutOfSample) -> CheckResult:
     """Flag label errors by confident learning (Northcutt, Jiang and Chuang 2021, arXiv:1911.00068).
 
     Of each class as many samples are flagged as the joint distribution of given and true labels says are wrong, those
-    whose given label is least likely. The score is the given label's probability; what is not judged is not flagged
+    whose given label is least likely. The score is the given label's probability; what is not evaluated is not flagged
     and scores 1. Details: suggested_label (Int64), the likeliest class where it is not the given one, else missing;
-    label_probability (float32), of the given label, NaN where it is not judged.
+    label_probability (float32), of the given label, NaN where it is not evaluated.
     """
-    judged, count = found.judged, len(found.labels)
-    codes = np.searchsorted(found.classes, found.labels[judged])
-    probabilities = found.probabilities[judged].astype(np.float64)
+    evaluated, count = predicted.evaluated, len(predicted.labels)
+    codes = np.searchsorted(predicted.classes, predicted.labels[evaluated])
+    probabilities = predicted.probabilities[evaluated].astype(np.float64)
     flagged, score = np.zeros(count, np.bool_), np.ones(count, np.float32)
     own, suggested = np.full(count, np.nan, np.float32), np.full(count, -1, np.int64)
-    if judged.any():
-        flagged[judged], score[judged] = _by_confident_learning(codes, probabilities)
-        own[judged] = probabilities[np.arange(len(codes)), codes]
+    if evaluated.any():
+        flagged[evaluated], score[evaluated] = _by_confident_learning(codes, probabilities)
+        own[evaluated] = probabilities[np.arange(len(codes)), codes]
         likeliest = probabilities.argmax(axis=1)
-        suggested[judged] = np.where(likeliest == codes, -1, found.classes[likeliest])
+        suggested[evaluated] = np.where(likeliest == codes, -1, predicted.classes[likeliest])
     details: dict[str, Any] = {
         "suggested_label": pd.Series(suggested, dtype="Int64").mask(suggested < 0).array,
         "label_probability": own,
     }
-    return CheckResult(CHECK, flagged, score, np.nan, _meaning(found), details)
+    return CheckResult(CHECK, flagged, score, np.nan, _meaning(predicted), details)
 
 
 def _by_confident_learning(codes: npt.NDArray[Any], probabilities: npt.NDArray[Any]) -> tuple[Any, Any]:
@@ -70,10 +70,10 @@ def _by_confident_learning(codes: npt.NDArray[Any], probabilities: npt.NDArray[A
     return flagged, get_label_quality_scores(codes, probabilities, method="self_confidence")
 
 
-def _meaning(found: OutOfSample) -> str:
-    """Say what made the probabilities, and what could not be judged."""
-    if not found.judged.any():
-        return f"no label is judged: it takes two classes of {FEWEST} originals or more"
-    left = int((~found.judged).sum())
-    beside = f"; {left:,} samples not judged (class too small, label unknown or pixels not finite)" if left else ""
-    return f"probability of the given label by {found.model}; flagged by confident learning{beside}"
+def _meaning(predicted: OutOfSample) -> str:
+    """Say what made the probabilities, and what could not be evaluated."""
+    if not predicted.evaluated.any():
+        return f"no label is evaluated: it takes two classes of {FEWEST} originals or more"
+    left = int((~predicted.evaluated).sum())
+    left_out = f"; {left:,} samples not evaluated (class too small, label unknown or pixels not finite)" if left else ""
+    return f"probability of the given label by {predicted.model}; flagged by confident learning{left_out}"

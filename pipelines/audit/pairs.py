@@ -86,12 +86,12 @@ def find_close(points: Floats, distance: float, execution: Execution) -> npt.NDA
     size = max(BLOCK_ROWS, -(-len(points) // MOST_BLOCKS))
     begins = range(0, len(points), size)
     tasks = [
-        _Blocks(lines[:, one : one + size], lines[:, other : other + size], (one, other))
-        for one, other in combinations_with_replacement(begins, 2)
-        if lines[0, other] - lines[0, min(one + size, len(points)) - 1] <= radius
+        _Blocks(lines[:, left : left + size], lines[:, right : right + size], (left, right))
+        for left, right in combinations_with_replacement(begins, 2)
+        if lines[0, right] - lines[0, min(left + size, len(points)) - 1] <= radius
     ]
-    found = execution.run(partial(_search, radius=radius), tasks, "duplicates: search")
-    places = np.concatenate([np.empty((0, 2), np.int64), *found])
+    blocks = execution.run(partial(_search, radius=radius), tasks, "duplicates: search")
+    places = np.concatenate([np.empty((0, 2), np.int64), *blocks])
     return np.asarray(order[places])
 
 
@@ -99,8 +99,8 @@ def _search(blocks: _Blocks, radius: float) -> npt.NDArray[np.int64]:
     from pipelines.kernels.matches import pairs_within
 
     left, right = np.ascontiguousarray(blocks.left), np.ascontiguousarray(blocks.right)
-    found = pairs_within(left, right, radius, blocks.begins[0] == blocks.begins[1])
-    return np.asarray(found + np.array(blocks.begins))
+    pairs = pairs_within(left, right, radius, blocks.begins[0] == blocks.begins[1])
+    return np.asarray(pairs + np.array(blocks.begins))
 
 
 @dataclass(frozen=True)
@@ -148,7 +148,7 @@ _NOTHING = (np.empty(0), np.empty((0, 2), np.int8), np.empty(0, bool))
 def _comparison(partitions: Sequence[Partition], starts: Integers, pairs: npt.NDArray[np.int64]) -> _Comparison:
     samples, places = np.unique(pairs, return_inverse=True)
     owner = np.searchsorted(starts, samples, side="right") - 1
-    reads = tuple((partitions[one], samples[owner == one] - starts[one]) for one in np.unique(owner))
+    reads = tuple((partitions[number], samples[owner == number] - starts[number]) for number in np.unique(owner))
     first, second = places.reshape(-1, 2).T
     return _Comparison(reads, first, second)
 

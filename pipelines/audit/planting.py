@@ -68,10 +68,10 @@ def draw_faults(
     count = params.faults or max(1, min(350, len(source) // 200))
     free = _UnusedSamples(table, source, params.seed)
     chosen = [
-        (kind, *found)
+        (kind, *places)
         for kind in kinds_for(source, params.audit.labels)
-        for found in (free.pair(kind) if kind in PAIRED else (free.one(), -1) for _ in range(count))
-        if found[0] >= 0 and (found[1] >= 0 or kind not in PAIRED)
+        for places in (free.pair(kind) if kind in PAIRED else (free.next(), -1) for _ in range(count))
+        if places[0] >= 0 and (places[1] >= 0 or kind not in PAIRED)
     ]
     places = np.array([place for _, *both in chosen for place in both if place >= 0], np.int64)
     read = dict(zip(places.tolist(), _rows(read_rows(source, places)), strict=True))
@@ -94,7 +94,7 @@ class _UnusedSamples:
         self._places = [int(place) for place in order if inked[place]][::-1]
         self._splits, self._labels, self._training = table.splits, table.labels, source.main_split
 
-    def one(self) -> int:
+    def next(self) -> int:
         """Give the next sample; -1 where none is left."""
         return self._places.pop() if self._places else -1
 
@@ -172,7 +172,7 @@ def _plant(
 
 def plant(source: Dataset, target: Path, planted: Sequence[Planted], params: Selftest, execution: Execution) -> Dataset:
     """Write a copy of a dataset in which the samples have their faults."""
-    by_id = {one.id: one for one in planted}
+    by_id = {fault.id: fault for fault in planted}
     return apply_stage(source, target, params, lambda _: partial(_plant_batch, planted=by_id), execution=execution)
 
 

@@ -3,7 +3,7 @@
 A shift turns the phases of an image's Fourier transform and leaves the magnitudes. By Parseval's theorem and the
 triangle inequality the magnitudes of two images are never further apart than the images are after the best shift, where
 a margin around them takes up what is shifted out. So where the magnitudes of a few frequencies lie further apart than a
-bar, no shift brings the images closer than it: a search among these few numbers misses nothing.
+distance, no shift brings the images closer than it: a search among these few numbers misses nothing.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ FREQUENCIES = 48
 def unit_ink(images: Images) -> Floats:
     """Give what stands out of the background, scaled to norm 1: (n, h, w, channels) float32, all 0 where nothing does.
 
-    images: (n, h, w) or (n, h, w, channels); one that is not finite counts as empty. The ground of a channel is the
+    images: (n, h, w) or (n, h, w, channels); one that is not finite counts as empty. The background of a channel is the
     median of the image's outermost rows and columns. So neither the value of the background matters nor contrast.
     """
     planes = as_planes(images).astype(exact_type(images))
@@ -65,12 +65,12 @@ def _waves(height: int, width: int, margin: int) -> Floats:
     order = np.lexsort((columns, rows, np.round(rows**2 + columns**2, 12)))
     chosen, weights = [], []
     place = np.arange(rows.size).reshape(size)
-    for one in order:
-        row, column = divmod(int(one), size[1])
+    for frequency in order.tolist():
+        row, column = divmod(frequency, size[1])
         opposite = int(place[-row % size[0], -column % size[1]])
         if opposite not in chosen:
-            chosen.append(int(one))
-            weights.append(1.0 if opposite == one else np.sqrt(2))
+            chosen.append(frequency)
+            weights.append(1.0 if opposite == frequency else np.sqrt(2))
         if len(chosen) == FREQUENCIES:
             break
     y, x = (grid.reshape(-1, 1) for grid in np.indices((height, width)))

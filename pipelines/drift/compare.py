@@ -60,27 +60,26 @@ def _compare(group: str, first: Side, second: Side, params: Drift) -> Iterable[t
     sizes = (len(first), len(second))
     draws, deals = d.resample(sizes, params.resamples, params.seed), d.shuffle(sizes, params.resamples, params.seed)
     for name, (points, matrices) in _features(first, second).items():
-        found = measure(points, matrices, draws, deals)
-        for measured, row in found.items():
-            if name != "label" or measured in d.NOMINAL:
-                yield (group, name, measured, *row)
+        for measure_name, row in measure(points, matrices, draws, deals).items():
+            if name != "label" or measure_name in d.NOMINAL:
+                yield (group, name, measure_name, *row)
     for name, (auc, low, high, chance) in domain_auc(first, second, params.seed).items():
         yield (group, f"all_{name}", AUC, auc, low, high, chance)
 
 
 def _features(first: Side, second: Side) -> dict[str, tuple[d.Floats, tuple[Any, Any]]]:
     """Give each feature's points, and of each side what each sample adds to them: sparse (samples, points)."""
-    found: dict[str, tuple[d.Floats, tuple[Any, Any]]] = {}
+    features: dict[str, tuple[d.Floats, tuple[Any, Any]]] = {}
     for name, mine, theirs in [
         *((name, first.features[name], second.features[name]) for name in first.features),
         ("label", first.labels.astype(np.float64), second.labels.astype(np.float64)),
     ]:
         points = np.unique(np.concatenate([mine[np.isfinite(mine)], theirs[np.isfinite(theirs)]]))
         if np.isfinite(mine).any() and np.isfinite(theirs).any() and (name != "label" or len(points) > 1):
-            found[name] = points, (_one_hot(mine, points), _one_hot(theirs, points))
+            features[name] = points, (_one_hot(mine, points), _one_hot(theirs, points))
     levels = (np.arange(LEVELS) + 0.5) / LEVELS
-    found["intensity"] = levels, (first.levels.astype(np.float64), second.levels.astype(np.float64))
-    return found
+    features["intensity"] = levels, (first.levels.astype(np.float64), second.levels.astype(np.float64))
+    return features
 
 
 def _one_hot(values: d.Floats, points: d.Floats) -> Any:
@@ -99,17 +98,17 @@ def measure(
     matrices: of each side (samples, points), what a sample adds to each point. null_95: what two samples of one
     distribution, of these sizes, stay below in 95 of 100 cases.
     """
-    one, two = (matrix.T for matrix in matrices)
-    whole = [matrix @ np.ones(matrix.shape[1]) for matrix in (one, two)]
+    first, second = (matrix.T for matrix in matrices)
+    whole = [matrix @ np.ones(matrix.shape[1]) for matrix in (first, second)]
     support = d.support_of(points, whole[0], whole[1])
     value = d.distances(whole[0], whole[1], support)
-    drawn = np.array([_between(one @ a, two @ b, support) for a, b in zip(*draws, strict=True)])
-    size = one.shape[1]
-    dealt = []
+    drawn = np.array([_between(first @ a, second @ b, support) for a, b in zip(*draws, strict=True)])
+    size = first.shape[1]
+    shuffled = []
     for deal in deals:
-        mine = one @ deal[:size] + two @ deal[size:]
-        dealt.append(_between(mine, whole[0] + whole[1] - mine, support))
-    nulls = np.quantile(np.array(dealt), 0.95, axis=0)
+        mine = first @ deal[:size] + second @ deal[size:]
+        shuffled.append(_between(mine, whole[0] + whole[1] - mine, support))
+    nulls = np.quantile(np.array(shuffled), 0.95, axis=0)
     return {
         name: (float(value[at]), *d.interval(float(value[at]), drawn[:, at]), float(nulls[at]))
         for at, name in enumerate(d.MEASURES)

@@ -1,4 +1,4 @@
-"""The domain classifier: a model is told to tell two sides apart; how well it does says how different they are."""
+"""The domain classifier: a model is trained to tell two sides apart; how well it does says how different they are."""
 
 from __future__ import annotations
 
@@ -35,26 +35,27 @@ def domain_auc(first: Side, second: Side, seed: int) -> dict[str, tuple[float, f
     )
     features = features[:, np.isfinite(features).any(axis=0)]
     trees = HistGradientBoostingClassifier(max_iter=60, random_state=seed, early_stopping=False)
-    found = {"features": delong(truth, _held_out(trees, features, truth, folds))}
+    scores = {"features": delong(truth, _out_of_fold(trees, features, truth, folds))}
     if first.images.shape[1:] == second.images.shape[1:]:
         pixels = np.concatenate([side.images.reshape(len(side), -1).astype(np.float32) for side in (first, second)])
         pixels = np.nan_to_num(pixels, posinf=0, neginf=0)
         count = min(COMPONENTS, pixels.shape[1], len(pixels) // 3)
         components = PCA(count, random_state=seed, svd_solver="covariance_eigh").fit_transform(pixels)
         linear = make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000))
-        found["pixels"] = delong(truth, _held_out(linear, components, truth, folds))
-    return found
+        scores["pixels"] = delong(truth, _out_of_fold(linear, components, truth, folds))
+    return scores
 
 
-def _held_out(
+def _out_of_fold(
     model: Any, values: npt.NDArray[Any], truth: npt.NDArray[np.int64], folds: npt.NDArray[np.uint64]
 ) -> npt.NDArray[np.float64]:
     """Give each sample's score by a model that has not seen its fold; 0.5 where a fold leaves one side only."""
     scores = np.full(len(truth), 0.5)
     for fold in range(FOLDS):
-        held = folds == fold
-        if held.any() and len(np.unique(truth[~held])) == 2:
-            scores[held] = model.fit(values[~held], truth[~held]).predict_proba(values[held])[:, 1]
+        validation = folds == fold
+        train = ~validation
+        if validation.any() and len(np.unique(truth[train])) == 2:
+            scores[validation] = model.fit(values[train], truth[train]).predict_proba(values[validation])[:, 1]
     return scores
 
 

@@ -102,7 +102,7 @@ def clean(
     execution: Execution | None = None,
     overwrite: bool = False,
 ) -> CleanResult:
-    """Clean a dataset into a new one; the quarantine and the counts stand in tables beside it.
+    """Clean a dataset into a new one; tables next to it hold the quarantine and the counts.
 
     Raises CheckFailed, before anything is written, where a split or a class would lose more than half of its samples
     and `params.allow_loss` is not set.
@@ -152,12 +152,12 @@ def _function_for(
 ) -> Callable[[Any], Any]:
     """Give each partition, by its position, the function that cleans it with the findings in it."""
     starts = np.cumsum([0, *(partition.rows for partition in partitions)]).tolist()
-    found = {
+    by_position = {
         position: findings.between(start, start + partition.rows)
         for position, partition, start in zip(positions(partitions), partitions, starts, strict=False)
     }
     return lambda position: partial(
-        _clean_partition, split=position.split, findings=found[position], limits=limits, params=params
+        _clean_partition, split=position.split, findings=by_position[position], limits=limits, params=params
     )
 
 
@@ -270,7 +270,7 @@ def _tabulate(
     source: Dataset,
     target: str,
     params: Clean,
-    found: Sequence[tuple[Partition, pd.DataFrame]],
+    records: Sequence[tuple[Partition, pd.DataFrame]],
     attrs: Mapping[str, Any],
 ) -> tuple[str, pd.DataFrame, pd.DataFrame]:
     """Write the quarantine and the counts; only partitions with findings are read again, for their pixels.
@@ -280,15 +280,15 @@ def _tabulate(
     made = provenance(params.stage, {source.metadata.dataset: source.content}, params.recorded())
 
     def pieces() -> Iterator[pa.Table]:
-        yield _quarantine(read_partition(found[0][0]).take(slice(0, 0)), "", found[0][1].iloc[:0])  # the columns
-        for partition, findings in found:
+        yield _quarantine(read_partition(records[0][0]).take(slice(0, 0)), "", records[0][1].iloc[:0])  # the columns
+        for partition, findings in records:
             if len(findings):
                 yield _quarantine(read_partition(partition), partition.split, findings)
 
     shape = {"image_shape": list(source.metadata.shape), "image_dtype": source.metadata.dtype}
     quarantine = storage.beside(target, ".quarantine")
     merge_tables(pieces(), quarantine, made, {**shape, **attrs})
-    totals, reasons = count_up(source.splits, pd.concat([findings for _, findings in found]))
+    totals, reasons = count_up(source.splits, pd.concat([findings for _, findings in records]))
     totals.attrs.update(attrs)
     write_table(totals, storage.beside(target, ".cleaning-totals"), made)
     write_table(reasons, storage.beside(target, ".cleaning"), made)
@@ -310,14 +310,14 @@ def _quarantine(batch: Batch, split: str, findings: pd.DataFrame) -> pa.Table:
     return pa.table(columns)
 
 
-def count_up(splits: Mapping[str, int], found: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+def count_up(splits: Mapping[str, int], findings: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Count samples by what became of them, and findings by reason.
 
-    found: split, id, reason, action. In the totals samples_in = kept + changed + removed for each split: a sample
+    findings: split, id, reason, action. In the totals samples_in = kept + changed + removed for each split: a sample
     with several findings counts once, as removed if any of them removed it, else as changed if any repaired it.
     """
     worst = (
-        found.assign(rank=found["action"].map({"keep": 0, "repair": 1, "remove": 2}))
+        findings.assign(rank=findings["action"].map({"keep": 0, "repair": 1, "remove": 2}))
         .groupby(["split", "id"])["rank"]
         .max()
     )
@@ -327,5 +327,5 @@ def count_up(splits: Mapping[str, int], found: pd.DataFrame) -> tuple[pd.DataFra
         removed, changed = int((ranks == 2).sum()), int((ranks == 1).sum())
         rows.append((split, samples, samples - removed - changed, changed, removed))
     totals = pd.DataFrame(rows, columns=["split", "samples_in", "kept", "changed", "removed"])
-    reasons = found.groupby(["split", "reason", "action"], sort=True).size().rename("samples").reset_index()
+    reasons = findings.groupby(["split", "reason", "action"], sort=True).size().rename("samples").reset_index()
     return totals, reasons.astype({"samples": "int64"})

@@ -153,7 +153,7 @@ def find_components(sums: Products, scale: float) -> Components:
     )
 
 
-def tabulate_components(found: Mapping[str, Components]) -> pd.DataFrame:
+def tabulate_components(by_split: Mapping[str, Components]) -> pd.DataFrame:
     """Give the table `components`: split, component (from 1), variance, fraction and cumulative fraction of it all."""
     parts = [
         pd.DataFrame(
@@ -165,13 +165,13 @@ def tabulate_components(found: Mapping[str, Components]) -> pd.DataFrame:
                 "cumulative": np.cumsum(components.variances[:shown]) / (components.total or np.nan),
             }
         )
-        for split, components in found.items()
+        for split, components in by_split.items()
         for shown in [min(MOST_COMPONENTS, len(components.variances), max(0, components.count - 1))]
     ]
     return pd.concat(parts, ignore_index=True)
 
 
-def tabulate_axes(found: Mapping[str, Components], view: View) -> pd.DataFrame:
+def tabulate_axes(by_split: Mapping[str, Components], view: View) -> pd.DataFrame:
     """Give the table `component_pixels`: split, component, row, column, channel, weight; of the first components."""
     row, column, channel = (axis.reshape(-1) for axis in np.indices(view.shape, np.int32))
     parts = [
@@ -185,7 +185,7 @@ def tabulate_axes(found: Mapping[str, Components], view: View) -> pd.DataFrame:
                 "weight": components.axes[:shown].reshape(-1),
             }
         )
-        for split, components in found.items()
+        for split, components in by_split.items()
         for shown in [min(PICTURED, len(components.variances), max(0, components.count - 1))]
     ]
     return pd.concat(parts, ignore_index=True)

@@ -39,7 +39,7 @@ def correlate(samples: str) -> pd.DataFrame:
                 about = values - (0 if shift is None else shift)
                 count, total, products = sums.get(split, (0, 0, 0))
                 sums[split] = (count + len(about), total + about.sum(axis=0), products + about.T @ about)
-    parts = [_pairs(split, names, *found) for split, found in sums.items()]
+    parts = [_pairs(split, names, *of_split) for split, of_split in sums.items()]
     columns = ["split", "feature", "other", "samples", "pearson"]
     return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=columns)
 
@@ -60,8 +60,8 @@ def _pairs(split: str, names: list[str], count: int, total: Floats, products: Fl
     spread[spread <= 1e-7 * np.sqrt(np.diag(products) + count)] = np.nan  # rounding is no variation
     pearson = np.clip(scatter / np.outer(spread, spread), -1, 1)
     rows = [
-        (split, names[one], names[other], count, pearson[one, other])
-        for one, other in combinations(range(len(names)), 2)
+        (split, names[first], names[second], count, pearson[first, second])
+        for first, second in combinations(range(len(names)), 2)
     ]
     table = pd.DataFrame(rows, columns=["split", "feature", "other", "samples", "pearson"])
     return table.sort_values("pearson", key=abs, ascending=False, kind="stable", na_position="last")

@@ -1,4 +1,4 @@
-"""Intrinsic dimension: how many numbers an image of a split or class could be told by, near to itself.
+"""Intrinsic dimension: how many numbers describe the images of a split or class close to each one.
 
 The maximum likelihood estimate of Levina and Bickel (2004, "Maximum likelihood estimation of intrinsic dimension"), of
 which the inverses are averaged as MacKay and Ghahramani say (2005), from the distances to the 20 nearest neighbours in
@@ -89,9 +89,9 @@ def _estimate(products: npt.NDArray[Any], rows: Integers, neighbours: int) -> tu
     return 1 / mean, 1 / (mean + error), 1 / (mean - error) if mean > error else np.inf
 
 
-def tabulate_dimension(found: Mapping[str, Chosen]) -> pd.DataFrame:
+def tabulate_dimension(by_split: Mapping[str, Chosen]) -> pd.DataFrame:
     """Give the table `dimension`: split, label (missing: all classes), samples, dimension, low, high."""
-    rows = [(split, *row) for split, chosen in found.items() for row in _dimensions(chosen)]
+    rows = [(split, *row) for split, chosen in by_split.items() for row in _dimensions(chosen)]
     columns = ["split", "label", "samples", "dimension", "low", "high"]
     return pd.DataFrame(rows, columns=columns).astype({"label": "Int64"})
 

@@ -1,4 +1,4 @@
-"""Morphometrics of a dataset: columns of the per-sample table, and a table of what is usual in each class."""
+"""Morphometrics of a dataset: a table of their mean, spread and quartiles in each class."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ MEASURES = (*LENGTHS, *COUNTS, "border_contact")
 """In the order of the columns. The units are pixels, of the area pixels², of the slant radians."""
 
 STATISTICS = ("samples", "mean", "std", "lower_quartile", "median", "upper_quartile")
-"""Of one measure; samples counts those that have it."""
+"""The statistics of a measure; samples counts those that have it."""
 
 
 def summarize_measures(samples: str, by: str = "label") -> pd.DataFrame:
-    """Give the mean, deviation and quartiles of each measure, in each split and in each group of it.
+    """Give the mean, standard deviation and quartiles of each measure, in each split and in each group of it.
 
     samples: where the per-sample table lies, of which one measure at a time is read. by: its column of whole numbers
     that makes the groups, the classes or others. The values are taken in the table's order, so nothing depends on how
@@ -49,5 +49,5 @@ def _describe(values: npt.NDArray[np.float64]) -> dict[str, float]:
     measured = values[~np.isnan(values)]
     if not len(measured):
         return {**dict.fromkeys(STATISTICS, np.nan), "samples": 0}
-    found = (len(measured), measured.mean(), measured.std(), *np.quantile(measured, (0.25, 0.5, 0.75)))
-    return dict(zip(STATISTICS, found, strict=True))
+    statistics = (len(measured), measured.mean(), measured.std(), *np.quantile(measured, (0.25, 0.5, 0.75)))
+    return dict(zip(STATISTICS, statistics, strict=True))

@@ -106,29 +106,31 @@ def _points(flat: npt.NDArray[Any], space: Space) -> Floats:
 
 
 def tabulate_separability(
-    found: Mapping[str, Spread], means: Mapping[str, Mapping[int, Floats]], metadata: Metadata
+    by_split: Mapping[str, Spread], means: Mapping[str, Mapping[int, Floats]], metadata: Metadata
 ) -> pd.DataFrame:
     """Give the table `separability`, the closest pairs of each split first.
 
     split, label, name, other, other_name, bhattacharyya (missing where a class has fewer than 20 samples),
-    mean_distance: of the mean images, unit scale. found: the spread in each split. means: in each
+    mean_distance: of the mean images, unit scale. by_split: the spread in each split. means: in each
     split the mean image of each class, flat, unit scale.
     """
     columns = ["split", "label", "name", "other", "other_name", "bhattacharyya", "mean_distance"]
     parts = []
-    for split, spread in found.items():
+    for split, spread in by_split.items():
         covariances = _covariances(spread)
         rows = [
             (
                 split,
-                int(spread.labels[one]),
-                metadata.class_name(int(spread.labels[one])),
-                int(spread.labels[other]),
-                metadata.class_name(int(spread.labels[other])),
-                _bhattacharyya(spread, covariances, one, other),
-                float(np.linalg.norm(means[split][int(spread.labels[one])] - means[split][int(spread.labels[other])])),
+                int(spread.labels[first]),
+                metadata.class_name(int(spread.labels[first])),
+                int(spread.labels[second]),
+                metadata.class_name(int(spread.labels[second])),
+                _bhattacharyya(spread, covariances, first, second),
+                float(
+                    np.linalg.norm(means[split][int(spread.labels[first])] - means[split][int(spread.labels[second])])
+                ),
             )
-            for one, other in combinations(range(len(spread.labels)), 2)
+            for first, second in combinations(range(len(spread.labels)), 2)
         ]
         parts.append(pd.DataFrame(rows, columns=columns).sort_values(["bhattacharyya", "mean_distance"], kind="stable"))
     # A frame without rows has columns of objects, and would make those of the others such.
@@ -139,15 +141,15 @@ def tabulate_separability(
 def _covariances(spread: Spread) -> Floats:
     counts = np.maximum(spread.counts, 2)[:, None, None]
     outer = spread.sums[:, :, None] * spread.sums[:, None, :]
-    found = (spread.products - outer / np.maximum(spread.counts, 1)[:, None, None]) / (counts - 1)
-    ridge = RIDGE * max(1e-300, float(np.einsum("cii->ci", found).mean())) if found.size else 0.0
-    return np.asarray(found + ridge * np.eye(spread.sums.shape[1]))
+    covariances = (spread.products - outer / np.maximum(spread.counts, 1)[:, None, None]) / (counts - 1)
+    ridge = RIDGE * max(1e-300, float(np.einsum("cii->ci", covariances).mean())) if covariances.size else 0.0
+    return np.asarray(covariances + ridge * np.eye(spread.sums.shape[1]))
 
 
-def _bhattacharyya(spread: Spread, covariances: Floats, one: int, other: int) -> float:
-    if min(spread.counts[one], spread.counts[other]) < FEWEST:
+def _bhattacharyya(spread: Spread, covariances: Floats, first: int, second: int) -> float:
+    if min(spread.counts[first], spread.counts[second]) < FEWEST:
         return float("nan")
-    apart = spread.sums[one] / spread.counts[one] - spread.sums[other] / spread.counts[other]
-    middle = (covariances[one] + covariances[other]) / 2
-    logs = [float(np.linalg.slogdet(matrix)[1]) for matrix in (middle, covariances[one], covariances[other])]
+    apart = spread.sums[first] / spread.counts[first] - spread.sums[second] / spread.counts[second]
+    middle = (covariances[first] + covariances[second]) / 2
+    logs = [float(np.linalg.slogdet(matrix)[1]) for matrix in (middle, covariances[first], covariances[second])]
     return float(apart @ np.linalg.solve(middle, apart)) / 8 + (logs[0] - (logs[1] + logs[2]) / 2) / 2

@@ -55,7 +55,7 @@ def with_swaps(batch: Batch, count: int) -> tuple[Batch, np.ndarray]:
 # What is found
 
 
-@pytest.mark.parametrize("model", [pytest.param("cnn", marks=pytest.mark.slow), "perceptron"])
+@pytest.mark.parametrize("model", [pytest.param("cnn", marks=pytest.mark.slow), "mlp"])
 def test_planted_swaps_are_found_in_both_splits_and_their_labels_restored(tmp_path: Path, model: str) -> None:
     """Of 36 labels changed among 1,797 most are flagged, little else is, and the true labels are suggested."""
     if model == "cnn":
@@ -80,7 +80,7 @@ def test_corrected_labels_are_nearer_to_the_truth(tmp_path: Path) -> None:
     """The table suffices to correct: the suggested label where a sample is flagged, else the given one."""
     clean = digits_batch()
     batch, swapped = with_swaps(clean, 36)
-    result = find_label_errors(dataset_of(tmp_path / "swapped", train=batch), model="perceptron")
+    result = find_label_errors(dataset_of(tmp_path / "swapped", train=batch), model="mlp")
     suggested = pd.Series(result.details["suggested_label"]).fillna(0)
     corrected = np.where(result.flagged, suggested, batch.labels)
 
@@ -96,12 +96,12 @@ def test_neither_order_nor_splits_matter(tmp_path: Path) -> None:
     batch = digits_batch(400)
     order = np.random.default_rng(1).permutation(400)
     shuffled = batch.take(order)
-    one = out_of_sample_probabilities(dataset_of(tmp_path / "one", train=batch), model="perceptron")
+    one = out_of_sample_probabilities(dataset_of(tmp_path / "one", train=batch), model="mlp")
     parts = {"train": shuffled.take(slice(150)), "test": shuffled.take(slice(150, None))}
-    two = out_of_sample_probabilities(dataset_of(tmp_path / "two", **parts), model="perceptron")
+    two = out_of_sample_probabilities(dataset_of(tmp_path / "two", **parts), model="mlp")
 
     np.testing.assert_array_equal(one.probabilities[order], two.probabilities)
-    assert one.judged.all()
+    assert one.evaluated.all()
 
 
 @settings(deadline=None, max_examples=50)
@@ -131,7 +131,7 @@ def test_a_copy_is_not_judged_by_a_model_that_knows_its_original(tmp_path: Path)
     batch, swapped = with_swaps(digits_batch(600), 12)
     copies = {"source_id": np.repeat(batch.ids, 3), "copy": np.tile(np.arange(3), 600)}
     thrice = Batch(np.arange(1800), np.repeat(batch.labels, 3), np.repeat(batch.images, 3, axis=0), copies)
-    found = out_of_sample_probabilities(dataset_of(tmp_path / "thrice", train=thrice), model="perceptron")
+    found = out_of_sample_probabilities(dataset_of(tmp_path / "thrice", train=thrice), model="mlp")
     own = found.probabilities[np.arange(1800), thrice.labels]
 
     assert np.median(own[np.repeat(swapped, 3)]) < 0.2
@@ -146,13 +146,13 @@ def test_what_cannot_be_judged_is_not_flagged(tmp_path: Path) -> None:
     labels, images = batch.labels.copy(), batch.images.astype(np.float32)
     labels[:3], labels[3 : 3 + FEWEST - 1], images[20, 0, 0], images[21] = -1, 77, np.nan, np.inf
     odd = np.r_[0 : FEWEST + 2, 20, 21]
-    result = find_label_errors(dataset_of(tmp_path / "odd", train=Batch(batch.ids, labels, images)), model="perceptron")
+    result = find_label_errors(dataset_of(tmp_path / "odd", train=Batch(batch.ids, labels, images)), model="mlp")
 
     assert np.flatnonzero(np.isnan(result.details["label_probability"])).tolist() == odd.tolist()
     assert not result.flagged[odd].any()
     assert (result.score[odd] == 1).all()
     assert pd.isna(result.details["suggested_label"][odd]).all()
-    assert "14 samples not judged" in result.meaning
+    assert "14 samples not evaluated" in result.meaning
 
 
 @pytest.mark.parametrize("labels", [np.zeros(40), np.arange(40), np.full(40, -1), np.zeros(0)], ids=str)
@@ -160,7 +160,7 @@ def test_datasets_without_two_classes_to_compare_are_left_alone(tmp_path: Path, 
     """One class, one sample a class, no label known, no sample: nothing is flagged, and the reason is told."""
     images = np.zeros((len(labels), 3, 3), np.uint8)
     source = dataset_of(tmp_path / "few", train=Batch(np.arange(len(labels)), labels.astype(np.int64), images))
-    result = find_label_errors(source, model="perceptron")
+    result = find_label_errors(source, model="mlp")
 
     assert not result.flagged.any()
     assert result.score.tolist() == [1.0] * len(labels)
@@ -182,7 +182,7 @@ def test_any_pixels_are_judged(tmp_path: Path, shape: tuple[int, ...], dtype: ty
     images = np.broadcast_to((labels == 8).reshape(-1, *[1] * len(shape)) * 200, (60, *shape)).astype(dtype)
     labels[5] = 7
     result = find_label_errors(
-        dataset_of(tmp_path / "odd", train=Batch(np.arange(60), labels, images)), model="perceptron", folds=2
+        dataset_of(tmp_path / "odd", train=Batch(np.arange(60), labels, images)), model="mlp", folds=2
     )
 
     assert result.score.argmin() == 5
@@ -209,7 +209,7 @@ def test_blank_images_are_judged_by_nothing_but_their_share(tmp_path: Path, valu
     """There is nothing to learn from, and no reason to flag."""
     images, labels = np.full((60, 4, 4), value, np.uint8), np.arange(60) % 2
     source = dataset_of(tmp_path / "blank", train=Batch(np.arange(60), labels, images))
-    result = find_label_errors(source, model="perceptron")
+    result = find_label_errors(source, model="mlp")
 
     assert result.score == pytest.approx(np.full(60, 0.5), abs=0.2)
 
@@ -243,7 +243,7 @@ def test_swaps_planted_into_mnist_are_found_without_pytorch(mnist: Dataset, tmp_
     """One label in a hundred is changed."""
     swapped = {split: with_swaps(batch, len(batch) // 100) for split, batch in whole(mnist).items()}
     source = dataset_of(tmp_path / "swapped", **{split: batch for split, (batch, _) in swapped.items()})
-    result = find_label_errors(source, model="perceptron")
+    result = find_label_errors(source, model="mlp")
     planted = np.concatenate([mask for _, mask in swapped.values()])
 
     assert result.flagged[planted].mean() >= 0.9
