@@ -1,4 +1,4 @@
-"""Two trainings side by side: which is better on the same samples, by how much, and whether that can be chance."""
+"""Comparing two trainings on the same samples: which is better, by how much, and whether that can be chance."""
 
 from __future__ import annotations
 
@@ -25,25 +25,24 @@ def compare(a: str | Path, b: str | Path, *, across_datasets: bool = False) -> d
 
     Gives the tables
 
-    - comparison: seed, then the fields of PairedComparison. The first row, without a seed, is of the runs' predictions,
-      those of the mean of their seeds' probabilities; where both have several seeds, a row follows for each that both
-      have.
-    - disagreements, the samples that A and B predict otherwise: id, label, predicted_a, probability_a, predicted_b,
-      probability_b, right ("A", "B" or "neither").
+    - comparison: seed, then the fields of PairedComparison. The first row, without a seed, compares the runs' ensembles
+      (the means of their seeds' probabilities); where both have several seeds, a row follows for each common seed.
+    - disagreements, the samples that A and B predict differently: id, label, predicted_a, probability_a, predicted_b,
+      probability_b, correct ("A", "B" or "neither").
 
-    across_datasets: compare runs from datasets of other content, too, as before and after an augmentation; ids and
-    labels must agree even so. Raises WrongUse where the samples are not the same.
+    across_datasets: also compare runs on datasets of different content, as before and after an augmentation; ids and
+    labels must agree nevertheless. Raises WrongUse where the samples are not the same.
     """
     run_a, run_b = read_run(a), read_run(b)
     _require_same_data(run_a, run_b, across_datasets)
-    one, other = _aligned(run_a, run_b, together(run_a.table), together(run_b.table))
-    rows: list[dict[str, Any]] = [{"seed": pd.NA, **asdict(_compare(one, other))}]
+    ensembles = _aligned(run_a, run_b, together(run_a.table), together(run_b.table))
+    rows: list[dict[str, Any]] = [{"seed": pd.NA, **asdict(_compare(*ensembles))}]
     if len(run_a.seeds) > 1 and len(run_b.seeds) > 1:
         for seed in sorted(set(run_a.seeds) & set(run_b.seeds)):
             pair = _aligned(run_a, run_b, run_a.of(seed), run_b.of(seed))
             rows.append({"seed": seed, **asdict(_compare(*pair))})
     comparison = pd.DataFrame(rows).astype({"seed": "Int64"})
-    return {"comparison": comparison, "disagreements": _disagreements(one, other)}
+    return {"comparison": comparison, "disagreements": _disagreements(*ensembles)}
 
 
 def write_comparison(
@@ -66,15 +65,15 @@ def _digest(location: str) -> str:
 
 
 def verdict(row: pd.Series[Any], a: str, b: str) -> str:
-    """Say in one sentence which is better, with interval and p.
+    """Say in one sentence which is better, with interval and p-value.
 
-    row: of the table comparison. a, b: what the two are called. A difference is told where p is below LEVEL.
+    row: of the table comparison. a, b: the names of the two. A difference is reported where p is below LEVEL.
     """
     points, low, high = (100 * row[name] for name in ("difference", "low", "high"))
     p = f"p = {row['p']:.2g}"
     if row["p"] >= LEVEL:
         return (
-            f"No difference can be told: {b} minus {a} is {points:.2f} points "
+            f"No significant difference: {b} minus {a} is {points:.2f} points "
             f"(95 % interval {low:.2f} … {high:.2f}), {p}."
         )
     if points < 0:
@@ -83,19 +82,19 @@ def verdict(row: pd.Series[Any], a: str, b: str) -> str:
 
 
 def _require_same_data(a: Run, b: Run, across_datasets: bool) -> None:
-    """Refuse runs whose tables say that they were made from other data."""
+    """Raise WrongUse for runs whose tables were made from different data."""
     contents = [sorted(run.inputs.values()) for run in (a, b)]
     if across_datasets or not all(contents) or contents[0] == contents[1]:
         return
     names = [", ".join(f"{name} ({content[:12]})" for name, content in run.inputs.items()) for run in (a, b)]
     raise WrongUse(
-        f"{a.folder} was trained and tested with {names[0]}, {b.folder} with {names[1]}: their contents differ. "
-        "If the samples tested with are the same, as after an augmentation, pass --across-datasets."
+        f"{a.folder} was trained and tested on {names[0]}, {b.folder} on {names[1]}: their contents differ. "
+        "If the test samples are the same, as after an augmentation, pass --across-datasets."
     )
 
 
 def _aligned(run_a: Run, run_b: Run, a: pd.DataFrame, b: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Bring two tables of predictions into the order of the ids; refuse those of other samples or labels."""
+    """Sort two tables of predictions by id. Raises WrongUse where samples or labels differ."""
     a, b = (table.sort_values("id", ignore_index=True) for table in (a, b))
     if not np.array_equal(a["id"], b["id"]):
         common = len(set(a["id"]) & set(b["id"]))
@@ -107,7 +106,7 @@ def _aligned(run_a: Run, run_b: Run, a: pd.DataFrame, b: pd.DataFrame) -> tuple[
     if len(differ):
         sample, labels = a["id"].iloc[differ[0]], (a["label"].iloc[differ[0]], b["label"].iloc[differ[0]])
         raise WrongUse(
-            f"{run_a.folder} and {run_b.folder} have other labels for {len(differ):,} samples (sample {sample}: "
+            f"{run_a.folder} and {run_b.folder} have different labels for {len(differ):,} samples (sample {sample}: "
             f"{labels[0]} and {labels[1]}); only predictions of the same samples can be compared."
         )
     return a, b

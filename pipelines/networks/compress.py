@@ -1,7 +1,7 @@
-"""The compression stage: a trained network in; the same in whole numbers, and with fewer channels, out.
+"""The compression stage: a trained network in; the same network quantized to int8, pruned, and both, out.
 
-A table lays each beside the original: bytes, time, accuracy. What a network is compressed by are training samples,
-validation says which epoch is best; the test split is read once, when every file is written.
+A table compares each with the original: bytes, time, accuracy. Calibration and further training use training samples,
+validation samples choose the best epoch; the test split is read once, when every file is written.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ def compress(
     overwrite: bool = False,
     report: Report = silent,
 ) -> pd.DataFrame:
-    """Make a network smaller in three ways, each beside the original: in whole numbers, with fewer channels, both.
+    """Make a network smaller in three ways: quantized to int8, pruned, both; compare each with the original.
 
     model: a file that `train` has written. source: the dataset that it was trained on, or one of its kind.
 
@@ -59,9 +59,9 @@ def compress(
     small-pruned-50.safetensors, small-pruned-50.onnx, small-pruned-50-int8.onnx, and the table compression, which it
     gives, as `compare` describes it.
 
-    Raises OutputExists where the folder holds anything that is not to be replaced, MissingExtra without PyTorch,
-    onnx or onnxruntime, UnreadableInput for what is no model, WrongUse for images or labels of another kind than it has
-    learnt from.
+    Raises OutputExists where the folder is not empty and `overwrite` is not set, MissingExtra without PyTorch, onnx or
+    onnxruntime, UnreadableInput for what is no model, WrongUse for images or labels of another kind than it was trained
+    on.
     """
     require_onnx()
     require_folder(folder, overwrite)
@@ -69,30 +69,31 @@ def compress(
     require_images(source)
     params = params or Compress()
     settings = _settings(configuration, params)
-    learn, hold = (_ready(samples, configuration, source) for samples in training_samples(source, settings))
-    calibration = learn.images[np.argsort(hashes(learn.ids, params.seed), kind="stable")[: params.calibration]]
+    training, validation = (_ready(samples, configuration, source) for samples in training_samples(source, settings))
+    order = np.argsort(hashes(training.ids, params.seed), kind="stable")
+    calibration = training.images[order[: params.calibration]]
 
     name = f"{folder}/{Path(model).stem}"
     variants = [Variant(str(model), partial(predict, network), network)]
     variants += _exported(network, configuration, name, calibration)
     smaller, described = prune(network, without_training(configuration), params.amount)
-    smaller = _recovered(smaller, learn, hold, configuration, settings, source, report)
+    smaller = _fine_tuned(smaller, training, validation, configuration, settings, source, report)
     pruned = f"{name}-pruned-{100 * params.amount:.0f}"
     save_model(smaller, f"{pruned}.safetensors", described)
     variants.append(Variant(f"{pruned}.safetensors", partial(predict, smaller), smaller))
     variants += _exported(smaller, described, pruned, calibration)
 
-    judged, split = hold, "validation"
+    samples, split = validation, "validation"
     if "test" in source.splits:
-        judged, split = _originals(_ready(read_samples(source, "test"), configuration, source)), "test"
-    table = compare(variants, judged.images[:], judged.labels).assign(split=split)
+        samples, split = _originals(_ready(read_samples(source, "test"), configuration, source)), "test"
+    table = compare(variants, samples.images[:], samples.labels).assign(split=split)
     inputs = {source.metadata.dataset: source.content, "model": storage.sha256_of(Path(model))}
     write_table(table, f"{folder}/compression", provenance(params.stage, inputs, params.recorded()))
     return table
 
 
 def _settings(configuration: Mapping[str, Any], params: Compress) -> Train:
-    """Give the settings of the learning after pruning: the recipe and validation of the original, the rest as asked."""
+    """Give the settings of the training after pruning: recipe and validation as the original's, others from params."""
     original = Train.from_recorded(configuration["parameters"])
     return Train(
         model=configuration["name"],
@@ -105,7 +106,7 @@ def _settings(configuration: Mapping[str, Any], params: Compress) -> Train:
 
 
 def _ready(samples: Samples, configuration: Mapping[str, Any], source: Dataset) -> Samples:
-    """Bring samples to what the network has learnt from, and refuse those it cannot know."""
+    """Normalize samples as the network's training data was. Raises WrongUse for other images or labels."""
     batch = ready(configuration, Batch(samples.ids, samples.labels, samples.images[:]), source.metadata.stages)
     check_labels("dataset's", batch.labels, configuration["classes"])
     return replace(samples, images=batch.images)
@@ -118,28 +119,28 @@ def _originals(samples: Samples) -> Samples:
 def _exported(network: nn.Module, configuration: Mapping[str, Any], name: str, calibration: Images) -> list[Variant]:
     """Write NAME.onnx and NAME-int8.onnx."""
     graph = onnx_graph(network, configuration)
-    made = {f"{name}.onnx": graph, f"{name}-int8.onnx": quantize(graph, calibration)}
-    for path, model in made.items():
+    models = {f"{name}.onnx": graph, f"{name}-int8.onnx": quantize(graph, calibration)}
+    for path, model in models.items():
         save_onnx(model, path, configuration)
-    return [Variant(path, load_onnx(path)[0], network) for path in made]
+    return [Variant(path, load_onnx(path)[0], network) for path in models]
 
 
-def _recovered(
+def _fine_tuned(
     network: nn.Module,
-    learn: Samples,
-    hold: Samples,
+    training: Samples,
+    validation: Samples,
     configuration: Mapping[str, Any],
     settings: Train,
     source: Dataset,
     report: Report,
 ) -> nn.Module:
-    """Let a pruned network learn for a while."""
-    learnt = tuple(stage_of(stage) for stage in configuration["stages"])
-    levels = levels_of(replace(source.metadata, stages=learnt, dtype=configuration["dtype"]))
-    loader = learn.loader(Augmentation(settings.recipe, levels))
+    """Train a pruned network further."""
+    stages = tuple(stage_of(stage) for stage in configuration["stages"])
+    levels = levels_of(replace(source.metadata, stages=stages, dtype=configuration["dtype"]))
+    loader = training.loader(Augmentation(settings.recipe, levels))
 
     def after_epoch(state: State) -> None:
-        done, samples = state.history[-1], len(learn.ids)
-        report(Progress("after pruning", done.epoch * samples, done.epochs * samples))
+        record, samples = state.history[-1], len(training.ids)
+        report(Progress("after pruning", record.epoch * samples, record.epochs * samples))
 
-    return fit(loader, hold.loader(), configuration["classes"], settings, after_epoch, start=network).model
+    return fit(loader, validation.loader(), configuration["classes"], settings, after_epoch, start=network).model

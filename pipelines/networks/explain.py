@@ -1,4 +1,4 @@
-"""Why a trained network answers as it does: maps of single samples, and the filters of its first layer."""
+"""Explaining a trained network's predictions: maps of single samples, and the filters of its first layer."""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ if TYPE_CHECKING:
     from pipelines.networks.explaining.attribution import Map
     from pipelines.networks.explaining.explanation import OcclusionResult
 
-RIGHT, WRONG = 10, 8
-"""Samples that are chosen at most: so many that the model is right about, and wrong."""
+CORRECT, ERRORS = 10, 8
+"""Most samples chosen: correctly predicted ones, and errors."""
 
 ROWS = 10_000
 """Images in memory at once."""
@@ -40,7 +40,7 @@ ROWS = 10_000
 
 @dataclass(frozen=True)
 class Model:
-    """A network, what its file says of it, and the value that means no ink in the images that it takes."""
+    """A network, the configuration in its file, and the background value of the images that it takes."""
 
     network: nn.Module
     configuration: Mapping[str, Any]
@@ -61,12 +61,12 @@ def explain(
     overwrite: bool = False,
     report: Report = silent,
 ) -> dict[str, pd.DataFrame]:
-    """Explain what a model answers for some samples, and show the filters of its first layer.
+    """Explain a model's predictions for some samples, and show the filters of its first layer.
 
-    model: a file that `train` has written. ids: of the samples; none: those that `tell_most` chooses. split: to choose
-    from, by default "test" or the only one; named samples are looked for in all splits unless one is given.
+    model: a file that `train` has written. ids: of the samples; none: those that `choose_samples` chooses. split: to
+    choose from, by default "test" or the only one; named samples are searched in all splits unless one is given.
 
-    Of each sample the predicted class is explained and, where that is wrong, the label as well. Writes into the folder
+    For each sample the predicted class is explained and, where that is wrong, the label as well. Writes into the folder
     the tables
 
     - explained, a row a sample and class: model, id, split, chosen ("most confident correct", "most confident error",
@@ -78,8 +78,8 @@ def explain(
     - occlusion, a row a patch: id, target, top, left, bottom, right, probability, drop;
     - filters, as `filter_table` gives it;
 
-    and gives the tables. Raises OutputExists where the folder holds anything that is not to be replaced,
-    UnreadableInput for what is no model, WrongUse for unknown ids, images that the model has not learnt from, and where
+    and gives the tables. Raises OutputExists where the folder is not empty and `overwrite` is not set, UnreadableInput
+    for what is no model, WrongUse for unknown ids, images of another kind than the model was trained on, and where
     there is nothing to explain.
     """
     require_torch()
@@ -90,7 +90,7 @@ def explain(
     network, configuration = load_model(model)
     background = levels_of(replace(source.metadata, stages=trained_stages(configuration))).background
     trained = Model(network.to(device()), configuration, background)
-    chosen = _named(source, split, ids) if ids else _telling(source, split, trained)
+    chosen = _named(source, split, ids) if ids else _most_confident(source, split, trained)
     pieces: dict[str, list[pd.DataFrame]] = {}
     for number, row in enumerate(chosen[["id", "split", "chosen"]].to_dict("records")):
         report(Progress("explain", number, len(chosen)))
@@ -104,38 +104,39 @@ def explain(
     return tables
 
 
-def tell_most(predictions: pd.DataFrame) -> pd.DataFrame:
-    """Choose the samples that tell most, a row each: id, split, chosen and the columns it needs to choose again.
+def choose_samples(predictions: pd.DataFrame) -> pd.DataFrame:
+    """Choose the most informative samples, a row each: id, split, chosen and the columns needed to choose again.
 
-    predictions: id, split, label, predicted, probability, correct, as `predict_batch` names them. Of each predicted
-    class the surest that is right, or whose label is not known, of ten classes at most; and of each label the surest
-    that is wrong, the eight surest of these. Of equals, to five digits, the lower id; so neither the order of the
-    samples nor how they are cut matters, and what was chosen from parts can be chosen from again.
+    predictions: id, split, label, predicted, probability, correct, as `predict_batch` names them. For each predicted
+    class the most confident correct prediction, or one whose label is not known, for ten classes at most; and for each
+    label the most confident error, the eight most confident of these. Of equals, to five digits, the lower id; so
+    neither the order of the samples nor the partitioning matters, and the choices of several parts can be merged by
+    choosing again.
     """
     table = predictions[["id", "split", "label", "predicted", "probability", "correct"]]
     order = np.lexsort((table["id"], -table["probability"].round(5)))
     table = table.iloc[order]
-    is_wrong = ~table["correct"].fillna(True).astype(bool)
-    right = table[~is_wrong].drop_duplicates("predicted").sort_values("predicted").head(RIGHT)
-    right["chosen"] = np.where(right["correct"].isna(), "most confident", "most confident correct")
-    wrong = table[is_wrong].drop_duplicates("label").head(WRONG).assign(chosen="most confident error")
-    return pd.concat([right, wrong], ignore_index=True)
+    is_error = ~table["correct"].fillna(True).astype(bool)
+    correct = table[~is_error].drop_duplicates("predicted").sort_values("predicted").head(CORRECT)
+    correct["chosen"] = np.where(correct["correct"].isna(), "most confident", "most confident correct")
+    errors = table[is_error].drop_duplicates("label").head(ERRORS).assign(chosen="most confident error")
+    return pd.concat([correct, errors], ignore_index=True)
 
 
-def _telling(source: Dataset, split: str | None, model: Model) -> pd.DataFrame:
+def _most_confident(source: Dataset, split: str | None, model: Model) -> pd.DataFrame:
     best: list[pd.DataFrame] = []
     split = _split_of(source, split)
     for batch in read_batches(source, split, ROWS):
         finite = batch.take(batch.finite)
-        found = predict_batch(partial(predict, model.network), model.configuration, finite, source.metadata.stages)
-        best = [tell_most(pd.concat([*best, found.assign(split=split)], ignore_index=True))]
+        table = predict_batch(partial(predict, model.network), model.configuration, finite, source.metadata.stages)
+        best = [choose_samples(pd.concat([*best, table.assign(split=split)], ignore_index=True))]
     if not best or best[0].empty:
-        raise WrongUse(f"{source.location} has no samples in split {split!r} whose pixels are numbers; name another.")
+        raise WrongUse(f"{source.location} has no samples in split {split!r} with finite pixels; name another split.")
     return best[0]
 
 
 def _split_of(source: Dataset, split: str | None) -> str:
-    """Give the split to choose from: the one asked for, "test", or the only one."""
+    """Give the split to choose from: the one named, "test", or the only one."""
     if split is None and ("test" in source.splits or len(source.splits) == 1):
         return "test" if "test" in source.splits else source.main_split
     if split is None:
@@ -146,18 +147,18 @@ def _split_of(source: Dataset, split: str | None) -> str:
 
 
 def _named(source: Dataset, split: str | None, ids: Sequence[int]) -> pd.DataFrame:
-    """Find the split of each id, in the order in which they were given."""
+    """Find the split of each id, in the order of the ids."""
     splits = [_split_of(source, split)] if split else list(source.splits)
-    found: dict[int, str] = {}
+    split_of: dict[int, str] = {}
     for name in splits:
-        held = read_columns(source, name, ["id"])["id"]
-        found |= dict.fromkeys(held[np.isin(held, ids)].tolist(), name)
+        members = read_columns(source, name, ["id"])["id"]
+        split_of |= dict.fromkeys(members[np.isin(members, ids)].tolist(), name)
     for sample in ids:
-        if sample not in found:
+        if sample not in split_of:
             where = f"in split {split!r}" if split else f"in any split ({', '.join(splits)})"
             raise WrongUse(f"{source.location} has no sample with the id {sample} {where}.")
     return pd.DataFrame(
-        [(sample, found[sample], "named") for sample in dict.fromkeys(ids)], columns=["id", "split", "chosen"]
+        [(sample, split_of[sample], "named") for sample in dict.fromkeys(ids)], columns=["id", "split", "chosen"]
     )
 
 
@@ -167,41 +168,39 @@ def _explain_sample(source: Dataset, model: Model, row: Mapping[Any, Any]) -> di
 
     batch = ready(model.configuration, read_sample(source, row["id"]), source.metadata.stages)
     if not batch.finite.all():
-        raise WrongUse(
-            f"Sample {row['id']} of {source.location} has pixels that are no numbers; clean the dataset first."
-        )
+        raise WrongUse(f"Sample {row['id']} of {source.location} has NaN or infinite pixels; clean the dataset first.")
     image, label = batch.images[0], int(batch.labels[0])
     boxes = patches(*image.shape[:2])
-    answers = occlude(model.network, image, model.background, boxes)
-    covered = OcclusionResult(predict(model.network, batch.images)[0], boxes, answers)
-    predicted = int(covered.whole.argmax())
-    said = {"model": model.configuration["name"], **row, "label": label, "name": model.name(label)}
-    said |= {"predicted": predicted, "predicted_name": model.name(predicted)}
+    occluded = occlude(model.network, image, model.background, boxes)
+    occlusion = OcclusionResult(predict(model.network, batch.images)[0], boxes, occluded)
+    predicted = int(occlusion.whole.argmax())
+    columns = {"model": model.configuration["name"], **row, "label": label, "name": model.name(label)}
+    columns |= {"predicted": predicted, "predicted_name": model.name(predicted)}
     parts: dict[str, list[pd.DataFrame]] = {}
-    for target in dict.fromkeys([predicted, *([label] if 0 <= label < len(covered.whole) else [])]):
-        why = explain_image(model.network, image, model.background, target, covered)
+    for target in dict.fromkeys([predicted, *([label] if 0 <= label < len(occlusion.whole) else [])]):
+        explanation = explain_image(model.network, image, model.background, target, occlusion)
         key = {"id": row["id"], "target": target}
-        of = {"target": [target], "target_name": model.name(target), "probability": covered.whole[target]}
-        of |= {"logit": why.logit, "background_logit": why.background_logit}
-        of["attributed"] = float(why.maps["integrated_gradients"].sum(dtype=np.float64))
-        taken = replace(source.metadata, dtype=image.dtype.name)
-        parts.setdefault("explained", []).append(thumbnail_table({**said, **of}, image[None], taken))
-        parts.setdefault("explanations", []).append(_pixel_rows(key, why.maps))
-        parts.setdefault("occlusion", []).append(_patch_rows(key, covered, target))
+        of = {"target": [target], "target_name": model.name(target), "probability": occlusion.whole[target]}
+        of |= {"logit": explanation.logit, "background_logit": explanation.background_logit}
+        of["attributed"] = float(explanation.maps["integrated_gradients"].sum(dtype=np.float64))
+        metadata = replace(source.metadata, dtype=image.dtype.name)
+        parts.setdefault("explained", []).append(thumbnail_table({**columns, **of}, image[None], metadata))
+        parts.setdefault("explanations", []).append(_pixel_rows(key, explanation.maps))
+        parts.setdefault("occlusion", []).append(_patch_rows(key, occlusion, target))
     return {name: pd.concat(tables, ignore_index=True) for name, tables in parts.items()}
 
 
 def _pixel_rows(key: Mapping[str, int], maps: Mapping[str, Map]) -> pd.DataFrame:
-    """Lay maps side by side, a row a pixel."""
+    """Tabulate maps, a row a pixel and a column a map."""
     rows, columns = np.indices(maps["saliency"].shape, np.int32).reshape(2, -1)
     values = {name: values.reshape(-1) for name, values in maps.items()}
     return pd.DataFrame({"row": rows, "column": columns, **values}).assign(**key)[[*key, "row", "column", *values]]
 
 
-def _patch_rows(key: Mapping[str, int], covered: OcclusionResult, target: int) -> pd.DataFrame:
-    """Give a row a patch."""
-    sides = dict(zip(("top", "left", "bottom", "right"), covered.boxes.astype(np.int32).T, strict=True))
-    table = pd.DataFrame({**sides, "probability": covered.occluded[:, target], "drop": covered.drops(target)})
+def _patch_rows(key: Mapping[str, int], occlusion: OcclusionResult, target: int) -> pd.DataFrame:
+    """Tabulate the patches, a row each."""
+    sides = dict(zip(("top", "left", "bottom", "right"), occlusion.boxes.astype(np.int32).T, strict=True))
+    table = pd.DataFrame({**sides, "probability": occlusion.occluded[:, target], "drop": occlusion.drops(target)})
     return table.assign(**key)[[*key, *table.columns]]
 
 
@@ -215,7 +214,7 @@ def _save(
 
 
 def reproduction(tables: Mapping[str, pd.DataFrame], model: Path) -> dict[str, str]:
-    """Say what it takes to explain these samples again. tables: as `explain` gives them. model: its file."""
+    """Give what is needed to reproduce the explanations. tables: as `explain` gives them. model: its file."""
     samples = dict.fromkeys(tables["explained"]["id"].tolist())
     return {
         "Model": f"{model.name}, SHA-256 {storage.sha256_of(model)}",

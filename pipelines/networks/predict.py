@@ -1,4 +1,4 @@
-"""Predictions of a trained network for images that it has never seen: a dataset, an IDX file, or pictures."""
+"""Predictions of a trained network for new images: a dataset, an IDX file, or photos."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from pipelines.networks.export.onnx_file import load_onnx
 from pipelines.networks.training.model_file import load_model
 from pipelines.settings.stages import Normalize
 from pipelines.stages.normalize import normalize_batch
-from pipelines.stages.prepare import UNKNOWN, find_pictures
+from pipelines.stages.prepare import UNKNOWN, find_photos
 
 Network = Callable[[Images], Probabilities]
 """Gives the probabilities of the classes, (n, classes) float32, for images."""
@@ -34,20 +34,19 @@ ROWS = 10_000
 """Images in memory at once."""
 
 SHOWN = 40
-"""Predictions that the command prints."""
+"""Most predictions that the command prints."""
 
 
 def predict(model: str | Path, images: str | Path, splits: Sequence[str] | None = None) -> pd.DataFrame:
     """Predict the class of each image: a row each, as `prediction_table` names the columns, and `name`, the class's.
 
-    model: a file that `train`, `onnx` or `compress` has written, or a folder of `train`, whose networks are taken
-    together. images: a dataset, of which `splits` chooses some; an
-    IDX file of images; a picture or a folder of pictures, whose digits are found as `prepare` finds them. What the
-    training data was normalized by is done to the images first, unless it has been done already. label is -1 where it
-    is not known; of pictures there is a column `file`, of datasets `split`.
+    model: a file that `train`, `onnx` or `compress` has written, or a folder of `train`, whose networks form an
+    ensemble. images: a dataset, of which `splits` chooses some; an IDX file of images; a photo or a folder of photos,
+    whose digits are found as `prepare` finds them. Images are normalized as the training data was, unless they are
+    already. label is -1 where it is not known; photos get a column `file`, datasets `split`.
 
-    Raises UnreadableInput for what is no model or cannot be read, WrongUse for images of another shape or otherwise
-    normalized than those the model has learnt from.
+    Raises UnreadableInput for what is no model or cannot be read, WrongUse for images of another shape or normalization
+    than those the model was trained on.
     """
     network, configuration = _open_network(model)
     tables = [predict_batch(network, configuration, batch, done) for batch, done in _batches(str(images), splits)]
@@ -55,11 +54,11 @@ def predict(model: str | Path, images: str | Path, splits: Sequence[str] | None 
 
 
 def _open_network(model: str | Path) -> tuple[Network, dict[str, Any]]:
-    """Read a network, of an ONNX file without PyTorch; of a folder of networks their mean."""
+    """Read a network, from an ONNX file without PyTorch; from a folder the ensemble of its networks."""
     if str(model).endswith(".onnx"):
         return load_onnx(model)
-    read = [load_model(path) for path in _files(model)]
-    return partial(predict_mean, [network for network, _ in read]), read[0][1]
+    models = [load_model(path) for path in _files(model)]
+    return partial(predict_mean, [network for network, _ in models]), models[0][1]
 
 
 def _files(model: str | Path) -> list[Path]:
@@ -88,7 +87,7 @@ def save_predictions(
 def predict_batch(
     network: Network, configuration: Mapping[str, Any], batch: Batch, done: Sequence[Stage]
 ) -> pd.DataFrame:
-    """Predict one batch as `predict` does. done: the stages that its images have gone through."""
+    """Predict one batch as `predict` does. done: the stages already applied to its images."""
     table = prediction_table(batch.ids, batch.labels, network(ready(configuration, batch, done).images))
     table.insert(3, "name", [class_name(configuration, label) for label in table["predicted"]])
     table["correct"] = table["correct"].where(table["label"] >= 0, None).astype("boolean")
@@ -104,44 +103,44 @@ def class_name(configuration: Mapping[str, Any], label: int) -> str:
 
 
 def ready(configuration: Mapping[str, Any], batch: Batch, done: Sequence[Stage]) -> Batch:
-    """Bring images to what a model has learnt from.
+    """Normalize images as the model's training data was.
 
-    configuration: of the model, as `load_model` gives it. done: the stages that the images have gone through. Raises
+    configuration: of the model, as `load_model` gives it. done: the stages already applied to the images. Raises
     WrongUse for images of another shape, type or normalization.
     """
     if list(batch.images.shape[1:]) != list(configuration["shape"]):
         shapes = (batch.images.shape[1:], configuration["shape"])
-        found, expected = ("×".join(map(str, shape)) or "single numbers" for shape in shapes)
+        given, expected = ("×".join(map(str, shape)) or "single numbers" for shape in shapes)
         raise WrongUse(
-            f"The images are {found}, and {configuration['name']} has learnt from {expected}; bring pictures of digits "
-            "to MNIST's form by mnist-data prepare."
+            f"The images are {given}, and {configuration['name']} was trained on {expected}; bring photos of digits "
+            "to MNIST's form with mnist-data prepare."
         )
     batch = as_trained(batch, trained_stages(configuration), done)
     if batch.images.dtype != np.dtype(configuration["dtype"]):
         raise WrongUse(
-            f"The images are of type {batch.images.dtype}, and {configuration['name']} has learnt from "
-            f"{configuration['dtype']}; convert or normalize them as its training data."
+            f"The images are of type {batch.images.dtype}, and {configuration['name']} was trained on "
+            f"{configuration['dtype']}; convert or normalize them as its training data was."
         )
     return batch
 
 
 def trained_stages(configuration: Mapping[str, Any]) -> tuple[Stage, ...]:
-    """Give the stages that a model's training data had gone through."""
+    """Give the stages applied to a model's training data."""
     return tuple(stage_of(stage) for stage in configuration["stages"])
 
 
 def as_trained(batch: Batch, trained: Sequence[Stage], done: Sequence[Stage]) -> Batch:
-    """Normalize images as those were that the model has learnt from.
+    """Normalize images as the training data was.
 
-    trained, done: the stages that the training data and these images have gone through; of both only normalizing
-    counts. Raises WrongUse where these have been normalized otherwise.
+    trained, done: the stages applied to the training data and to these images, of which only normalizations count.
+    Raises WrongUse where these images have been normalized differently.
     """
     wanted, had = (
         [_normalization(stage) for stage in stages if stage.stage == "normalize"] for stages in (trained, done)
     )
     if had and had != wanted:
         raise WrongUse(
-            "These images have been normalized otherwise than those the model has learnt from; give it the dataset "
+            "These images have been normalized differently from those the model was trained on; give it the dataset "
             "that they were made from."
         )
     for params, scaling in wanted[len(had) :]:
@@ -155,12 +154,12 @@ def _normalization(stage: Stage) -> tuple[Normalize, Scaling | None]:
 
 
 def _batches(images: str, splits: Sequence[str] | None) -> Iterator[tuple[Batch, Sequence[Stage]]]:
-    """Read images of any kind, each batch with the stages that it has gone through."""
+    """Read images of any kind, each batch with the stages already applied to it."""
     if not storage.exists(images):
         raise NoDataset(
             images,
             "there is no such file or folder",
-            "a dataset, an IDX file, a picture or a folder of pictures",
+            "a dataset, an IDX file, a photo or a folder of photos",
             "Check the path.",
         )
     if is_dataset(images):
@@ -171,18 +170,18 @@ def _batches(images: str, splits: Sequence[str] | None) -> Iterator[tuple[Batch,
             for batch in read_batches(dataset, split, ROWS):
                 named = {**batch.columns, "split": np.full(len(batch), split, object)}
                 yield Batch(batch.ids, batch.labels, batch.images, named), dataset.metadata.stages
-    elif Path(images).is_file() and not _is_picture(Path(images)):
+    elif Path(images).is_file() and not _is_photo(Path(images)):
         with open_idx(images) as reader:
             first = 0
             for pixels in reader.batches(reader.rows_at_once(ROWS)):
                 yield _unknown(pixels, first), ()
                 first += len(pixels)
     else:
-        yield _pictures(images), ()
+        yield _photos(images), ()
 
 
-def _is_picture(path: Path) -> bool:
-    """Say whether the file's content is a picture, whatever its name."""
+def _is_photo(path: Path) -> bool:
+    """Say whether the file's content is an image that Pillow can read, whatever its name."""
     from PIL import Image
 
     try:
@@ -197,8 +196,8 @@ def _unknown(pixels: Any, first: int, **columns: Any) -> Batch:
     return Batch(ids, np.full(len(pixels), UNKNOWN, np.int64), pixels, columns)
 
 
-def _pictures(images: str) -> Batch:
-    found = [(name, digit.image) for path, name in find_pictures(Path(images)) for digit in digits_of(read_photo(path))]
-    if not found:
-        raise WrongUse(f"{images}: no digit was found in any picture.")
-    return _unknown(np.stack([image for _, image in found]), 0, file=np.array([name for name, _ in found], object))
+def _photos(images: str) -> Batch:
+    digits = [(name, digit.image) for path, name in find_photos(Path(images)) for digit in digits_of(read_photo(path))]
+    if not digits:
+        raise WrongUse(f"{images}: no digit was found in any photo.")
+    return _unknown(np.stack([image for _, image in digits]), 0, file=np.array([name for name, _ in digits], object))

@@ -1,7 +1,4 @@
-"""A grid of settings, each point trained and validated, so that what a setting does can be seen before the test.
-
-The test split is not read here.
-"""
+"""Grid search: each combination of settings is trained and validated. The test split is not read here."""
 
 from __future__ import annotations
 
@@ -35,41 +32,41 @@ from pipelines.settings.values import in_short
 STAGE = "sweep"
 
 MOST_POINTS = 500
-"""More are a search, which a grid is the wrong tool for."""
+"""Largest grid; larger spaces need another method than a grid."""
 
-ALIKE = ("seed", "seeds", "validation_fraction")
-"""Settings of which a sweep takes one value: points are compared on the same held-out samples, by as many seeds."""
+COMMON = ("seed", "seeds", "validation_fraction")
+"""Settings that must have one value: points are compared on the same validation samples with as many seeds."""
 
 UNSWEPT = ("corruptions",)
-"""Settings that no sweep takes: they ask for the test split."""
+"""Settings that no sweep takes: they need the test split."""
 
 CONFIDENCE = 0.95
 
 
 @dataclass(frozen=True)
 class Point:
-    """One point of the grid. settings: name -> value, as the file has them; params: the training that they make."""
+    """One point of the grid. settings: name -> value, as in the file; params: the resulting training settings."""
 
     settings: Mapping[str, Any]
     params: Train
 
 
 @dataclass(frozen=True)
-class Trainings:
-    """What all trainings of a sweep share."""
+class SweepData:
+    """The data that all trainings of a sweep share."""
 
     source: Dataset
-    learn: Samples
-    hold: Samples
+    training: Samples
+    validation: Samples
     classes: int
 
 
 def read_grid(path: str | Path, over: Mapping[str, Any] | None = None) -> list[Point]:
     """Read the points of a TOML file of settings, the last of them changing fastest.
 
-    A setting is one value or a list of values; `preset` is one, too. over: settings that override the file's.
-    Raises UnreadableInput for what is no TOML, WrongUse for an unknown setting, a value that it cannot have, an empty
-    list, a value named twice, and for more than MOST_POINTS points, each with the file and the key.
+    A setting is one value or a list of values; so is `preset`. over: settings that override the file's.
+    Raises UnreadableInput for what is no TOML, WrongUse for an unknown setting, an invalid value, an empty list, a
+    repeated value, and for more than MOST_POINTS points, each with the file and the key.
     """
     read = {**read_toml(path, "See docs/train.md for an example."), **(over or {})}
     grid = {key: _values(str(path), key, given) for key, given in read.items()}
@@ -93,28 +90,27 @@ def sweep(
     """Train each point by each of its seeds, and tabulate them by validation; networks are not kept.
 
     Writes into the folder the tables runs (a row a training, written anew after each), sweep (a row a point, the best
-    first) and effects (a row for each value of a setting that has several); gives them. A training that breaks down
-    is a row without a score. With `resume` trainings that stand in runs are not made again.
+    first) and effects (a row for each value of a setting that has several); gives them. A training that diverges is a
+    row without a score. With `resume` trainings already in runs are not repeated.
 
-    Raises OutputExists where the folder holds anything, unless that is to be replaced or the sweep is to go on from it;
-    MissingExtra without PyTorch, WrongUse for a dataset without anything to validate with, and where the runs
-    in the folder are of another dataset.
+    Raises OutputExists where the folder is not empty, unless `overwrite` or `resume` is set; MissingExtra without
+    PyTorch, WrongUse for a dataset without validation samples, and where the runs in the folder are of another dataset.
     """
     require_torch()
     require_images(source)
     require_folder(folder, overwrite or resume)
-    trainings = _prepared(source, points)
+    data = _sweep_data(source, points)
     target, made = f"{folder}/runs", provenance(STAGE, {source.metadata.dataset: source.content}, _grid(points))
     known = _known(target, made) if resume else {}
     tasks = [(number, point, seed) for number, point in enumerate(points, 1) for seed in _seeds(point)]
-    work = [epochs_for(len(trainings.learn.ids), point.params) for _, point, _ in tasks]
+    work = [epochs_for(len(data.training.ids), point.params) for _, point, _ in tasks]
     rows: list[dict[str, Any]] = []
     for place, (number, point, seed) in enumerate(tasks):
         plan = _plan(source, point, seed)
-        told = _Told(report, len(trainings.learn.ids), sum(work[:place]), sum(work))
-        scores = known[plan] if plan in known else _trained(trainings, point.params.replace(seed=seed), told)
+        progress = _SweepProgress(report, len(data.training.ids), sum(work[:place]), sum(work))
+        scores = known[plan] if plan in known else _trained(data, point.params.replace(seed=seed), progress)
         rows.append({"point": number, **point.settings, "seed": seed, **scores, "plan": plan})
-        told.epoch(work[place])
+        progress.epoch(work[place])
         write_table(pd.DataFrame(rows), target, made)
     runs = pd.DataFrame(rows)
     tables = {"sweep": sweep_table(runs, points), "effects": effect_table(runs, points)}
@@ -124,7 +120,7 @@ def sweep(
 
 
 def sweep_table(runs: pd.DataFrame, points: Sequence[Point]) -> pd.DataFrame:
-    """Tabulate the points, the one of highest mean validation accuracy first, those that broke down last.
+    """Tabulate the points, the one of highest mean validation accuracy first, those that diverged last.
 
     low, high: the 95 % interval of the mean over seeds by Student's t, missing for a single seed.
     """
@@ -142,9 +138,9 @@ def sweep_table(runs: pd.DataFrame, points: Sequence[Point]) -> pd.DataFrame:
 
 
 def effect_table(runs: pd.DataFrame, points: Sequence[Point]) -> pd.DataFrame:
-    """Tabulate for each value of each setting that has several the mean over the points that have it, the best first.
+    """Tabulate for each value of each setting that has several the mean over the points with it, the best first.
 
-    below_best: how far that is below the setting's best value. Points of which a training broke down are left out.
+    below_best: how far that is below the setting's best value. Points with a diverged training are left out.
     """
     means = runs.groupby("point")["validation_accuracy"].mean()
     whole = runs.groupby("point")["validation_accuracy"].count() == runs.groupby("point").size()
@@ -171,7 +167,7 @@ def _effect(name: str, value: Any, points: Sequence[Point], means: pd.Series) ->
 
 
 def _interval(values: pd.Series) -> tuple[float, float]:
-    """Give the interval of a mean; the limits of accuracy are its own, too."""
+    """Give the interval of a mean, within 0 and 1."""
     from scipy.stats import t
 
     if len(values) < 2:
@@ -182,14 +178,14 @@ def _interval(values: pd.Series) -> tuple[float, float]:
 
 
 def _values(path: str, key: str, given: Any) -> list[Any]:
-    """Give the values of a setting, each of which it can have."""
+    """Give the values of a setting as a list. Raises WrongUse for an unknown key or values that cannot be swept."""
     known = [name for name in Train.__struct_fields__ if name not in UNSWEPT]
     if key not in ("preset", *known):
         raise unknown_name("setting", key, ["preset", *known], path)
     values = given if isinstance(given, list) else [given]
     if not values:
         raise WrongUse(f"{path}: {key} is an empty list; name a value, or leave it out.")
-    if key in ALIKE and len(values) > 1:
+    if key in COMMON and len(values) > 1:
         raise WrongUse(f"{path}: {key} is {values}; it must be one value, for points are compared on the same samples.")
     for place, value in enumerate(values):
         if isinstance(value, list | dict):
@@ -211,77 +207,77 @@ def _seeds(point: Point) -> range:
 
 
 def _plan(source: Dataset, point: Point, seed: int) -> str:
-    """Give what makes a training the one it is, the samples held out included, in one word."""
+    """Hash what determines a training, including the choice of validation samples."""
     alone = members(source, "", point.params.replace(seed=seed, seeds=1))[0].plan
     return fingerprint({**alone, "validation_seed": point.params.seed})
 
 
-def _prepared(source: Dataset, points: Sequence[Point]) -> Trainings:
-    """Read what is learnt from and what is validated with, and see that each point's network fits."""
+def _sweep_data(source: Dataset, points: Sequence[Point]) -> SweepData:
+    """Read training and validation samples, and check that each point's network fits them."""
     import torch
 
     from pipelines.networks.training.models import build
     from pipelines.networks.training.transfer import read_start
 
-    learn, hold = training_samples(source, points[0].params)
-    if not len(hold.ids):
-        raise WrongUse(f"{source.location}: no sample can be held out to validate with; a sweep needs some.")
-    classes = class_count(source, learn)
+    training, validation = training_samples(source, points[0].params)
+    if not len(validation.ids):
+        raise WrongUse(f"{source.location}: there are no validation samples; a sweep needs some.")
+    classes = class_count(source, training)
     for point in points:
         Augmentation(point.params.recipe, levels_of(source.metadata))
         if read_start(point.params, source.metadata, classes) is None:
             with torch.device("meta"):
                 build(point.params.model, source.metadata.shape, classes)
-    return Trainings(source, learn, hold, classes)
+    return SweepData(source, training, validation, classes)
 
 
 def _known(target: str, made: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
-    """Read the trainings that have been made: plan -> scores."""
+    """Read the scores of finished trainings: plan -> scores."""
     path = f"{target}.parquet"
     if not storage.exists(path):
         return {}
-    there = table_provenance(path)
-    if there["inputs"] != made["inputs"] or there["version"] != made["version"]:
+    recorded = table_provenance(path)
+    if recorded["inputs"] != made["inputs"] or recorded["version"] != made["version"]:
         raise WrongUse(f"{path} is of another dataset or version; begin anew with --overwrite, or write elsewhere.")
     return {str(row["plan"]): {name: row[name] for name in SCORES} for row in read_table(path).to_dict("records")}
 
 
 SCORES = ("validation_accuracy", "validation_loss", "best_epoch", "epochs_done", "seconds", "parameters")
-"""What is known of a training; accuracy and loss are those of its best epoch, NaN where it broke down."""
+"""The scores of a training; accuracy and loss are those of its best epoch, NaN where it diverged."""
 
 
 @dataclass(frozen=True)
-class _Told:
-    """Tells how far the sweep is; done, all: epochs before this training, and of the whole sweep."""
+class _SweepProgress:
+    """Reports the progress of a sweep; done, total: epochs before this training, and of the whole sweep."""
 
     report: Report
     samples: int
     done: int
-    all: int
+    total: int
 
     def __call__(self, state: State) -> None:
         self.epoch(len(state.history))
 
     def epoch(self, number: int) -> None:
-        self.report(Progress(STAGE, (self.done + number) * self.samples, self.all * self.samples))
+        self.report(Progress(STAGE, (self.done + number) * self.samples, self.total * self.samples))
 
 
-def _trained(trainings: Trainings, params: Train, told: _Told) -> dict[str, Any]:
-    """Train one network and score it by validation."""
+def _trained(data: SweepData, params: Train, progress: _SweepProgress) -> dict[str, Any]:
+    """Train one network and give its validation scores."""
     from pipelines.networks.training.transfer import read_start
 
-    learn, hold, metadata = trainings.learn, trainings.hold, trainings.source.metadata
-    loader = learn.loader(Augmentation(params.recipe, levels_of(metadata)))
-    start = read_start(params, metadata, trainings.classes)
-    begun = start.network(params.seed) if start else None
+    metadata = data.source.metadata
+    loader = data.training.loader(Augmentation(params.recipe, levels_of(metadata)))
+    start = read_start(params, metadata, data.classes)
+    initial = start.network(params.seed) if start else None
     try:
-        done = fit(loader, hold.loader(), trainings.classes, params, told, start=begun)
+        result = fit(loader, data.validation.loader(), data.classes, params, progress, start=initial)
     except CheckFailed:
         return dict(zip(SCORES, (np.nan, np.nan, 0, 0, np.nan, 0), strict=True))
-    return _scores(done)
+    return _scores(result)
 
 
-def _scores(done: Fit) -> dict[str, Any]:
-    best, seconds = done.history[done.best_epoch - 1], sum(epoch.seconds for epoch in done.history)
-    found = (best.validation_accuracy, best.validation_loss, done.best_epoch, len(done.history), seconds)
-    return dict(zip(SCORES, (*found, done.parameters), strict=True))
+def _scores(result: Fit) -> dict[str, Any]:
+    best, seconds = result.history[result.best_epoch - 1], sum(epoch.seconds for epoch in result.history)
+    values = (best.validation_accuracy, best.validation_loss, result.best_epoch, len(result.history), seconds)
+    return dict(zip(SCORES, (*values, result.parameters), strict=True))

@@ -1,4 +1,4 @@
-"""The training stage: a dataset in; models, their learning curves, and their score on the test split out.
+"""The training stage: a dataset in; models, learning curves, and scores on the test split out.
 
 `fit` never sees the test split: it is read here, once, after every network is fixed.
 """
@@ -49,10 +49,10 @@ if TYPE_CHECKING:
     from pipelines.networks.training.transfer import StartNetwork
 
 OURS = re.compile(rf"({'|'.join(get_args(Model))})(-seed\d+)?\.(safetensors|checkpoint)")
-"""The names of what a training leaves of its networks."""
+"""File names of a training's models and checkpoints."""
 
 MISTAKES = 60
-"""Misclassified samples kept with their pictures, the surest of them first."""
+"""Most misclassified samples kept with their images, the most confident first."""
 
 MOST_OUTPUTS = 4
 """Outputs of a network for each class that occurs: more mean labels that are no numbers of classes."""
@@ -60,7 +60,7 @@ MOST_OUTPUTS = 4
 
 @dataclass(frozen=True)
 class Member:
-    """One network of a run. seed: its own. path: of its model's file. plan: what makes it the network it is."""
+    """One network of a run. seed: its own. path: of its model file. plan: what determines it."""
 
     seed: int
     path: str
@@ -68,7 +68,7 @@ class Member:
 
     @property
     def checkpoint(self) -> str:
-        """Where it stands while it is being trained."""
+        """The path of its checkpoint while it is being trained."""
         return self.path.removesuffix(".safetensors") + ".checkpoint"
 
 
@@ -84,42 +84,42 @@ def train(
 ) -> dict[str, pd.DataFrame]:
     """Train networks on a dataset's training split, and score them on its test split, if it has one.
 
-    Validation is the split "validation" where there is one, else a fraction of the training samples: of whole writers,
-    where writers are known, else of each class. Of an augmented dataset only originals are validated and tested with,
-    and copies of validation samples are not learnt from. Images of more than IN_MEMORY bytes stay in the files.
+    Validation samples are the split "validation" where there is one, else a fraction of the training samples: whole
+    writers where they are known, else of each class alike. In an augmented dataset only originals are used for
+    validation and test, and copies of validation samples are not trained on. Images of more than IN_MEMORY bytes stay
+    in the files.
 
     Writes into the folder MODEL.safetensors, or MODEL-seedN.safetensors for each of several seeds, and the tables
     history, evaluation, predictions, confusion, misclassified and those of `report_tables`, of several seeds also
     seeds, with `params.corruptions` also robustness and corrupted, where writers or series are known also groups; gives
-    the tables. Of several seeds the prediction is that of their ensemble, the mean of their probabilities. After each
-    epoch a checkpoint is written, which goes when the network is done; with `resume` the training goes on from what
-    lies in the folder. corrections: a table of corrected labels, by which the run is judged, too.
+    the tables. The prediction of several seeds is that of their ensemble, the mean of their probabilities. After each
+    epoch a checkpoint is written, which is removed when the network is finished; with `resume` the training continues
+    from the files in the folder. corrections: a table of corrected labels, with which the run is evaluated, too.
 
-    Raises OutputExists where the folder holds anything, unless that is to be replaced or the training is to go on from
-    it; MissingExtra without PyTorch, WrongUse for a dataset of one class, for corruptions of one whose the white
-    level is not known, and where what lies in the folder is of another training, or the network to start from does not
-    fit.
+    Raises OutputExists where the folder is not empty, unless `overwrite` or `resume` is set; MissingExtra without
+    PyTorch, WrongUse for a dataset of one class, for corruptions where the white level is not known, where the files in
+    the folder are of another training, and where the network to start from does not fit.
     """
     require_torch()
     require_images(source)
     params = params or Train()
     require_folder(folder, overwrite or resume)
     if params.corruptions:
-        levels_of(source.metadata).width()  # refused now, and not after an hour of training
+        levels_of(source.metadata).width()  # raises now, and not after an hour of training
     corrected = None if corrections is None else read_corrections(corrections)
-    learn, hold = training_samples(source, params)
-    classes = class_count(source, learn)
+    training, validation = training_samples(source, params)
+    classes = class_count(source, training)
     start = _start(source, folder, params, classes)
     if not resume:
-        _make_room(str(folder))
-    loader, held = learn.loader(Augmentation(params.recipe, levels_of(source.metadata))), hold.loader()
+        _remove_models(str(folder))
+    loaders = training.loader(Augmentation(params.recipe, levels_of(source.metadata))), validation.loader()
     fits = [
-        _trained(member, loader, held, classes, params, source.metadata, start, resume, report)
+        _trained(member, *loaders, classes, params, source.metadata, start, resume, report)
         for member in members(source, folder, params)
     ]
-    tables = {"history": _by_seed([history_table(done.history) for done in fits], params)}
-    tables["diagnosis"] = _diagnosis(fits, learn, hold, classes, params, start)
-    tables |= _score(source, fits, params, hold, corrected, report)
+    tables = {"history": _by_seed([history_table(result.history) for result in fits], params)}
+    tables["diagnosis"] = _diagnosis(fits, training, validation, classes, params, start)
+    tables |= _score(source, fits, params, validation, corrected, report)
     inputs = {source.metadata.dataset: source.content}
     inputs |= {"start": start.digest} if start else {}
     inputs |= {CORRECTIONS: corrected.digest} if corrected else {}
@@ -131,16 +131,16 @@ def train(
     return tables
 
 
-def class_count(source: Dataset, learn: Samples) -> int:
+def class_count(source: Dataset, training: Samples) -> int:
     """Count the classes that a network of the dataset distinguishes.
 
     Raises WrongUse where there are none to learn, and where the labels are no numbers of classes: a network has an
     output for each number up to the largest.
     """
-    labels = np.unique(learn.labels)
+    labels = np.unique(training.labels)
     if len(labels) < 2:
-        found = "of one class" if len(learn.ids) else "none"
-        raise WrongUse(f"{source.location}: its training samples are {found}; there is nothing to learn.")
+        problem = "its training samples are of one class" if len(training.ids) else "it has no training samples"
+        raise WrongUse(f"{source.location}: {problem}; there is nothing to learn.")
     named, outputs = len(source.metadata.classes), int(labels[-1]) + 1
     if labels[0] < 0 or outputs > max(named, MOST_OUTPUTS * len(labels) + 16):
         raise WrongUse(
@@ -151,17 +151,17 @@ def class_count(source: Dataset, learn: Samples) -> int:
 
 
 def _start(source: Dataset, folder: str | Path, params: Train, classes: int) -> StartNetwork | None:
-    """Read the network to begin from, if there is one; one in the run's own folder would be lost to it."""
+    """Read the network to begin from, if any. Raises WrongUse for one in the run's own folder, which is overwritten."""
     from pipelines.networks.training.transfer import read_start
 
     start = read_start(params, source.metadata, classes)
     if start is not None and Path(str(params.start)).resolve().parent == Path(folder).resolve():
-        raise WrongUse(f"{params.start} is in the folder that is written, {folder}; write to another one.")
+        raise WrongUse(f"{params.start} is in the output folder {folder}; write to another one.")
     return start
 
 
-def _make_room(folder: str) -> None:
-    """Remove the networks of an earlier training, which would be taken for some of this one's; no other files."""
+def _remove_models(folder: str) -> None:
+    """Remove the networks of an earlier training, which would be mistaken for this one's; no other files."""
     if not storage.is_remote(folder):
         for path in Path(folder).glob("*"):
             if OURS.fullmatch(path.name):
@@ -169,8 +169,8 @@ def _make_room(folder: str) -> None:
 
 
 def members(source: Dataset, folder: str | Path, params: Train) -> list[Member]:
-    """Name the networks of a run; more seeds, or other scores, leave those there were as they are."""
-    found = []
+    """List the networks of a run; other numbers of seeds, or other scores, do not change their plans."""
+    networks = []
     for seed in range(params.seed, params.seed + params.seeds):
         name = params.model if params.seeds == 1 else f"{params.model}-seed{seed}"
         alone = params.replace(seed=seed, seeds=1, corruptions=False, precision=resolved(params.precision))
@@ -180,14 +180,14 @@ def members(source: Dataset, folder: str | Path, params: Train) -> list[Member]:
             "validation_seed": params.seed,
             "version": __version__,
         }
-        found.append(Member(seed, f"{folder}/{name}.safetensors", plan))
-    return found
+        networks.append(Member(seed, f"{folder}/{name}.safetensors", plan))
+    return networks
 
 
 def _trained(
     member: Member,
-    loader: Loader,
-    held: Loader,
+    training: Loader,
+    validation: Loader,
     classes: int,
     params: Train,
     metadata: Metadata,
@@ -195,26 +195,26 @@ def _trained(
     resume: bool,
     report: Report,
 ) -> Fit:
-    """Give a network of the run: as it lies there, from its checkpoint on, or from the beginning."""
+    """Give a network of the run: read from its file, resumed from its checkpoint, or trained from the beginning."""
     if resume and storage.exists(member.path):
         return _finished(member)
 
     def after_epoch(state: State) -> None:
         save_checkpoint(state, member.checkpoint, member.plan)
-        done, samples = state.history[-1], len(loader.labels)
+        record, samples = state.history[-1], len(training.labels)
         name = params.model if params.seeds == 1 else f"{params.model} {member.seed}"
-        report(Progress(f"train {name}", done.epoch * samples, done.epochs * samples))
+        report(Progress(f"train {name}", record.epoch * samples, record.epochs * samples))
 
     def resumed(state: State) -> State:
-        there = resume and storage.exists(member.checkpoint)
-        return load_checkpoint(state, member.checkpoint, member.plan) if there else state
+        interrupted = resume and storage.exists(member.checkpoint)
+        return load_checkpoint(state, member.checkpoint, member.plan) if interrupted else state
 
     settings = params.replace(seed=member.seed)
-    begun = start.network(member.seed) if start else None
-    outcome = fit(loader, held, classes, settings, after_epoch, start=begun, resumed=resumed)
-    _save(outcome, member, metadata, settings, classes, start)
+    initial = start.network(member.seed) if start else None
+    result = fit(training, validation, classes, settings, after_epoch, start=initial, resumed=resumed)
+    _save(result, member, metadata, settings, classes, start)
     storage.remove(member.checkpoint)
-    return outcome
+    return result
 
 
 def _finished(member: Member) -> Fit:
@@ -222,41 +222,46 @@ def _finished(member: Member) -> Fit:
     network, configuration = load_model(member.path)
     if configuration.get("plan") != member.plan:
         raise other_plan(member.path, configuration.get("plan", {}), member.plan)
-    history = tuple(EpochRecord(**done) for done in configuration["history"])
-    learnt = sum(tensor.numel() for tensor in network.parameters())
-    return Fit(network, history, configuration["best_epoch"], learnt)
+    history = tuple(EpochRecord(**record) for record in configuration["history"])
+    parameters = sum(tensor.numel() for tensor in network.parameters())
+    return Fit(network, history, configuration["best_epoch"], parameters)
 
 
 def _diagnosis(
-    fits: Sequence[Fit], learn: Samples, hold: Samples, classes: int, params: Train, start: StartNetwork | None
+    fits: Sequence[Fit],
+    training: Samples,
+    validation: Samples,
+    classes: int,
+    params: Train,
+    start: StartNetwork | None,
 ) -> pd.DataFrame:
-    """Say what went wrong in each training, if anything did."""
-    found = {}
-    for seed, done in enumerate(fits, params.seed):
+    """Tabulate the problems of each training, if there are any."""
+    findings = {}
+    for seed, result in enumerate(fits, params.seed):
         settings = params.replace(seed=seed)
-        begun = fresh(learn.images.shape[1:], classes, settings) if start is None else start.network(seed)
-        found[seed] = diagnose(done, learn, hold.labels, classes, settings, begun)
-    return diagnosis_table(found)
+        initial = fresh(training.images.shape[1:], classes, settings) if start is None else start.network(seed)
+        findings[seed] = diagnose(result, training, validation.labels, classes, settings, initial)
+    return diagnosis_table(findings)
 
 
 def training_samples(source: Dataset, params: Train) -> tuple[Samples, Samples]:
-    """Give what is learnt from and what is validated with."""
+    """Give the training samples and the validation samples."""
     samples = open_samples(source, source.training_split)
     if "validation" in source.splits:
-        held = open_samples(source, "validation")
-        return samples, held.take(held.copies == 0)
+        validation = open_samples(source, "validation")
+        return samples, validation.take(validation.copies == 0)
     writers = samples.groups.get(WRITER)
     if writers is not None and len(np.unique(writers)) > 1:
         original = samples.copies == 0
         chosen = choose_writers(writers[original], samples.labels[original], params.validation_fraction, params.seed)
-        apart = np.isin(writers, chosen)
-        return samples.take(~apart), samples.take(apart & original)
+        held_out = np.isin(writers, chosen)
+        return samples.take(~held_out), samples.take(held_out & original)
     rows = split_validation(samples.ids, samples.labels, samples.ids, params, samples.copies)
     return samples.take(rows[0]), samples.take(rows[1])
 
 
 def _by_seed(tables: Sequence[pd.DataFrame], params: Train) -> pd.DataFrame:
-    """Put one table a network below each other, with its seed as the first column."""
+    """Concatenate the networks' tables, with the seed as the first column."""
     seeds = range(params.seed, params.seed + params.seeds)
     return pd.concat(
         [table.assign(seed=seed)[["seed", *table.columns]] for seed, table in zip(seeds, tables, strict=True)],
@@ -272,44 +277,44 @@ def _score(
     corrections: Corrections | None,
     report: Report,
 ) -> dict[str, pd.DataFrame]:
-    """Evaluate on the validation samples and, now that all is fixed, on the test split; detail the latter."""
+    """Evaluate on the validation samples and, now that all networks are fixed, on the test split in detail."""
     parts = [("validation", validation)]
     if "test" in source.splits:
         test = open_samples(source, "test")
         parts.append(("test", test.take(test.copies == 0)))
     rows: list[dict[str, Any]] = []
-    judged: list[SplitPredictions] = []
+    evaluated: list[SplitPredictions] = []
     for split, samples in parts:
-        each = [predict(done.model, samples.images) for done in fits]
-        judged.append(SplitPredictions(split, samples, np.mean(each, axis=0)))
+        each = [predict(result.model, samples.images) for result in fits]
+        evaluated.append(SplitPredictions(split, samples, np.mean(each, axis=0)))
         if len(samples.ids):
             rows += _evaluations(each, samples, fits, params, split)
     # In detail the last of them: the test split, where there is one.
-    told = [prediction_table(samples.ids, samples.labels, found).assign(**samples.groups) for found in each]
-    tables = {"evaluation": pd.DataFrame(rows), "predictions": _by_seed(told, params)}
+    by_seed = [prediction_table(samples.ids, samples.labels, own).assign(**samples.groups) for own in each]
+    tables = {"evaluation": pd.DataFrame(rows), "predictions": _by_seed(by_seed, params)}
     if rows:
-        some = next(one.samples.images for one in judged if len(one.samples.ids))
-        tables["evaluation"] = with_cost(tables["evaluation"].astype({"seed": "Int64"}), fits[0].model, some)
+        images = next(part.samples.images for part in evaluated if len(part.samples.ids))
+        tables["evaluation"] = with_cost(tables["evaluation"].astype({"seed": "Int64"}), fits[0].model, images)
     tables |= seed_tables(tables["evaluation"])
-    tables |= report_tables(params.model, judged[-1], judged[0], source.metadata, corrections)
-    return tables | _details(judged[-1], fits, params, source.metadata, report)
+    tables |= report_tables(params.model, evaluated[-1], evaluated[0], source.metadata, corrections)
+    return tables | _details(evaluated[-1], fits, params, source.metadata, report)
 
 
 def _evaluations(
     each: Sequence[Probabilities], samples: Samples, fits: Sequence[Fit], params: Train, split: str
 ) -> list[dict[str, Any]]:
-    """Evaluate each network, and of several their ensemble, whose seed is missing."""
+    """Evaluate each network, and the ensemble of several, whose seed is missing."""
     rows: list[dict[str, Any]] = []
-    seconds = [sum(done.seconds for done in one.history) for one in fits]
-    for place, found in enumerate(each):
+    seconds = [sum(record.seconds for record in result.history) for result in fits]
+    for place, probabilities in enumerate(each):
         scored = {"model": params.model, "split": split, "seed": params.seed + place}
         cost = {"parameters": fits[place].parameters, "epochs": len(fits[place].history), "seconds": seconds[place]}
-        rows.append({**scored, **asdict(evaluate(found, samples.labels)), **cost})
+        rows.append({**scored, **asdict(evaluate(probabilities, samples.labels)), **cost})
     if len(each) > 1:
         scored = {"model": params.model, "split": split, "seed": None}
         cost = {
-            "parameters": sum(one.parameters for one in fits),
-            "epochs": sum(len(one.history) for one in fits),
+            "parameters": sum(result.parameters for result in fits),
+            "epochs": sum(len(result.history) for result in fits),
             "seconds": sum(seconds),
         }
         rows.append({**scored, **asdict(evaluate(np.mean(each, axis=0), samples.labels)), **cost})
@@ -317,10 +322,10 @@ def _evaluations(
 
 
 def _details(
-    judged: SplitPredictions, fits: Sequence[Fit], params: Train, metadata: Metadata, report: Report
+    evaluated: SplitPredictions, fits: Sequence[Fit], params: Train, metadata: Metadata, report: Report
 ) -> dict[str, pd.DataFrame]:
-    """Tabulate what the run's prediction gets right and wrong."""
-    samples, probabilities = judged.samples, judged.probabilities
+    """Tabulate the confusion matrix, the mistakes, and scores by group and corruption."""
+    samples, probabilities = evaluated.samples, evaluated.probabilities
     names = [metadata.class_name(label) for label in range(probabilities.shape[1])]
     tables = {
         "confusion": confusion_table(samples.labels, probabilities.argmax(axis=1), names),
@@ -328,10 +333,10 @@ def _details(
     }
     if samples.groups and len(samples.ids):
         groups = group_table(probabilities, samples.labels, samples.groups)
-        tables["groups"] = groups.assign(model=params.model, split=judged.split)[["model", "split", *groups.columns]]
+        tables["groups"] = groups.assign(model=params.model, split=evaluated.split)[["model", "split", *groups.columns]]
     if params.corruptions and len(samples.ids):
         arrays = samples.images, samples.ids, samples.labels
-        networks = [done.model for done in fits]
+        networks = [result.model for result in fits]
         tables |= robustness_tables(networks, params.model, *arrays, metadata, report)
     return tables
 
@@ -352,7 +357,7 @@ def _misclassified(samples: Samples, probabilities: Probabilities, metadata: Met
 
 
 def _save(
-    outcome: Fit, member: Member, metadata: Metadata, params: Train, classes: int, start: StartNetwork | None
+    result: Fit, member: Member, metadata: Metadata, params: Train, classes: int, start: StartNetwork | None
 ) -> None:
     configuration = {
         "name": params.model,
@@ -364,8 +369,8 @@ def _save(
         "stages": [stage.recorded() for stage in metadata.stages],
         "parameters": params.recorded(),
         "plan": member.plan,
-        "history": [asdict(done) for done in outcome.history],
-        "best_epoch": outcome.best_epoch,
+        "history": [asdict(record) for record in result.history],
+        "best_epoch": result.best_epoch,
         **({"start": start.recorded(), **start.layers} if start else {}),
     }
-    save_model(outcome.model, member.path, configuration)
+    save_model(result.model, member.path, configuration)

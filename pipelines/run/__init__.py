@@ -1,1 +1,1 @@
-"""The whole pipeline, in order."""
+"""The whole pipeline: all stages in order, into one workspace."""

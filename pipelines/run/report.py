@@ -1,4 +1,4 @@
-"""From the tables of a dataset to its dashboard."""
+"""The dashboard of a dataset, from its tables."""
 
 from __future__ import annotations
 
@@ -16,33 +16,33 @@ from pipelines.settings.base import settings_in_words
 from pipelines.stages.clean import TABLES
 
 COMPARED = ("evaluation", "seeds", "label_scores", "robustness")
-"""Tables of which a page shows those of all models together; of the others, the first model's."""
+"""Tables that a page shows for all models together; the other tables are those of the first model."""
 
 
 def collect_tables(
     folder: str | Path, source: Dataset, augmented: Dataset | None = None, models: Iterable[str | Path] = ()
 ) -> dict[str, pd.DataFrame]:
-    """Gather what a dashboard can show.
+    """Collect the tables that a dashboard can show.
 
-    folder: of the statistics of `source`, beside which cleaning may have left its tables. augmented: a dataset
-    with copies. models: folders of trained models, the most important first.
+    folder: of the statistics of `source`, next to which cleaning may have written its tables. augmented: a dataset with
+    copies. models: folders of trained models, the most important first.
     """
     tables = read_tables(folder)
     for ending, name in TABLES.items():
         path = storage.beside(source.location, f".{ending}.parquet")
-        # Tables of an earlier dataset may still stand beside one that was converted in its place.
+        # Tables of an earlier dataset may still be next to one that replaced it.
         if storage.exists(path) and _is_of(path, source):
             tables[name] = read_table(path)
     if augmented is not None and is_augmented(augmented):
         tables["augmentation"] = before_after(augmented)
     compared: dict[str, list[pd.DataFrame]] = {}
     for model in models:
-        found = read_tables(model)
-        found.pop("predictions")
+        of_model = read_tables(model)
+        of_model.pop("predictions")
         for name in COMPARED:
-            if name in found:
-                compared.setdefault(name, []).append(found.pop(name))
-        tables = {**found, **tables}
+            if name in of_model:
+                compared.setdefault(name, []).append(of_model.pop(name))
+        tables = {**of_model, **tables}
     return {**tables, **{name: pd.concat(parts, ignore_index=True) for name, parts in compared.items()}}
 
 
@@ -59,9 +59,9 @@ def write_report(
     *,
     overwrite: bool = False,
 ) -> str:
-    """Write the dashboard of a dataset; give its path. made_by: what else it takes to make the page again.
+    """Write the dashboard of a dataset; give its path. made_by: what else is needed to reproduce the page.
 
-    Raises OutputExists where there is one that is not to be replaced.
+    Raises OutputExists where there is one and `overwrite` is not set.
     """
     from dashboards.page import render
 

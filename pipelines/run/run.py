@@ -1,4 +1,4 @@
-"""The whole pipeline, step after step, into one workspace folder; a step whose inputs have not changed is kept."""
+"""The whole pipeline, step by step, into one workspace folder; a step whose inputs have not changed is kept."""
 
 from __future__ import annotations
 
@@ -36,14 +36,14 @@ BETWEEN = "lz4"
 """Compression of datasets that only the next stage reads: 1.4 times the bytes of zstd, 0.6 of the reading time."""
 
 StepDone = Callable[[str, bool], None]
-"""Hears of each step as it ends: its name, and whether what was there before was kept."""
+"""Called after each step: its name, and whether the former result was kept."""
 
 
 @dataclass(frozen=True)
-class Outcome:
-    """Where the results of a run lie.
+class RunResult:
+    """The results of a run.
 
-    kept: the steps that found nothing to do. tables: the folders of tables that this run gave or kept.
+    kept: the steps that had nothing to do. tables: the folders of tables that this run wrote or kept.
     """
 
     workspace: Path
@@ -61,11 +61,11 @@ def run(
     until: str = "dashboard",
     overwrite: bool = False,
     done: StepDone = lambda _name, _kept: None,
-) -> Outcome:
+) -> RunResult:
     """Run the pipeline up to and including the step `until`.
 
-    A workspace of an earlier run is taken up again. Raises OutputExists for a folder that holds other things, unless
-    `overwrite` allows to write among them.
+    A workspace of an earlier run is continued. Raises OutputExists for a folder with other content, unless `overwrite`
+    allows writing into it.
     """
     if until not in STEPS:
         raise WrongUse(f"There is no step {until!r}; it can be {', '.join(STEPS)}.")
@@ -82,7 +82,7 @@ def is_workspace(folder: Path) -> bool:
 
 
 class _Run:
-    """One run: what each step needs from those before it."""
+    """One run: the state that its steps share."""
 
     def __init__(self, config: Config, execution: Execution, steps: tuple[str, ...], done: StepDone) -> None:
         self.config, self.execution, self.steps, self.done = config, execution, steps, done
@@ -91,13 +91,13 @@ class _Run:
         self.tables: tuple[Path, ...] = ()
         self.warnings: tuple[str, ...] = ()
 
-    def all(self) -> Outcome:
-        """Do the steps in their order; what comes after `until` is left as it is."""
+    def all(self) -> RunResult:
+        """Run the steps in order; results of later steps than `until` are left as they are."""
         shared: dict[str, Any] = {"execution": self.execution, "overwrite": True}
         between = {**shared, "compression": BETWEEN}
         settings = self.config
         dataset = self._convert()
-        # An empty dataset is false, so "or" would pass over one from which cleaning has removed everything.
+        # An empty dataset is false, so "or" would skip one from which cleaning has removed everything.
         if "clean" in self.steps:
             dataset = self._dataset(dataset, settings.clean, lambda *args: clean(*args, **shared).dataset, "zstd")
         latest, augmented = dataset, None
@@ -109,7 +109,7 @@ class _Run:
         self._stats(dataset)
         models = self._train(latest)
         dashboard = self._dashboard(dataset, augmented, models)
-        return Outcome(self.workspace, dataset, tuple(self.kept), dashboard, self.tables, self.warnings)
+        return RunResult(self.workspace, dataset, tuple(self.kept), dashboard, self.tables, self.warnings)
 
     def _convert(self) -> Dataset:
         source = self.config.source
@@ -119,7 +119,7 @@ class _Run:
         if is_current(target, plan):
             self._keep("convert")
             return open_dataset(target)
-        outcome = convert(
+        result = convert(
             pairs,
             target,
             self.config.convert,
@@ -128,9 +128,9 @@ class _Run:
             execution=self.execution,
             overwrite=True,
         )
-        self.warnings = outcome.warnings
+        self.warnings = result.warnings
         self.done("convert", False)
-        return outcome.dataset
+        return result.dataset
 
     def _sample(self) -> Path:
         folder = self.workspace / "sample"
@@ -141,18 +141,18 @@ class _Run:
         self.done(step, True)
 
     def _dataset(self, source: Dataset, params: Settings, make: Callable[..., Dataset], compression: str) -> Dataset:
-        """Give the stage's dataset in the workspace, made anew unless it was made by just this plan."""
+        """Give the stage's dataset in the workspace, made anew unless it was made by this very plan."""
         target = self.workspace / params.stage
         plan = plan_of(source, params, self.execution, compression=compression)
         if is_current(target, plan) and (params.stage != "clean" or has_quarantine(target)):
             self._keep(params.stage)
             return open_dataset(target)
-        made = make(source, target, params)
+        dataset = make(source, target, params)
         self.done(params.stage, False)
-        return made
+        return dataset
 
     def _files(self, step: str, folder: Path, plan: Mapping[str, Any], make: Callable[[], object]) -> None:
-        """Make a folder of files unless it was made by just this plan; the stamp beside it is written last."""
+        """Make a folder of files unless it was made by this very plan; the stamp next to it is written last."""
         stamp = storage.beside(folder, ".plan")
         if storage.read_text(stamp) == fingerprint(plan) and folder.exists():
             self._keep(step)
@@ -175,7 +175,7 @@ class _Run:
             )
 
     def _train(self, source: Dataset) -> list[Path]:
-        """Train the network, and beside it the plain perceptron as the baseline that it has to beat."""
+        """Train the network, and the MLP as the baseline to beat."""
         if "train" not in self.steps:
             return []
         folders = []
@@ -193,12 +193,12 @@ class _Run:
         return folders
 
     def _networks(self, source: Dataset, folder: Path, params: Train) -> None:
-        """Train, from where a run of just this plan was interrupted; what lies there of another one makes room."""
-        plan, begun = fingerprint(plan_of(source, params)), storage.beside(folder, ".begun")
-        resume = storage.read_text(begun) == plan
+        """Train, resuming an interrupted run of this very plan; files of another plan are removed."""
+        plan, started = fingerprint(plan_of(source, params)), storage.beside(folder, ".begun")
+        resume = storage.read_text(started) == plan
         if not resume:
             storage.remove(folder)
-            storage.write_text(begun, plan)
+            storage.write_text(started, plan)
         train(source, folder, params, resume=resume, report=self.execution.report)
 
     def _models(self) -> list[Train]:

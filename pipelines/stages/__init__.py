@@ -1,1 +1,1 @@
-"""From a dataset to a dataset, one command a file."""
+"""Stages: from a dataset to a dataset, one command a file."""

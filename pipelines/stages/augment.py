@@ -1,8 +1,8 @@
 """Augmentation: deformed copies, each a pure function of the seed, the sample's id and the copy's number.
 
-A recipe says what a copy may go through. Its rotation, scale, shear, shift, perspective and elastic field are composed
-into one resampling; what changes the ink and the exposure follows. The amounts drawn stand in the dataset as columns,
-so any copy can be made again from its row.
+A recipe defines the transforms. Rotation, scale, shear, shift, perspective and elastic field are composed into one
+resampling; changes of the ink and the exposure follow. The amounts drawn are columns of the dataset, so any copy can be
+reproduced from its row.
 """
 
 from __future__ import annotations
@@ -26,21 +26,21 @@ from pipelines.settings.recipe import TRANSFORMS, Recipe
 from pipelines.settings.stages import Augment
 
 ELASTIC_NOISE, EXPOSURE_NOISE = 100, 101
-"""Streams of random numbers beside those of the transforms' amounts."""
+"""Streams of random numbers other than those of the transforms' amounts."""
 
 NEUTRAL = {name: transform.neutral for transform in TRANSFORMS.values() for name in transform.amounts}
 """The amount of each column that changes nothing."""
 
 GEOMETRY = ("rotation", "scale", "scale_x", "scale_y", "shear", "shift_x", "shift_y")
-"""What one matrix does."""
+"""The transforms that are one matrix."""
 
 EXPOSURE = ("contrast", "brightness", "noise", "impulse")
 
 BLOCK_PIXELS = 400_000
-"""Pixels of copies made at once: so few that the fields and temporaries stay in the processor's cache."""
+"""Pixels of copies made at once: few enough that the fields and temporaries stay in the processor's cache."""
 
 Amounts = Mapping[str, npt.NDArray[np.float32]]
-"""Column → the amount of each copy, (n,); a column that is missing changes nothing."""
+"""Column → the amount of each copy, (n,); a missing column changes nothing."""
 
 
 def augment(
@@ -52,10 +52,9 @@ def augment(
     overwrite: bool = False,
     compression: str = "zstd",
 ) -> Dataset:
-    """Write a dataset whose training split holds each sample and its copies; other splits hold originals only.
+    """Write a dataset whose training split has each sample and its copies; other splits have originals only.
 
-    Raises WrongUse for a dataset of copies, and where the recipe changes the exposure but nothing
-    tells which value is the white level.
+    Raises WrongUse for a dataset of copies, and where the recipe changes the exposure but the white level is not known.
     """
     params, execution = params or Augment(), execution or Execution()
     training, rows = source.training_split, execution.rows_per_task(source)
@@ -77,12 +76,12 @@ def augment(
 
 
 def require_levels(recipe: Recipe, levels: Levels) -> None:
-    """Raise WrongUse where a transform of the recipe needs to know the white level, and nobody does."""
+    """Raise WrongUse where a transform of the recipe needs the white level and it is not known."""
     exposing = [name for name in recipe.amounts if TRANSFORMS[name].exposes]
     if exposing and levels.white is None:
         raise WrongUse(
             f"{', '.join(exposing)}: these are fractions of the white level, which is not known of "
-            "this dataset; normalize it first (mnist-data normalize DATASET OUT), or take them out of the recipe."
+            "this dataset; normalize it first (mnist-data normalize DATASET OUT), or remove them from the recipe."
         )
 
 
@@ -97,7 +96,7 @@ def augment_batch(batch: Batch, params: Augment, levels: Levels = BYTES, deform:
     """Give each sample, copy 0, followed by its copies 1 … params.copies; without `deform` copy 0 only.
 
     The new id is source_id · (copies + 1) + copy. Columns added: source_id int64, copy int32, and float32 for each
-    amount that the recipe draws, named as in TRANSFORMS; of these shift_x and shift_y are in pixels, right and down.
+    amount that the recipe draws, named as in TRANSFORMS; shift_x and shift_y are in pixels, right and down.
     """
     each = params.copies + 1 if deform else 1
     rows = np.repeat(np.arange(len(batch)), each)
@@ -123,8 +122,8 @@ def draw(
 ) -> dict[str, npt.NDArray[np.float32]]:
     """Draw the amounts of each copy, (n,) float32 a column; copy 0 gets those that change nothing.
 
-    sources: (n,) ids. size: height and width, of which a shift is a fraction. Each transform has random numbers of its
-    own, so what it draws does not depend on the rest of the recipe.
+    sources: (n,) ids. size: height and width, of which a shift is a fraction. Each transform has its own random
+    numbers, so its amounts do not depend on the rest of the recipe.
     """
     from pipelines.kernels.philox import uniforms
 
@@ -154,7 +153,7 @@ def deform_images(
 ) -> Images:
     """Deform each image, (n, h, w[, c]), by its own amounts: new images of the same type.
 
-    First the one resampling, then thickness, cutout, blur, and exposure.
+    In this order: one resampling, thickness, cutout, blur, exposure.
     """
     images = _resample(images, sources, copies, amounts, params, levels)
     if _happens(amounts, "thickness"):
@@ -207,8 +206,8 @@ def _resample(
 def matrices_of(amounts: Amounts, count: int, height: int, width: int) -> npt.NDArray[np.float64]:
     """Give the maps from the output's (row, column, 1) to the input's (row, column), (count, 2, 3).
 
-    Forward, a point relative to the image's middle is sheared, scaled, rotated and then shifted; the map is that
-    one's inverse. y points down in the image, so counter-clockwise is negative there.
+    Forward, a point relative to the image's middle is sheared, scaled, rotated and then shifted; the result is the
+    inverse of that map. y points down in the image, so counter-clockwise is negative.
     """
     from pipelines.kernels.warp import about_middle
 
@@ -228,8 +227,9 @@ def matrices_of(amounts: Amounts, count: int, height: int, width: int) -> npt.ND
 def cut_out(images: Images, sides: Any, across: Any, down: Any, background: float = 0.0) -> Images:
     """Set a rectangle of each image to the background: new images.
 
-    sides: (n,), its fraction of the width and of the height. across, down: (n,), where its middle lies, 0 at the left
-    or upper edge and 1 at the other; what reaches over the edge is lost (DeVries and Taylor, arXiv:1708.04552).
+    sides: (n,), its size as a fraction of the width and of the height. across, down: (n,), the position of its middle,
+    0 at the left or upper edge and 1 at the other; parts beyond the edge are cut off (DeVries and Taylor,
+    arXiv:1708.04552).
     """
     height, width = images.shape[1:3]
     rows, columns = (np.arange(length) + 0.5 for length in (height, width))
@@ -248,7 +248,7 @@ def _expose(
     params: Augment,
     levels: Levels,
 ) -> Images:
-    """Change the exposure of those images where any of it happens; the others stay to the last bit."""
+    """Change the exposure of the images that have any such amount; the others stay unchanged to the last bit."""
     from pipelines.kernels.exposure import expose
 
     every = [amounts.get(name, np.full(len(images), NEUTRAL[name], np.float32)) for name in EXPOSURE]
@@ -264,7 +264,7 @@ def _expose(
 
 
 def remake_copy(image: Images, row: Mapping[str, Any], params: Augment, levels: Levels = BYTES) -> Images:
-    """Make one copy again from its source image, (h, w[, c]), and its row of the dataset; equal byte for byte."""
+    """Reproduce one copy from its source image, (h, w[, c]), and its row of the dataset, byte for byte."""
     if row["copy"] == 0:
         return image.copy()
     amounts = {

@@ -33,12 +33,12 @@ from pipelines.settings.stages import Convert
 Item = TypeVar("Item")
 
 ROWS_IN_A_PART = 1_000_000
-"""Samples in one file: MNIST's training split is one, two million images are two; all stay open to the end."""
+"""Most samples in one file: MNIST's training split is one, two million images are two; all stay open to the end."""
 
 
 @dataclass(frozen=True)
-class Conversion:
-    """The outcome: the dataset, and what its reader should be warned of."""
+class ConvertResult:
+    """The dataset, and warnings for its reader."""
 
     dataset: Dataset
     warnings: tuple[str, ...]
@@ -60,8 +60,8 @@ class _Task:
 
 
 @dataclass(frozen=True)
-class _Converted:
-    """What a task gives back: the files it wrote, their sources, and how often each label occurs."""
+class _ConvertedSplit:
+    """The result of a task: the files written, their sources, and how often each label occurs."""
 
     parts: tuple[Part, ...]
     sources: tuple[Source, Source]
@@ -77,7 +77,7 @@ def convert(
     provenance: str | Path | None = None,
     execution: Execution | None = None,
     overwrite: bool = False,
-) -> Conversion:
+) -> ConvertResult:
     """Convert pairs of IDX files into one dataset, a split a pair.
 
     dataset: the name of a known one, or any other name; None finds it by content and by the files' names.
@@ -109,15 +109,15 @@ def convert(
             for pair, header, form, first in zip(pairs, headers, forms, firsts, strict=False)
         ]
         converted = (execution or Execution()).run(_convert_split, tasks, "convert", lambda task: task.headers[0].items)
-        # The files carry what the streams' hashes told; the manifest takes it from them.
-        sources = tuple(source for outcome in converted for source in outcome.sources)
+        # The hashes of the streams are known only now; the manifest takes them from the files.
+        sources = tuple(source for split in converted for source in split.sources)
         if dataset is None and (contradiction := contradiction_in(sources)):
             raise contradiction
         written = draft.commit(
-            [part for outcome in converted for part in outcome.parts], replace(metadata, sources=sources)
+            [part for split in converted for part in split.parts], replace(metadata, sources=sources)
         )
     notes = [note for form in forms for note in form.notes]
-    return Conversion(
+    return ConvertResult(
         written, (*notes, *([override] if override else []), *_warnings(pairs, converted, written.metadata))
     )
 
@@ -146,9 +146,9 @@ def _known_before(pairs: Sequence[Pair], dataset: str | None) -> CatalogEntry | 
         with open_idx(pair.labels) as reader:
             for _ in reader.batches(1 << 16):
                 continue
-            found = by_content(reader.sha256)
-        if found:
-            return found[0]
+            identified = by_content(reader.sha256)
+        if identified:
+            return identified[0]
     return by_name(pairs[0].dataset)
 
 
@@ -159,7 +159,7 @@ def _override(pairs: Sequence[Pair], params: Convert, dataset: str | None) -> st
 
 
 def _as_known(params: Convert, known: CatalogEntry | None) -> Convert:
-    """Fill in what the user left to our knowledge of the dataset."""
+    """Fill in the settings that the user left to the catalogue."""
     transpose = params.transpose if params.transpose is not None else bool(known and known.transposed)
     first_label = params.first_label if params.first_label is not None else (known.first_label if known else 0)
     return params.replace(transpose=transpose, first_label=first_label)
@@ -168,7 +168,7 @@ def _as_known(params: Convert, known: CatalogEntry | None) -> Convert:
 def _provenance(
     pairs: Sequence[Pair], headers: Sequence[tuple[Header, Header]], params: Convert, folder: str | Path | None
 ) -> Provenance | None:
-    """Read the label tables to join, if any; files of labels that are such tables themselves need none."""
+    """Read the label tables to join, if any. Raises WrongUse where the label files are such tables themselves."""
     if folder is None:
         return None
     for pair, (_, labels) in zip(pairs, headers, strict=True):
@@ -231,7 +231,7 @@ def _transposed(shape: tuple[int, ...]) -> tuple[int, ...]:
     return (shape[1], shape[0], *shape[2:])
 
 
-def _convert_split(task: _Task) -> _Converted:
+def _convert_split(task: _Task) -> _ConvertedSplit:
     """Stream one pair of files into Parquet files; all are finished together, once both hashes are known."""
     writers: list[PartWriter] = []
     counts: dict[int, int] = {}
@@ -263,7 +263,7 @@ def _convert_split(task: _Task) -> _Converted:
                 for role, reader in (("images", images), ("labels", labels))
             )
         metadata = replace(task.metadata, sources=sources)
-        return _Converted(tuple(writer.close(metadata) for writer in writers), sources, counts)  # type: ignore[arg-type]
+        return _ConvertedSplit(tuple(writer.close(metadata) for writer in writers), sources, counts)  # type: ignore[arg-type]
     except BaseException as error:
         for writer in writers:
             writer.abandon(error)
@@ -289,7 +289,7 @@ def _batches(task: _Task, images: Reader, labels: Reader) -> Iterator[Batch]:
 
 
 def _ahead(batches: Iterator[Item]) -> Iterator[Item]:
-    """Unpack the next batch in another thread while this one is written."""
+    """Decode the next batch in another thread while this one is written."""
     end = object()
     with ThreadPoolExecutor(1, "unpack") as pool:
         upcoming = pool.submit(next, batches, end)
@@ -311,28 +311,28 @@ def _batch(pixels: npt.NDArray[Any], table: npt.NDArray[Any], first: int, task: 
     return task.provenance.join(batch) if task.provenance else batch
 
 
-def _warnings(pairs: Sequence[Pair], converted: Sequence[_Converted], metadata: Metadata) -> Iterator[str]:
-    """Say what a user should look at before using the data."""
+def _warnings(pairs: Sequence[Pair], converted: Sequence[_ConvertedSplit], metadata: Metadata) -> Iterator[str]:
+    """Describe what a user should check before using the data."""
     classes = len(metadata.classes)
-    for pair, outcome in zip(pairs, converted, strict=True):
-        strange = unlikely_labels(outcome.labels, classes)
-        advice = "" if classes or strange else advice_on(outcome.labels)
+    for pair, split in zip(pairs, converted, strict=True):
+        unlikely = unlikely_labels(split.labels, classes)
+        advice = "" if classes or unlikely else advice_on(split.labels)
         if advice:
             yield f"{pair.labels}: {advice}."
-        if strange:
-            listed = ", ".join(f"{label} ({count:,} times)" for label, count in list(strange.items())[:5])
+        if unlikely:
+            listed = ", ".join(f"{label} ({count:,} times)" for label, count in list(unlikely.items())[:5])
             where = f"outside the {classes} classes" if classes else "far from all others"
             yield f"{pair.labels}: labels {where}: {listed}; `mnist-data clean` removes them."
-        if altered := _altered(outcome.sources, metadata):
+        if altered := _altered(split.sources, metadata):
             yield altered
         published = CATALOG[metadata.dataset].counts.get(pair.split) if metadata.dataset in CATALOG else None
-        rows = sum(part.rows for part in outcome.parts)
+        rows = sum(part.rows for part in split.parts)
         if published is not None and rows != published:
             yield f"{pair.images}: holds {rows:,} images, {metadata.title} has {published:,} in its {pair.split} split."
 
 
 def _altered(sources: Sequence[Source], metadata: Metadata) -> str:
-    """Say that the labels are a known dataset's and the images are not: a corrupted or deformed edition of it."""
+    """Warn where the labels are a known dataset's and the images are not: a corrupted or deformed edition of it."""
     known = CATALOG.get(metadata.dataset)
     images, labels = sources
     published = {role: digest for digest, role in known.contents.items()} if known else {}

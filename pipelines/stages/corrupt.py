@@ -1,6 +1,6 @@
 """The robustness suite as a dataset: one split's samples under each corruption at each severity.
 
-A sample is corrupted as a pure function of the seed, its id, the corruption and the severity, so neither the others
+The result is a pure function of the sample, the seed, its id, the corruption and the severity, so neither other samples
 nor the order, the partitioning or the engine matter.
 """
 
@@ -33,15 +33,14 @@ def corrupt(
 ) -> Dataset:
     """Write a dataset of one split, each sample once for every corruption and severity.
 
-    Raises WrongUse for a split that does not exist, for a dataset of copies, and where nothing tells which pixel
-    value is the white level.
+    Raises WrongUse for a split that does not exist, for a dataset of copies, and where the white level is not known.
     """
     params, execution = params or Corrupt(), execution or Execution()
     split = split_to_test(source, params.split)
     params = params.replace(split=split)
     require_originals(source, "corrupt")
     levels = levels_of(source.metadata)
-    levels.width()  # refused before anything is written, not in a worker
+    levels.width()  # raises here, before anything is written, not in a worker
     return apply_stage(
         replace(source, splits={split: source.splits[split]}),
         target,
@@ -57,12 +56,12 @@ def corrupt(
 
 
 def variants(params: Corrupt) -> int:
-    """Give how often each sample appears."""
+    """Count the variants of each sample."""
     return len(params.corruptions) * len(params.severities)
 
 
 def split_to_test(source: Dataset, asked: str | None = None) -> str:
-    """Give the split to test by: the one asked for, else "test" where there is one, else the only one."""
+    """Give the split to corrupt: the one named, else "test" where there is one, else the only one."""
     split = asked or ("test" if "test" in source.splits or len(source.splits) > 1 else source.main_split)
     if split not in source.splits:
         raise unknown_name("split", split, source.splits, source.location)

@@ -38,8 +38,8 @@ class _Form:
 def export(source: Dataset, folder: str | Path, *, as_stored: bool = False, overwrite: bool = False) -> list[Path]:
     """Write each split as one IDX file of images and one of labels; give their paths.
 
-    as_stored: write images and labels as the dataset holds them. Otherwise what the conversion put right
-    (EMNIST's transposed images and labels from 1) is put back, so that the source files come out again.
+    as_stored: write images and labels as they are in the dataset. Otherwise what the conversion corrected (EMNIST's
+    transposed images and labels from 1) is undone, so that the source files are reproduced.
     Raises OutputExists, or WrongUse for a pixel type that IDX does not have (float16).
     """
     if storage.is_remote(folder):
@@ -51,7 +51,7 @@ def export(source: Dataset, folder: str | Path, *, as_stored: bool = False, over
         form = _form(source, split, as_stored)
         prefix = split if prefixes.get(split) in source.splits else prefixes.get(split, split)
         if form.transpose or form.first_label:
-            # The name is what tells a reader that these files are turned and counted so.
+            # By this name `convert` knows that images are transposed and where labels start.
             prefix = f"{source.metadata.dataset}-{split}"
         names = [_name(prefix, role, header) for role, header in _roles(form)]
         planned.append((split, form, [target / name for name in names]))
@@ -71,7 +71,7 @@ def _name(prefix: str, role: str, header: Header) -> str:
 
 def _export_split(source: Dataset, split: str, form: _Form, paths: Sequence[Path]) -> Sequence[Path]:
     with ExitStack() as stack:
-        # Both files appear together, at the end: the drafts are moved when the stack unwinds without an error.
+        # Both files appear at the end: the drafts are moved when the stack unwinds without an error.
         drafts = [stack.enter_context(storage.new_file(path)) for path in paths]
         files = [stack.enter_context(draft.open("wb")) for draft in drafts]
         images, labels = Writer(files[0], form.images), Writer(files[1], form.labels)
@@ -139,7 +139,7 @@ def _source(metadata: Metadata, split: str, role: str) -> Source | None:
 
 
 def _holds(described: Source, batch: Batch) -> bool:
-    """Say whether the columns of a label table are still there."""
+    """Say whether the columns of a label table are still in the batch."""
     return len(described.shape) == 1 or len(batch.columns) >= described.shape[1] - 1
 
 

@@ -1,6 +1,6 @@
-"""Normalizing: digits set upright and in the middle, and pixel values on a common scale.
+"""Normalizing: deskewing and centring digits, and scaling pixel values.
 
-What is fitted to data (minimum, maximum, mean, std) is fitted to the training split only.
+Minimum, maximum, mean and standard deviation are fitted to the training split only.
 """
 
 from __future__ import annotations
@@ -60,9 +60,9 @@ def _normalize_partition(batch: Batch, params: Normalize, scaling: Scaling | Non
 
 
 def normalize_batch(batch: Batch, params: Normalize, scaling: Scaling | None) -> Batch:
-    """Normalize one batch: deskew, then centre, then scale. Blank images keep their place and shape.
+    """Normalize one batch: deskew, then centre, then scale. Blank images are neither sheared nor shifted.
 
-    The background is taken to be 0, as in MNIST: what a shear or a shift brings in from outside is 0 in pixel units.
+    The background is assumed to be 0, as in MNIST: pixels from outside the image are 0.
     """
     images = rescale(_placed(batch.images, params), params, scaling or Scaling(0, 0, 0, 0.0, 1.0))
     return Batch(batch.ids, batch.labels, images, batch.columns)
@@ -75,11 +75,11 @@ def _placed(images: Images, params: Normalize) -> Images:
 
 
 def rescale(images: Images, params: Normalize, scaling: Scaling) -> Images:
-    """Bring pixel values to the scale and type asked for.
+    """Bring pixel values to the scale and dtype of `params`.
 
-    unit: uint8 is divided by 255; other types go from the training split's minimum (for whole numbers 0, if that is
-    less) … maximum to 0 … 1. standardize: from the training mean and deviation to 0 and 1. As uint8 the unit scale is
-    0 … 255, rounded half to even and clipped.
+    unit: uint8 is divided by 255; other types are mapped from the training split's minimum (for integers 0, if that is
+    less) … maximum to 0 … 1. standardize: to mean 0 and standard deviation 1 of the training split. As uint8 the unit
+    scale is 0 … 255, rounded half to even and clipped.
     """
     if params.scale == "none":
         return _as_type(images, params.dtype)
@@ -106,17 +106,17 @@ def _as_type(values: npt.NDArray[Any], dtype: str) -> Images:
 
 
 def deskew(images: Images) -> Images:
-    """Shear each image along its rows about its centre of mass until its principal slant is upright.
+    """Shear each image along its rows about its centre of mass so that its ink has no slant.
 
-    The output's (row, column) reads (row, column + a·(row - centre)) with a = u11 / u02, where u11 is the mixed and
-    u02 the vertical second central moment of the ink: the regression of column on row. Rows stay where they are.
+    Output (row, column) reads input (row, column + a·(row - centre)) with a = u11 / u02, where u11 is the mixed and u02
+    the vertical second central moment of the ink: the regression of column on row. Rows are not moved.
     """
     from pipelines.kernels.moments import measure_moments
     from pipelines.kernels.warp import warp
 
     moments = measure_moments(images)
     slant = np.zeros(len(images))
-    # A blank image has no moments, and one whose ink lies in one row no slant.
+    # A blank image has no moments, and one with ink in only one row no slant.
     leaning = np.nan_to_num(moments.rows) > 1e-9
     slant[leaning] = moments.mixed[leaning] / moments.rows[leaning]
     matrices = np.zeros((len(images), 2, 3))
@@ -127,7 +127,7 @@ def deskew(images: Images) -> Images:
 
 
 def center(images: Images) -> Images:
-    """Move each image by whole pixels so that its centre of mass lies nearest to the middle, no ink over the edge.
+    """Move each image by whole pixels so that its centre of mass is nearest to the middle, with no ink beyond the edge.
 
     The middle is ((h - 1) / 2, (w - 1) / 2) in index coordinates.
     """

@@ -1,4 +1,4 @@
-"""What a recipe does, before it is done: a page of originals and copies, by each transform alone and all together."""
+"""Preview of a recipe: tables of originals and copies, by each transform alone and by all together."""
 
 from __future__ import annotations
 
@@ -21,30 +21,30 @@ from pipelines.stages.augment import augment_batch, require_levels
 COPIES = 8
 SAMPLES = 10
 ALONE = 3
-"""Originals that each transform is shown with alone."""
+"""Originals shown for each transform alone."""
 
 
 def preview_tables(source: Dataset, params: Augment) -> dict[str, pd.DataFrame]:
     """Make the copies that the page shows.
 
     augmentation: the first sample of each class and 8 copies of it, as the recipe makes them. transforms: the same of
-    three samples for each transform alone, in every copy, the weakest first; beside it stand the transform, its
+    three samples for each transform alone, in every copy, the weakest first, with columns for the transform, its
     meaning and its range. Raises WrongUse as `augment` does.
     """
     require_originals(source, "preview")
     require_levels(params.recipe, levels_of(source.metadata))
     originals, levels = first_of_each_class(source), levels_of(source.metadata)
     params = params.replace(copies=COPIES)
-    tables = {"augmentation": _pictures(augment_batch(originals, params, levels), source.metadata)}
+    tables = {"augmentation": _thumbnails(augment_batch(originals, params, levels), source.metadata)}
     few = originals.take(slice(0, ALONE))
     alone = []
     for name, amount in params.recipe.amounts.items():
-        made = augment_batch(few, params.replace(recipe=params.recipe.only(name)), levels)
+        copies = augment_batch(few, params.replace(recipe=params.recipe.only(name)), levels)
         # The originals first, then by the amount; the samples one after another.
-        strength = np.where(made.columns["copy"] > 0, made.columns[TRANSFORMS[name].amounts[0]], -np.inf)
+        strength = np.where(copies.columns["copy"] > 0, copies.columns[TRANSFORMS[name].amounts[0]], -np.inf)
         order = np.lexsort((strength, np.repeat(np.arange(len(few)), COPIES + 1)))
-        told = {"meaning": TRANSFORMS[name].meaning, **asdict(amount)}
-        alone.append(_pictures(made.take(order), source.metadata).assign(transform=name, **told))
+        described = {"meaning": TRANSFORMS[name].meaning, **asdict(amount)}
+        alone.append(_thumbnails(copies.take(order), source.metadata).assign(transform=name, **described))
     if alone:
         tables["transforms"] = pd.concat(alone, ignore_index=True)
         tables["transforms"].attrs = tables["augmentation"].attrs
@@ -59,5 +59,5 @@ def first_of_each_class(source: Dataset) -> Batch:
     return first.take(np.argsort(first.labels, kind="stable")[:SAMPLES])
 
 
-def _pictures(batch: Batch, metadata: Metadata) -> pd.DataFrame:
+def _thumbnails(batch: Batch, metadata: Metadata) -> pd.DataFrame:
     return thumbnail_table({**batch.columns, "label": batch.labels}, batch.images, metadata)

@@ -27,8 +27,8 @@ VALIDATION = "validation"
 
 
 @dataclass(frozen=True)
-class Divided:
-    """The outcome: the dataset, and what writers its splits share (see `shared_writers`); None: none are known."""
+class SplitResult:
+    """The new dataset, and the writers that its splits have in common (see `shared_writers`); None: none are known."""
 
     dataset: Dataset
     writers: pd.DataFrame | None
@@ -42,8 +42,8 @@ def split(
     provenance: str | Path | None = None,
     execution: Execution | None = None,
     overwrite: bool = False,
-) -> Divided:
-    """Write a dataset of the same samples, some of the training split under "validation"; others stay as they are.
+) -> SplitResult:
+    """Write a dataset of the same samples, with some of the training split as "validation"; others stay as they are.
 
     provenance: a folder of label tables whose columns are joined on the way (see `mnist_data.known.label_tables`).
     Raises WrongUse where writers are to be kept apart and none or one is known, where there is a validation split
@@ -57,9 +57,11 @@ def split(
     tables = None if provenance is None else provenance_of(source.metadata, provenance)
     joined = {name: _joined(source, name, tables) for name in source.splits} if tables else {}
     training = source.training_split
-    held = held_out({**read_columns(source, training, ("id", "label", WRITER)), **joined.get(training, {})}, params)
-    view = _as_divided(source, held)
-    parts = _parts(view, execution, held, {"train": joined.pop(training), **joined} if tables else {})
+    validation = held_out(
+        {**read_columns(source, training, ("id", "label", WRITER)), **joined.get(training, {})}, params
+    )
+    view = _as_split(source, validation)
+    parts = _parts(view, execution, validation, {"train": joined.pop(training), **joined} if tables else {})
     written = apply_stage(
         view,
         target,
@@ -68,7 +70,7 @@ def split(
         execution=execution,
         overwrite=overwrite,
     )
-    return Divided(written, shared_writers(dataset_writers(written)))
+    return SplitResult(written, shared_writers(dataset_writers(written)))
 
 
 def _joined(source: Dataset, name: str, tables: Provenance) -> Columns:
@@ -81,9 +83,9 @@ def _joined(source: Dataset, name: str, tables: Provenance) -> Columns:
 
 
 def held_out(columns: Columns, params: Split) -> Mask:
-    """Choose what is held out of samples, (n,) bool. columns: their id, label and, if it is known, writer_id.
+    """Choose the validation samples, (n,) bool. columns: id, label and, if it is known, writer_id of all samples.
 
-    By label, they are those that `train` with the same fraction and seed would hold out itself.
+    By label, the result is that of `train` with the same fraction and seed.
     Raises WrongUse where writers are to be kept apart and fewer than two are known.
     """
     if params.by == "label":
@@ -91,8 +93,8 @@ def held_out(columns: Columns, params: Split) -> Mask:
         return split_validation(columns["id"], columns["label"], columns["id"], settings)[1]
     if WRITER not in columns:
         raise WrongUse(
-            f"No writer is known of the samples (there is no column {WRITER}); join label tables that tell it with "
-            "--provenance DIR, or split --by label."
+            f"The writers of the samples are not known (there is no column {WRITER}); join label tables that have it "
+            "with --provenance DIR, or split --by label."
         )
     return np.isin(columns[WRITER], choose_writers(columns[WRITER], columns["label"], params.fraction, params.seed))
 
@@ -100,10 +102,10 @@ def held_out(columns: Columns, params: Split) -> Mask:
 def choose_writers(writers: Integers, labels: Integers, fraction: float, seed: int = 0) -> Integers:
     """Choose whole writers whose samples make up about `fraction` of all, and of each class; give them, ascending.
 
-    writers, labels: (n,) of each sample. In the order of their hashes, each is taken that brings the counts of the
-    classes and of all nearer to what is wanted; then chosen writers are given up or exchanged as long as that does. So
-    neither the samples' order nor the writers' numbers matter. At least one writer is chosen and one left. Raises
-    WrongUse where there are fewer than two.
+    writers, labels: (n,) of each sample. In the order of their hashes, each writer is taken that brings the counts of
+    the classes and of all samples nearer to the target; then chosen writers are dropped or exchanged as long as that
+    improves the counts. So neither the samples' order nor the writers' numbers matter. At least one writer is chosen
+    and one left. Raises WrongUse where there are fewer than two.
     """
     names, rows = np.unique(writers, return_inverse=True)
     if len(names) < 2:
@@ -117,14 +119,14 @@ def choose_writers(writers: Integers, labels: Integers, fraction: float, seed: i
 
 
 def _near(counts: npt.NDArray[np.float64], wanted: npt.NDArray[np.float64]) -> Mask:
-    """Choose rows of (n, k) counts, (n,) bool, whose sum is near to what is wanted, (k,); at least one."""
+    """Choose rows of (n, k) counts, (n,) bool, whose sum is near the wanted counts, (k,); at least one."""
     chosen = np.zeros(len(counts), np.bool_)
     missing = wanted
     for place, row in enumerate(counts):
         if _far(missing - row) < _far(missing):
             chosen[place] = True
             missing = missing - row
-    if not chosen.any():  # each has more samples than are wanted twice over
+    if not chosen.any():  # each has more than twice the wanted samples
         chosen[_far(counts - wanted).argmin()] = True
         return chosen
     nothing = np.zeros((1, counts.shape[1]))
@@ -137,7 +139,7 @@ def _near(counts: npt.NDArray[np.float64], wanted: npt.NDArray[np.float64]) -> M
             best = int(_far(left).argmin())
             if _far(left[best]) < _far(missing):
                 chosen[place], changed, missing = False, True, left[best]
-                chosen[others[best : best + 1]] = True  # none where giving it up alone is best
+                chosen[others[best : best + 1]] = True  # none where dropping it alone is best
     return chosen
 
 
@@ -148,27 +150,29 @@ def _far(missing: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
 
 @dataclass(frozen=True)
 class _Part:
-    """What becomes of a partition. rows: (n,) bool, those that are written. columns: what is joined, (n,) each."""
+    """The part of a partition in a split. rows: (n,) bool, those written. columns: the joined columns, (n,) each."""
 
     rows: Mask
     columns: Columns
 
 
-def _as_divided(source: Dataset, held: Mask) -> Dataset:
-    """Give the dataset as it will be: the files of the training split appear under train and under validation."""
+def _as_split(source: Dataset, validation: Mask) -> Dataset:
+    """Give the dataset with its new splits: the training files appear under train and under validation."""
     training = source.training_split
     names = {split: "train" if split == training else split for split in source.splits}
     splits = {names[split]: rows for split, rows in source.splits.items()}
-    splits |= {"train": int((~held).sum()), VALIDATION: int(held.sum())}
+    splits |= {"train": int((~validation).sum()), VALIDATION: int(validation.sum())}
     files = [(names[split], path) for split, path in source.files]
     return replace(
         source, splits=splits, files=(*files, *((VALIDATION, path) for split, path in files if split == "train"))
     )
 
 
-def _parts(view: Dataset, execution: Execution, held: Mask, joined: Mapping[str, Columns]) -> dict[Position, _Part]:
-    """Give each partition its part of what is chosen and joined, so that only this travels with it."""
-    chosen = {"train": ~held, VALIDATION: held}
+def _parts(
+    view: Dataset, execution: Execution, validation: Mask, joined: Mapping[str, Columns]
+) -> dict[Position, _Part]:
+    """Give each partition its own rows and joined columns, so that only these are sent to its task."""
+    chosen = {"train": ~validation, VALIDATION: validation}
     parts = {}
     for split in view.splits:
         first = 0

@@ -1,4 +1,4 @@
-"""Which training samples are held out to validate with, where a dataset has no split for it."""
+"""Which training samples are held out for validation, where a dataset has no validation split."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ Mask = npt.NDArray[np.bool_]
 def split_validation(
     ids: Integers, labels: Integers, source_ids: Integers, params: Train, copies: Integers | None = None
 ) -> tuple[Mask, Mask]:
-    """Choose the samples to train with and those to validate with, (n,) bool each.
+    """Choose the training samples and the validation samples, (n,) bool each.
 
-    Of each label the fraction `params.validation_share` of the originals is held out, those whose source id has
-    the lowest hash, so neither order nor partitioning matters. Copies of a held-out sample are on neither
-    side. A label keeps at least one original in training.
-    copies: (n,) each sample's number of copy, 0 for an original; None: an original's id is its source id.
+    Of each label the fraction `params.validation_fraction` of the originals is held out, those whose source id has the
+    lowest hash, so neither order nor partitioning matters. Copies of a held-out sample are in neither part. Each label
+    keeps at least one original in training.
+    copies: (n,) each sample's copy number, 0 for an original; None: an original's id is its source id.
     """
     original = ids == source_ids if copies is None else copies == 0
     ranks = hashes(source_ids, params.seed)

@@ -151,7 +151,7 @@ def test_the_verdict_says_which_is_better_or_that_none_is() -> None:
     assert verdict(better, "A", "B") == "B is better than A by 0.12 points (95 % interval 0.03 … 0.21), p = 0.01."
     assert verdict(worse, "A", "B") == "A is better than B by 0.12 points (95 % interval 0.03 … 0.21), p = 0.01."
     assert verdict(open_, "A", "B").startswith(
-        "No difference can be told: B minus A is -0.02 points (95 % interval -0.09"
+        "No significant difference: B minus A is -0.02 points (95 % interval -0.09"
     )
 
 
@@ -164,9 +164,9 @@ def test_other_samples_labels_or_data_are_refused_by_name(tmp_path: Path) -> Non
 
     with pytest.raises(WrongUse, match=r"a has predicted 200 samples, .*fewer 199, and 199 of them are the same"):
         compare(a, fewer)
-    with pytest.raises(WrongUse, match=r"other labels for 150 samples \(sample 1001: 1 and 0\)"):
+    with pytest.raises(WrongUse, match=r"different labels for 150 samples \(sample 1001: 1 and 0\)"):
         compare(a, other)
-    with pytest.raises(WrongUse, match=r"a was trained and tested with mnist \(abc\), .*augmented with mnist \(def\)"):
+    with pytest.raises(WrongUse, match=r"a was trained and tested on mnist \(abc\), .*augmented on mnist \(def\)"):
         compare(a, augmented)
 
     assert compare(a, augmented, across_datasets=True)["comparison"]["only_b"].tolist() == [1]

@@ -89,11 +89,11 @@ def test_what_the_network_cannot_know_is_refused(model: Path, digits: Dataset, t
     )
     scaled = normalize(digits, tmp_path / "scaled", Normalize())
 
-    with pytest.raises(WrongUse, match="The images are 8×8, and mlp has learnt from 28×28"):
+    with pytest.raises(WrongUse, match="The images are 8×8, and mlp was trained on 28×28"):
         compress(model, size, tmp_path / "out", QUICK)
     with pytest.raises(WrongUse, match="labels go from 0 to 11; with 10 classes"):
         compress(model, labels, tmp_path / "out", QUICK)
-    with pytest.raises(WrongUse, match="normalized otherwise"):
+    with pytest.raises(WrongUse, match="normalized differently"):
         compress(model, scaled, tmp_path / "out", QUICK)
     assert not (tmp_path / "out").exists()
 

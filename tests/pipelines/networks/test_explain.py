@@ -16,7 +16,7 @@ from mnist_data.idx import format as idx
 from mnist_data.idx.pairing import find_pairs
 from mnist_data.parquet.dataset import Dataset, open_dataset
 from mnist_data.parquet.tables import read_tables, table_provenance
-from pipelines.networks.explain import RIGHT, explain, tell_most
+from pipelines.networks.explain import CORRECT, choose_samples, explain
 from pipelines.networks.predict import predict
 from pipelines.networks.train import train
 from pipelines.run.report import write_report
@@ -76,7 +76,7 @@ def test_the_surest_of_each_class_are_chosen(tables: Tables, model: Path, standa
     wrong = every[~every["correct"]].groupby("label")["probability"].max().nlargest(8)
     found = tables["explained"]
 
-    assert (chosen["chosen"] == "most confident correct").sum() == RIGHT
+    assert (chosen["chosen"] == "most confident correct").sum() == CORRECT
     probabilities = every.set_index("id").loc[chosen.index, "probability"].to_numpy()
     np.testing.assert_allclose(probabilities, [*right, *wrong], atol=1e-5)
     for _, rows in found[found["chosen"] == "most confident error"].groupby("id"):
@@ -91,13 +91,13 @@ def test_neither_order_nor_parts_change_the_choice() -> None:
     table["predicted"] = np.where(generator.random(3000) < 0.8, label, predicted)
     table["probability"] = generator.choice([0.5, 0.7, 0.9], 3000).astype(np.float32)
     table["correct"] = (table["label"] == table["predicted"]).astype("boolean")
-    expected = tell_most(table)
+    expected = choose_samples(table)
 
     for seed, parts in enumerate((1, 7, 30)):
         best = [table.iloc[:0]]
         shuffled = table.sample(frac=1, random_state=seed)
         for start in range(0, 3000, 3000 // parts):
-            best = [tell_most(pd.concat([*best, shuffled.iloc[start : start + 3000 // parts]]))]
+            best = [choose_samples(pd.concat([*best, shuffled.iloc[start : start + 3000 // parts]]))]
         pd.testing.assert_frame_equal(best[0], expected)
     assert len(expected) == 18
     assert expected["id"].iloc[0] == table.query("correct and label == 0 and probability > 0.8")["id"].min()
@@ -195,7 +195,7 @@ def test_what_cannot_be_explained_is_refused_in_words(
         explain(model, standardized, target, "test", [3])
     with pytest.raises(WrongUse, match="no split 'tset'. Did you mean 'test'"):
         explain(model, standardized, target, "tset")
-    with pytest.raises(WrongUse, match="The images are 8×8, and mlp has learnt from 28×28"):
+    with pytest.raises(WrongUse, match="The images are 8×8, and mlp was trained on 28×28"):
         explain(model, other, target)
     with pytest.raises(UnreadableInput, match="no.safetensors"):
         explain(tmp_path / "no.safetensors", standardized, target)
@@ -215,7 +215,7 @@ def test_pixels_that_are_no_numbers_are_passed_over_or_refused(
     source = replace(plain, metadata=replace(plain.metadata, stages=standardized.metadata.stages))
 
     assert explain(model, source, tmp_path / "explained")["explained"]["id"].min() >= 10
-    with pytest.raises(WrongUse, match="Sample 3 of .* has pixels that are no numbers"):
+    with pytest.raises(WrongUse, match="Sample 3 of .* has NaN or infinite pixels"):
         explain(model, source, tmp_path / "other", ids=[3])
 
 

@@ -98,13 +98,13 @@ def test_what_the_network_has_not_learnt_from_is_refused(
     other = normalize(digits, tmp_path / "unit", Normalize())
     (tmp_path / "no.safetensors").write_bytes(b"no model at all")
 
-    with pytest.raises(WrongUse, match="The images are 8×8, and small has learnt from 28×28"):
+    with pytest.raises(WrongUse, match="The images are 8×8, and small was trained on 28×28"):
         predict(model, tmp_path / "small-idx3-ubyte")
     with pytest.raises(WrongUse, match="The images are single numbers"):
         predict(model, next(sample_idx.glob("*test-labels*")))
     with pytest.raises(NoDataset, match="nowhere: there is no such file or folder"):
         predict(model, "nowhere")
-    with pytest.raises(WrongUse, match="normalized otherwise"):
+    with pytest.raises(WrongUse, match="normalized differently"):
         predict(model, other.location)
     with pytest.raises(WrongUse, match="has no split 'tset'"):
         predict(model, standardized.location, ["tset"])

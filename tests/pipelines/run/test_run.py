@@ -15,7 +15,7 @@ from mnist_data.parquet.dataset import Dataset, open_dataset
 from pipelines.engine.engine import Threads
 from pipelines.engine.execution import Execution
 from pipelines.networks.train import train, training_samples
-from pipelines.run.run import Outcome, run
+from pipelines.run.run import RunResult, run
 from pipelines.settings.analysis import Stats
 from pipelines.settings.run import Config, read_config
 from pipelines.settings.stages import Augment, Clean, Convert, Normalize
@@ -25,14 +25,14 @@ from pipelines.stages.convert import convert
 
 
 @pytest.fixture(scope="module")
-def finished(tmp_path_factory: pytest.TempPathFactory) -> tuple[Config, Outcome]:
+def finished(tmp_path_factory: pytest.TempPathFactory) -> tuple[Config, RunResult]:
     """Give a run of the embedded sample with the defaults, as `make run` does it."""
     pytest.importorskip("torch")
     config = Config(out=str(tmp_path_factory.mktemp("run") / "workspace"))
     return config, run(config, execution=Execution(Threads(2)))
 
 
-def test_the_run_leaves_datasets_tables_models_and_a_dashboard(finished: tuple[Config, Outcome]) -> None:
+def test_the_run_leaves_datasets_tables_models_and_a_dashboard(finished: tuple[Config, RunResult]) -> None:
     """Each where its name says."""
     _, outcome = finished
     names = {path.name for path in outcome.workspace.iterdir()}
@@ -43,7 +43,7 @@ def test_the_run_leaves_datasets_tables_models_and_a_dashboard(finished: tuple[C
     assert [name for name in names if name.endswith((".draft", ".tmp"))] == []
 
 
-def test_the_network_learns_the_sample(finished: tuple[Config, Outcome]) -> None:
+def test_the_network_learns_the_sample(finished: tuple[Config, RunResult]) -> None:
     """At least 95 % of the held-out digits, which are by other hands; and better than the perceptron."""
     _, outcome = finished
     scores = {
@@ -55,7 +55,7 @@ def test_the_network_learns_the_sample(finished: tuple[Config, Outcome]) -> None
     assert scores["small"]["test"] > scores["mlp"]["test"]
 
 
-def test_a_second_run_does_nothing(finished: tuple[Config, Outcome]) -> None:
+def test_a_second_run_does_nothing(finished: tuple[Config, RunResult]) -> None:
     """Every step is kept, and no file is written."""
     config, outcome = finished
     before = {path: path.stat().st_mtime_ns for path in outcome.workspace.rglob("*") if path.is_file()}
@@ -68,7 +68,7 @@ def test_a_second_run_does_nothing(finished: tuple[Config, Outcome]) -> None:
     assert before == {path: path.stat().st_mtime_ns for path in outcome.workspace.rglob("*") if path.is_file()}
 
 
-def test_a_changed_setting_redoes_its_step_and_what_follows(finished: tuple[Config, Outcome], tmp_path: Path) -> None:
+def test_a_changed_setting_redoes_its_step_and_what_follows(finished: tuple[Config, RunResult], tmp_path: Path) -> None:
     """More copies leave the cleaning and the statistics alone; another place of the source is read again."""
     import shutil
 
@@ -208,7 +208,7 @@ def test_an_empty_test_split_is_no_error(sample_idx: Path, tmp_path: Path) -> No
 
 
 def test_a_changed_statistic_makes_a_new_page_and_no_new_network(
-    finished: tuple[Config, Outcome], tmp_path: Path
+    finished: tuple[Config, RunResult], tmp_path: Path
 ) -> None:
     """The page shows the tables, so it is made anew with them; what was learnt is kept."""
     import shutil

@@ -115,7 +115,7 @@ def test_only_what_augment_has_made_can_be_made_again(digits: Dataset, tmp_path:
     """Each refusal says what is missing."""
     more = augment(digits, tmp_path / "more")
 
-    with pytest.raises(WrongUse, match="holds no copies"):
+    with pytest.raises(WrongUse, match="has no copies"):
         mnist_data.remake(digits.location, 3)
     with pytest.raises(WrongUse, match="no sample with the id 99999"):
         mnist_data.remake(more.location, 99_999)

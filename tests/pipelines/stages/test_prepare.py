@@ -171,8 +171,8 @@ def test_what_holds_no_digits_is_refused_by_name(tmp_path: Path) -> None:
 
     for path, words in (
         ("none", "there is no such file or folder"),
-        ("empty", "no picture lies in it"),
-        ("blank.png", "no digit was found in any picture"),
+        ("empty", "there are no image files in it"),
+        ("blank.png", "no digit was found in any photo"),
     ):
         with pytest.raises(NoDataset, match=words):
             prepare(tmp_path / path, tmp_path / "out")

@@ -142,7 +142,9 @@ def test_classes_keep_their_shares() -> None:
 
 def test_a_dataset_without_writers_is_refused(digits: Dataset, tmp_path: Path) -> None:
     """With what to do about it, and before anything is written."""
-    with pytest.raises(WrongUse, match=r"No writer is known .* --provenance DIR, or split --by label"):
+    with pytest.raises(
+        WrongUse, match=r"writers of the samples are not known .* --provenance DIR, or split --by label"
+    ):
         split(digits, tmp_path / "split")
     assert not (tmp_path / "split").exists()
 

@@ -100,7 +100,7 @@ def test_what_does_not_fit_is_refused(digits: Dataset, start: str, tmp_path: Pat
         train(standard, tmp_path / "m", params)
     with pytest.raises(WrongUse, match="is tiny, and train.model is 'small'; leave model out"):
         train(digits, tmp_path / "m", params.replace(model="small"))
-    with pytest.raises(WrongUse, match="is in the folder that is written"):
+    with pytest.raises(WrongUse, match="is in the output folder"):
         train(digits, Path(start).parent, params, overwrite=True)
     with pytest.raises(WrongUse, match="train.freeze is 'features', but no start is given"):
         Train(freeze="features")
