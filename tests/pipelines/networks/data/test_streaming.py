@@ -138,7 +138,7 @@ def test_a_deformed_sample_is_the_one_that_memory_would_give(digits: Dataset) ->
 @pytest.mark.parametrize(
     ("layout", "dtype", "shape"),
     [
-        ("binary", np.uint8, (3, 5, 2)),
+        ("binary", np.uint8, (5, 6, 2)),
         ("pixels", np.float64, (4, 1)),
         ("list", np.int16, (2, 2)),
         ("png", np.uint8, (4, 6)),
