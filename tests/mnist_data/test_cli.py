@@ -156,7 +156,7 @@ def wrong_uses(tmp: Path, dataset: str) -> list[tuple[list[object], str]]:
     return [
         (["convert", tmp / "none", out], "no such file or folder, nor a known dataset"),
         (["convert", "mnits", out], "Did you mean 'mnist'?"),
-        (["convert", tmp / "empty", out], "no IDX file lies in it"),
+        (["convert", tmp / "empty", out], "nothing in it is a form of labelled"),
         (["convert", tmp / "cut-images-idx3-ubyte", out], "holds 1 whole items"),
         (["convert", tmp], "The output is missing; name it as the last argument or by --out"),
         (["convert", "--images", "x", "--labels", "y", "a", "b"], "name one path: OUT"),
