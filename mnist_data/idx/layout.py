@@ -85,7 +85,7 @@ def layout_of(item_shape: Sequence[int], items: npt.NDArray[Any], path: str, siz
         return _of_flat(announced[0], items, path)
     if len(announced) == 2:
         return _of_rows(announced, items, path)
-    if len(announced) == 3 and announced[0] in CHANNELS and announced[2] not in CHANNELS:
+    if len(announced) == 3 and announced[0] in CHANNELS and min(announced[1:]) > max(CHANNELS):
         return _of_planes(announced, path)
     return as_announced(announced)
 
