@@ -168,8 +168,17 @@ def info(path: Place, *, original: Place | None = None) -> Result:
     """Describe an IDX file, a dataset, one of its Parquet files, or a folder of IDX files.
 
     It is read to its end, and what lies on this machine is identified by its pixels: as one of the datasets known, or
-    as `original`, a dataset or folder of IDX files. The result has the description as `values`.
+    as `original`, a dataset or folder of IDX files. The result has the description as findings; of a dataset on this
+    machine also whether its background is dark or bright, or undecided, by its first samples.
     """
     from mnist_data.known.info import describe
+    from mnist_data.parquet.dataset import open_dataset
+    from mnist_data.storage import is_remote
 
-    return Result("info", findings=describe(location_of(path), None if original is None else location_of(original)))
+    location = location_of(path)
+    findings = describe(location, None if original is None else location_of(original))
+    if findings["kind"] == "dataset" and not is_remote(location) and len(findings["shape"]) in (2, 3):
+        from pipelines.images.measures.table import estimate_polarity
+
+        findings["background"] = estimate_polarity(open_dataset(location))
+    return Result("info", findings=findings)

@@ -59,8 +59,7 @@ def measure_pixels(images: Images, limits: Range) -> Columns:
     high, low = digest(images).T
     flat = images.reshape(len(images), int(np.prod(images.shape[1:])))
     return {
-        **_ranges(images),
-        **_border(images),
+        **measure_ranges(images),
         **describe_intensity(flat, limits),
         **{name: getattr(moments, name).astype(np.int32) for name in BOX},
         "centre_row": moments.row,
@@ -68,6 +67,11 @@ def measure_pixels(images: Images, limits: Range) -> Columns:
         "digest_high": high,
         "digest_low": low,
     }
+
+
+def measure_ranges(images: Images) -> dict[str, Column]:
+    """Give the columns not_finite, lowest, highest, contrast, border_mean, background and border_zeros."""
+    return {**_ranges(images), **_border(images)}
 
 
 def _ranges(images: Images) -> dict[str, Column]:

@@ -23,8 +23,11 @@ from pipelines.images.measures import cache
 from pipelines.images.measures.background import Background, Polarity, background_of, border_positions, polarity_of
 from pipelines.images.measures.cache import MeasureFile
 from pipelines.images.measures.intensity import BYTE_RANGE, Range, range_of
-from pipelines.images.measures.pixels import Column, PixelMeasures, in_chunks
+from pipelines.images.measures.pixels import Column, PixelMeasures, in_chunks, measure_ranges
 from pipelines.images.measures.strokes import StrokeMeasures
+
+FIRST_SAMPLES = 2_000
+"""Samples by which the polarity of a dataset is estimated."""
 
 TASKS_TOGETHER = 64
 """Tasks whose measures are in memory together, about 200 bytes a sample: then they are written."""
@@ -143,6 +146,16 @@ def _strokes(source: Dataset, pixels: MeasureFile, execution: Execution) -> Meas
 def _background(pixels: MeasureFile) -> Background:
     names = ("not_finite", "lowest", "highest", "contrast", "border_mean", "background")
     return background_of(**pixels.read(names))
+
+
+def estimate_polarity(source: Dataset) -> Polarity:
+    """Say whether the background is dark or bright, or undecided, by the first samples only, which takes no time."""
+    partitions = source.partitions(FIRST_SAMPLES, [source.main_split], within_groups=True)
+    if not partitions:
+        return "undecided"
+    columns = measure_ranges(read_images(partitions[0]))
+    names = ("not_finite", "lowest", "highest", "contrast", "border_mean")
+    return polarity_of(border_positions(*(columns[name] for name in names)))[0]
 
 
 def _measured(

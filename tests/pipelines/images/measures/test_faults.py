@@ -118,6 +118,7 @@ def test_what_is_inverted_depends_on_the_others(sample: tuple[Array, Array], inv
     flagged, result = flagged_by_both(dataset(tmp_path / "d", images, sample[1]), tmp_path)
 
     assert result.polarity == ("bright" if invert else "dark")
+    assert mnist_data.info(result.dataset).findings["background"] == result.polarity
     assert flagged["inverted"] == set(range(7))
     checks = pd.read_parquet(tmp_path / "audit/checks.parquet").set_index("check")
     assert f"the background of these data is {result.polarity}" in checks.loc["inverted", "meaning"]
@@ -147,6 +148,7 @@ def test_grey_patches_are_undecided(tmp_path: Path) -> None:
 
     varied = int((np.ptp(images, axis=(1, 2)) > 0).sum())
     assert (result.polarity, result.undecided) == ("undecided", varied)
+    assert mnist_data.info(source).findings["background"] == "undecided"
     assert flagged["inverted"] == flagged["transposed"] == set()
     np.testing.assert_array_equal(mnist_data.to_numpy(result.dataset.location)[0], images)
     checks = pd.read_parquet(tmp_path / "audit/checks.parquet")
