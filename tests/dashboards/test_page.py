@@ -300,3 +300,14 @@ def test_what_went_wrong_in_a_training_stands_above_its_curves(model: Tables) ->
     ]
     assert page.index('role="note"') < page.index('id="loss"')
     assert 'role="note"' not in healthy
+
+
+def test_the_accuracy_without_corruption_stands_next_to_the_mean(robustness: Tables) -> None:
+    """And is left out where it was not measured."""
+    table = robustness["robustness"]
+    clean = table.loc[(table["model"] == "means") & (table["severity"] == 0), "accuracy"].iloc[0]
+    with_it = made_of(robustness).split('<ul class="cards')[1].split("</ul>")[0]
+    without = made_of({"robustness": table[table["severity"] > 0]}).split('<ul class="cards')[1].split("</ul>")[0]
+
+    assert f"{100 * clean:.2f}\N{NO-BREAK SPACE}% uncorrupted; " in with_it
+    assert "uncorrupted; " not in without

@@ -143,3 +143,22 @@ def test_predictions_are_the_same_in_the_terminal_in_json_and_in_the_files(comma
     assert [float(row[4]) for row in rows] == pytest.approx(written["probability"].head(len(rows)).tolist(), abs=1e-4)
     right = int(written["correct"].sum())
     assert f"{right} of {len(written)} with a known label are correct ({right / len(written):.2%})" in shown
+
+
+def test_a_training_prints_the_numbers_of_its_tables(command_line: Cli, folder: Path) -> None:
+    """Accuracy with its interval, calibration, epochs: rounded, and nothing else."""
+    pytest.importorskip("torch")
+    _, shown, _ = command_line("train", "dataset", "out", "--model", "tiny", "--epochs", "2")
+    rows = [[cell.strip() for cell in line.split("│")[1:-1]] for line in shown.splitlines() if line.startswith("│")]
+    tables = {
+        name: pd.read_parquet(folder / f"out/{name}.parquet") for name in ("history", "evaluation", "calibration")
+    }
+
+    for epoch in tables["history"].itertuples():
+        assert [str(epoch.epoch), f"{epoch.train_loss:.4f}", f"{epoch.train_accuracy:.4f}"] in [row[:3] for row in rows]
+    for score in tables["evaluation"].query("split == 'test'").itertuples():
+        interval = f"{score.low:.2%} – {score.high:.2%}"
+        assert [str(score.samples), f"{score.accuracy:.2%}", interval] in [row[3:6] for row in rows]
+    for line in tables["calibration"].itertuples():
+        numbers = [f"{line.temperature:.3f}", f"{line.ece:.2%}", f"{line.ece_by_chance:.2%}", f"{line.nll:.4f}"]
+        assert [*numbers, f"{line.confidence:.2%}", f"{line.accuracy:.2%}"] in rows

@@ -384,3 +384,28 @@ def test_one_sample_is_read_by_its_id(digits: Dataset, sample_idx: Path, tmp_pat
     for sample in (-1, 1797):
         with pytest.raises(WrongUse, match=f"has no sample with the id {sample}"):
             read_sample(cut, sample)
+
+
+def test_a_writer_finishes_what_one_killed_between_two_renames_has_begun(sample_idx: Path, tmp_path: Path) -> None:
+    """The old dataset had made room for the new one: it is put back, and stays unless it is to be replaced."""
+    target = tmp_path / "out"
+    content = convert(find_pairs(sample_idx), target).dataset.content
+    target.rename(tmp_path / ".out.old")
+
+    with pytest.raises(OutputExists):
+        convert(find_pairs(sample_idx), target)
+
+    assert open_dataset(target).content == content
+    assert [path.name for path in tmp_path.iterdir() if path.name.endswith(".old")] == []
+
+
+@pytest.mark.parametrize("shape", [(6, 5), (6, 5, 1), (6, 5, 3)])
+def test_pictures_hold_one_channel_or_three(shape: tuple[int, ...], tmp_path: Path) -> None:
+    """A channel written out is none of its own for PNG; the pixels come back in the shape that they had."""
+    images = np.random.default_rng(0).integers(0, 256, (7, *shape), np.uint8)
+    idx.write(tmp_path / "train-images", images)
+    idx.write(tmp_path / "train-labels", np.arange(7, dtype=np.uint8))
+
+    dataset = convert(find_pairs(tmp_path), tmp_path / "out", Convert(layout="png")).dataset
+
+    np.testing.assert_array_equal(mnist_data.to_numpy(dataset.location, "train")[0], images)

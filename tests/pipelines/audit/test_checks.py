@@ -269,3 +269,22 @@ def test_data_with_a_bright_ground_are_judged_by_that(tmp_path: Path) -> None:
 
     assert found.index[found["is_inverted"]].tolist() == [0, 1, 2]
     assert not found["is_blurred"].any()
+
+
+def test_each_check_that_flags_says_what_it_measures(
+    command_line: Callable[..., tuple[int, str, str]], tmp_path: Path
+) -> None:
+    """Of a single sample, too; of checks that flag nothing only the row is printed."""
+    images, labels = strokes(100)
+    images[7] = 255 - images[7]
+    source = dataset(tmp_path / "d", images, labels)
+
+    code, out, _ = command_line("audit", source.location, "--no-labels", "--out", tmp_path / "a")
+
+    checks = pd.read_parquet(tmp_path / "a/checks.parquet").set_index("check")
+    said = {line.split(":")[0] for line in out.splitlines() if line.split(":")[0] in checks.index}
+    rows = {cells[1]: cells[2] for line in out.splitlines() if len(cells := [c.strip() for c in line.split("│")]) > 4}
+    assert code == 0
+    assert checks.loc["inverted", "flagged"] == 1
+    assert said == set(checks.index[checks["flagged"] > 0])
+    assert rows.items() >= {(check, str(count)) for check, count in checks["flagged"].items()}

@@ -224,6 +224,17 @@ def test_classes_are_even_or_not(facts: Make) -> None:
     assert outcome("even_classes", facts(train=(blobs(40), EVEN * 0)), level=0.01).verdict is None
 
 
+def test_how_much_larger_the_largest_class_is_is_said(facts: Make) -> None:
+    """In percent of the smallest; nothing where all are as large."""
+    uneven = np.repeat(EVEN[:4], [15, 10, 12, 13])
+
+    said = outcome("even_classes", facts(train=(blobs(50), uneven)), level=0.01).figure
+    even = outcome("even_classes", facts(train=(blobs(40), EVEN)), level=0.01).figure
+
+    assert "the largest 50.0% above the smallest" in said
+    assert "above the smallest" not in even
+
+
 def test_samples_of_each_class_are_counted(facts: Make) -> None:
     """Exactly."""
     known = facts(train=(blobs(40), EVEN))

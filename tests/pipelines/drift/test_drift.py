@@ -14,6 +14,7 @@ from scipy import stats
 from scipy.spatial.distance import jensenshannon
 from sklearn.metrics import roc_auc_score
 
+import mnist_data
 from mnist_data.cli.drift import drift as command
 from mnist_data.errors import CheckFailed, WrongUse
 from mnist_data.idx import format as idx
@@ -27,6 +28,7 @@ from pipelines.engine.engine import Threads
 from pipelines.engine.execution import Execution
 from pipelines.settings.analysis import Drift
 from pipelines.stages.convert import convert
+from pipelines.statistics.counts import BYTE_RANGE
 
 Cli = Callable[..., tuple[int, str, str]]
 FAST = Drift(resamples=20, samples=300)
@@ -257,3 +259,36 @@ def test_the_yardstick_is_what_mnist_gives(mnist: Dataset) -> None:
 
     assert table["feature"].tolist() == shipped["feature"].tolist()
     np.testing.assert_allclose(table["value"], shipped["value"], atol=2e-3)
+
+
+def test_two_datasets_are_compared_split_by_split_or_whole(command_line: Cli, digits: Dataset, tmp_path: Path) -> None:
+    """Of one with itself nothing differs; of one with half its ink, the ink does."""
+    halved = tmp_path / "halved"
+    images, labels = mnist_data.to_numpy(digits.location, "test")
+    idx.write(tmp_path / "test-images", (images + 1) // 2)
+    idx.write(tmp_path / "test-labels", labels.astype(np.uint8))
+    convert(find_pairs(tmp_path), halved)
+    options = ("--samples", 300, "--resamples", 20, "--json")
+
+    same = json.loads(command_line("drift", digits.location, digits.location, *options)[1])["drift"]
+    apart = json.loads(command_line("drift", digits.location, halved, "--split", "test", *options)[1])["drift"]
+
+    assert {row["value"] for row in same if row["measure"] == "wasserstein"} == {0}
+    far = {row["feature"]: row["value"] for row in apart if row["measure"] == "wasserstein"}
+    assert far["ink"] > 0.5
+    assert max(far[name] for name in ("top", "left", "bottom", "right")) == 0
+
+
+def test_values_below_the_background_count_as_the_lowest_level(tmp_path: Path) -> None:
+    """Of standardized images; each sample's levels add up to its pixels, and none is another sample's."""
+    images = np.random.default_rng(0).normal(0, 1, (30, 6, 5)).astype(np.float32)
+    idx.write(tmp_path / "train-images", images)
+    idx.write(tmp_path / "train-labels", np.zeros(30, np.uint8))
+    source = convert(find_pairs(tmp_path), tmp_path / "data").dataset
+
+    side = gather(Choice(source, ("train",), "train"), 30, Execution())
+
+    below = (images.reshape(30, -1)[side.ids] <= 0).sum(axis=1)
+    np.testing.assert_array_equal(side.levels.sum(axis=1), 30)
+    assert (side.levels[:, 0] >= below).all()
+    assert (side.levels >= 0).all()

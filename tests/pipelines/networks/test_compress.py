@@ -55,6 +55,7 @@ def test_every_variant_is_a_file_and_a_row_beside_the_original(model: Path, tabl
     assert table["multiply_adds"].tolist() == [784 * 128 + 128 * 10] * 3 + [784 * 64 + 64 * 10] * 3
     assert (table[["latency_1", "latency_256"]] > 0).all(axis=None)
     assert (table["split"] == "test").all()
+    assert table["ratio"].tolist() == pytest.approx([size / model.stat().st_size for size in table["bytes"]])
 
 
 def test_whole_numbers_are_a_third_of_the_bytes_and_as_right(table: pd.DataFrame) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -41,6 +42,16 @@ def test_the_run_leaves_datasets_tables_models_and_a_dashboard(finished: tuple[C
     assert (outcome.workspace / "train/small/small.safetensors").is_file()
     assert outcome.kept == ()
     assert [name for name in names if name.endswith((".draft", ".tmp"))] == []
+
+
+def test_the_page_of_a_run_shows_what_each_step_has_found(finished: tuple[Config, RunResult]) -> None:
+    """Statistics, cleaning, copies and both networks."""
+    page = (finished[1].workspace / "dashboard.html").read_text(encoding="utf-8")
+    sections = set(re.findall(r'<section id="([\w-]+)"', page))
+
+    assert {"overview", "samples", "classes", "cleaning", "augmentation", "training", "reproduction"} <= sections
+    assert "accuracy of small on test" in page
+    assert "mlp" in page
 
 
 def test_the_network_learns_the_sample(finished: tuple[Config, RunResult]) -> None:

@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 
 import mnist_data
-from mnist_data.errors import MismatchedPair, TruncatedIdx, UnreadableInput, WrongUse
+from mnist_data.errors import MismatchedPair, OutputExists, TruncatedIdx, UnreadableInput, WrongUse
 from mnist_data.idx import format as idx
 from mnist_data.idx.pairing import Pair, find_pairs
 from mnist_data.parquet.dataset import Dataset, open_dataset
@@ -375,3 +375,17 @@ def test_labels_that_are_no_classes_from_0_are_named_with_the_remedy(
     assert len(relabelled.dataset.metadata.classes) == 3
     export(relabelled.dataset, tmp_path / "back")
     assert idx.read(tmp_path / "back/train-labels-idx1-int").tolist() == np.repeat(labels, 10).tolist()
+
+
+def test_an_export_replaces_no_file_unless_asked(digits: Dataset, tmp_path: Path) -> None:
+    """Not even one of the four: the others are left alone, too."""
+    export(digits, tmp_path / "idx")
+    kept = tmp_path / "idx/t10k-labels-idx1-ubyte"
+    for path in (tmp_path / "idx").iterdir():
+        path.write_bytes(b"mine") if path == kept else path.unlink()
+
+    with pytest.raises(OutputExists):
+        export(digits, tmp_path / "idx")
+
+    assert [(path.name, path.read_bytes()) for path in (tmp_path / "idx").iterdir()] == [(kept.name, b"mine")]
+    assert len(export(digits, tmp_path / "idx", overwrite=True)) == 4

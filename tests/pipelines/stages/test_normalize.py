@@ -109,6 +109,19 @@ def test_centring_moves_by_whole_pixels_and_loses_no_ink() -> None:
         assert np.abs(np.array(ndimage.center_of_mass(after)) - [9.5, 11.5]).max() <= 0.5001
 
 
+def test_centring_is_scipys_shift_by_whole_pixels() -> None:
+    """Ink that touches one edge comes off it, and what comes in at that edge is background, not the other edge."""
+    images = np.zeros((4, 11, 8), np.uint8)
+    images[0, :5], images[1, 6:], images[2, :, :3], images[3, :, 5:] = 200, 150, 100, 50
+
+    for before, after in zip(images, center(images), strict=True):
+        steps = np.subtract([5, 3.5], ndimage.center_of_mass(before))
+        shifts = [ndimage.shift(before, (down, across), order=0) for down in np.round([steps[0] - 0.01, steps[0] + 0.01])
+                  for across in np.round([steps[1] - 0.01, steps[1] + 0.01])]  # fmt: skip
+
+        assert any(np.array_equal(after, shifted) for shifted in shifts)
+
+
 def test_centring_stops_where_ink_would_fall_off() -> None:
     """A heavy dot on one side and a faint one at the other edge: the faint one stays in the picture."""
     images = np.zeros((1, 9, 9), np.uint8)
