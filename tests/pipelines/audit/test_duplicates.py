@@ -22,7 +22,7 @@ from mnist_data.idx.pairing import find_pairs
 from mnist_data.parquet.dataset import Dataset
 from pipelines.audit import pairs
 from pipelines.audit.check_result import CheckResult
-from pipelines.audit.duplicates import LEAST_THRESHOLD, MOST_THRESHOLD, choose_threshold, find_duplicates
+from pipelines.audit.duplicates import LEAST_THRESHOLD, MOST_THRESHOLD, _choose, choose_threshold, find_duplicates
 from pipelines.audit.pairs import compare_pairs, find_close, rotate
 from pipelines.audit.spectra import magnitudes, unit_ink
 from pipelines.engine.engine import Cluster, Threads
@@ -311,3 +311,13 @@ def test_fashion_mnist_holds_its_visible_copies(fashion: Dataset) -> None:
     assert named["exact_duplicate"] == {}
     assert {29413: 753, 23412: 10205, 13360: 64998, 11932: 62605}.items() <= named["near_duplicate"].items()
     assert len(named["near_duplicate"]) < 70
+
+
+def test_a_sample_is_flagged_by_its_closest_pair_whose_other_sample_is_kept() -> None:
+    """Sample 2 is nearer to 0 than to 1; sample 4 is nearest to 3, which is flagged itself, so 0 it is."""
+    keep, give = np.array([0, 1, 0, 3, 0]), np.array([2, 2, 3, 4, 4])
+    distance = np.array([0.1, 0.2, 0.1, 0.05, 0.3])
+
+    chosen = _choose(keep, give, distance, np.arange(5))
+
+    assert chosen.tolist() == [-1, -1, 0, 2, 4]

@@ -268,7 +268,7 @@ def test_two_datasets_are_compared_split_by_split_or_whole(command_line: Cli, di
     idx.write(tmp_path / "test-images", (images + 1) // 2)
     idx.write(tmp_path / "test-labels", labels.astype(np.uint8))
     convert(find_pairs(tmp_path), halved)
-    options = ("--samples", 300, "--resamples", 20, "--json")
+    options = ("--samples", 2000, "--resamples", 20, "--json")
 
     same = json.loads(command_line("drift", digits.location, digits.location, *options)[1])["drift"]
     apart = json.loads(command_line("drift", digits.location, halved, "--split", "test", *options)[1])["drift"]

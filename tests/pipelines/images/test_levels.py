@@ -12,6 +12,7 @@ from mnist_data.errors import WrongUse
 from mnist_data.idx import format as idx
 from mnist_data.idx.pairing import find_pairs
 from mnist_data.parquet.dataset import Dataset
+from pipelines.images.border import outermost
 from pipelines.images.levels import Levels, levels_of
 from pipelines.settings.stages import Normalize
 from pipelines.stages.convert import convert
@@ -74,3 +75,14 @@ def test_pixels_survive_the_way_to_shares_and_back(kind: str) -> None:
     np.testing.assert_allclose(images, back, rtol=1e-6)
     assert back.dtype == images.dtype
     assert levels.pixels(np.array([-1.0, 2.0]), np.dtype(kind)).tolist() == [0, levels.white]
+
+
+@pytest.mark.parametrize(("height", "width", "inner"), [(1, 1, 0), (2, 5, 0), (3, 3, 1), (5, 4, 6)])
+def test_the_border_is_the_outermost_rows_and_columns(height: int, width: int, inner: int) -> None:
+    """Of images of up to two rows or columns it is the whole image."""
+    border = outermost(height, width)
+
+    assert border.shape == (height, width)
+    assert border[[0, -1]].all()
+    assert border[:, [0, -1]].all()
+    assert (~border).sum() == inner

@@ -23,7 +23,7 @@ from pipelines.networks.data.streaming import StreamingLoader
 from pipelines.settings.recipe import load_recipe
 from pipelines.settings.stages import Augment, Convert
 from pipelines.settings.training import Train
-from pipelines.stages.augment import augment_batch
+from pipelines.stages.augment import augment, augment_batch
 from pipelines.stages.convert import convert
 
 CLASSES, GROUPS, ROWS = 10, 12, 100
@@ -192,3 +192,14 @@ def test_a_training_streams_where_the_images_are_too_many(
     assert (once["predictions"]["id"] == memory["predictions"]["id"]).all()
     accuracies = [tables["evaluation"].set_index("split")["accuracy"] for tables in (memory, once)]
     assert abs(accuracies[0] - accuracies[1]).max() < 0.05
+
+
+def test_what_is_known_of_samples_is_the_same_with_their_images_in_files(digits: Dataset, tmp_path: Path) -> None:
+    """Ids, copies and labels of an augmented dataset, so that no copy of a validation sample is learnt from."""
+    more = augment(digits, tmp_path / "more", Augment(copies=2))
+
+    stored, read = stored_samples(more, "train"), read_samples(more, "train")
+
+    for name in ("ids", "copies", "labels"):
+        np.testing.assert_array_equal(getattr(stored, name), getattr(read, name))
+    assert set(np.unique(stored.copies)) == {0, 1, 2}
