@@ -23,10 +23,10 @@ CLAIMS = (
 
 
 def main(names: list[str]) -> int:
-    """Run them one after another; nothing else should run beside."""
+    """Run them one after another; nothing else should run at the same time."""
     print(describe_machine("numpy", "pyarrow", "pandas", "numba"))
-    held = [import_module(f"benchmarks.{name}").claim() for name in names or CLAIMS]
-    return 0 if all(held) else 1
+    holds = [import_module(f"benchmarks.{name}").claim() for name in names or CLAIMS]
+    return 0 if all(holds) else 1
 
 
 if __name__ == "__main__":

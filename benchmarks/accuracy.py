@@ -38,14 +38,14 @@ def claim() -> bool:
         source = convert(find_pairs(folder), Path(name) / "mnist").dataset
         plain = [_accuracy(source, Path(name) / "model", seed, EPOCHS * (COPIES + 1)) for seed in SEEDS]
         _print("none", plain)
-        held = True
+        holds = True
         for recipe in ("light", "handwriting", "heavy"):
             found = [_with_copies(source, Path(name), recipe, seed) for seed in SEEDS]
             _print(recipe, found)
             errors = (100 - mean(found)) / (100 - mean(plain))
             if recipe != "heavy":
-                held = report(f"test errors with {recipe} / without augmentation", [errors], 1.0) and held
-    return held
+                holds = report(f"test errors with {recipe} / without augmentation", [errors], 1.0) and holds
+    return holds
 
 
 def _with_copies(source: Dataset, folder: Path, recipe: str, seed: int) -> float:

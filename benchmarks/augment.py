@@ -1,4 +1,4 @@
-"""Claims about making copies of MNIST's training images: beside albumentations, OpenCV, one core, and bare writing.
+"""Claims about making copies of MNIST's training images, compared with albumentations, OpenCV, one core, bare writing.
 
 albumentations 2.0.8 and opencv-python-headless are peers, not requirements; without them their claims are skipped.
 """
@@ -46,10 +46,10 @@ def claim() -> bool:
     if folder is None:
         return True
     images = idx.read(folder / "train-images-idx3-ubyte.gz")
-    held = [_albumentations(images[:IMAGES]), _opencv(images[:IMAGES]), _two_cores(images[:12_000])]
+    holds = [_albumentations(images[:IMAGES]), _opencv(images[:IMAGES]), _two_cores(images[:12_000])]
     with tempfile.TemporaryDirectory() as name:
-        held += [_cold_start(Path(name)), _at_scale(folder, images, Path(name))]
-    return all(held)
+        holds += [_cold_start(Path(name)), _at_scale(folder, images, Path(name))]
+    return all(holds)
 
 
 def _copies_of(images: Images, params: Augment) -> Images:
@@ -156,5 +156,5 @@ def _at_scale(folder: Path, images: Images, out: Path) -> bool:
     print(
         f"       {COPIES + 1} × 60,000 images: {whole:.0f} s; kernels alone {kernel:.0f} s, writing alone {bare:.0f} s"
     )
-    held = report("8.1 million images / (kernels + bare writing)", [whole / (kernel + bare)], 1.5)
-    return report("peak memory", [peak], 2048, " MiB") and held
+    holds = report("8.1 million images / (kernels + bare writing)", [whole / (kernel + bare)], 1.5)
+    return report("peak memory", [peak], 2048, " MiB") and holds

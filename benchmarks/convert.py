@@ -47,5 +47,5 @@ def claim() -> bool:
         )
         command = [sys.executable, "-m", "mnist_data", "convert", str(folder), str(out / "c"), "--overwrite"]
         times = [seconds(lambda: subprocess.run(command, check=True, capture_output=True)) for _ in range(5)]
-    held = report("convert / bare loop", ratios, LIMIT)
-    return report("whole command", times, COMMAND_LIMIT, " s") and held
+    holds = report("convert / bare loop", ratios, LIMIT)
+    return report("whole command", times, COMMAND_LIMIT, " s") and holds

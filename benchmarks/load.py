@@ -29,5 +29,5 @@ def claim() -> bool:
 
         through_pandas = alternate(lambda: mnist_data.images(mnist_data.load(dataset.location, "train")), bare, runs=41)
         direct = alternate(lambda: mnist_data.to_numpy(dataset.location, "train"), bare, runs=41)
-    held = report("load + images / bare read", through_pandas, LIMIT)
-    return report("to_numpy / bare read", direct, LIMIT) and held
+    holds = report("load + images / bare read", through_pandas, LIMIT)
+    return report("to_numpy / bare read", direct, LIMIT) and holds

@@ -1,4 +1,4 @@
-"""Measuring two ways of doing a thing in one process, in turn, so that a machine's moods meet both."""
+"""Measuring two ways of doing a thing in one process, in turn, so that other load on the machine affects both."""
 
 from __future__ import annotations
 

@@ -87,7 +87,7 @@ def claim() -> bool:
     images = idx.read(folder / "t10k-images-idx3-ubyte.gz")[:IMAGES]
     few = images[:20]
     shipped = alternate(lambda: _repeat(few), lambda: by_scikit_image(few), runs=7)
-    held = report("scikit-image as shipped / ours", [REPEATS / ratio for ratio in shipped], LIMIT, at_least=True)
+    holds = report("scikit-image as shipped / ours", [REPEATS / ratio for ratio in shipped], LIMIT, at_least=True)
     as_shipped = skeletonize.ndi
     skeletonize.ndi = _RememberingLabels()
     try:
@@ -96,8 +96,8 @@ def claim() -> bool:
     finally:
         skeletonize.ndi = as_shipped
     ratios = [REPEATS / ratio for ratio in kept]
-    held = report("scikit-image, its table kept / ours", ratios, KEPT_TABLE_LIMIT, at_least=True) and held
-    return _agrees(images, expected) and held
+    holds = report("scikit-image, its table kept / ours", ratios, KEPT_TABLE_LIMIT, at_least=True) and holds
+    return _agrees(images, expected) and holds
 
 
 def _repeat(images: Array) -> None:
@@ -107,10 +107,10 @@ def _repeat(images: Array) -> None:
 
 def _agrees(images: Array, expected: Array) -> bool:
     measures = measure_morphometrics(images)
-    held = True
+    holds = True
     for place, measure in enumerate(MEASURES):
         found, truth = getattr(measures, measure), expected[:, place]
         same, apart = np.corrcoef(found, truth)[0, 1], 100 * np.median(np.abs(found / truth - 1))
-        held = report(f"{measure}: correlation with scikit-image", [same], SAME, at_least=True) and held
-        held = report(f"{measure}: median difference from it", [apart], APART, " %") and held
-    return held
+        holds = report(f"{measure}: correlation with scikit-image", [same], SAME, at_least=True) and holds
+        holds = report(f"{measure}: median difference from it", [apart], APART, " %") and holds
+    return holds

@@ -42,7 +42,7 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "small": {"seeds": 5},
     "large": {"epochs": 38, "recipe": recipe_of(WIDE, "large")},
 }
-"""What stands over the preset."""
+"""Settings that override the preset."""
 
 
 def main(folder: Path, models: list[str]) -> int:
@@ -51,8 +51,8 @@ def main(folder: Path, models: list[str]) -> int:
     dataset = _dataset(folder / "mnist")
     if dataset is None:
         return 0
-    held = [_series(dataset, folder / model, model) for model in models or list(BARS)]
-    return 0 if all(held) else 1
+    holds = [_series(dataset, folder / model, model) for model in models or list(BARS)]
+    return 0 if all(holds) else 1
 
 
 def _dataset(place: Path) -> Dataset | None:
@@ -64,7 +64,7 @@ def _dataset(place: Path) -> Dataset | None:
         converted = convert(find_pairs(source), place.with_name("converted"), overwrite=True).dataset
         if tables is None:
             return converted
-        split(converted, place, provenance=str(tables))
+        split(converted, place, label_tables=str(tables))
     return open_dataset(place)
 
 
@@ -74,11 +74,11 @@ def _series(dataset: Dataset, folder: Path, model: str) -> bool:
     print(evaluation.to_string(index=False), flush=True)
     test = evaluation[evaluation["split"] == "test"]
     each = test.loc[test["seed"].notna(), "accuracy"]
-    held = report(f"mean test accuracy of {model}", [100 * float(each.mean())], 100 * BARS[model], " %", at_least=True)
+    holds = report(f"mean test accuracy of {model}", [100 * float(each.mean())], 100 * BARS[model], " %", at_least=True)
     together = test.loc[test["seed"].isna(), "accuracy"]
     if model == "small" and len(together):
-        return report("their ensemble", [100 * float(together.iloc[0])], 100 * ENSEMBLE, " %", at_least=True) and held
-    return held
+        return report("their ensemble", [100 * float(together.iloc[0])], 100 * ENSEMBLE, " %", at_least=True) and holds
+    return holds
 
 
 if __name__ == "__main__":

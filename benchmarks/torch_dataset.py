@@ -44,12 +44,12 @@ def claim() -> bool:
         spared = alternate(_plain(tensors), _plain(scaled), 5)
     finally:
         torch.set_num_threads(threads)
-    held = [
+    holds = [
         report("epoch of DataLoader over torch_dataset / of our loader", ratios, LIMIT),
         report("the same, of pixels as stored", as_stored, LIMIT),
         report("epoch of DataLoader over TensorDataset / over torch_dataset", spared, GAIN, at_least=True),
     ]
-    return all(held)
+    return all(holds)
 
 
 def _epoch(batches: Callable[[], Iterable[tuple[Any, Sized]]]) -> Callable[[], None]:

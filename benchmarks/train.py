@@ -43,7 +43,7 @@ def claim() -> bool:
 
 
 def _feeding(dataset: str) -> bool:
-    """Time an epoch of `fit`, augmentation and all, beside a loop over a tensor in memory, alike in all else."""
+    """Time an epoch of `fit` with augmentation, compared with a loop over a tensor in memory, otherwise the same."""
     from pipelines.networks.data.loader import Augmentation, MemoryLoader
     from pipelines.networks.training.fit import fit
     from pipelines.settings.recipe import load_recipe
@@ -58,7 +58,7 @@ def _feeding(dataset: str) -> bool:
 
 
 def _streaming(dataset: str) -> bool:
-    """Time an epoch from the files beside one from memory, alike in all else."""
+    """Time an epoch from the files, compared with one from memory, otherwise the same."""
     from pipelines.networks.data.loader import Augmentation
     from pipelines.networks.data.samples import read_samples, stored_samples
     from pipelines.networks.training.fit import fit
@@ -93,8 +93,8 @@ def _bare_loop(images: np.ndarray, labels: np.ndarray) -> Callable[[], None]:
             average = WeightAverage(network, params.ema_decay)
             for batch, truth in zip(pixels.split(params.batch_size), targets.split(params.batch_size), strict=True):
                 with computing_in(resolved("auto")):
-                    found = network(batch)
-                loss = functional.cross_entropy(found.float(), truth, label_smoothing=params.label_smoothing)
+                    outputs = network(batch)
+                loss = functional.cross_entropy(outputs.float(), truth, label_smoothing=params.label_smoothing)
                 optimizer.zero_grad(set_to_none=True)
                 loss.backward()
                 optimizer.step()

@@ -1,7 +1,7 @@
-"""What `train --start` gives: `small` from MNIST on Fashion-MNIST and Bangla digits, beside the same from nothing.
+"""Results of `train --start`: `small` from MNIST on Fashion-MNIST and Bangla digits, compared with no start.
 
-With 10, 100 and all samples a class; each seed draws samples and weights of its own, nothing is held out, and the last
-epoch is kept, so that no choice is made by any result. Prints docs/transfer.md's table; it is no claim:
+With 10, 100 and all samples a class; each seed draws samples and weights of its own, there is no validation, and the
+last epoch is kept, so that no choice is made by any result. Prints docs/transfer.md's table; it is no claim:
 
     python -m benchmarks.transfer FOLDER [fashion] [bangla]
 """
@@ -29,12 +29,12 @@ from pipelines.networks.training.transfer import read_start
 from pipelines.settings.training import Train, train_settings
 from pipelines.stages.convert import convert
 
-WAYS = ("from nothing", "from MNIST, all free", "from MNIST, features frozen")
+WAYS = ("from scratch", "from MNIST, all free", "from MNIST, features frozen")
 
 
 @dataclass(frozen=True)
 class Size:
-    """How much is learnt from, a class (0: all there is), for how long, and by how many seeds."""
+    """Training samples a class (0: all), epochs, batch size, and number of seeds."""
 
     samples: int
     epochs: dict[str, int]

@@ -1,6 +1,6 @@
 """Files and folders, on a local disk or behind an fsspec URL. Every file appears whole or not at all.
 
-Locally a file is written beside its place, flushed to the disk and moved there. On an object store it is
+Locally a file is written to a temporary one in the same folder, flushed to the disk and moved. On an object store it is
 written to a local temporary file and sent by one call, so that an exception on the way publishes nothing.
 """
 
@@ -41,10 +41,10 @@ def filesystem(location: str | Path) -> tuple[Any, str]:
     return fs, path
 
 
-def beside(location: str | Path, suffix: str, hidden: bool = False) -> str:
-    """Name a sibling of a file or folder by what is added to its name.
+def sibling(location: str | Path, suffix: str, hidden: bool = False) -> str:
+    """Name a sibling of a file or folder by adding a suffix to its name.
 
-    >>> beside("data/mnist/", ".draft", hidden=True)
+    >>> sibling("data/mnist/", ".draft", hidden=True)
     'data/.mnist.draft'
     """
     parent, _, name = str(location).rstrip("/").rpartition("/")
@@ -145,7 +145,7 @@ def sync(path: Path) -> None:
 
 
 def replace_folder(draft: Path, target: Path) -> None:
-    """Put a finished folder in the place of another: a reader sees the old one, none for a moment, or the new one."""
+    """Replace a folder by a finished one: a reader sees the old one, none for a moment, or the new one."""
     recover_folder(target)
     old = _replaced(target)
     if target.exists():
@@ -169,7 +169,7 @@ def recover_folder(target: Path) -> None:
 
 
 def _replaced(target: Path) -> Path:
-    return Path(beside(target, ".old", hidden=True))
+    return Path(sibling(target, ".old", hidden=True))
 
 
 def files_in(folder: str | Path, ending: str) -> list[str]:

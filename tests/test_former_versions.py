@@ -12,6 +12,7 @@ import pytest
 from mnist_data.batch import Batch
 from mnist_data.parquet.dataset import open_dataset
 from mnist_data.parquet.frames import load, to_numpy
+from mnist_data.parquet.schema import stage_of
 from mnist_data.parquet.tables import read_tables, table_provenance
 from pipelines.images.corruptions import corrupt_images
 from pipelines.settings.model_header import read_configuration
@@ -218,3 +219,12 @@ def test_every_corruption_and_preset_changes_digits_as_in_the_first_version(kind
         assert projection == pytest.approx(row.projection, rel=0.01, abs=0.05), row
     names = set(CORRUPTIONS) if kind == "corrupt" else set(PRESETS)
     assert set(expected["name"]) == names
+
+
+def test_a_stage_of_another_name_is_read_by_the_name_of_today() -> None:
+    """0.1.0 recorded the joining of label tables as provenance."""
+    recorded = {"stage": "provenance", "parameters": {"tables": {"train": "ab"}}, "version": "0.1.0", "input": ""}
+
+    stage = stage_of(recorded)
+
+    assert (stage.stage, stage.parameters) == ("label_tables", {"tables": {"train": "ab"}})

@@ -103,7 +103,7 @@ def convert(
     byte_order: ByteOrder = _CONVERT.byte_order,
     size: str | None = _CONVERT.size,
     relabel: bool = _CONVERT.relabel,
-    provenance: Place | None = None,
+    label_tables: Place | None = None,
     overwrite: bool = False,
     workers: int | None = None,
     scheduler: str | None = None,
@@ -116,7 +116,7 @@ def convert(
     folder or URL. split: that of each pair, or of a source of another form than IDX. dataset: its name, which also
     chooses one where the source holds several. transpose, first_label: None as is known of the dataset. byte_order: of
     the values in IDX files. size: of an image, as in "28x28", where neither headers nor pixels decide it. relabel:
-    number the labels that occur from 0. provenance: a folder of label tables as QMNIST's, whose columns are joined.
+    number the labels that occur from 0. label_tables: a folder of label tables as QMNIST's, whose columns are joined.
 
     The result has the dataset, and warnings of what its reader should know. Raises an UnreadableInput that names the
     file where one is damaged or does not fit; nothing is written then.
@@ -136,17 +136,17 @@ def convert(
     )
     if out is None:
         raise WrongUse("Name the dataset's folder or URL to write, as the last argument or by --out.")
-    target, tables = location_of(out), None if provenance is None else location_of(provenance)
+    target, tables = location_of(out), None if label_tables is None else location_of(label_tables)
     streams = [] if images or labels else streams_of(source, split, size)
     if streams and tables is not None:
-        raise WrongUse("--provenance joins label tables to IDX files; leave it out for other forms.")
+        raise WrongUse("--label-tables joins label tables to IDX files; leave it out for other forms.")
     pairs = [] if streams else pairs_of(source, images, labels, split, dataset)
     with working(workers, scheduler, progress) as execution:
         chosen: dict[str, Any] = {"dataset": dataset, "execution": execution, "overwrite": overwrite}
         if streams:
             converted = convert_images(streams, target, params, **chosen)
             return Result("convert", out=target, dataset=converted.dataset, warnings=converted.warnings)
-        conversion = run(pairs, target, params, provenance=tables, **chosen)
+        conversion = run(pairs, target, params, label_tables=tables, **chosen)
     return Result("convert", out=target, dataset=conversion.dataset, warnings=conversion.warnings)
 
 

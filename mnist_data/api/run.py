@@ -23,7 +23,7 @@ def run(
     out: Place | None = None,
     *,
     dataset: str | None = None,
-    provenance: Place | None = None,
+    label_tables: Place | None = None,
     config: Place | Mapping[str, Any] | None = None,
     until: Step = "dashboard",
     copies: int | None = None,
@@ -49,7 +49,7 @@ def run(
     """
     from pipelines.run.run import run as run_pipeline
 
-    settings = _settings(source, out, dataset, provenance, config)
+    settings = _settings(source, out, dataset, label_tables, config)
     deform = None if recipe is None else recipe_from(recipe, "recipe")
     settings = settings.with_flags(
         {
@@ -87,7 +87,7 @@ def _settings(
     source: Place | None,
     out: Place | None,
     dataset: str | None,
-    provenance: Place | None,
+    label_tables: Place | None,
     config: Place | Mapping[str, Any] | None,
 ) -> Config:
     """Give the settings of a file or mapping, with what is given here in their stead."""
@@ -95,6 +95,6 @@ def _settings(
         settings = Config.from_table(config, "config")
     else:
         settings = Config() if config is None else read_config(location_of(config))
-    places = {"source": source, "out": out, "provenance": provenance}
+    places = {"source": source, "out": out, "label_tables": label_tables}
     given: dict[str, Any] = {name: location_of(place) for name, place in places.items() if place is not None}
     return settings.replace(**given, dataset=settings.dataset if dataset is None else dataset)

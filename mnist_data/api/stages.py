@@ -9,7 +9,7 @@ from mnist_data.api.pages import draw_page
 from mnist_data.api.results import Result
 from mnist_data.api.sources import Place, dataset_of, location_of, several
 from mnist_data.api.work import working
-from mnist_data.storage import beside, require_free
+from mnist_data.storage import require_free, sibling
 from pipelines.settings.base import settings_in_words
 from pipelines.settings.recipe import Recipe, recipe_from
 from pipelines.settings.stages import (
@@ -49,7 +49,7 @@ def prepare(
     """
     from pipelines.stages.prepare import prepare as run
 
-    place, page = location_of(out), beside(location_of(out), ".html")
+    place, page = location_of(out), sibling(location_of(out), ".html")
     if plot:
         require_free(page, overwrite)
     with working(workers, scheduler, progress) as execution:
@@ -220,7 +220,7 @@ def split(
     by: SplitBy = _SPLIT.by,
     fraction: float = _SPLIT.fraction,
     seed: int = _SPLIT.seed,
-    provenance: Place | None = None,
+    label_tables: Place | None = None,
     overwrite: bool = False,
     workers: int | None = None,
     scheduler: str | None = None,
@@ -229,7 +229,7 @@ def split(
     """Divide the training split into train and validation, and say which writers the splits share.
 
     by: "writer" keeps whole writers together, so that no split shares any; "label" divides each class alike.
-    fraction: of the training samples, for validation. provenance: a folder of label tables that tell the writers.
+    fraction: of the training samples, for validation. label_tables: a folder of label tables that tell the writers.
 
     The result has the dataset and, where writers are known, the table `writers`. Raises WrongUse where writers are to
     be kept apart and fewer than two are known.
@@ -242,7 +242,7 @@ def split(
             source,
             location_of(out),
             params,
-            provenance=None if provenance is None else location_of(provenance),
+            label_tables=None if label_tables is None else location_of(label_tables),
             execution=execution,
             overwrite=overwrite,
         )

@@ -10,10 +10,10 @@ import typer
 from mnist_data.cli.options import (
     DatasetArgument,
     Json,
+    LabelTables,
     Out,
     OutArgument,
     Overwrite,
-    Provenance,
     Scheduler,
     Workers,
     chosen_out,
@@ -97,7 +97,7 @@ def convert(
     relabel: Annotated[
         bool, typer.Option("--relabel", help="Number the labels that occur from 0; their old ones name the classes.")
     ] = _DEFAULT.relabel,
-    provenance: Provenance = None,
+    label_tables: LabelTables = None,
     overwrite: Overwrite = False,
     workers: Workers = None,
     scheduler: Scheduler = None,
@@ -130,7 +130,7 @@ def convert(
         byte_order=byte_order,
         size=size,
         relabel=relabel,
-        provenance=provenance,
+        label_tables=label_tables,
         overwrite=overwrite,
         workers=workers,
         scheduler=scheduler,

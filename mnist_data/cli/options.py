@@ -24,10 +24,10 @@ Scheduler = Annotated[str | None, typer.Option("--scheduler", help="A running Da
 DatasetArgument = Annotated[str, typer.Argument(metavar="DATASET", help="A folder or URL that mnist-data has written.")]
 Plot = Annotated[bool, typer.Option("--plot", help="Also write a page of figures and samples.")]
 
-Provenance = Annotated[
+LabelTables = Annotated[
     str | None,
     typer.Option(
-        "--provenance",
+        "--label-tables",
         metavar="DIR",
         help="A folder of label tables as QMNIST's, one a split, which tell who wrote each sample.",
         show_default=False,

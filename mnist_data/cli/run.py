@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from mnist_data.cli.options import Json, Overwrite, Provenance, Scheduler, Workers
+from mnist_data.cli.options import Json, LabelTables, Overwrite, Scheduler, Workers
 from pipelines.settings.model_header import Model
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ def run(
     dataset: Annotated[
         str | None, typer.Option("--dataset", help="The dataset's name; chooses one where SOURCE holds several.")
     ] = None,
-    provenance: Provenance = None,
+    label_tables: LabelTables = None,
     config: Annotated[
         str | None, typer.Option("--config", metavar="FILE", help="A TOML file of settings; flags override it.")
     ] = None,
@@ -66,7 +66,7 @@ def run(
         source,
         out,
         dataset=dataset,
-        provenance=provenance,
+        label_tables=label_tables,
         config=config,
         until=until,
         copies=copies,

@@ -10,10 +10,10 @@ import typer
 from mnist_data.cli.options import (
     DatasetArgument,
     Json,
+    LabelTables,
     Out,
     OutArgument,
     Overwrite,
-    Provenance,
     Scheduler,
     Workers,
     chosen_out,
@@ -271,7 +271,7 @@ def split(
     ] = _SPLIT.by,
     fraction: Annotated[float, typer.Option(help="Fraction of the training samples for validation.")] = _SPLIT.fraction,
     seed: Annotated[int, typer.Option(help="Another seed chooses other samples.")] = _SPLIT.seed,
-    provenance: Provenance = None,
+    label_tables: LabelTables = None,
     overwrite: Overwrite = False,
     workers: Workers = None,
     scheduler: Scheduler = None,
@@ -279,7 +279,7 @@ def split(
 ) -> None:
     """Divide the training split into train and validation, and say which writers the splits share.
 
-    Example: mnist-data split data/mnist data/mnist-split --by writer --provenance downloads/qmnist
+    Example: mnist-data split data/mnist data/mnist-split --by writer --label-tables downloads/qmnist
     """
     from mnist_data.api.stages import split as run
     from mnist_data.cli.output import finish
@@ -291,7 +291,7 @@ def split(
         by=by,
         fraction=fraction,
         seed=seed,
-        provenance=provenance,
+        label_tables=label_tables,
         overwrite=overwrite,
         workers=workers,
         scheduler=scheduler,
@@ -321,7 +321,7 @@ def print_writers(writers: pd.DataFrame | None) -> None:
     from mnist_data.cli.output import print_table, say
 
     if writers is None:
-        say("Who wrote the samples is not known, so the splits may share writers; --provenance joins what is known.")
+        say("Who wrote the samples is not known, so the splits may share writers; --label-tables joins what is known.")
         return
     rows = [
         (

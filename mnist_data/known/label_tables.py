@@ -1,7 +1,7 @@
-"""Who wrote a sample, and when: columns of label tables such as QMNIST's, joined to a dataset by its ids.
+"""Label tables such as QMNIST's, with the writer of each sample, joined to a dataset by its ids.
 
-QMNIST (Yadav and Bottou, "Cold case: the lost MNIST digits", NeurIPS 2019) found for each image of MNIST the one of
-NIST it was made from: its first rows are MNIST's, in MNIST's order. Any folder with such tables will do.
+QMNIST (Yadav and Bottou, "Cold case: the lost MNIST digits", NeurIPS 2019) identified for each image of MNIST the image
+of NIST it was made from: its first rows are MNIST's, in MNIST's order. Any folder with such tables can be joined.
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ from mnist_data.parquet.dataset import Dataset, read_columns
 from mnist_data.parquet.schema import Metadata
 
 WRITER, SERIES = "writer_id", "hsf_series"
-"""The columns that tell who wrote a sample, and in which of NIST's collections (handwriting sample forms)."""
+"""The columns for the writer of a sample, and for the one of NIST's collections (handwriting sample forms)."""
 
 GROUPS = (SERIES, WRITER)
-"""What samples are grouped by, where it is known."""
+"""The columns by which samples are grouped, where they are known."""
 
 QMNIST_COLUMNS = (
     SERIES, WRITER, "digit_index", "class_code", "global_index", "duplicate", "unused",
@@ -39,14 +39,14 @@ Columns = Mapping[str, npt.NDArray[Any]]
 
 
 def table_columns(table: npt.NDArray[Any]) -> Columns:
-    """Name what a label table, (n, columns), tells besides the label: as QMNIST does, or label_1, label_2 and so on."""
+    """Name the columns of a label table, (n, columns), besides the label: as QMNIST does, else label_1, label_2."""
     known = QMNIST_COLUMNS if table.shape[1] == 1 + len(QMNIST_COLUMNS) else ()
     names = known or tuple(f"label_{number}" for number in range(1, table.shape[1]))
     return {name: np.ascontiguousarray(table[:, number]) for number, name in enumerate(names, start=1)}
 
 
 def group_columns(batch: Batch) -> Columns:
-    """Give those columns of a batch that samples are grouped by."""
+    """Give the columns of a batch by which samples are grouped."""
     return {name: batch.columns[name] for name in GROUPS if name in batch.columns}
 
 
@@ -54,7 +54,7 @@ def group_columns(batch: Batch) -> Columns:
 class LabelTable:
     """The label table of one split of a dataset as it was converted.
 
-    first_id: the id of its first sample. labels: (n,) int64 from 0. columns: what else it tells, (n,) each.
+    first_id: the id of its first sample. labels: (n,) int64 from 0. columns: the other columns, (n,) each.
     """
 
     path: str
@@ -65,9 +65,9 @@ class LabelTable:
     columns: Columns
 
     def rows_of(self, ids: Integers, labels: Integers) -> tuple[npt.NDArray[np.bool_], Integers]:
-        """Give which samples are of this split, (n,) bool, and the rows of those.
+        """Say which samples are of this split, (n,) bool, and give their rows in the table.
 
-        Raises MismatchedPair where the table gives one of them another label.
+        Raises MismatchedPair where the table has another label for one of them.
         """
         rows = ids - self.first_id
         here = (rows >= 0) & (rows < len(self.labels))
@@ -85,7 +85,7 @@ class LabelTable:
 
 
 @dataclass(frozen=True)
-class Provenance:
+class LabelTables:
     """The label tables of all splits of a dataset, which have the same columns."""
 
     folder: str
@@ -93,12 +93,12 @@ class Provenance:
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """The names of what the tables tell besides the label."""
+        """The names of the columns besides the label."""
         return tuple(self.tables[0].columns)
 
     @property
     def digests(self) -> dict[str, str]:
-        """The tables by their files' names, with the SHA-256 of their decoded bytes."""
+        """File name -> SHA-256 of the decoded bytes of each table."""
         return {Path(table.path).name: table.sha256 for table in self.tables}
 
     def columns_of(self, ids: Integers, labels: Integers) -> Columns:
@@ -106,41 +106,41 @@ class Provenance:
 
         Raises MismatchedPair where a label differs, WrongUse for an id that no table has.
         """
-        found = {name: np.zeros(len(ids), values.dtype) for name, values in self.tables[0].columns.items()}
+        columns = {name: np.zeros(len(ids), values.dtype) for name, values in self.tables[0].columns.items()}
         unknown = np.ones(len(ids), np.bool_)
         for table in self.tables:
             here, rows = table.rows_of(ids, labels)
             unknown &= ~here
-            for name, values in found.items():
+            for name, values in columns.items():
                 values[here] = table.columns[name][rows]
         if unknown.any():
             raise WrongUse(f"{self.folder}: its label tables have no row for the sample {ids[unknown][0]}.")
-        return found
+        return columns
 
     def join(self, batch: Batch) -> Batch:
         """Add the columns to a batch."""
         return batch.with_columns(self.columns_of(batch.ids, batch.labels))
 
 
-def provenance_of(metadata: Metadata, folder: str | Path) -> Provenance:
+def label_tables_of(metadata: Metadata, folder: str | Path) -> LabelTables:
     """Read the label tables of a dataset that was converted from IDX.
 
-    Raises WrongUse for a dataset of another origin; see `read_provenance` for the rest.
+    Raises WrongUse for a dataset of another origin, and what `read_label_tables` raises.
     """
     splits = [(source.split, source.shape[0]) for source in metadata.sources if source.role == "labels"]
     if not splits:
         raise WrongUse(f"{metadata.dataset} was not converted from IDX files, so no label table can fit its rows.")
     parameters = next((stage.parameters for stage in metadata.stages if stage.stage == "convert"), {})
-    return read_provenance(folder, splits, parameters.get("first_label") or 0)
+    return read_label_tables(folder, splits, parameters.get("first_label") or 0)
 
 
-def read_provenance(folder: str | Path, splits: Sequence[tuple[str, int]], first_label: int = 0) -> Provenance:
+def read_label_tables(folder: str | Path, splits: Sequence[tuple[str, int]], first_label: int = 0) -> LabelTables:
     """Read the label tables of a folder, one a split.
 
-    splits: each split and its rows, in the order of the ids. A table may go on after them, as QMNIST's test split goes
-    on after MNIST's. first_label: what the labels in the files are counted from.
+    splits: each split and its rows, in the order of the ids. A table may have more rows, as QMNIST's test split has
+    more than MNIST's. first_label: the smallest label in the files.
 
-    Raises NoDataset where the table of a split is missing, MismatchedPair for one of too few rows or other columns.
+    Raises NoDataset where the table of a split is missing, MismatchedPair for one of too few rows or different columns.
     """
     paths = find_label_tables(folder)
     tables: list[LabelTable] = []
@@ -150,7 +150,7 @@ def read_provenance(folder: str | Path, splits: Sequence[tuple[str, int]], first
             raise NoDataset(
                 str(folder),
                 f"no label table of the split {split!r} lies in it (found: {', '.join(paths) or 'none'})",
-                f"an IDX table whose name tells the split, as in qmnist-{split}-labels-idx2-int.gz",
+                f"an IDX table whose name says the split, as in qmnist-{split}-labels-idx2-int.gz",
                 "Add it, or name the folder that holds it.",
             )
         tables.append(_read_table(paths[split], split, rows, first, first_label))
@@ -163,7 +163,7 @@ def read_provenance(folder: str | Path, splits: Sequence[tuple[str, int]], first
                 f"{len(tables[0].columns)}, as in {tables[0].path}",
                 "The two tables are not of one dataset.",
             )
-    return Provenance(str(folder), tuple(tables))
+    return LabelTables(str(folder), tuple(tables))
 
 
 def _read_table(path: str, split: str, rows: int, first_id: int, first_label: int) -> LabelTable:
@@ -188,17 +188,17 @@ def _read_table(path: str, split: str, rows: int, first_id: int, first_label: in
 
 
 def dataset_writers(source: Dataset) -> pd.DataFrame:
-    """Read who wrote each sample of a dataset: id, split and, where it is known, writer_id."""
+    """Read the writer of each sample of a dataset: id, split and, where it is known, writer_id."""
     parts = [pd.DataFrame(read_columns(source, split, ["id", WRITER])).assign(split=split) for split in source.splits]
     return pd.concat(parts, ignore_index=True)
 
 
 def shared_writers(samples: pd.DataFrame) -> pd.DataFrame | None:
-    """Say how many writers each split has, and what it shares with each other one; None where none are known.
+    """Count the writers of each split, and those in common with each other split; None where none are known.
 
     samples: a row a sample, with split and writer_id. Gives a row for each ordered pair of splits, or one for a split
     alone: split, samples, writers, other, shared_writers, and shared_samples, the fraction of the split's samples that
-    are by writers of the other. That share is 0 where nothing leaks.
+    are by writers of the other, 0 where nothing leaks.
     """
     if WRITER not in samples:
         return None

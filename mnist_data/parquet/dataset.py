@@ -1,4 +1,4 @@
-"""A dataset: a folder of Parquet files, one subfolder a split, and a manifest beside it.
+"""A dataset: a folder of Parquet files, one subfolder a split, and a manifest next to it.
 
 The one place that reads datasets; `draft` is the one that writes them.
 """
@@ -27,7 +27,7 @@ from mnist_data.parquet.schema import Metadata, decode, decode_images, image_col
 MANIFEST = ".manifest.json"
 
 HELD_OUT = ("test", "validation")
-"""Splits that nothing is learnt from."""
+"""Splits that are never trained on."""
 
 BATCH_BYTES = 1 << 26
 """Pixels in one batch that is read: of large images, fewer row groups are read together."""
@@ -96,7 +96,7 @@ class Dataset:
 
     @property
     def main_split(self) -> str:
-        """The split to look at first: "train" where there is one."""
+        """The split to show first: "train" where there is one."""
         return "train" if "train" in self.splits else next(iter(self.splits))
 
     def partitions(
@@ -258,8 +258,8 @@ def content_hash(files: Iterator[tuple[str, str]] | Sequence[tuple[str, str]]) -
 
 
 def read_manifest(location: str | Path) -> dict[str, Any] | None:
-    """Read the manifest beside a dataset; None where there is none."""
-    text = storage.read_text(storage.beside(location, MANIFEST))
+    """Read the manifest next to a dataset; None where there is none."""
+    text = storage.read_text(storage.sibling(location, MANIFEST))
     return json.loads(text) if text else None
 
 

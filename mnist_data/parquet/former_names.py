@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+STAGES: Mapping[str, str] = {"provenance": "label_tables"}
+"""Stage in 0.1.0 -> its name today."""
+
 PARAMETERS: Mapping[str, Mapping[str, str]] = {
     "split": {"share": "fraction"},
     "stats": {"wall": "grid"},

@@ -22,13 +22,13 @@ def load(location: str | PathLike[str], split: str | None = None) -> pd.DataFram
     """Read a dataset into a DataFrame with the columns id, split, label, image and what else it holds.
 
     location: the dataset's folder or fsspec URL. split: one of its splits; all of them where none is named.
-    The images stay in Arrow memory, as bytes; `images` views them as an array. `df.attrs` tells their shape.
+    The images stay in Arrow memory, as bytes; `images` views them as an array. `df.attrs` has their shape.
 
     Raises NoDataset where there is none, WrongUse for a split it does not have.
     """
     dataset = open_dataset(location)
     table, splits = _read(dataset, split)
-    # Built column by column: the numbers are shared with Arrow, and the pictures stay in its memory.
+    # Built column by column: the numbers are shared with Arrow, and the images stay in its memory.
     columns: dict[str, Any] = {"id": table["id"].to_numpy(), "split": splits, "label": table["label"].to_numpy()}
     if "image" in table.column_names:  # the layout "pixels" has none
         columns["image"] = pd.arrays.ArrowExtensionArray(table["image"])
@@ -48,7 +48,7 @@ def images(frame: pd.DataFrame, shape: Sequence[int] | None = None, dtype: str |
     kind = np.dtype(dtype or frame.attrs.get("image_dtype", "uint8")).newbyteorder("<")
     if shape is None:
         raise WrongUse(
-            "This frame no longer tells its image shape (frame.attrs is empty); give it: images(df, shape=(28, 28))."
+            "The image shape of this frame is lost (frame.attrs is empty); give it: images(df, shape=(28, 28))."
         )
     if "image" not in frame:
         names = [f"pixel{index}" for index in range(int(np.prod(shape)))]

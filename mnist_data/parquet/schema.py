@@ -20,7 +20,7 @@ import pyarrow as pa
 
 from mnist_data.batch import Batch
 from mnist_data.errors import NoDataset, WrongUse
-from mnist_data.parquet.former_names import fitted_in, rename_parameters
+from mnist_data.parquet.former_names import STAGES, fitted_in, rename_parameters
 from mnist_data.version import __version__
 
 KEY = b"mnist_data"
@@ -62,9 +62,10 @@ class Stage:
 
 def stage_of(recorded: Mapping[str, Any]) -> Stage:
     """Read a stage as JSON has it, of this version or a former one, with the names that its parameters have today."""
-    stage, parameters = recorded["stage"], recorded["parameters"]
-    fitted = recorded.get("fitted") or fitted_in(stage, parameters)
-    return Stage(**{**recorded, "parameters": rename_parameters(stage, parameters), "fitted": fitted})
+    stage, parameters = STAGES.get(recorded["stage"], recorded["stage"]), recorded["parameters"]
+    values = {"parameters": rename_parameters(stage, parameters)}
+    values["fitted"] = recorded.get("fitted") or fitted_in(stage, parameters)
+    return Stage(**{**recorded, "stage": stage, **values})
 
 
 @dataclass(frozen=True)

@@ -105,7 +105,7 @@ def read_tables(folder: str | Path) -> dict[str, pd.DataFrame]:
 
 
 def read_table(path: str) -> pd.DataFrame:
-    """Read one table; whole numbers stay whole where some are missing, which plain pandas makes floats of."""
+    """Read one table; integers stay integers where some are missing, which plain pandas turns into floats."""
     frame = pd.read_parquet(path)
     with open_parquet(path) as file:
         whole = [field.name for field in file.schema_arrow if pa.types.is_integer(field.type)]

@@ -1,4 +1,4 @@
-"""A dataset being written: a draft in a hidden folder beside its place, put there when it is whole.
+"""Writing a dataset: a draft in a hidden folder next to its place, moved there when it is complete.
 
 Finished parts of an interrupted draft are kept by the next attempt at the same plan.
 """
@@ -137,7 +137,7 @@ def is_current(location: str | Path, plan: Mapping[str, Any]) -> bool:
 
 
 class Draft:
-    """A dataset being written. Parts go to `location`, beside the target; `commit` puts them in its place.
+    """A dataset being written. Parts go to `location`, next to the target; `commit` moves them to it.
 
     Left by an error of ours, the draft is removed; left by an interruption or a lost cluster, it stays for the next
     attempt.
@@ -150,7 +150,7 @@ class Draft:
         self.target = storage.absolute(target)
         self._plan, self._overwrite = fingerprint(plan), overwrite
         self._remote = storage.is_remote(self.target)
-        self._folder = storage.beside(self.target, ".draft", hidden=True)
+        self._folder = storage.sibling(self.target, ".draft", hidden=True)
         self.location = f"{self._folder}/data"
         self._lock: Any = None
         self._refuse_to_replace()
@@ -199,7 +199,7 @@ class Draft:
         return Part(path, split, rows, file.stat().st_size, storage.sha256_of(file))
 
     def commit(self, parts: Sequence[Part], metadata: Metadata) -> Dataset:
-        """Put the draft in the dataset's place and write the manifest beside it."""
+        """Move the draft to the dataset's place and write the manifest next to it."""
         manifest = {
             "format": metadata.format,
             "plan": self._plan,
@@ -208,12 +208,12 @@ class Draft:
             "parts": [asdict(part) for part in parts],
             "metadata": json.loads(metadata.to_json()),
         }
-        storage.remove(storage.beside(self.target, MANIFEST))
+        storage.remove(storage.sibling(self.target, MANIFEST))
         if self._remote:
             self._copy(parts)
         else:
             storage.replace_folder(Path(self.location), Path(self.target))
-        storage.write_text(storage.beside(self.target, MANIFEST), json.dumps(manifest, indent=1))
+        storage.write_text(storage.sibling(self.target, MANIFEST), json.dumps(manifest, indent=1))
         return open_dataset(self.target)
 
     def _copy(self, parts: Sequence[Part]) -> None:

@@ -84,7 +84,7 @@ def read_predictions(path: str | Path) -> pd.DataFrame:
 
 
 def _audit(source: Dataset) -> pd.DataFrame | None:
-    path = storage.beside(source.location, "-audit/audit.parquet")
+    path = storage.sibling(source.location, "-audit/audit.parquet")
     if not storage.exists(path) or source.content not in table_provenance(path)["inputs"].values():
         return None
     return read_table(path)

@@ -181,7 +181,7 @@ def ink_centred(facts: Facts, low: float, high: float, tolerance: float) -> Outc
 def different_writers(facts: Facts, splits: Sequence[str]) -> Outcome:
     """Test whether no one has written samples of two of these splits."""
     if WRITER not in facts.samples:
-        needs = f"a column {WRITER}; for MNIST: mnist-data convert … --provenance DIR, with QMNIST's label tables"
+        needs = f"a column {WRITER}; for MNIST: mnist-data convert … --label-tables DIR, with QMNIST's label tables"
         return Outcome(None, "the writers are not known", needs=needs)
     writers = {split: set(facts.of(split)[WRITER]) for split in splits if facts.splits.get(split)}
     shared = sum(map(len, writers.values())) - len(set().union(*writers.values()))

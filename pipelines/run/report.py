@@ -29,7 +29,7 @@ def collect_tables(
     """
     tables = read_tables(folder)
     for ending, name in TABLES.items():
-        path = storage.beside(source.location, f".{ending}.parquet")
+        path = storage.sibling(source.location, f".{ending}.parquet")
         # Tables of an earlier dataset may still be next to one that replaced it.
         if storage.exists(path) and _is_of(path, source):
             tables[name] = read_table(path)

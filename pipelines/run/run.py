@@ -115,7 +115,7 @@ class _Run:
         source = self.config.source
         pairs = find_pairs(self._sample()) if source in (None, "sample") else resolve(str(source), self.config.dataset)
         target = self.workspace / "convert"
-        plan = conversion_plan(pairs, self.config.convert, self.config.dataset, self.config.provenance)
+        plan = conversion_plan(pairs, self.config.convert, self.config.dataset, self.config.label_tables)
         if is_current(target, plan):
             self._keep("convert")
             return open_dataset(target)
@@ -124,7 +124,7 @@ class _Run:
             target,
             self.config.convert,
             dataset=self.config.dataset,
-            provenance=self.config.provenance,
+            label_tables=self.config.label_tables,
             execution=self.execution,
             overwrite=True,
         )
@@ -153,7 +153,7 @@ class _Run:
 
     def _files(self, step: str, folder: Path, plan: Mapping[str, Any], make: Callable[[], object]) -> None:
         """Make a folder of files unless it was made by this very plan; the stamp next to it is written last."""
-        stamp = storage.beside(folder, ".plan")
+        stamp = storage.sibling(folder, ".plan")
         if storage.read_text(stamp) == fingerprint(plan) and folder.exists():
             self._keep(step)
             return
@@ -194,7 +194,7 @@ class _Run:
 
     def _networks(self, source: Dataset, folder: Path, params: Train) -> None:
         """Train, resuming an interrupted run of this very plan; files of another plan are removed."""
-        plan, started = fingerprint(plan_of(source, params)), storage.beside(folder, ".begun")
+        plan, started = fingerprint(plan_of(source, params)), storage.sibling(folder, ".begun")
         resume = storage.read_text(started) == plan
         if not resume:
             storage.remove(folder)
@@ -209,7 +209,7 @@ class _Run:
         if "dashboard" not in self.steps:
             return None
         target = self.workspace / "dashboard.html"
-        stamps = [storage.read_text(storage.beside(folder, ".plan")) for folder in (self.workspace / "stats", *models)]
+        stamps = [storage.read_text(storage.sibling(folder, ".plan")) for folder in (self.workspace / "stats", *models)]
         content = augmented.content if augmented else ""
         plan = {"input": source.content, "augmented": content, "tables": stamps, "version": __version__}
 

@@ -18,11 +18,11 @@ STAGES: Mapping[str, type[Settings]] = {kind.stage: kind for kind in (Convert, C
 
 
 class Config(Settings, frozen=True, kw_only=True):
-    """All settings of a run. source: None means the embedded sample. dataset, provenance: as in convert."""
+    """All settings of a run. source: None means the embedded sample. dataset, label_tables: as in convert."""
 
     source: str | None = None
     dataset: str | None = None
-    provenance: str | None = None
+    label_tables: str | None = None
     out: str = "workspace"
     convert: Convert = msgspec.field(default_factory=Convert)
     clean: Clean = msgspec.field(default_factory=Clean)

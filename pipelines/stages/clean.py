@@ -163,7 +163,7 @@ def _function_for(
 
 def has_quarantine(location: str | Path) -> bool:
     """Say whether the tables that `clean` writes stand beside a dataset."""
-    return all(storage.exists(storage.beside(location, f".{ending}.parquet")) for ending in TABLES)
+    return all(storage.exists(storage.sibling(location, f".{ending}.parquet")) for ending in TABLES)
 
 
 def _pixel_limits(table: MeasureTable) -> PixelLimits:
@@ -286,12 +286,12 @@ def _tabulate(
                 yield _quarantine(read_partition(partition), partition.split, findings)
 
     shape = {"image_shape": list(source.metadata.shape), "image_dtype": source.metadata.dtype}
-    quarantine = storage.beside(target, ".quarantine")
+    quarantine = storage.sibling(target, ".quarantine")
     merge_tables(pieces(), quarantine, made, {**shape, **attrs})
     totals, reasons = count_up(source.splits, pd.concat([findings for _, findings in records]))
     totals.attrs.update(attrs)
-    write_table(totals, storage.beside(target, ".cleaning-totals"), made)
-    write_table(reasons, storage.beside(target, ".cleaning"), made)
+    write_table(totals, storage.sibling(target, ".cleaning-totals"), made)
+    write_table(reasons, storage.sibling(target, ".cleaning"), made)
     return quarantine, totals, reasons
 
 

@@ -21,7 +21,7 @@ from mnist_data.idx.labels import labels_of
 from mnist_data.idx.pairing import Pair, check_pair, find_label_tables
 from mnist_data.known.catalog import CATALOG, CatalogEntry, by_content, by_name
 from mnist_data.known.contradictions import contradiction_in, sources_of
-from mnist_data.known.label_tables import Provenance, read_provenance, table_columns
+from mnist_data.known.label_tables import LabelTables, read_label_tables, table_columns
 from mnist_data.parquet.dataset import Dataset
 from mnist_data.parquet.schema import Metadata, Source, Stage, arrow_schema
 from mnist_data.parquet.writer import Draft, Part, PartWriter
@@ -56,7 +56,7 @@ class _Task:
     metadata: Metadata
     params: Convert
     label_values: tuple[int, ...]
-    provenance: Provenance | None
+    label_tables: LabelTables | None
 
 
 @dataclass(frozen=True)
@@ -74,15 +74,16 @@ def convert(
     params: Convert | None = None,
     *,
     dataset: str | None = None,
-    provenance: str | Path | None = None,
+    label_tables: str | Path | None = None,
     execution: Execution | None = None,
     overwrite: bool = False,
 ) -> ConvertResult:
     """Convert pairs of IDX files into one dataset, a split a pair.
 
     dataset: the name of a known one, or any other name; None finds it by content and by the files' names.
-    provenance: a folder of label tables whose columns are joined to the samples (see `mnist_data.known.label_tables`).
-    Raises an UnreadableInput that names the file where one is damaged or does not fit; nothing is written then.
+    label_tables: a folder of label tables whose columns are joined to the samples (see
+    `mnist_data.known.label_tables`). Raises an UnreadableInput that names the file where one is damaged or does not
+    fit; nothing is written then.
     """
     params = params or Convert()
     pairs = [
@@ -90,7 +91,7 @@ def convert(
     ]
     headers = [check_pair(pair, params.byte_order) for pair in pairs]
     forms = [forms_of(pair, params.byte_order, params.size) for pair in pairs]
-    plan = conversion_plan(pairs, params, dataset, provenance)
+    plan = conversion_plan(pairs, params, dataset, label_tables)
     known = _known_before(pairs, dataset)
     params = _as_known(params, known)
     values = label_values(pairs, forms) if params.relabel else ()
@@ -98,9 +99,9 @@ def convert(
     override = _override(pairs, params, dataset)
     if override:
         metadata = replace(metadata, note=" ".join(filter(None, (metadata.note, override))))
-    tables = _provenance(pairs, headers, params, provenance)
+    tables = _label_tables(pairs, headers, params, label_tables)
     if tables:
-        metadata = metadata.after(Stage("provenance", {"tables": tables.digests}))
+        metadata = metadata.after(Stage("label_tables", {"tables": tables.digests}))
     arrow_schema(metadata)  # refuses what the layout cannot hold before anything is read
     with Draft(target, plan, overwrite) as draft:
         firsts = np.cumsum([0, *(header.items for header, _ in headers)]).tolist()
@@ -123,10 +124,10 @@ def convert(
 
 
 def conversion_plan(
-    pairs: Sequence[Pair], params: Convert, dataset: str | None, provenance: str | Path | None = None
+    pairs: Sequence[Pair], params: Convert, dataset: str | None, label_tables: str | Path | None = None
 ) -> dict[str, Any]:
     """Describe a conversion: the files by place, size and time, and the parameters as they were given."""
-    tables = [] if provenance is None else find_label_tables(provenance).values()
+    tables = [] if label_tables is None else find_label_tables(label_tables).values()
     files = [path for pair in pairs for path in (pair.images, pair.labels)]
     return {
         "stage": "convert",
@@ -165,17 +166,17 @@ def _as_known(params: Convert, known: CatalogEntry | None) -> Convert:
     return params.replace(transpose=transpose, first_label=first_label)
 
 
-def _provenance(
+def _label_tables(
     pairs: Sequence[Pair], headers: Sequence[tuple[Header, Header]], params: Convert, folder: str | Path | None
-) -> Provenance | None:
+) -> LabelTables | None:
     """Read the label tables to join, if any. Raises WrongUse where the label files are such tables themselves."""
     if folder is None:
         return None
     for pair, (_, labels) in zip(pairs, headers, strict=True):
         if labels.item_shape:
-            raise WrongUse(f"{pair.labels} is a label table itself; leave out --provenance.")
+            raise WrongUse(f"{pair.labels} is a label table itself; leave out --label-tables.")
     splits = [(pair.split, images.items) for pair, (images, _) in zip(pairs, headers, strict=True)]
-    return read_provenance(folder, splits, params.first_label or 0)
+    return read_label_tables(folder, splits, params.first_label or 0)
 
 
 def _metadata(
@@ -308,7 +309,7 @@ def _batch(pixels: npt.NDArray[Any], table: npt.NDArray[Any], first: int, task: 
     if task.label_values:
         labels = np.searchsorted(task.label_values, labels)
     batch = Batch(ids, labels - (task.params.first_label or 0), pixels, columns)
-    return task.provenance.join(batch) if task.provenance else batch
+    return task.label_tables.join(batch) if task.label_tables else batch
 
 
 def _warnings(pairs: Sequence[Pair], converted: Sequence[_ConvertedSplit], metadata: Metadata) -> Iterator[str]:

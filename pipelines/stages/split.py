@@ -14,7 +14,7 @@ import pandas as pd
 from mnist_data import storage
 from mnist_data.batch import Batch, Integers
 from mnist_data.errors import WrongUse
-from mnist_data.known.label_tables import WRITER, Columns, Provenance, dataset_writers, provenance_of, shared_writers
+from mnist_data.known.label_tables import WRITER, Columns, LabelTables, dataset_writers, label_tables_of, shared_writers
 from mnist_data.parquet.dataset import Dataset, read_columns
 from pipelines.engine.execution import Execution
 from pipelines.engine.id_hash import hashes
@@ -39,22 +39,22 @@ def split(
     target: str | Path,
     params: Split | None = None,
     *,
-    provenance: str | Path | None = None,
+    label_tables: str | Path | None = None,
     execution: Execution | None = None,
     overwrite: bool = False,
 ) -> SplitResult:
     """Write a dataset of the same samples, with some of the training split as "validation"; others stay as they are.
 
-    provenance: a folder of label tables whose columns are joined on the way (see `mnist_data.known.label_tables`).
+    label_tables: a folder of label tables whose columns are joined on the way (see `mnist_data.known.label_tables`).
     Raises WrongUse where writers are to be kept apart and none or one is known, where there is a validation split
-    already, and for a dataset of copies; and what `provenance_of` raises.
+    already, and for a dataset of copies; and what `label_tables_of` raises.
     """
     params, execution = params or Split(), execution or Execution()
     storage.require_free(target, overwrite)  # before the labels are read
     require_originals(source, "split")
     if VALIDATION in source.splits:
         raise WrongUse(f"{source.location} has a split 'validation' already; split the dataset it was made from.")
-    tables = None if provenance is None else provenance_of(source.metadata, provenance)
+    tables = None if label_tables is None else label_tables_of(source.metadata, label_tables)
     joined = {name: _joined(source, name, tables) for name in source.splits} if tables else {}
     training = source.training_split
     validation = held_out(
@@ -73,12 +73,12 @@ def split(
     return SplitResult(written, shared_writers(dataset_writers(written)))
 
 
-def _joined(source: Dataset, name: str, tables: Provenance) -> Columns:
+def _joined(source: Dataset, name: str, tables: LabelTables) -> Columns:
     """Give the columns that the tables have for the samples of one split, in its order."""
     columns = read_columns(source, name, ("id", "label", *tables.columns))
     there = [column for column in tables.columns if column in columns]
     if there:
-        raise WrongUse(f"{source.location} has the columns {', '.join(there)} already; leave out --provenance.")
+        raise WrongUse(f"{source.location} has the columns {', '.join(there)} already; leave out --label-tables.")
     return tables.columns_of(columns["id"], columns["label"])
 
 
@@ -94,7 +94,7 @@ def held_out(columns: Columns, params: Split) -> Mask:
     if WRITER not in columns:
         raise WrongUse(
             f"The writers of the samples are not known (there is no column {WRITER}); join label tables that have it "
-            "with --provenance DIR, or split --by label."
+            "with --label-tables DIR, or split --by label."
         )
     return np.isin(columns[WRITER], choose_writers(columns[WRITER], columns["label"], params.fraction, params.seed))
 

@@ -298,16 +298,16 @@ def test_split_prints_what_writers_the_splits_share(
 ) -> None:
     """Joined before or on the way; without tables it says what is missing and ends with 2."""
     plant_writers(sample_idx, tmp_path)
-    assert run("convert", "sample", tmp_path / "known", "--provenance", tmp_path)[0] == 0
+    assert run("convert", "sample", tmp_path / "known", "--label-tables", tmp_path)[0] == 0
 
     code, out, _ = run("split", tmp_path / "known", tmp_path / "a")
-    json_code, printed, _ = run("split", digits.location, tmp_path / "b", "--provenance", tmp_path, "--json")
+    json_code, printed, _ = run("split", digits.location, tmp_path / "b", "--label-tables", tmp_path, "--json")
     wrong, _, err = run("split", digits.location, tmp_path / "c")
     unknown = run("split", digits.location, tmp_path / "d", "--by", "label")[1]
     assert (code, json_code, wrong) == (0, 0, 2)
     assert "0 of validation" in out
     assert json.loads(printed)["writers"][0]["shared_writers"] == 27  # of thirty: three are held out
-    assert "--provenance DIR" in err
+    assert "--label-tables DIR" in err
     assert "Who wrote the samples is not known" in unknown
 
 
@@ -317,7 +317,7 @@ def test_train_prints_its_accuracy_by_series_and_writer(
     """A line a series, and how the writers are spread; nothing of either where they are not known."""
     pytest.importorskip("torch")
     plant_writers(sample_idx, tmp_path)
-    run("convert", "sample", tmp_path / "known", "--provenance", tmp_path)
+    run("convert", "sample", tmp_path / "known", "--label-tables", tmp_path)
     options = ["--model", "mlp", "--epochs", "1"]
 
     out = run("train", tmp_path / "known", tmp_path / "m", *options)[1]
@@ -370,13 +370,13 @@ def test_a_run_says_of_each_step_whether_it_was_done_or_kept(run: Cli, tmp_path:
 def test_a_flag_of_run_overrides_the_file_and_else_the_file_counts(
     run: Cli, sample_idx: Path, tmp_path: Path, where: str
 ) -> None:
-    """Source, out and provenance; a run without any of them takes the embedded sample."""
+    """Source, out and label_tables; a run without any of them takes the embedded sample."""
     plant_writers(sample_idx, tmp_path)
-    given = {"source": "sample", "out": f"{tmp_path}/w", "provenance": str(tmp_path)}
-    other = {"source": f"{tmp_path}/no", "out": f"{tmp_path}/other", "provenance": f"{tmp_path}/no"}
+    given = {"source": "sample", "out": f"{tmp_path}/w", "label_tables": str(tmp_path)}
+    other = {"source": f"{tmp_path}/no", "out": f"{tmp_path}/other", "label_tables": f"{tmp_path}/no"}
     in_file = {"flag": {}, "file": given, "both": other}[where]
     (tmp_path / "run.toml").write_text("".join(f"{name} = {value!r}\n" for name, value in in_file.items()))
-    flags = ["sample", "--out", given["out"], "--provenance", tmp_path]
+    flags = ["sample", "--out", given["out"], "--label-tables", tmp_path]
     chosen = [] if where == "file" else flags
 
     code, _, err = run("run", *chosen, "--config", tmp_path / "run.toml", "--until", "convert")

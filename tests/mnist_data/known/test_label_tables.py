@@ -1,4 +1,4 @@
-"""Provenance: the published facts of MNIST's writers, planted tables that must be found by id, and tables refused."""
+"""Label tables: the published facts of MNIST's writers, planted tables that must be found by id, and tables refused."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import mnist_data
 from mnist_data.errors import MismatchedPair, NoDataset, WrongUse
 from mnist_data.idx import format as idx
 from mnist_data.idx.pairing import find_pairs
-from mnist_data.known.label_tables import QMNIST_COLUMNS, dataset_writers, provenance_of, shared_writers
+from mnist_data.known.label_tables import QMNIST_COLUMNS, dataset_writers, label_tables_of, shared_writers
 from mnist_data.parquet.dataset import Dataset, open_dataset
 from pipelines.run.run import run
 from pipelines.settings.run import Config
@@ -32,7 +32,7 @@ Table = npt.NDArray[np.int32]
 def known(real_mnist: Path, tmp_path_factory: pytest.TempPathFactory) -> pd.DataFrame:
     """Give real MNIST with what QMNIST's real tables tell of it."""
     tables = real_folder("qmnist")
-    made = convert(find_pairs(real_mnist), tmp_path_factory.mktemp("known") / "mnist", provenance=tables).dataset
+    made = convert(find_pairs(real_mnist), tmp_path_factory.mktemp("known") / "mnist", label_tables=tables).dataset
     return mnist_data.load(made.location).drop(columns="image")
 
 
@@ -94,7 +94,7 @@ def test_the_usual_validation_splits_of_mnist_share_writers(known: pd.DataFrame)
 
 def test_a_writer_split_of_mnist_shares_none(mnist: Dataset, tmp_path: Path) -> None:
     """6,000 samples, of each class a tenth to a hundredth of it; test keeps every sample."""
-    made = split(mnist, tmp_path / "split", provenance=real_folder("qmnist"))
+    made = split(mnist, tmp_path / "split", label_tables=real_folder("qmnist"))
     frame = mnist_data.load(made.dataset.location).drop(columns="image")
     train, held = (frame[frame["split"] == name] for name in ("train", "validation"))
     fractions = held["label"].value_counts() / frame.loc[frame["split"] != "test", "label"].value_counts()
@@ -110,20 +110,20 @@ def test_a_writer_split_of_mnist_shares_none(mnist: Dataset, tmp_path: Path) -> 
 def test_a_conversion_joins_what_the_tables_tell(sample_idx: Path, digits: Dataset, tmp_path: Path) -> None:
     """Under QMNIST's names, and the metadata record the tables' hashes."""
     tables = planted(tmp_path, digits)
-    made = convert(find_pairs(sample_idx), tmp_path / "out", provenance=tmp_path).dataset
+    made = convert(find_pairs(sample_idx), tmp_path / "out", label_tables=tmp_path).dataset
     stage = made.metadata.stages[-1]
 
     for name, table in tables.items():
         joined = mnist_data.load(made.location, name)[["label", *QMNIST_COLUMNS]]
         np.testing.assert_array_equal(table, joined.to_numpy())
-    assert stage.stage == "provenance"
+    assert stage.stage == "label_tables"
     assert sorted(stage.parameters["tables"]) == [f"digits-{name}-labels-idx2-int" for name in ("test", "train")]
 
 
 def test_a_joined_dataset_still_exports_its_source_files(sample_idx: Path, digits: Dataset, tmp_path: Path) -> None:
     """The labels alone, byte for byte, as they were read."""
     planted(tmp_path, digits)
-    made = convert(find_pairs(sample_idx), tmp_path / "out", provenance=tmp_path).dataset
+    made = convert(find_pairs(sample_idx), tmp_path / "out", label_tables=tmp_path).dataset
 
     for path in export(made, tmp_path / "idx"):
         source = sample_idx / f"sklearn-digits-{path.name.replace('t10k', 'test')}"
@@ -140,7 +140,7 @@ def test_a_cleaned_dataset_is_joined_by_id(sample_idx: Path, digits: Dataset, tm
     cleaned = clean(convert(find_pairs(tmp_path), tmp_path / "out").dataset, tmp_path / "clean").dataset
     (tmp_path / "tables").mkdir()
     planted(tmp_path / "tables", digits)
-    frame = mnist_data.load(split(cleaned, tmp_path / "split", provenance=tmp_path / "tables").dataset.location)
+    frame = mnist_data.load(split(cleaned, tmp_path / "split", label_tables=tmp_path / "tables").dataset.location)
     learnt = frame[frame["split"] != "test"]
 
     assert len(learnt) == digits.splits["train"] - 3
@@ -153,7 +153,7 @@ def test_a_table_of_other_columns_gets_numbered_names(sample_idx: Path, digits: 
     """Only eight columns are QMNIST's."""
     for name, table in planted(tmp_path, digits).items():
         idx.write(tmp_path / f"digits-{name}-labels-idx2-int", table[:, :3].astype(np.int16))
-    frame = mnist_data.load(convert(find_pairs(sample_idx), tmp_path / "out", provenance=tmp_path).dataset.location)
+    frame = mnist_data.load(convert(find_pairs(sample_idx), tmp_path / "out", label_tables=tmp_path).dataset.location)
 
     assert [name for name in frame if name.startswith("label_")] == ["label_1", "label_2"]
 
@@ -163,7 +163,7 @@ def test_a_table_may_go_on_after_the_split(digits: Dataset, tmp_path: Path) -> N
     table = planted(tmp_path, digits)["test"]
     idx.write(tmp_path / "digits-test-labels-idx2-int", np.concatenate([table, table + 1]))
 
-    assert [len(one.labels) for one in provenance_of(digits.metadata, tmp_path).tables] == [1437, 360]
+    assert [len(one.labels) for one in label_tables_of(digits.metadata, tmp_path).tables] == [1437, 360]
 
 
 def test_a_wrong_label_is_refused_by_its_row(sample_idx: Path, digits: Dataset, tmp_path: Path) -> None:
@@ -174,9 +174,9 @@ def test_a_wrong_label_is_refused_by_its_row(sample_idx: Path, digits: Dataset, 
     expected = rf"digits-test-labels-idx2-int: row 123 .* label {table[123, 0]}; expected {9 - table[123, 0]}"
 
     with pytest.raises(MismatchedPair, match=expected):
-        convert(find_pairs(sample_idx), tmp_path / "out", provenance=tmp_path)
+        convert(find_pairs(sample_idx), tmp_path / "out", label_tables=tmp_path)
     with pytest.raises(MismatchedPair, match=expected):
-        split(digits, tmp_path / "out", provenance=tmp_path)
+        split(digits, tmp_path / "out", label_tables=tmp_path)
     assert not (tmp_path / "out").exists()
 
 
@@ -189,7 +189,7 @@ def test_a_dataset_in_another_order_is_refused(sample_idx: Path, digits: Dataset
         idx.write(tmp_path / "idx" / name, idx.read(sample_idx / f"sklearn-digits-{name}")[order])
 
     with pytest.raises(MismatchedPair, match="not in its published order"):
-        convert(find_pairs(tmp_path / "idx"), tmp_path / "out", provenance=tmp_path)
+        convert(find_pairs(tmp_path / "idx"), tmp_path / "out", label_tables=tmp_path)
 
 
 def test_a_table_of_too_few_rows_is_refused(digits: Dataset, tmp_path: Path) -> None:
@@ -198,7 +198,7 @@ def test_a_table_of_too_few_rows_is_refused(digits: Dataset, tmp_path: Path) -> 
     idx.write(tmp_path / "digits-train-labels-idx2-int", table[:-1])
 
     with pytest.raises(MismatchedPair, match=r"digits-train-labels-idx2-int: 1,436 rows; expected at least 1,437"):
-        provenance_of(digits.metadata, tmp_path)
+        label_tables_of(digits.metadata, tmp_path)
 
 
 def test_tables_of_different_columns_are_refused(digits: Dataset, tmp_path: Path) -> None:
@@ -207,7 +207,7 @@ def test_tables_of_different_columns_are_refused(digits: Dataset, tmp_path: Path
     idx.write(tmp_path / "digits-test-labels-idx2-int", table[:, :5])
 
     with pytest.raises(MismatchedPair, match="4 columns besides the label; expected 7"):
-        provenance_of(digits.metadata, tmp_path)
+        label_tables_of(digits.metadata, tmp_path)
 
 
 def test_a_missing_table_is_named(sample_idx: Path, digits: Dataset, tmp_path: Path) -> None:
@@ -216,34 +216,34 @@ def test_a_missing_table_is_named(sample_idx: Path, digits: Dataset, tmp_path: P
     (tmp_path / "digits-test-labels-idx2-int").unlink()
 
     with pytest.raises(NoDataset, match=r"no label table of the split 'test' .*found: train"):
-        provenance_of(digits.metadata, tmp_path)
+        label_tables_of(digits.metadata, tmp_path)
     with pytest.raises(NoDataset, match="no label table of the split 'train'"):
-        provenance_of(digits.metadata, sample_idx)
+        label_tables_of(digits.metadata, sample_idx)
     with pytest.raises(NoDataset, match="no such folder"):
-        provenance_of(digits.metadata, tmp_path / "nowhere")
+        label_tables_of(digits.metadata, tmp_path / "nowhere")
 
 
 def test_columns_are_not_joined_twice(sample_idx: Path, digits: Dataset, tmp_path: Path) -> None:
     """Neither to a dataset that has them, nor to label files that are such tables themselves."""
     planted(tmp_path, digits)
-    made = convert(find_pairs(sample_idx), tmp_path / "out", provenance=tmp_path).dataset
+    made = convert(find_pairs(sample_idx), tmp_path / "out", label_tables=tmp_path).dataset
     (tmp_path / "qmnist").mkdir()
     for name, table in planted(tmp_path / "qmnist", digits).items():
         idx.write(tmp_path / f"qmnist/digits-{name}-images-idx3-ubyte", np.zeros((len(table), 2, 2), np.uint8))
 
-    with pytest.raises(WrongUse, match="has the columns hsf_series, writer_id, .* leave out --provenance"):
-        split(made, tmp_path / "split", provenance=tmp_path)
+    with pytest.raises(WrongUse, match="has the columns hsf_series, writer_id, .* leave out --label-tables"):
+        split(made, tmp_path / "split", label_tables=tmp_path)
     with pytest.raises(WrongUse, match="is a label table itself"):
-        convert(find_pairs(tmp_path / "qmnist"), tmp_path / "again", provenance=tmp_path)
+        convert(find_pairs(tmp_path / "qmnist"), tmp_path / "again", label_tables=tmp_path)
 
 
 def test_samples_of_another_origin_are_refused(digits: Dataset, tmp_path: Path) -> None:
     """No rows are known that a table could fit; nor for an id beyond all of them."""
     planted(tmp_path, digits)
-    tables = provenance_of(digits.metadata, tmp_path)
+    tables = label_tables_of(digits.metadata, tmp_path)
 
     with pytest.raises(WrongUse, match="was not converted from IDX files"):
-        provenance_of(replace(digits.metadata, sources=()), tmp_path)
+        label_tables_of(replace(digits.metadata, sources=()), tmp_path)
     with pytest.raises(WrongUse, match="no row for the sample 1797"):
         tables.columns_of(np.array([1797]), np.array([0]))
 
@@ -251,7 +251,7 @@ def test_samples_of_another_origin_are_refused(digits: Dataset, tmp_path: Path) 
 def test_what_was_joined_is_kept_and_recorded(digits: Dataset, tmp_path: Path) -> None:
     """A split that joins on the way says from which tables; later stages keep the columns."""
     planted(tmp_path, digits)
-    made = split(digits, tmp_path / "split", Split(fraction=0.2), provenance=tmp_path).dataset
+    made = split(digits, tmp_path / "split", Split(fraction=0.2), label_tables=tmp_path).dataset
     cleaned = clean(made, tmp_path / "clean").dataset
     recorded = open_dataset(cleaned.location).metadata.stages[-2]
 
@@ -263,7 +263,7 @@ def test_what_was_joined_is_kept_and_recorded(digits: Dataset, tmp_path: Path) -
 def test_a_run_joins_too_and_again_only_when_a_table_changes(digits: Dataset, tmp_path: Path) -> None:
     """The tables are inputs as the images are: the same are kept, another one is joined anew."""
     table = planted(tmp_path, digits)["test"]
-    config = Config(out=str(tmp_path / "work"), provenance=str(tmp_path))
+    config = Config(out=str(tmp_path / "work"), label_tables=str(tmp_path))
     first, second = (run(config, until="convert") for _ in range(2))
     table[:, 2] += 7
     idx.write(tmp_path / "digits-test-labels-idx2-int", table)

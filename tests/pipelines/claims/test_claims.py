@@ -326,7 +326,7 @@ def test_unknown_writers_decide_nothing(facts: Make) -> None:
     alone = outcome("different_writers", facts(train=(blobs(40), written_by(1, 2))), splits=["train", "test"])
 
     assert (unknown.verdict, alone.verdict) == (None, None)
-    assert "mnist-data convert … --provenance DIR" in unknown.needs
+    assert "mnist-data convert … --label-tables DIR" in unknown.needs
     assert "the split test" in alone.needs
 
 

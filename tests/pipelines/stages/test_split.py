@@ -35,7 +35,7 @@ def written(digits: Dataset, sample_idx: Path, tmp_path_factory: pytest.TempPath
         table = np.zeros((len(labels), 8), np.int32)
         table[:, 0], table[:, 2] = labels, np.minimum(np.arange(len(labels)) % 43, 29)
         idx.write(folder / f"digits-{name}-labels-idx2-int", table)
-    made = convert(find_pairs(sample_idx), folder / "out", provenance=folder).dataset
+    made = convert(find_pairs(sample_idx), folder / "out", label_tables=folder).dataset
     return made, folder
 
 
@@ -78,7 +78,7 @@ def test_the_split_does_not_depend_on_engine_or_partitions(
     contents = set()
     for name, engine in (("serial", Serial()), ("threads", Threads(2)), ("processes", cluster)):
         execution = Execution(engine, task_rows=200)
-        made = split(digits, tmp_path / name, provenance=folder, execution=execution).dataset
+        made = split(digits, tmp_path / name, label_tables=folder, execution=execution).dataset
         pd.testing.assert_frame_equal(whole, without_images(made), check_like=True)
         contents.add(made.content)
 
@@ -143,7 +143,7 @@ def test_classes_keep_their_shares() -> None:
 def test_a_dataset_without_writers_is_refused(digits: Dataset, tmp_path: Path) -> None:
     """With what to do about it, and before anything is written."""
     with pytest.raises(
-        WrongUse, match=r"writers of the samples are not known .* --provenance DIR, or split --by label"
+        WrongUse, match=r"writers of the samples are not known .* --label-tables DIR, or split --by label"
     ):
         split(digits, tmp_path / "split")
     assert not (tmp_path / "split").exists()

@@ -36,7 +36,7 @@ def written(digits: Dataset, sample_idx: Path, tmp_path_factory: pytest.TempPath
         table[:, 0], table[:, 2] = labels, np.arange(len(labels)) % writers
         table[:, 1] = 4 * (table[:, 2] % 2)
         idx.write(folder / f"digits-{name}-labels-idx2-int", table)
-    return convert(find_pairs(sample_idx), folder / "out", provenance=folder).dataset
+    return convert(find_pairs(sample_idx), folder / "out", label_tables=folder).dataset
 
 
 def test_shared_writers_are_counted_both_ways() -> None:
