@@ -92,7 +92,7 @@ def test_what_is_planted_is_in_the_copy_and_all_else_is_as_it_was(digits: Datase
     assert len(by_id) == len(every)
     for one in every:
         if one.source >= 0:  # the two samples are of one split, but where a copy is to leak into another
-            assert (measured.splits[one.source] == measured.splits[one.place]) == (one.kind != "leaked"), one.kind
+            assert (measures.splits[one.source] == measures.splits[one.place]) == (one.kind != "leaked"), one.kind
     for split in digits.splits:
         for old, new in zip(read_batches(digits, split), read_batches(copy, split), strict=True):
             touched = np.isin(new.ids, list(by_id))

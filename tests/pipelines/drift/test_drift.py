@@ -28,7 +28,6 @@ from pipelines.engine.engine import Threads
 from pipelines.engine.execution import Execution
 from pipelines.settings.analysis import Drift
 from pipelines.stages.convert import convert
-from pipelines.statistics.counts import BYTE_RANGE
 
 Cli = Callable[..., tuple[int, str, str]]
 FAST = Drift(resamples=20, samples=300)
