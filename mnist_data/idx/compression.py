@@ -148,8 +148,8 @@ def _decoder(name: str, container: Container, file: IO[bytes]) -> IO[bytes]:
 
 
 def gzip_stream(file: IO[bytes]) -> IO[bytes]:
-    """Decode gzip by isal or zlib-ng where one is installed (half the time), else by the standard library."""
-    for name in ("isal.isal_zlib", "zlib_ng.zlib_ng", "zlib"):
+    """Decode gzip by isal where it is installed (half the time), else by the standard library."""
+    for name in ("isal.isal_zlib", "zlib"):
         with suppress(ImportError):
             return cast(IO[bytes], _GzipStream(file, importlib.import_module(name)))
     raise AssertionError("the standard library always has zlib")

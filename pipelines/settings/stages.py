@@ -15,7 +15,7 @@ from pipelines.settings.recipe import Recipe, load_recipe
 from pipelines.settings.values import Seed
 
 Layout = Literal["binary", "list", "pixels", "png"]
-Compression = Literal["zstd", "lz4", "snappy", "gzip", "none"]
+Compression = Literal["zstd", "lz4", "none"]
 Background = Literal["keep", "dark"]
 Action = Literal["keep", "repair", "remove"]
 Scale = Literal["unit", "standardize", "none"]
