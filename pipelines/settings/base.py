@@ -70,7 +70,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
     def replace(self, **changes: Any) -> Self:
         """Give the same settings with some changed, checked as new ones are."""
-        return msgspec.structs.replace(self, **changes)
+        # Made anew, as msgspec before 0.21 replaces without checking.
+        return type(self)(**{name: getattr(self, name) for name in self.__struct_fields__} | changes)
 
 
 @cache
