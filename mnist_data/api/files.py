@@ -140,7 +140,7 @@ def convert(
     streams = [] if images or labels else streams_of(source, split, size)
     if streams and tables is not None:
         raise WrongUse("--label-tables joins label tables to IDX files; leave it out for other forms.")
-    pairs = [] if streams else pairs_of(source, images, labels, split, dataset)
+    pairs = [] if streams else pairs_of(source, images, labels, split, dataset, byte_order)
     with working(workers, scheduler, progress) as execution:
         chosen: dict[str, Any] = {"dataset": dataset, "execution": execution, "overwrite": overwrite}
         if streams:

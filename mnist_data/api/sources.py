@@ -12,6 +12,7 @@ from mnist_data.errors import WrongUse
 from mnist_data.parquet.dataset import Dataset, open_dataset
 
 if TYPE_CHECKING:
+    from mnist_data.idx.names import ByteOrder
     from mnist_data.idx.pairing import Pair
     from mnist_data.images_in.stream import ImageStream
 
@@ -44,6 +45,7 @@ def pairs_of(
     labels: Sequence[Place] | None,
     split: Sequence[str] | None,
     dataset: str | None,
+    byte_order: ByteOrder,
 ) -> list[Pair]:
     """Find the pairs of IDX files to convert: those of a source, or those that are named one by one.
 
@@ -60,7 +62,7 @@ def pairs_of(
         raise WrongUse("Name a source: a folder of IDX files, one of them, a known dataset, or 'sample'.")
     if split:
         raise WrongUse("--split names the split of --images and --labels, or of another form than IDX.")
-    return resolve(location_of(source), dataset)
+    return resolve(location_of(source), dataset, byte_order)
 
 
 def streams_of(source: Place | None, split: Sequence[str] | None, size: str | None) -> list[ImageStream]:

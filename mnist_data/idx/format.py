@@ -108,6 +108,12 @@ class Reader:
         """SHA-256 of the decoded bytes read so far; of the whole file once `batches` has ended."""
         return self._stream.sha256
 
+    def content(self) -> str:
+        """Read the rest of the file, and give the SHA-256 of all its decoded bytes. Raises what `batches` raises."""
+        for _ in self.batches(1 << 16):
+            pass
+        return self.sha256
+
     def rows_at_once(self, rows: int) -> int:
         """Give the most items that `batches(rows)` yields at a time, at least one."""
         return max(1, min(rows, MAX_BATCH_BYTES // max(1, self.header.item_bytes)))

@@ -42,7 +42,7 @@ def role_of(header: Header, named: Role | None = None) -> Role:
     return "labels" if integers or header.item_shape == (1,) or named == "labels" else "images"
 
 
-def find_pairs(folder: str | Path, dataset: str | None = None) -> list[Pair]:
+def find_pairs(folder: str | Path, dataset: str | None = None, byte_order: ByteOrder = "big") -> list[Pair]:
     """Pair the IDX files of a folder; `dataset` chooses one where the folder holds several.
 
     Where none lies in the folder itself, those of the one folder below it that has some are taken, or of folders with
@@ -50,7 +50,7 @@ def find_pairs(folder: str | Path, dataset: str | None = None) -> list[Pair]:
     files, MismatchedPair for a file without its partner and for two of one split and role whose contents differ, and
     any error of a file that claims to be IDX and is not.
     """
-    headers = _headers(Path(folder)) or _headers_below(Path(folder))
+    headers = _headers(Path(folder), byte_order) or _headers_below(Path(folder), byte_order)
     splits: dict[str, dict[Role, list[Path]]] = {}
     for path, header in _one_dataset(folder, headers, dataset):
         name = parse_name(path.name)
@@ -83,10 +83,8 @@ def _contents(paths: Sequence[Path]) -> set[str]:
 
 
 def _content(path: Path) -> str:
-    with open_idx(path) as reader:
-        for _ in reader.batches(1 << 16):
-            pass
-        return reader.sha256
+    with open_idx(path, "little") as reader:  # which reads headers of either order, and no value is looked at
+        return reader.content()
 
 
 def _choice(split: str, files: Mapping[Role, Sequence[Path]]) -> str:
@@ -105,10 +103,10 @@ def holds_idx(source: Path) -> bool:
     if looks_like_idx(source.name):
         return True
     try:
-        with open_idx(source):
+        with open_idx(source, "little"):  # which reads headers of either order
             return True
-    except MnistDataError as error:
-        return "little-endian" in str(error)
+    except MnistDataError:
+        return False
 
 
 def find_label_tables(folder: str | Path) -> dict[str, str]:
@@ -125,21 +123,21 @@ def find_label_tables(folder: str | Path) -> dict[str, str]:
     return {split: str(_one_each(folder, split, {"labels": paths})["labels"]) for split, paths in tables.items()}
 
 
-def pair_of(file: Path) -> Pair:
+def pair_of(file: Path, byte_order: ByteOrder = "big") -> Pair:
     """Find the partner of a file in its folder, spelled as the file is; other files of the folder do not matter.
 
     Raises an error of the file itself, or MismatchedPair where no file of the same dataset and split is its partner, or
     more than one with different contents.
     """
     name = parse_name(file.name)
-    with open_idx(file) as reader:
+    with open_idx(file, byte_order) as reader:
         role = role_of(reader.header, name.role)
     partners: list[Path] = []
     for path in sorted(file.parent.iterdir()):
         other = parse_name(path.name)
         if path != file and path.is_file() and (other.dataset, other.split) == (name.dataset, name.split):
             try:
-                with open_idx(path) as reader:
+                with open_idx(path, byte_order) as reader:
                     partners += [path] * (role_of(reader.header, other.role) != role)
             except NotIdx:
                 continue
@@ -172,7 +170,7 @@ def _split_order(split: str) -> tuple[int, str]:
     return (("train", "test").index(split), "") if split in ("train", "test") else (2, split)
 
 
-def _headers(folder: Path) -> list[tuple[Path, Header]]:
+def _headers(folder: Path, byte_order: ByteOrder = "big") -> list[tuple[Path, Header]]:
     if not folder.is_dir():
         raise NoDataset(str(folder), "there is no such folder", "a folder of IDX files", "Check the path.")
     headers = []
@@ -181,7 +179,7 @@ def _headers(folder: Path) -> list[tuple[Path, Header]]:
         if not path.is_file() or path.name.startswith("."):
             continue
         try:
-            with open_idx(path) as reader:
+            with open_idx(path, byte_order) as reader:
                 headers.append((path, reader.header))
         except MnistDataError:
             if looks_like_idx(path.name):
@@ -189,13 +187,13 @@ def _headers(folder: Path) -> list[tuple[Path, Header]]:
     return headers
 
 
-def _headers_below(folder: Path) -> list[tuple[Path, Header]]:
+def _headers_below(folder: Path, byte_order: ByteOrder) -> list[tuple[Path, Header]]:
     """Find the files of a dataset that lies in folders below: in one of them, or each file in a folder of its own.
 
     Raises NoDataset where there is none, and where there are several, with the command for each.
     """
     below = (path for depth in range(1, DEPTH + 1) for path in sorted(folder.glob("*/" * depth)) if path.is_dir())
-    headers = {path: _headers(path) for path in below if not path.name.startswith((".", "__MACOSX"))}
+    headers = {path: _headers(path, byte_order) for path in below if not path.name.startswith((".", "__MACOSX"))}
     headers = {path: files for path, files in headers.items() if files}
     if len(headers) == 1 or (headers and max(map(len, headers.values())) == 1):
         return [file for files in headers.values() for file in files]

@@ -46,10 +46,8 @@ def sources_of(pairs: Iterable[Pair], byte_order: ByteOrder) -> list[Source]:
             with open_idx(path, byte_order) as reader:
                 header = reader.header
                 if header.items in counts:
-                    for _ in reader.batches(1 << 16):
-                        pass
                     name = path.rsplit("/", 1)[-1]
-                    sources.append(Source(name, pair.split, role, reader.sha256, header.dtype.str, header.shape))
+                    sources.append(Source(name, pair.split, role, reader.content(), header.dtype.str, header.shape))
     return sources
 
 

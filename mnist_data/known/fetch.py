@@ -9,6 +9,7 @@ from pathlib import Path
 
 from mnist_data import storage
 from mnist_data.errors import MissingExtra, NoDataset, UnreadableInput, WrongUse
+from mnist_data.idx.names import ByteOrder
 from mnist_data.idx.pairing import Pair, find_pairs, pair_of
 from mnist_data.idx.sample import write_sample
 from mnist_data.known.catalog import CATALOG, CatalogEntry, Remote
@@ -26,17 +27,17 @@ def _silent(_done: int, _all: int) -> None:
     """Report nothing."""
 
 
-def resolve(source: str, dataset: str | None = None) -> list[Pair]:
+def resolve(source: str, dataset: str | None = None, byte_order: ByteOrder = "big") -> list[Pair]:
     """Find the pairs of files that `source` means.
 
     source: a folder, one file of a pair, "sample", or the name of a known dataset, which is fetched.
-    dataset: see `find_pairs`.
+    dataset: see `find_pairs`. byte_order: see `open_idx`.
     """
     path = Path(source)
     if path.is_dir():
-        return find_pairs(path, dataset)
+        return find_pairs(path, dataset, byte_order)
     if path.is_file():
-        return [pair_of(path)]
+        return [pair_of(path, byte_order)]
     if source == "sample" or source in CATALOG:
         return find_pairs(fetch(source))
     raise _unknown(source, "a path, ")

@@ -113,7 +113,9 @@ class _Run:
 
     def _convert(self) -> Dataset:
         source = self.config.source
-        pairs = find_pairs(self._sample()) if source in (None, "sample") else resolve(str(source), self.config.dataset)
+        order = self.config.convert.byte_order
+        sample = source in (None, "sample")
+        pairs = find_pairs(self._sample()) if sample else resolve(str(source), self.config.dataset, order)
         target = self.workspace / "convert"
         plan = conversion_plan(pairs, self.config.convert, self.config.dataset, self.config.label_tables)
         if is_current(target, plan):

@@ -58,6 +58,14 @@ class Convert(Settings, frozen=True, kw_only=True):
     size: str | None = None  # of an image, as in "28x28"; None: as the headers, or the pixels, say
     relabel: bool = False  # number the labels that occur from 0, whatever they are; their old ones name the classes
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.relabel and self.first_label:
+            raise WrongUse(
+                f"convert.relabel numbers the labels from 0, and convert.first_label is {self.first_label}; "
+                "leave out one of the two."
+            )
+
 
 class Clean(Settings, frozen=True, kw_only=True):
     """What is done with each kind of faulty sample."""

@@ -92,7 +92,7 @@ def convert(
     headers = [check_pair(pair, params.byte_order) for pair in pairs]
     forms = [forms_of(pair, params.byte_order, params.size) for pair in pairs]
     plan = conversion_plan(pairs, params, dataset, label_tables)
-    known = _known_before(pairs, dataset)
+    known = _known_before(pairs, params, dataset)
     params = _as_known(params, known)
     values = label_values(pairs, forms) if params.relabel else ()
     metadata = _metadata(pairs, headers, forms, params, known, dataset, values)
@@ -139,15 +139,13 @@ def conversion_plan(
     }
 
 
-def _known_before(pairs: Sequence[Pair], dataset: str | None) -> CatalogEntry | None:
+def _known_before(pairs: Sequence[Pair], params: Convert, dataset: str | None) -> CatalogEntry | None:
     """Find the dataset by its given name, the label files' content, or the names of the files, in this order."""
     if dataset is not None:
         return by_name(dataset)
     for pair in pairs:
-        with open_idx(pair.labels) as reader:
-            for _ in reader.batches(1 << 16):
-                continue
-            identified = by_content(reader.sha256)
+        with open_idx(pair.labels, params.byte_order) as reader:
+            identified = by_content(reader.content())
         if identified:
             return identified[0]
     return by_name(pairs[0].dataset)
@@ -160,9 +158,10 @@ def _override(pairs: Sequence[Pair], params: Convert, dataset: str | None) -> st
 
 
 def _as_known(params: Convert, known: CatalogEntry | None) -> Convert:
-    """Fill in the settings that the user left to the catalogue."""
+    """Fill in the settings that the user left to the catalogue; relabelled labels begin at 0 wherever they began."""
     transpose = params.transpose if params.transpose is not None else bool(known and known.transposed)
-    first_label = params.first_label if params.first_label is not None else (known.first_label if known else 0)
+    published = known.first_label if known and not params.relabel else 0
+    first_label = params.first_label if params.first_label is not None else published
     return params.replace(transpose=transpose, first_label=first_label)
 
 

@@ -389,3 +389,32 @@ def test_an_export_replaces_no_file_unless_asked(digits: Dataset, tmp_path: Path
 
     assert [(path.name, path.read_bytes()) for path in (tmp_path / "idx").iterdir()] == [(kept.name, b"mine")]
     assert len(export(digits, tmp_path / "idx", overwrite=True)) == 4
+
+
+def test_files_that_are_little_endian_throughout_are_read_when_asked(tmp_path: Path) -> None:
+    """Headers and values; the command that the refusal gives must not be refused itself."""
+    images = np.random.default_rng(0).integers(0, 256, (30, 8, 8), np.uint8)
+    labels = (np.arange(30) % 3).astype("<i4")
+    for name, code, array in (("images-idx3-ubyte", 8, images), ("labels-idx1-int", 12, labels)):
+        header = bytes([array.ndim, code, 0, 0]) + np.array(array.shape, "<u4").tobytes()
+        (tmp_path / f"train-{name}").write_bytes(header + array.tobytes())
+
+    with pytest.raises(UnreadableInput, match="--byte-order little"):
+        mnist_data.convert(tmp_path, tmp_path / "refused", progress=False)
+    result = mnist_data.convert(tmp_path, tmp_path / "out", byte_order="little", progress=False)
+    read, found = mnist_data.to_numpy(result)
+
+    np.testing.assert_array_equal(images, read)
+    assert labels.tolist() == found.tolist()
+
+
+def test_relabelled_labels_begin_at_0_wherever_those_of_the_dataset_begin(tmp_path: Path) -> None:
+    """EMNIST's letters are counted from 1; to count from there again would make the first of them -1."""
+    idx.write(tmp_path / "emnist-letters-train-images-idx3-ubyte", np.zeros((6, 4, 4), np.uint8))
+    idx.write(tmp_path / "emnist-letters-train-labels-idx1-ubyte", np.array([1, 2, 26] * 2, np.uint8))
+
+    dataset = convert(find_pairs(tmp_path), tmp_path / "out", Convert(relabel=True)).dataset
+
+    assert mnist_data.load(dataset.location)["label"].tolist() == [0, 1, 2] * 2
+    with pytest.raises(WrongUse, match="leave out one of the two"):
+        Convert(relabel=True, first_label=1)
