@@ -76,6 +76,11 @@ def is_packed(name: str) -> bool:
     return bool(_ENDING.search(_COPY.sub("", name)))
 
 
+def split_order(split: str) -> tuple[int, str]:
+    """Order the splits: train, test, then others by name."""
+    return (("train", "test").index(split), "") if split in ("train", "test") else (2, split)
+
+
 def looks_like_idx(name: str) -> bool:
     """Say whether a name claims to be IDX, so that a file of another content is an error and not a stranger."""
     return bool(re.search(r"\.idx(\.|$)", name, re.IGNORECASE) or _IDX.search(_bare(name)))

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from mnist_data.errors import MismatchedPair, MnistDataError, NoDataset, NotIdx, WrongUse
 from mnist_data.idx.format import Header, open_idx
-from mnist_data.idx.names import ByteOrder, Role, is_packed, looks_like_idx, parse_name, spelling_of
+from mnist_data.idx.names import ByteOrder, Role, is_packed, looks_like_idx, parse_name, spelling_of, split_order
 
 ROLES: tuple[Role, Role] = ("images", "labels")
 
@@ -58,9 +58,7 @@ def find_pairs(folder: str | Path, dataset: str | None = None, byte_order: ByteO
         if name.role and name.role != role:
             raise _wrong_role(str(path), name.role, header)
         splits.setdefault(name.split or "train", {}).setdefault(role, []).append(path)
-    return [
-        _pair(split, _one_each(folder, split, splits[split]), dataset) for split in sorted(splits, key=_split_order)
-    ]
+    return [_pair(split, _one_each(folder, split, splits[split]), dataset) for split in sorted(splits, key=split_order)]
 
 
 def _one_each(folder: str | Path, split: str, files: Mapping[Role, Sequence[Path]]) -> dict[Role, Path]:
@@ -164,10 +162,6 @@ def check_pair(pair: Pair, byte_order: ByteOrder = "big") -> tuple[Header, Heade
             "One of the two files is cut off or belongs to another dataset: fetch both again.",
         )
     return headers
-
-
-def _split_order(split: str) -> tuple[int, str]:
-    return (("train", "test").index(split), "") if split in ("train", "test") else (2, split)
 
 
 def _headers(folder: Path, byte_order: ByteOrder = "big") -> list[tuple[Path, Header]]:

@@ -19,8 +19,8 @@ from mnist_data.errors import MismatchedPair, UnreadableInput
 from mnist_data.idx.format import Header
 from mnist_data.idx.labels import form_of, labels_of
 from mnist_data.idx.layout import layout_of
-from mnist_data.idx.names import Role, parse_name
-from mnist_data.images_in.stream import UNLABELLED, ImageStream, Rows, split_order
+from mnist_data.idx.names import Role, parse_name, split_order
+from mnist_data.images_in.stream import UNLABELLED, ImageStream, Rows
 
 IMAGES = re.compile(r"(^|_)(x|data|images?|imgs?|pixels|arr_0)(_|$)", re.IGNORECASE)
 LABELS = re.compile(r"(^|_)(y|targets?|labels?|classes|arr_1)(_|$)", re.IGNORECASE)
@@ -67,14 +67,15 @@ class ArrayStream(ImageStream):
 def npz_streams(path: str, size: str | None = None) -> list[ArrayStream]:
     """Find the splits of an .npz file. Raises UnreadableInput for a damaged one, for pickles, and for other arrays."""
     splits: dict[str, dict[Role, npt.NDArray[np.generic]]] = {}
-    for name, array in _arrays(path).items():
+    arrays = _arrays(path)
+    for name, array in arrays.items():
         role, split = _role_of(name), parse_name(name.replace("arr_0", "x").replace("arr_1", "y")).split
         if role:
             splits.setdefault(split or "train", {})[role] = array
-    if not any("images" in arrays for arrays in splits.values()):
+    if not any("images" in parts for parts in splits.values()):
         raise UnreadableInput(
             path,
-            f"arrays of the names {', '.join(_arrays(path)) or '(none)'}",
+            f"arrays of the names {', '.join(arrays) or '(none)'}",
             "images and labels, as x_train and y_train, train_images and train_labels, or data and target",
             "Save them again under such names: numpy.savez(FILE, images=…, labels=…).",
         )

@@ -16,8 +16,8 @@ import numpy as np
 import numpy.typing as npt
 
 from mnist_data.errors import NoDataset, UnreadableInput, WrongUse
-from mnist_data.idx.names import parse_name
-from mnist_data.images_in.stream import UNLABELLED, ImageStream, Rows, split_order
+from mnist_data.idx.names import parse_name, split_order
+from mnist_data.images_in.stream import UNLABELLED, ImageStream, Rows
 
 ENDINGS = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp")
 

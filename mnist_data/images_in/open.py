@@ -7,10 +7,11 @@ from pathlib import Path
 
 from mnist_data.errors import MnistDataError, NoDataset, UnreadableInput, WrongUse
 from mnist_data.idx.compression import open_decoded
+from mnist_data.idx.names import split_order
 from mnist_data.images_in.arrays import npz_streams
 from mnist_data.images_in.csv import CsvStream
 from mnist_data.images_in.folders import ENDINGS, folder_streams, is_image_archive
-from mnist_data.images_in.stream import ImageStream, split_order
+from mnist_data.images_in.stream import ImageStream
 
 REFUSED: tuple[tuple[bytes, str, str], ...] = (
     (b"version https://git-lfs", "a Git LFS pointer, not the file itself", "Fetch it with: git lfs pull."),

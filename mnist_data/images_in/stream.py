@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -14,11 +15,6 @@ UNLABELLED = -1
 """The label of an image that has none."""
 
 
-def split_order(split: str) -> tuple[int, str]:
-    """Order the splits: train, test, then others by name."""
-    return (("train", "test").index(split), "") if split in ("train", "test") else (2, split)
-
-
 @dataclass(frozen=True)
 class Rows:
     """Some images and their labels, (n, *shape) and (n,) int64; columns: what else is known of each, (n,)."""
@@ -28,7 +24,7 @@ class Rows:
     columns: dict[str, npt.NDArray[Any]]
 
 
-class ImageStream:
+class ImageStream(ABC):
     """What every form gives: what is known before anything is read, and the rows. Reading it again begins anew.
 
     path: of the file or folder. split: whose images these are. shape, dtype: of one image. classes: their names, by
@@ -42,11 +38,11 @@ class ImageStream:
     classes: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
 
+    @abstractmethod
     def rows(self, count: int) -> Iterator[Rows]:
         """Give all rows in order, at most `count` at a time; memory is bounded by these."""
-        raise NotImplementedError
 
     @property
+    @abstractmethod
     def sha256(self) -> str:
         """SHA-256 of what was read, known once `rows` has ended."""
-        raise NotImplementedError

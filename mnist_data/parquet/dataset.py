@@ -22,6 +22,7 @@ import pyarrow.parquet as pq
 from mnist_data import storage
 from mnist_data.batch import Batch, Images
 from mnist_data.errors import DamagedArchive, MnistDataError, NoDataset, WrongUse
+from mnist_data.idx.names import split_order
 from mnist_data.parquet.schema import Metadata, decode, decode_images, image_columns, metadata_of
 
 MANIFEST = ".manifest.json"
@@ -225,8 +226,7 @@ def _files(name: str) -> list[tuple[str, str]]:
     else:
         found = [str(path) for path in Path(name).glob("split=*/*.parquet")]
     files = [(_split_of(path), path) for path in found]
-    order = {"train": 0, "test": 1}
-    return sorted(files, key=lambda file: (order.get(file[0], 2), *file))
+    return sorted(files, key=lambda file: (split_order(file[0]), *file))
 
 
 def _split_of(path: str) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -36,6 +36,9 @@ from mnist_data.parquet.schema import Metadata, arrow_schema, encode
 
 PAGE_BYTES = 1 << 26
 """Pixels in one data page: of large images fewer than Arrow's 1,024 stand in it, as a reader unpacks whole pages."""
+
+ROWS_IN_A_PART = 1_000_000
+"""Most samples in one file: MNIST's training split is one, two million images are two; all stay open to the end."""
 
 
 @dataclass(frozen=True)
@@ -123,6 +126,32 @@ class PartWriter:
                 self._writer.close()
         with suppress(type(error)):
             self._file.__exit__(type(error), error, error.__traceback__)
+
+
+def write_parts(
+    location: str,
+    split: str,
+    batches: Iterable[Batch],
+    metadata: Metadata,
+    compression: str,
+    complete: Callable[[], Metadata],
+) -> tuple[Part, ...]:
+    """Write batches as the row groups of as many files as it takes; all are finished together, or none is there.
+
+    complete: gives the metadata that the files carry, once the batches have ended: only then are hashes known.
+    """
+    writers: list[PartWriter] = []
+    try:
+        for batch in batches:
+            if not writers or writers[-1].rows >= ROWS_IN_A_PART:
+                writers.append(PartWriter(location, split, len(writers), metadata, compression))
+            writers[-1].write(batch)
+        finished = complete()
+        return tuple(writer.close(finished) for writer in writers)
+    except BaseException as error:
+        for writer in writers:
+            writer.abandon(error)
+        raise
 
 
 def fingerprint(plan: Mapping[str, Any]) -> str:

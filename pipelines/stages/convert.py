@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -18,22 +19,20 @@ from mnist_data.idx.format import Header, Reader, open_idx
 from mnist_data.idx.forms import Forms, forms_of
 from mnist_data.idx.label_values import advice_on, class_names, label_values
 from mnist_data.idx.labels import labels_of
+from mnist_data.idx.names import Role
 from mnist_data.idx.pairing import Pair, check_pair, find_label_tables
 from mnist_data.known.catalog import CATALOG, CatalogEntry, by_content, by_name
 from mnist_data.known.contradictions import contradiction_in, sources_of
 from mnist_data.known.label_tables import LabelTables, read_label_tables, table_columns
 from mnist_data.parquet.dataset import Dataset
 from mnist_data.parquet.schema import Metadata, Source, Stage, arrow_schema
-from mnist_data.parquet.writer import Draft, Part, PartWriter
+from mnist_data.parquet.writer import Draft, Part, write_parts
 from mnist_data.version import __version__
 from pipelines.engine.execution import Execution
 from pipelines.images.measures.labels import unlikely_labels
 from pipelines.settings.stages import Convert
 
 Item = TypeVar("Item")
-
-ROWS_IN_A_PART = 1_000_000
-"""Most samples in one file: MNIST's training split is one, two million images are two; all stay open to the end."""
 
 
 @dataclass(frozen=True)
@@ -117,10 +116,9 @@ def convert(
         written = draft.commit(
             [part for split in converted for part in split.parts], replace(metadata, sources=sources)
         )
-    notes = [note for form in forms for note in form.notes]
-    return ConvertResult(
-        written, (*notes, *([override] if override else []), *_warnings(pairs, converted, written.metadata))
-    )
+    notes = (note for form in forms for note in form.notes)
+    warnings = (*notes, override, *_warnings(pairs, converted, written.metadata))
+    return ConvertResult(written, tuple(filter(None, warnings)))
 
 
 def conversion_plan(
@@ -233,46 +231,35 @@ def _transposed(shape: tuple[int, ...]) -> tuple[int, ...]:
 
 def _convert_split(task: _Task) -> _ConvertedSplit:
     """Stream one pair of files into Parquet files; all are finished together, once both hashes are known."""
-    writers: list[PartWriter] = []
-    counts: dict[int, int] = {}
-    try:
-        order = task.params.byte_order
-        with open_idx(task.pair.images, order) as images, open_idx(task.pair.labels, order) as labels:
+    counts: Counter[int] = Counter()
+    order = task.params.byte_order
+    with open_idx(task.pair.images, order) as images, open_idx(task.pair.labels, order) as labels:
+
+        def counted() -> Iterator[Batch]:
             for batch in _batches(task, images, labels):
-                if not writers or writers[-1].rows >= ROWS_IN_A_PART:
-                    writers.append(
-                        PartWriter(
-                            task.location,
-                            task.pair.split,
-                            len(writers),
-                            task.metadata,
-                            task.params.compression,
-                        )
-                    )
-                writers[-1].write(batch)
-                _count(batch.labels, counts)
-            sources = tuple(
-                Source(
-                    Path(reader.path).name,
-                    task.pair.split,
-                    role,
-                    reader.sha256,
-                    reader.header.dtype.str,
-                    reader.header.shape,
+                yield batch
+                counts.update(
+                    dict(zip(*map(np.ndarray.tolist, np.unique(batch.labels, return_counts=True)), strict=True))
                 )
-                for role, reader in (("images", images), ("labels", labels))
-            )
-        metadata = replace(task.metadata, sources=sources)
-        return _ConvertedSplit(tuple(writer.close(metadata) for writer in writers), sources, counts)  # type: ignore[arg-type]
-    except BaseException as error:
-        for writer in writers:
-            writer.abandon(error)
-        raise
+
+        def sources() -> tuple[Source, Source]:
+            return _source(task.pair, "images", images), _source(task.pair, "labels", labels)
+
+        parts = write_parts(
+            task.location,
+            task.pair.split,
+            counted(),
+            task.metadata,
+            task.params.compression,
+            lambda: replace(task.metadata, sources=sources()),
+        )
+        return _ConvertedSplit(parts, sources(), counts)
 
 
-def _count(labels: npt.NDArray[np.int64], counts: dict[int, int]) -> None:
-    for label, count in zip(*np.unique(labels, return_counts=True), strict=True):
-        counts[int(label)] = counts.get(int(label), 0) + int(count)
+def _source(pair: Pair, role: Role, reader: Reader) -> Source:
+    """Describe a file that has been read to its end."""
+    header = reader.header
+    return Source(Path(reader.path).name, pair.split, role, reader.sha256, header.dtype.str, header.shape)
 
 
 def _batches(task: _Task, images: Reader, labels: Reader) -> Iterator[Batch]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,23 +15,12 @@ from mnist_data.errors import WrongUse
 from mnist_data.idx.label_values import advice_on, class_names
 from mnist_data.images_in.stream import UNLABELLED, ImageStream
 from mnist_data.known.catalog import by_name
-from mnist_data.parquet.dataset import Dataset
 from mnist_data.parquet.schema import Metadata, Source, Stage, arrow_schema
-from mnist_data.parquet.writer import Draft, Part, PartWriter
+from mnist_data.parquet.writer import Draft, Part, write_parts
 from mnist_data.version import __version__
 from pipelines.engine.execution import Execution, Progress
 from pipelines.settings.stages import Convert
-
-ROWS_IN_A_PART = 1_000_000
-"""Samples in one file."""
-
-
-@dataclass(frozen=True)
-class ImagesConverted:
-    """The dataset, and what its reader should be warned of."""
-
-    dataset: Dataset
-    warnings: tuple[str, ...]
+from pipelines.stages.convert import ConvertResult
 
 
 def convert_images(
@@ -42,7 +31,7 @@ def convert_images(
     dataset: str | None = None,
     execution: Execution | None = None,
     overwrite: bool = False,
-) -> ImagesConverted:
+) -> ConvertResult:
     """Convert streams of labelled images, a split each, into one dataset; ids count on from split to split.
 
     dataset: its name; None takes that of the file or folder. Raises WrongUse where the splits have images of different
@@ -72,7 +61,7 @@ def convert_images(
             first += sum(part.rows for part in written)
             advice = "" if metadata.classes else advice_on(labels - {UNLABELLED})
             warnings += [f"{stream.path}: {advice}."] if advice else []
-        return ImagesConverted(draft.commit(parts, metadata), tuple(warnings))
+        return ConvertResult(draft.commit(parts, metadata), tuple(warnings))
 
 
 def _label_values(streams: Sequence[ImageStream], params: Convert) -> tuple[int, ...]:
@@ -113,25 +102,24 @@ def _write(
     compression: str,
     labels: set[int],
     execution: Execution,
-) -> list[Part]:
-    """Write one split into files that are finished together; labels: collects those that occur."""
-    writers: list[PartWriter] = []
+) -> tuple[Part, ...]:
+    """Write one split; labels: collects those that occur."""
     rows = 0
-    try:
+
+    def counted() -> Iterator[Batch]:
+        nonlocal rows
         for batch in batches:
-            if not writers or writers[-1].rows >= ROWS_IN_A_PART:
-                writers.append(PartWriter(location, stream.split, len(writers), metadata, compression))
-            writers[-1].write(batch)
+            yield batch
             labels.update(np.unique(batch.labels).tolist())
             rows += len(batch)
             execution.report(Progress("convert", rows, rows))
+
+    def complete() -> Metadata:
         name = Path(stream.path).name
         source = Source(name, stream.split, "file", stream.sha256, stream.dtype, (rows, *stream.shape))
-        return [writer.close(replace(metadata, sources=(source,))) for writer in writers]
-    except BaseException as error:
-        for writer in writers:
-            writer.abandon(error)
-        raise
+        return replace(metadata, sources=(source,))
+
+    return write_parts(location, stream.split, counted(), metadata, compression, complete)
 
 
 def _batches(stream: ImageStream, first: int, params: Convert, values: Sequence[int]) -> Iterator[Batch]:

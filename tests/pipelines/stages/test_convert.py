@@ -215,7 +215,7 @@ def test_images_without_pixels_are_refused(tmp_path: Path) -> None:
 
 def test_large_files_are_cut_into_parts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A part holds whole row groups, and ids run on from part to part."""
-    monkeypatch.setattr("pipelines.stages.convert.ROWS_IN_A_PART", 100)
+    monkeypatch.setattr("mnist_data.parquet.writer.ROWS_IN_A_PART", 100)
     pairs = pair_of(tmp_path / "in", np.zeros((250, 2, 2), np.uint8), np.zeros(250, np.uint8))
 
     dataset = convert(pairs, tmp_path / "out", Convert(row_group_rows=10)).dataset
