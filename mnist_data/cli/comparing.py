@@ -57,13 +57,13 @@ def print_result(result: Result) -> None:
     print_comparison(comparison)
     say(result.findings["verdict"])
     both, neither = comparison["both"].iloc[0], comparison["neither"].iloc[0]
-    say(f"Both are right about {both:,} samples, neither about {neither:,}.")
+    say(f"Both predict {both:,} samples correctly, neither {neither:,}.")
     listed = f"; {result.out}/disagreements.csv lists them" if result.out else ""
     say(f"{len(disagreements):,} are predicted differently{listed}.")
 
 
 def print_comparison(comparison: pd.DataFrame) -> None:
-    """Print accuracies, difference, p and what only one has right of two runs, and below them of each seed."""
+    """Print accuracies, difference, p and what only one run predicts correctly, then the same of each seed."""
     from mnist_data.cli.output import print_table
 
     rows = [

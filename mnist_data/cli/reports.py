@@ -1,4 +1,4 @@
-"""What train prints of its report: seeds, sureness, thickness of strokes and corrected labels."""
+"""What train prints of its report: seeds, calibration, thickness of strokes and corrected labels."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def _print_labels(scores: pd.DataFrame) -> None:
         (row["labels"], row["changed"], f"{row['accuracy']:.2%}", _between(row["low"], row["high"]))
         for row in scores.to_dict("records")
     ]
-    print_table("Accuracy by given and by corrected labels", ["labels", "changed", "right", "95 % interval"], rows)
+    print_table("Accuracy by given and by corrected labels", ["labels", "changed", "accuracy", "95 % interval"], rows)
 
 
 def _print_calibration(calibration: pd.DataFrame) -> None:
@@ -74,14 +74,16 @@ def _print_calibration(calibration: pd.DataFrame) -> None:
         )
         for row in calibration.to_dict("records")
     ]
-    print_table("Calibration", ["temperature", "error (ECE)", "by chance", "log-loss", "mean sureness", "right"], rows)
+    print_table(
+        "Calibration", ["temperature", "error (ECE)", "by chance", "log-loss", "mean confidence", "accuracy"], rows
+    )
 
 
 def _print_weakest(scores: pd.DataFrame) -> None:
     from mnist_data.cli.output import say
 
     worst = scores.sort_values("accuracy", kind="stable").head(3).to_dict("records")
-    say("Least right: " + ", ".join(f"{row['name']} {row['accuracy']:.2%}" for row in worst) + ".")
+    say("Lowest accuracy: " + ", ".join(f"{row['name']} {row['accuracy']:.2%}" for row in worst) + ".")
 
 
 def _print_thickness(scores: pd.DataFrame) -> None:
@@ -129,11 +131,11 @@ def print_groups(groups: pd.DataFrame) -> None:
             )
             for row in series.to_dict("records")
         ]
-        print_table("Accuracy in each series", ["split", "series", "samples", "right", "95 % interval"], rows)
+        print_table("Accuracy in each series", ["split", "series", "samples", "accuracy", "95 % interval"], rows)
     if len(writers):
         worst = writers.sort_values(["accuracy", "samples"], ascending=[True, False], kind="stable").iloc[0]
         say(
             f"{len(writers):,} writers: no mistake with {(writers['accuracy'] == 1).sum():,} of them; a tenth have "
-            f"{writers['accuracy'].quantile(0.1):.1%} right or less; worst is writer {worst['value']} with "
+            f"{writers['accuracy'].quantile(0.1):.1%} or less; worst is writer {worst['value']} with "
             f"{worst['correct']:,} of {worst['samples']:,}."
         )

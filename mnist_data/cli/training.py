@@ -52,7 +52,7 @@ def _by(text: str, default: object) -> Any:
 
 
 def print_evaluation(evaluation: pd.DataFrame) -> None:
-    """Print what fraction of the predictions is right, with its interval."""
+    """Print the accuracy of the predictions, with its interval."""
     import pandas as pd
 
     from mnist_data.cli.output import print_table
@@ -69,7 +69,7 @@ def print_evaluation(evaluation: pd.DataFrame) -> None:
         )
         for row in evaluation.itertuples()
     ]
-    print_table("Accuracy", ["model", "split", "seed", "samples", "right", "95 % interval", "seconds"], rows)
+    print_table("Accuracy", ["model", "split", "seed", "samples", "accuracy", "95 % interval", "seconds"], rows)
 
 
 def train(

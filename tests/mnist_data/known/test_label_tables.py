@@ -85,8 +85,8 @@ def test_the_usual_validation_splits_of_mnist_share_writers(known: pd.DataFrame)
     """A random one shares them for every row, the last 10,000 rows for 40.8 %: published facts."""
     train = known[known["split"] == "train"].reset_index(drop=True)
     random = np.random.default_rng(0).permutation(60_000) < 10_000
-    for held, fraction in ((random, 1.0), (np.arange(60_000) >= 50_000, 0.408)):
-        table = shared_writers(train.assign(split=np.where(held, "validation", "train")))
+    for validation, fraction in ((random, 1.0), (np.arange(60_000) >= 50_000, 0.408)):
+        table = shared_writers(train.assign(split=np.where(validation, "validation", "train")))
 
         assert table is not None
         assert pytest.approx(fraction, abs=5e-4) == table.set_index("split").loc["validation", "shared_samples"]
@@ -96,13 +96,13 @@ def test_a_writer_split_of_mnist_shares_none(mnist: Dataset, tmp_path: Path) -> 
     """6,000 samples, of each class a tenth to a hundredth of it; test keeps every sample."""
     made = split(mnist, tmp_path / "split", label_tables=real_folder("qmnist"))
     frame = mnist_data.load(made.dataset.location).drop(columns="image")
-    train, held = (frame[frame["split"] == name] for name in ("train", "validation"))
-    fractions = held["label"].value_counts() / frame.loc[frame["split"] != "test", "label"].value_counts()
+    train, validation = (frame[frame["split"] == name] for name in ("train", "validation"))
+    fractions = validation["label"].value_counts() / frame.loc[frame["split"] != "test", "label"].value_counts()
 
-    assert not set(train["writer_id"]) & set(held["writer_id"])
+    assert not set(train["writer_id"]) & set(validation["writer_id"])
     assert made.writers is not None
     assert (made.writers["shared_writers"] == 0).all()
-    assert len(held) == 6_000
+    assert len(validation) == 6_000
     assert (abs(fractions - 0.1) < 0.001).all()
     assert frame.loc[frame["split"] == "test", "id"].tolist() == list(range(60_000, 70_000))
 
@@ -141,11 +141,11 @@ def test_a_cleaned_dataset_is_joined_by_id(sample_idx: Path, digits: Dataset, tm
     (tmp_path / "tables").mkdir()
     planted(tmp_path / "tables", digits)
     frame = mnist_data.load(split(cleaned, tmp_path / "split", label_tables=tmp_path / "tables").dataset.location)
-    learnt = frame[frame["split"] != "test"]
+    joined = frame[frame["split"] != "test"]
 
-    assert len(learnt) == digits.splits["train"] - 3
-    assert (learnt["global_index"] == learnt["id"]).all()
-    assert (learnt["writer_id"] == 100 + learnt["id"] % 20).all()
+    assert len(joined) == digits.splits["train"] - 3
+    assert (joined["global_index"] == joined["id"]).all()
+    assert (joined["writer_id"] == 100 + joined["id"] % 20).all()
     assert (frame.loc[frame["split"] == "test", "global_index"].to_numpy() == np.arange(360)).all()
 
 

@@ -1,4 +1,4 @@
-"""Corruptions: each does what its name says, is harder at each severity, and depends on nothing beside its sample."""
+"""Corruptions: each does what its name says, is harder at each severity, and depends on nothing but its sample."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ SHAPES = [(28, 28), (1, 1), (1, 9), (9, 1), (2, 2), (5, 12), (8, 8, 3), (4, 4, 1
 
 
 @pytest.fixture(scope="module")
-def pictures(digits: Dataset) -> np.ndarray:
+def samples(digits: Dataset) -> np.ndarray:
     """Give 300 digits, (300, 28, 28) uint8, that nothing may write to."""
     images = np.array(mnist_data.to_numpy(digits.location, "test")[0][:300])
     images.flags.writeable = False
@@ -71,31 +71,31 @@ def test_however_images_are_cut_or_ordered_each_comes_out_the_same(
 
 
 @pytest.mark.parametrize("name", CORRUPTIONS)
-def test_blocks_change_nothing(name: str, pictures: np.ndarray, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_blocks_change_nothing(name: str, samples: np.ndarray, monkeypatch: pytest.MonkeyPatch) -> None:
     """How many images are worked on at once is a matter of memory alone."""
     ids = np.arange(40)
-    whole = corrupt_images(pictures[:40], ids, name, 4, 1)
+    whole = corrupt_images(samples[:40], ids, name, 4, 1)
     monkeypatch.setattr("pipelines.images.corruptions.BLOCK_PIXELS", 28 * 28 * 7)
 
-    np.testing.assert_array_equal(whole, corrupt_images(pictures[:40], ids, name, 4, 1))
+    np.testing.assert_array_equal(whole, corrupt_images(samples[:40], ids, name, 4, 1))
 
 
 @pytest.mark.parametrize("name", CORRUPTIONS)
-def test_each_severity_changes_the_digits_more_than_the_one_before(name: str, pictures: np.ndarray) -> None:
+def test_each_severity_changes_the_digits_more_than_the_one_before(name: str, samples: np.ndarray) -> None:
     """By the mean absolute difference; and no digit comes through unchanged."""
-    ids = np.arange(len(pictures))
-    made = [corrupt_images(pictures, ids, name, severity, 0) for severity in SEVERITIES]
-    changes = [np.abs(images.astype(int) - pictures).mean() for images in made]
+    ids = np.arange(len(samples))
+    made = [corrupt_images(samples, ids, name, severity, 0) for severity in SEVERITIES]
+    changes = [np.abs(images.astype(int) - samples).mean() for images in made]
 
     assert changes == sorted(set(changes))
     assert changes[0] > 1
-    assert all((images != pictures).any(axis=(1, 2)).all() for images in made)
+    assert all((images != samples).any(axis=(1, 2)).all() for images in made)
 
 
 @pytest.mark.parametrize("name", sorted(set(CORRUPTIONS) - {"scale", "brightness", "stripe", "canny_edges"}))
-def test_seed_and_id_each_give_other_random_numbers(name: str, pictures: np.ndarray) -> None:
+def test_seed_and_id_each_give_other_random_numbers(name: str, samples: np.ndarray) -> None:
     """One digit thirty times: the results differ with the id, and all of them with the seed."""
-    same = np.broadcast_to(pictures[:1], (30, 28, 28))
+    same = np.broadcast_to(samples[:1], (30, 28, 28))
     first, second = (corrupt_images(same, np.arange(30), name, 3, seed) for seed in (0, 1))
 
     assert len(np.unique(first, axis=0)) > 1
@@ -103,9 +103,9 @@ def test_seed_and_id_each_give_other_random_numbers(name: str, pictures: np.ndar
 
 
 @pytest.mark.parametrize("name", ["rotate", "shear"])
-def test_which_way_a_digit_turns_is_drawn_anew_at_each_severity(name: str, pictures: np.ndarray) -> None:
+def test_which_way_a_digit_turns_is_drawn_anew_at_each_severity(name: str, samples: np.ndarray) -> None:
     """One digit forty times goes one of two ways at each severity: not the same samples the same way at two of them."""
-    same = np.broadcast_to(pictures[:1], (40, 28, 28))
+    same = np.broadcast_to(samples[:1], (40, 28, 28))
     ways = [np.unique(corrupt_images(same, np.arange(40), name, severity, 0), axis=0, return_inverse=True)[1]
             for severity in SEVERITIES]  # fmt: skip
 
@@ -149,9 +149,9 @@ def test_any_size_and_type_keeps_its_shape_and_levels(shape: tuple[int, ...], ki
 
 
 @pytest.mark.parametrize("name", CORRUPTIONS)
-def test_colours_that_are_alike_stay_so_but_for_noise(name: str, pictures: np.ndarray) -> None:
+def test_colours_that_are_alike_stay_so_but_for_noise(name: str, samples: np.ndarray) -> None:
     """A grey picture in three channels is corrupted as the grey one; noise is drawn for each channel."""
-    grey, ids = pictures[:20], np.arange(20)
+    grey, ids = samples[:20], np.arange(20)
     made = corrupt_images(np.repeat(grey[..., None], 3, axis=3), ids, name, 3, 0)
 
     if name not in ("shot_noise", "impulse_noise"):
@@ -160,12 +160,12 @@ def test_colours_that_are_alike_stay_so_but_for_noise(name: str, pictures: np.nd
 
 
 @pytest.mark.parametrize("name", CORRUPTIONS)
-def test_standardized_floats_are_corrupted_as_the_bytes_they_came_from(name: str, pictures: np.ndarray) -> None:
-    """What is background and the white level is told, so brightness is no number of unknown unit."""
+def test_standardized_floats_are_corrupted_as_the_bytes_they_came_from(name: str, samples: np.ndarray) -> None:
+    """What is background and the white level is known, so brightness is no number of unknown unit."""
     levels = Levels(-0.5, 2.5)
-    floats = pictures[:50].astype(np.float32) / 255 * 3 - 0.5
+    floats = samples[:50].astype(np.float32) / 255 * 3 - 0.5
     made = corrupt_images(floats, np.arange(50), name, 3, 0, levels)
-    expected = corrupt_images(pictures[:50], np.arange(50), name, 3, 0)
+    expected = corrupt_images(samples[:50], np.arange(50), name, 3, 0)
 
     differing = np.abs(levels.fraction(made) * 255 - expected) > 0.51
     # A count, a threshold or a maximum may fall on the other side where a fraction is rounded differently.
@@ -243,7 +243,7 @@ def affine(picture: np.ndarray, matrix: list[list[float]], shift: tuple[float, f
 
 
 @pytest.mark.parametrize("name", ["rotate", "shear", "scale"])
-def test_geometry_is_scipys_either_way(name: str, pictures: np.ndarray) -> None:
+def test_geometry_is_scipys_either_way(name: str, samples: np.ndarray) -> None:
     """At severity 3, MNIST-C's own: 0.4 radians, and seven tenths of the size; at most one grey level apart."""
     sine, cosine, slope = math.sin(0.4), math.cos(0.4), math.tan(0.4)
     ways = {
@@ -251,19 +251,19 @@ def test_geometry_is_scipys_either_way(name: str, pictures: np.ndarray) -> None:
         "shear": [[[1, 0], [way * slope, 1]] for way in (1, -1)],
         "scale": [[[1 / 0.7, 0], [0, 1 / 0.7]]],
     }[name]
-    made = corrupt_images(pictures[:20], np.arange(20), name, 3, 0).astype(float)
+    made = corrupt_images(samples[:20], np.arange(20), name, 3, 0).astype(float)
     apart = [
         [np.abs(affine(picture, way) - image).max() for way in ways]
-        for picture, image in zip(pictures[:20], made, strict=True)
+        for picture, image in zip(samples[:20], made, strict=True)
     ]
 
     assert max(map(min, apart)) <= 1
     assert {int(np.argmin(row)) for row in apart} == set(range(len(ways)))
 
 
-def test_a_translation_is_as_long_as_it_says_in_every_direction(pictures: np.ndarray) -> None:
+def test_a_translation_is_as_long_as_it_says_in_every_direction(samples: np.ndarray) -> None:
     """The centre of mass goes three pixels at severity 3."""
-    small = np.pad(pictures[:100, 4:-4, 4:-4], ((0, 0), (4, 4), (4, 4)))
+    small = np.pad(samples[:100, 4:-4, 4:-4], ((0, 0), (4, 4), (4, 4)))
     moved = corrupt_images(small, np.arange(100), "translate", 3, 0)
     steps = np.array(
         [np.subtract(ndimage.center_of_mass(a), ndimage.center_of_mass(b)) for a, b in zip(moved, small, strict=True)]
@@ -273,14 +273,14 @@ def test_a_translation_is_as_long_as_it_says_in_every_direction(pictures: np.nda
     assert (np.ptp(steps, axis=0) > 5).all()
 
 
-def test_brightness_and_stripe_are_what_they_say(pictures: np.ndarray) -> None:
+def test_brightness_and_stripe_are_what_they_say(samples: np.ndarray) -> None:
     """Half of the white level is added; a quarter of the width is inverted at each side."""
-    sides = np.array(pictures)
+    sides = np.array(samples)
     sides[:, :, :7], sides[:, :, 21:] = 255 - sides[:, :, :7], 255 - sides[:, :, 21:]
-    bright = np.floor(np.minimum(pictures + 127.5, 255) + 0.5)
+    bright = np.floor(np.minimum(samples + 127.5, 255) + 0.5)
 
-    np.testing.assert_array_equal(bright, corrupt_images(pictures, np.arange(300), "brightness", 3, 0))
-    np.testing.assert_array_equal(sides, corrupt_images(pictures, np.arange(300), "stripe", 3, 0))
+    np.testing.assert_array_equal(bright, corrupt_images(samples, np.arange(300), "brightness", 3, 0))
+    np.testing.assert_array_equal(sides, corrupt_images(samples, np.arange(300), "stripe", 3, 0))
 
 
 def test_a_cloud_goes_from_0_to_1_and_is_finer_where_its_noise_decays_slowly() -> None:
@@ -300,7 +300,7 @@ def test_spatter_covers_the_share_that_its_threshold_says(threshold: float) -> N
     assert norm.sf(threshold + 0.5) - 0.01 < covers.mean() < norm.sf(threshold) + 0.01
 
 
-def test_mud_is_dark_and_hides_ink(pictures: np.ndarray) -> None:
+def test_mud_is_dark_and_hides_ink(samples: np.ndarray) -> None:
     """Under a whole cover a pixel has the mud's value, whatever it was."""
     made = corrupt_images(np.full((50, 28, 28), 255, np.uint8), np.arange(50), "spatter", 5, 0)
 
@@ -336,22 +336,22 @@ def test_the_edge_of_a_disc_is_a_closed_thin_circle() -> None:
     assert edges.sum() < 1.35 * 2 * math.pi * 12
 
 
-def test_edges_are_those_of_scikit_image(pictures: np.ndarray) -> None:
+def test_edges_are_those_of_scikit_image(samples: np.ndarray) -> None:
     """One pixel in two hundred may differ: their Gaussian reaches farther, and ties fall either way."""
     feature = pytest.importorskip("skimage.feature", reason="scikit-image is not installed")
-    fractions = pictures.astype(np.float32) / 255
+    fractions = samples.astype(np.float32) / 255
     expected = np.stack([feature.canny(picture, sigma=1.0) for picture in fractions])
 
     assert (find_edges(fractions, 1.0) != expected).mean() < 0.005
 
 
 @pytest.mark.parametrize("name", ["motion_blur", "glass_blur", "dotted_line", "zigzag", "translate", "spatter"])
-def test_a_picture_of_twice_the_size_is_as_badly_hurt(name: str, pictures: np.ndarray) -> None:
+def test_a_picture_of_twice_the_size_is_as_badly_hurt(name: str, samples: np.ndarray) -> None:
     """Lengths grow with the picture: the mean change is about the same."""
-    large = np.asarray(pictures[:100]).repeat(3, axis=1).repeat(3, axis=2)
+    large = np.asarray(samples[:100]).repeat(3, axis=1).repeat(3, axis=2)
     small_change, large_change = (
         np.abs(corrupt_images(images, np.arange(100), name, 3, 0).astype(int) - images).mean()
-        for images in (pictures[:100], large)
+        for images in (samples[:100], large)
     )
 
     assert large_change == pytest.approx(small_change, rel=0.3)

@@ -63,7 +63,7 @@ def test_hardly_any_digit_of_mnist_as_published_is_flagged(mnist: Dataset) -> No
 
 
 def test_transposing_turns_the_sign_of_the_log_odds() -> None:
-    """Whatever was learnt, a sample and its transpose are told apart by the sign alone; channels too."""
+    """Whatever was fitted, a sample and its transpose differ in the sign alone; channels too."""
     generator = np.random.default_rng(1)
     images = generator.integers(0, 256, (80, 9, 9, 3), np.uint8)
     labels, ids = np.arange(80) % 1, np.arange(80)
@@ -77,7 +77,7 @@ def test_transposing_turns_the_sign_of_the_log_odds() -> None:
 
 @pytest.mark.parametrize("factor", [1, 1 / 255, 200])
 def test_the_unit_of_the_pixels_does_not_matter(factor: float) -> None:
-    """Bars are told from their transposes in uint8, on the unit scale, and on the scale of 16 bits."""
+    """Bars are distinguished from their transposes in uint8, on the unit scale, and on the scale of 16 bits."""
     generator = np.random.default_rng(2)
     images = strokes(1000, generator) * np.float32(factor)
     images, rows = planted(images, 20)
@@ -115,7 +115,7 @@ def test_large_images_are_judged_like_small_ones() -> None:
 
 
 def test_the_order_of_the_samples_does_not_matter() -> None:
-    """A sample is judged by its id's fold, wherever it stands."""
+    """A sample is evaluated by its id's fold, wherever it stands."""
     generator = np.random.default_rng(5)
     images, _ = planted(strokes(300, generator), 20)
     labels, ids = np.zeros(300, np.int64), generator.choice(10_000, 300, replace=False)
@@ -130,7 +130,7 @@ def test_the_order_of_the_samples_does_not_matter() -> None:
 
 
 def test_small_classes_and_none_at_all_are_not_judged() -> None:
-    """Of 20 samples nothing is learnt, and their log odds are not known."""
+    """Of 20 samples nothing is fitted, and their log odds are not known."""
     images = strokes(20, np.random.default_rng(6))
     labels, ids = np.zeros(20, np.int64), np.arange(20)
 

@@ -29,11 +29,11 @@ SAMPLES = 200
 LABELS = np.arange(SAMPLES) % 4
 
 
-def predictions(wrong: Array, seed: int | None = None, sureness: float = 0.7) -> pd.DataFrame:
+def predictions(wrong: Array, seed: int | None = None, confidence: float = 0.7) -> pd.DataFrame:
     """Give the table of a classifier of four classes that takes these samples, (n,) bool, for the next class."""
     predicted = np.where(wrong, (LABELS + 1) % 4, LABELS)
-    probabilities = np.full((SAMPLES, 4), (1 - sureness) / 3, np.float32)
-    probabilities[np.arange(SAMPLES), predicted] = sureness
+    probabilities = np.full((SAMPLES, 4), (1 - confidence) / 3, np.float32)
+    probabilities[np.arange(SAMPLES), predicted] = confidence
     table = prediction_table(np.arange(1000, 1000 + SAMPLES), LABELS, probabilities)
     if seed is not None:
         table.insert(1, "seed", seed)
@@ -133,12 +133,12 @@ def test_predictions_of_several_seeds_are_one_a_sample_for_the_claims(tmp_path: 
     """In the order of the table, by the mean of the probabilities, without the column."""
     folder = written(tmp_path / "a", predictions(first(40), 0, 0.9), predictions(first(10), 1, 0.5))
 
-    told = read_predictions(folder / "predictions.parquet")
+    predicted = read_predictions(folder / "predictions.parquet")
 
-    assert told["id"].tolist() == list(range(1000, 1000 + SAMPLES))
-    assert "seed" not in told
-    assert int((~told["correct"]).sum()) == 40
-    assert told["p_0"].iloc[-4] == pytest.approx((0.9 + 0.5) / 2)
+    assert predicted["id"].tolist() == list(range(1000, 1000 + SAMPLES))
+    assert "seed" not in predicted
+    assert int((~predicted["correct"]).sum()) == 40
+    assert predicted["p_0"].iloc[-4] == pytest.approx((0.9 + 0.5) / 2)
     assert together(predictions(first(3), 0))["correct"].sum() == SAMPLES - 3
 
 

@@ -1,4 +1,4 @@
-"""Predictions: the same by every way that images come in, and refused where the network has learnt from others."""
+"""Predictions: the same by every way that images come in, and an error where the network was trained on others."""
 
 from __future__ import annotations
 

@@ -57,10 +57,12 @@ def test_the_parts_add_up_to_the_whole(trained: tuple[Path, Tables]) -> None:
 def test_the_temperature_is_that_of_the_validation_samples(digits: Dataset, trained: tuple[Path, Tables]) -> None:
     """Found again from the models' files, by the mean of their probabilities."""
     folder, tables = trained
-    _, held = training_samples(digits, PARAMS)
-    mean = np.mean([predict(load_model(folder / f"mlp-seed{seed}.safetensors")[0], held.images) for seed in (0, 1)], 0)
+    _, validation = training_samples(digits, PARAMS)
+    mean = np.mean(
+        [predict(load_model(folder / f"mlp-seed{seed}.safetensors")[0], validation.images) for seed in (0, 1)], 0
+    )
 
-    assert tables["calibration"]["temperature"].tolist() == [1, pytest.approx(fit_temperature(mean, held.labels))]
+    assert tables["calibration"]["temperature"].tolist() == [1, pytest.approx(fit_temperature(mean, validation.labels))]
 
 
 def test_corrected_labels_count_beside_the_given_ones(trained: tuple[Path, Tables]) -> None:
@@ -82,7 +84,7 @@ def test_the_cost_of_the_perceptron_is_its_two_matrices(trained: tuple[Path, Tab
 def test_a_run_without_test_split_scales_nothing_and_an_older_report_goes(
     digits: Dataset, trained: tuple[Path, Tables], tmp_path: Path
 ) -> None:
-    """It is judged by the validation samples, by which a temperature must not be judged."""
+    """It is evaluated on the validation samples, so no temperature is fitted to them."""
     shutil.copytree(digits.location, tmp_path / "dataset")
     shutil.rmtree(tmp_path / "dataset/split=test")
     shutil.copytree(trained[0], tmp_path / "mlp")
@@ -98,7 +100,7 @@ def test_a_run_without_test_split_scales_nothing_and_an_older_report_goes(
 def test_runs_with_and_without_corrections_can_be_compared(
     digits: Dataset, trained: tuple[Path, Tables], tmp_path: Path
 ) -> None:
-    """Corrections are no part of the data that was learnt from."""
+    """Corrections are no part of the training data."""
     train(digits, tmp_path / "b", Train(model="mlp", epochs=1, seed=1))
 
     comparison = compare(trained[0], tmp_path / "b")["comparison"]
@@ -124,7 +126,7 @@ def test_the_command_prints_the_report(digits: Dataset, tmp_path: Path) -> None:
     printed = CliRunner().invoke(app, [*call, str(tmp_path / "a"), *flags]).stdout
     found = json.loads(CliRunner().invoke(app, [*call, str(tmp_path / "b"), *flags, "--json"]).stdout)
 
-    for words in ("Mean of 2 seeds", "Calibration", "Least right", "101,632 multiply-adds", "corrected"):
+    for words in ("Mean of 2 seeds", "Calibration", "Lowest accuracy", "101,632 multiply-adds", "corrected"):
         assert words in printed
     assert len(found["seeds"]) == 2
     assert found["label_scores"][1]["changed"] == 1

@@ -55,7 +55,7 @@ def test_the_page_of_a_run_shows_what_each_step_has_found(finished: tuple[Config
 
 
 def test_the_network_learns_the_sample(finished: tuple[Config, RunResult]) -> None:
-    """At least 95 % of the held-out digits, which are by other hands; and better than the perceptron."""
+    """At least 95 % of the held-out digits, which are by other writers; and better than the MLP."""
     _, outcome = finished
     scores = {
         model: pd.read_parquet(outcome.workspace / f"train/{model}/evaluation.parquet").set_index("split")["accuracy"]
@@ -107,7 +107,7 @@ def test_the_settings_in_the_documentation_are_the_defaults() -> None:
     """docs/settings.md is what a user copies: each value there is the default."""
     page = Path(__file__).parent.parent.parent / "docs/settings.md"
     if not page.is_file():
-        pytest.skip("the documentation is not beside the tests")
+        pytest.skip("the documentation is not next to the tests")
     text = page.read_text().split("```toml")[1].split("```")[0]
 
     import tomllib
@@ -221,7 +221,7 @@ def test_an_empty_test_split_is_no_error(sample_idx: Path, tmp_path: Path) -> No
 def test_a_changed_statistic_makes_a_new_page_and_no_new_network(
     finished: tuple[Config, RunResult], tmp_path: Path
 ) -> None:
-    """The page shows the tables, so it is made anew with them; what was learnt is kept."""
+    """The page shows the tables, so it is made anew with them; the networks are kept."""
     import shutil
 
     config, outcome = finished

@@ -60,9 +60,9 @@ def test_no_writer_is_on_both_sides(written: tuple[Dataset, Path], tmp_path: Pat
     source, _ = written
     made = split(source, tmp_path / "split", Split(fraction=0.25, seed=3))
     frame = without_images(made.dataset)
-    train, held = (set(frame.loc[frame["split"] == name, "writer_id"]) for name in ("train", "validation"))
+    train, validation = (set(frame.loc[frame["split"] == name, "writer_id"]) for name in ("train", "validation"))
 
-    assert not train & held
+    assert not train & validation
     assert made.writers is not None
     rows = made.writers.set_index(["split", "other"])
     assert rows.loc[("train", "validation"), "shared_writers"] == 0
@@ -113,11 +113,11 @@ def test_whole_writers_come_near_the_share(
             choose_writers(writers, labels, fraction, seed)
         return
     chosen = choose_writers(writers, labels, fraction, seed)
-    held = np.isin(writers, chosen)
+    validation = np.isin(writers, chosen)
     shuffled = np.array(order.sample(samples, len(samples)), np.int64).T  # type: ignore[attr-defined]
 
-    assert 0 < held.sum() < len(samples)
-    assert abs(held.sum() - fraction * len(samples)) <= counts.max()
+    assert 0 < validation.sum() < len(samples)
+    assert abs(validation.sum() - fraction * len(samples)) <= counts.max()
     assert choose_writers(*shuffled, fraction, seed).tolist() == chosen.tolist()
 
 
@@ -135,9 +135,9 @@ def test_classes_keep_their_shares() -> None:
     """Where each writer writes one class only, each class is held out by its fraction."""
     writers = np.repeat(np.arange(200), 5)
     labels = writers % 4
-    held = np.isin(writers, choose_writers(writers, labels, 0.2))
+    validation = np.isin(writers, choose_writers(writers, labels, 0.2))
 
-    assert np.bincount(labels[held]).tolist() == [50, 50, 50, 50]
+    assert np.bincount(labels[validation]).tolist() == [50, 50, 50, 50]
 
 
 def test_a_dataset_without_writers_is_refused(digits: Dataset, tmp_path: Path) -> None:

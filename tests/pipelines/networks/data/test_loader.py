@@ -21,7 +21,7 @@ IMAGES = np.random.default_rng(0).integers(0, 256, (200, 9, 7), np.uint8)
 @settings(max_examples=50, deadline=None)
 @given(samples=st.integers(1, 500), batch_size=st.integers(1, 70), seed=st.integers(0, 99), epoch=st.integers(1, 9))
 def test_each_epoch_gives_every_sample_once(samples: int, batch_size: int, seed: int, epoch: int) -> None:
-    """In batches that differ in size by one at most, images beside their own labels."""
+    """In batches that differ in size by one at most, images with their own labels."""
     values = np.arange(samples)
     loader = MemoryLoader(values[:, None, None].astype(np.float32), values)
 

@@ -66,7 +66,7 @@ def numbers(images: Images) -> np.ndarray:
 def test_each_epoch_gives_every_chosen_sample_once(
     ordered: Dataset, batch_size: int, fraction: float, groups: int, seed: int
 ) -> None:
-    """And no other one, beside its own label, in batches of nearly equal size, however small the buffer."""
+    """And no other one, with its own label, in batches of nearly equal size, however small the buffer."""
     mask = np.random.default_rng(seed).random(len(ordered)) < fraction
     mask[7] = True
     loader = small(ordered, mask, groups)
@@ -163,7 +163,7 @@ def test_any_image_is_read_in_any_layout(layout: str, dtype: type, shape: tuple[
 
 
 def test_what_is_known_of_samples_is_read_without_their_images(digits: Dataset) -> None:
-    """Ids, copies and labels are those that lie beside the images."""
+    """Ids, copies and labels are those stored with the images."""
     whole, stored = read_samples(digits, "train"), stored_samples(digits, "train")
 
     assert (stored.ids == whole.ids).all()

@@ -84,10 +84,10 @@ def test_the_upper_edge_of_a_bin_belongs_to_it() -> None:
 @pytest.mark.parametrize("planted", [0.5, 1.0, 3.0])
 def test_a_planted_temperature_is_found_and_taken_away(planted: float) -> None:
     """Of validation samples; on others the error falls to what chance makes, and the answers stay."""
-    held, held_labels = drawn(20_000, planted, seed=1)
+    validation, validation_labels = drawn(20_000, planted, seed=1)
     probabilities, labels = drawn(20_000, planted, seed=2)
 
-    tables = calibration_tables(probabilities, labels, held, held_labels)
+    tables = calibration_tables(probabilities, labels, validation, validation_labels)
     plain, scaled = tables["calibration"].to_dict("records")
 
     assert plain["temperature"] == 1
@@ -107,7 +107,7 @@ def test_softening_divides_the_logits() -> None:
 
 
 def test_without_validation_nothing_is_scaled() -> None:
-    """The network is judged as it is."""
+    """The network is evaluated without scaling."""
     probabilities, labels = drawn(100, 1.0)
 
     tables = calibration_tables(probabilities, labels, probabilities[:0], labels[:0])

@@ -42,17 +42,17 @@ def samples(digits: Dataset) -> Samples:
 
 
 def findings(
-    samples: Samples, params: Train, held: Samples | None = None, start: nn.Module | None = None
+    samples: Samples, params: Train, validation: Samples | None = None, start: nn.Module | None = None
 ) -> list[Finding]:
-    """Train, on all but some of each class where no others are held out, and give what is found."""
-    if held is None:
+    """Train, on all but some of each class where no validation samples are given, and give the findings."""
+    if validation is None:
         rows = split_validation(samples.ids, samples.labels, samples.ids, params)
-        samples, held = samples.take(rows[0]), samples.take(rows[1])
+        samples, validation = samples.take(rows[0]), samples.take(rows[1])
     classes = int(samples.labels.max()) + 1
     loader = MemoryLoader(samples.images, samples.labels, samples.ids, Augmentation(params.recipe))
-    outcome = fit(loader, MemoryLoader(held.images, held.labels), classes, params, start=start)
+    outcome = fit(loader, MemoryLoader(validation.images, validation.labels), classes, params, start=start)
     begun = start or fresh(samples.images.shape[1:], classes, params)
-    return diagnose(outcome, samples, held.labels, classes, params, begun)
+    return diagnose(outcome, samples, validation.labels, classes, params, begun)
 
 
 def first(samples: Samples, count: int) -> Samples:
@@ -63,8 +63,8 @@ def permuted(samples: Samples) -> Samples:
     return replace(samples, labels=np.random.default_rng(0).permutation(samples.labels))
 
 
-def names(found: list[Finding]) -> list[str]:
-    return [one.finding for one in found]
+def names(several: list[Finding]) -> list[str]:
+    return [finding.finding for finding in several]
 
 
 # No false alarms
@@ -111,7 +111,7 @@ def test_a_rare_class_that_is_learnt_raises_no_alarm(samples: Samples) -> None:
 
 
 def test_a_handful_without_validation_raises_no_alarm(samples: Samples) -> None:
-    """Two samples a class say little, and nothing is held out."""
+    """Two samples a class say little, and there are no validation samples."""
     assert findings(first(samples, 20), Train(model="mlp", epochs=60)) == []
 
 
@@ -120,11 +120,11 @@ def test_a_handful_without_validation_raises_no_alarm(samples: Samples) -> None:
 
 @pytest.mark.parametrize("settings", [{"learning_rate": 10.0}, {"learning_rate": 10.0, "optimizer": "sgd"}], ids=str)
 @pytest.mark.parametrize("model", ["mlp", "tiny"])
-def test_a_rate_far_too_high_is_told(samples: Samples, settings: dict[str, object], model: str) -> None:
+def test_a_rate_far_too_high_is_reported(samples: Samples, settings: dict[str, object], model: str) -> None:
     """The highest there is ends in chance or in a loss that is no number; either way a lower one is advised."""
     try:
-        told = findings(first(samples, 400), train_settings({"model": model, "epochs": 1, **settings}))[0]
-        text = f"{told.finding}: {told.advice}"
+        finding = findings(first(samples, 400), train_settings({"model": model, "epochs": 1, **settings}))[0]
+        text = f"{finding.finding}: {finding.advice}"
     except CheckFailed as failure:
         text = str(failure)
 
@@ -142,17 +142,17 @@ def test_a_loss_that_leaves_the_numbers_says_when_it_rose(samples: Samples) -> N
 
 
 @pytest.mark.parametrize("model", ["mlp", "small"])
-def test_a_rate_far_too_low_is_told(samples: Samples, model: str) -> None:
+def test_a_rate_far_too_low_is_reported(samples: Samples, model: str) -> None:
     """The weights are where they were drawn, and so is the accuracy; a higher rate is advised."""
     settings = train_settings({"model": model, "epochs": 1, "learning_rate": 1e-9})
-    (told,) = findings(first(samples, 700), settings)
+    (finding,) = findings(first(samples, 700), settings)
 
-    assert told.finding == "accuracy at chance"
-    assert "above 1e-09" in told.advice
-    assert "of their size" in told.evidence
+    assert finding.finding == "accuracy at chance"
+    assert "above 1e-09" in finding.advice
+    assert "of their size" in finding.evidence
 
 
-def test_permuted_labels_are_told_from_a_bad_rate(samples: Samples) -> None:
+def test_permuted_labels_are_distinguished_from_a_bad_rate(samples: Samples) -> None:
     """In training and validation at once, or in training alone."""
     params = Train(model="mlp", epochs=5)
     rows = split_validation(samples.ids, samples.labels, samples.ids, params)
@@ -162,48 +162,48 @@ def test_permuted_labels_are_told_from_a_bad_rate(samples: Samples) -> None:
     assert names(findings(learn, params, hold)) == ["labels do not fit the images"]
 
 
-def test_permuted_labels_learnt_by_heart_are_told_without_validation(samples: Samples) -> None:
+def test_permuted_labels_memorized_are_reported_without_validation(samples: Samples) -> None:
     """The history of such a training looks well."""
-    (told,) = findings(permuted(first(samples, 300)), Train(model="mlp", epochs=80), first(samples, 0))
+    (finding,) = findings(permuted(first(samples, 300)), Train(model="mlp", epochs=80), first(samples, 0))
 
-    assert told.finding == "labels do not fit the images"
-    assert "memorized" in told.evidence
+    assert finding.finding == "labels do not fit the images"
+    assert "memorized" in finding.evidence
 
 
-def test_validation_labels_permuted_alone_are_told_from_that(samples: Samples) -> None:
-    """What is learnt from is as it should be."""
+def test_validation_labels_permuted_alone_are_distinguished_from_that(samples: Samples) -> None:
+    """The training samples are as they should be."""
     learn, hold = first(samples, 700), samples.take(np.arange(len(samples.ids)) >= 700)
-    (told,) = findings(learn, Train(model="mlp", epochs=5), permuted(hold))
+    (finding,) = findings(learn, Train(model="mlp", epochs=5), permuted(hold))
 
-    assert told.finding == "accuracy at chance"
-    assert "does not generalize to the validation samples" in told.advice
+    assert finding.finding == "accuracy at chance"
+    assert "does not generalize to the validation samples" in finding.advice
 
 
-def test_samples_learnt_by_heart_are_told(samples: Samples) -> None:
+def test_samples_memorized_are_reported(samples: Samples) -> None:
     """Fifty digits, five of a kind, many epochs."""
-    (told,) = findings(first(samples, 50), Train(model="mlp", epochs=100), samples.take(samples.ids % 2 == 1))
+    (finding,) = findings(first(samples, 50), Train(model="mlp", epochs=100), samples.take(samples.ids % 2 == 1))
 
-    assert told.finding == "training far above validation"
-    assert "Accuracy is 100.0% on 50 training samples" in told.evidence
-    assert "--recipe" in told.advice
+    assert finding.finding == "training far above validation"
+    assert "Accuracy is 100.0% on 50 training samples" in finding.evidence
+    assert "--recipe" in finding.advice
 
 
 def test_norms_that_have_not_settled_are_not_taken_for_learning_by_heart(samples: Samples) -> None:
     """After a few steps the network knows its own training samples no better than others."""
-    told = findings(first(samples, 700), Train(epochs=1))
+    several = findings(first(samples, 700), Train(epochs=1))
 
-    assert set(names(told)) <= {"accuracy at chance"}
-    assert all("more epochs" in one.advice for one in told)
+    assert set(names(several)) <= {"accuracy at chance"}
+    assert all("more epochs" in finding.advice for finding in several)
 
 
-def test_killed_units_are_told(samples: Samples) -> None:
+def test_killed_units_are_reported(samples: Samples) -> None:
     """A bias of −100 in one batch norm: whatever the image, that layer is silent, and so is what follows."""
     network = build("tiny", (28, 28), 10)
     network[4].bias.data.fill_(-100)  # type: ignore[union-attr, operator]
-    told = findings(first(samples, 400), Train(model="tiny", epochs=1), start=network)
+    several = findings(first(samples, 400), Train(model="tiny", epochs=1), start=network)
 
-    assert names(told) == ["accuracy at chance", "dead units"]
-    assert "8 of 8 in '5'" in told[1].evidence
+    assert names(several) == ["accuracy at chance", "dead units"]
+    assert "8 of 8 in '5'" in several[1].evidence
 
 
 def test_dead_units_are_counted_by_layer(samples: Samples) -> None:

@@ -70,28 +70,28 @@ def test_corruption_costs_accuracy_and_more_of_it_costs_more(trained: tuple[Path
 def test_the_images_are_those_that_corrupt_writes(
     digits: Dataset, trained: tuple[Path, dict[str, pd.DataFrame]], tmp_path: Path
 ) -> None:
-    """The sample's pictures in the table equal the rows of the dataset, byte for byte."""
-    pictures = trained[1]["corrupted"]
+    """The sample's images in the table equal the rows of the dataset, byte for byte."""
+    images = trained[1]["corrupted"]
     frame = mnist_data.load(corrupt(digits, tmp_path / "c").location)
-    written = frame[frame["source_id"] == pictures["id"].iloc[0]]
+    written = frame[frame["source_id"] == images["id"].iloc[0]]
 
-    np.testing.assert_array_equal(mnist_data.images(written), mnist_data.images(pictures.iloc[1:]))
-    assert pictures["corruption"].tolist()[1:] == written["corruption"].tolist()
+    np.testing.assert_array_equal(mnist_data.images(written), mnist_data.images(images.iloc[1:]))
+    assert images["corruption"].tolist()[1:] == written["corruption"].tolist()
 
 
 def test_the_pictures_are_of_a_sample_that_is_right_as_it_is(trained: tuple[Path, dict[str, pd.DataFrame]]) -> None:
     """A sample that is never right would say nothing about corruption; this one is often misled."""
-    pictures = trained[1]["corrupted"]
+    images = trained[1]["corrupted"]
 
-    assert pictures["predicted"].iloc[0] == pictures["label"].iloc[0]
-    assert (pictures["predicted"] != pictures["label"]).sum() > 30
-    assert len(pictures) == 76
+    assert images["predicted"].iloc[0] == images["label"].iloc[0]
+    assert (images["predicted"] != images["label"]).sum() > 30
+    assert len(images) == 76
 
 
 def test_without_being_asked_nothing_is_scored_and_old_tables_go(
     digits: Dataset, trained: tuple[Path, dict[str, pd.DataFrame]], tmp_path: Path
 ) -> None:
-    """A later training into the same folder must not stand beside another model's robustness."""
+    """A later training into the same folder must not keep another model's robustness."""
     trained[1]["robustness"].to_parquet(tmp_path / "robustness.parquet")
     (tmp_path / "robustness.csv").write_text("old")
 
@@ -104,11 +104,11 @@ def test_without_being_asked_nothing_is_scored_and_old_tables_go(
 def test_only_originals_are_corrupted(digits: Dataset, tmp_path: Path) -> None:
     """Trained on copies, a model is tested on the same corrupted samples as one trained without."""
     more = augment(digits, tmp_path / "more")
-    pictures = train(more, tmp_path / "m", PARAMS.replace(epochs=1))["corrupted"]
+    images = train(more, tmp_path / "m", PARAMS.replace(epochs=1))["corrupted"]
     frame = mnist_data.load(digits.location, "test").set_index("id")
-    original = mnist_data.images(pictures.iloc[:1])[0]
+    original = mnist_data.images(images.iloc[:1])[0]
 
-    assert frame.loc[pictures["id"].iloc[0], "image"] == original.tobytes()
+    assert frame.loc[images["id"].iloc[0], "image"] == original.tobytes()
 
 
 def test_where_full_ink_is_not_known_training_does_not_begin(tmp_path: Path) -> None:

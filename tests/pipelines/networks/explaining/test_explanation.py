@@ -1,4 +1,4 @@
-"""Maps of what an answer hangs on, held against networks of which that is known."""
+"""Maps of which pixels a prediction depends on, compared with networks for which that is known."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def explained(network, image, target, background=0.0):
 @pytest.mark.parametrize("corner", CORNERS, ids=str)
 @pytest.mark.parametrize("target", [0, 1])
 def test_every_map_points_at_the_mark_that_the_network_looks_for(corner, target):
-    """In whichever corner it is planted, and not at the ink beside it; for the class it speaks for, and against."""
+    """In whichever corner it is planted, and not at the ink next to it; for the class it counts for, and against."""
     maps = explained(network_that_looks_for_a_mark(), marked_image(corner), target).maps
     around = np.zeros((SIDE, SIDE), bool)
     around[corner[0] - 1 : corner[0] + 4, corner[1] - 1 : corner[1] + 4] = True

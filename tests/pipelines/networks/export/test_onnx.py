@@ -45,7 +45,7 @@ def network_of(configuration: dict[str, Any]) -> Any:
 
 @pytest.fixture(scope="module")
 def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Give the file of a network of the sample's shape, which has learnt nothing."""
+    """Give the file of a network of the sample's shape, which is not trained."""
     path = tmp_path_factory.mktemp("onnx") / "small.safetensors"
     configuration = configured("small", (28, 28))
     save_model(network_of(configuration), path, configuration)

@@ -171,7 +171,7 @@ def test_images_that_cannot_be_trained_on_are_refused(images):
 
 
 def test_small_sets_are_passed_through_more_often():
-    """MNIST takes 3 epochs; 1,300 digits would have learnt little after 60 steps."""
+    """MNIST takes 3 epochs; 1,300 digits would have learned little after 60 steps."""
     assert epochs_for(54_000, Train()) == 3
     assert epochs_for(1_300, Train()) * (1_300 // 64) >= 600
     assert epochs_for(1_300, Train(epochs=5)) == 5

@@ -28,7 +28,7 @@ QUICK = {"epochs": 1, "batch_size": 32}
 
 @pytest.fixture(scope="module")
 def start(digits: Dataset, tmp_path_factory: pytest.TempPathFactory) -> str:
-    """Give a tiny network that has learnt the digits a little."""
+    """Give a tiny network, trained on the digits for a short time."""
     folder = tmp_path_factory.mktemp("start")
     train(digits, folder, Train(model="tiny", epochs=2))
     return str(folder / "tiny.safetensors")
