@@ -43,7 +43,8 @@ def domain_auc(first: Side, second: Side, seed: int) -> dict[str, tuple[float, f
         pixels = np.concatenate([side.images.reshape(len(side), -1).astype(np.float32) for side in (first, second)])
         pixels = np.nan_to_num(pixels, posinf=0, neginf=0)
         count = min(COMPONENTS, pixels.shape[1], len(pixels) // 3)
-        components = PCA(count, random_state=seed, svd_solver="covariance_eigh").fit_transform(pixels)
+        with np.errstate(invalid="ignore"):  # where all images are equal, fractions of their variance are 0 / 0
+            components = PCA(count, random_state=seed, svd_solver="covariance_eigh").fit_transform(pixels)
         linear = make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000))
         scores["pixels"] = delong(truth, _out_of_fold(linear, components, truth, folds))
     return scores
