@@ -72,7 +72,8 @@ def streams_of(source: Place | None, split: Sequence[str] | None, size: str | No
     """
     from mnist_data.idx.names import looks_like_idx
     from mnist_data.idx.pairing import holds_idx
-    from mnist_data.images_in.open import streams_of as open_streams
+    from mnist_data.images_in.open import open_source
+    from mnist_data.images_in.stream import Options
 
     path = None if source is None else Path(location_of(source))
     if path is None or not path.exists() or looks_like_idx(path.name) or holds_idx(path):
@@ -80,7 +81,7 @@ def streams_of(source: Place | None, split: Sequence[str] | None, size: str | No
     names: list[str] = several(split)
     if len(names) > 1:
         raise WrongUse(f"{path} is one source; name one split for it.")
-    return open_streams(str(path), names[0] if names else None, size)
+    return list(open_source(str(path), Options(names[0] if names else None, size)).streams)
 
 
 def _locations(files: Sequence[Place] | None) -> list[str]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +20,7 @@ from mnist_data.idx.format import Header
 from mnist_data.idx.labels import form_of, labels_of
 from mnist_data.idx.layout import layout_of
 from mnist_data.idx.names import Role, parse_name, split_order
-from mnist_data.images_in.stream import UNLABELLED, ImageStream, Rows
+from mnist_data.images_in.stream import UNLABELLED, Form, ImageStream, Options, Rows, Source
 
 IMAGES = re.compile(r"(^|_)(x|data|images?|imgs?|pixels|arr_0)(_|$)", re.IGNORECASE)
 LABELS = re.compile(r"(^|_)(y|targets?|labels?|classes|arr_1)(_|$)", re.IGNORECASE)
@@ -123,3 +123,17 @@ def _as_labels(path: str, labels: npt.NDArray[np.generic]) -> npt.NDArray[np.int
     numeric = labels.astype(np.int64) if labels.dtype.kind in "bu" else labels
     header = Header(np.dtype(">i4") if numeric.dtype.kind == "i" else np.dtype(">f8"), numeric.shape)
     return labels_of(numeric, form_of(header, numeric, path), path)
+
+
+def _recognises(source: Source) -> bool:
+    if not zipfile.is_zipfile(source.path):
+        return False
+    with zipfile.ZipFile(source.path) as archive:
+        return any(name.endswith(".npy") for name in archive.namelist())
+
+
+def _streams(sources: Sequence[Source], options: Options) -> list[ArrayStream]:
+    return [stream for source in sources for stream in npz_streams(source.path, options.size)]
+
+
+FORM = Form(".npz", (".npz",), _recognises, _streams)

@@ -20,7 +20,7 @@ from mnist_data.errors import UnreadableInput, WrongUse
 from mnist_data.idx.compression import DecodedStream, open_decoded
 from mnist_data.idx.layout import layout_of
 from mnist_data.idx.names import parse_name
-from mnist_data.images_in.stream import UNLABELLED, ImageStream, Rows
+from mnist_data.images_in.stream import UNLABELLED, Form, ImageStream, Options, Rows, Source
 
 FIRST_LINES = 1_000
 """Lines that decide where the label is and what the pixels are."""
@@ -127,6 +127,17 @@ class _Readable(io.RawIOBase):
         return self._stream.readinto(memoryview(buffer))  # type: ignore[arg-type]
 
 
+def recognises(source: Source) -> bool:
+    """Say whether a file is text whose lines are mostly numbers; the first may be a header."""
+    if b"\0" in source.head:
+        return False
+    lines = source.head.decode("utf-8-sig", errors="replace").splitlines()[: 1 + FIRST_LINES]
+    whole = lines[1:-1] or lines[-1:]  # the last may be cut off
+    delimiter = max(",;\t ", key=lines[0].count) if lines else ","
+    numeric = sum(line.count(delimiter) > 0 and all(map(_is_number, line.split(delimiter))) for line in whole)
+    return bool(whole) and 2 * numeric >= len(whole)
+
+
 def _first_lines(path: str) -> tuple[list[str] | None, list[list[str]], str]:
     """Read the header, if there is one, the first lines, and the delimiter. Raises UnreadableInput for no CSV."""
     with open_decoded(path) as stream:
@@ -213,3 +224,11 @@ def _dtype_of(pixels: npt.NDArray[np.float64]) -> str:
         return "float32"
     low, high = pixels.min(), pixels.max()
     return "uint8" if low >= 0 and high <= 255 else "int32"
+
+
+def csv_streams(sources: Sequence[Source], options: Options) -> list[CsvStream]:
+    """Open each file as a split."""
+    return [CsvStream(source.path, options.split, options.size) for source in sources]
+
+
+FORM = Form("CSV", (".csv", ".tsv"), recognises, csv_streams)

@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 from mnist_data.errors import NoDataset, UnreadableInput, WrongUse
 from mnist_data.idx.names import parse_name, split_order
-from mnist_data.images_in.stream import UNLABELLED, ImageStream, Rows
+from mnist_data.images_in.stream import UNLABELLED, Form, ImageStream, Options, Rows, Source
 
 ENDINGS = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp")
 
@@ -140,9 +140,18 @@ def contents(path: str, names: Sequence[str]) -> Iterator[tuple[str, bytes]]:
                     yield member.name, file.read()
 
 
-def is_image_archive(path: str) -> bool:
-    """Say whether a file is a zip or tar archive."""
-    return Path(path).is_file() and (zipfile.is_zipfile(path) or tarfile.is_tarfile(path))
+def _recognises(source: Source) -> bool:
+    """Say whether a folder or archive holds an image file."""
+    path = Path(source.path)
+    archived = path.is_dir() or zipfile.is_zipfile(path) or tarfile.is_tarfile(path)
+    return archived and next(_image_files(source.path), None) is not None
+
+
+def _streams(sources: Sequence[Source], options: Options) -> list[FolderStream]:
+    return [stream for source in sources for stream in folder_streams(source.path, options.split)]
+
+
+FORM = Form("image files", (), _recognises, _streams)
 
 
 def _common_shape(path: str, files: Sequence[ImageFile]) -> tuple[int, ...]:

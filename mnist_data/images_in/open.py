@@ -1,59 +1,81 @@
-"""Which form a file or folder has, decided by its content."""
+"""Which form a file or folder has, decided by its content, and its splits as streams."""
 
 from __future__ import annotations
 
+import shlex
 import zipfile
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from mnist_data.errors import MnistDataError, NoDataset, UnreadableInput, WrongUse
 from mnist_data.idx.compression import open_decoded
 from mnist_data.idx.names import split_order
-from mnist_data.images_in.arrays import npz_streams
-from mnist_data.images_in.csv import CsvStream
-from mnist_data.images_in.folders import ENDINGS, folder_streams, is_image_archive
-from mnist_data.images_in.stream import ImageStream
+from mnist_data.images_in import arrays, csv, folders, refused
+from mnist_data.images_in.stream import Form, ImageStream, Options, Source
 
-REFUSED: tuple[tuple[bytes, str, str], ...] = (
-    (b"version https://git-lfs", "a Git LFS pointer, not the file itself", "Fetch it with: git lfs pull."),
-    (b"<", "a web page or an error message in XML", "The download failed: fetch the file again."),
-    (b"{", "JSON, as error messages are", "The download failed: fetch the file again."),
-    (b"\x89HDF\r\n", "an HDF5 file", "Save its arrays by numpy.savez(FILE, images=…, labels=…)."),
-    (b"MATLAB 5.0", "a MATLAB file", "Save scipy.io.loadmat's arrays by numpy.savez(FILE, images=…, labels=…)."),
-    (b"7z\xbc\xaf\x27\x1c", "a 7z archive", "Unpack it first."),
-    (b"Rar!", "a rar archive", "Unpack it first."),
-    (b"PAR1", "a Parquet file of another make", "Save its images by numpy.savez(FILE, images=…, labels=…)."),
-)
-"""First bytes of what is not read, what it is, and what to do."""
+HEAD_BYTES = 1 << 16
+"""Decoded bytes of a file that decide its form."""
+
+FORMS: tuple[Form, ...] = (folders.FORM, arrays.FORM, csv.FORM)
+"""All forms besides IDX, the surest to recognise first."""
+
+READABLE = "IDX, CSV, .npz, or image files in class folders or an archive"
+"""The forms as messages name them."""
 
 
-def streams_of(source: str, split: str | None = None, size: str | None = None) -> list[ImageStream]:
-    """Open what is no IDX: CSV, .npz, image files in class folders or in an archive, or a folder of CSV files.
+@dataclass(frozen=True)
+class OpenSource:
+    """A source whose form is known. form: its name. streams: its splits: train, test, then others by name."""
 
-    Raises NoDataset, UnreadableInput or WrongUse, which say what the source is and what to do.
+    form: str
+    streams: tuple[ImageStream, ...]
+
+
+def open_source(path: str, options: Options | None = None) -> OpenSource:
+    """Open what is no IDX.
+
+    Raises NoDataset, UnreadableInput or WrongUse, which say what the source is and what to do: where its form is not
+    read, where it holds several sets of images, or where nothing says which split an image belongs to.
     """
-    if Path(source).is_dir():
-        return _of_folder(Path(source), split, size)
-    _refuse_by_name(source)
-    if zipfile.is_zipfile(source) and _holds_arrays(source):
-        return _one_split(list(npz_streams(source, size)), split, source)
-    if is_image_archive(source):
-        return list(folder_streams(source, split))
-    return [CsvStream(source, split, size)]
+    options = options or Options()
+    form, sources = _of_folder(Path(path)) if Path(path).is_dir() else _of_file(path)
+    streams = form.streams(sources, options)
+    splits = [stream.split for stream in streams]
+    if options.split is not None and len(streams) == 1:
+        streams[0].split = options.split
+    elif options.split is not None:
+        raise WrongUse(f"{path} holds the splits {', '.join(splits)}; leave --split out.")
+    if len(set(splits)) < len(splits):
+        listed = ", ".join(f"{Path(stream.path).name} ({stream.split})" for stream in streams)
+        raise WrongUse(f"{path}: nothing says which splits {listed} are; convert them one by one with --split.")
+    return OpenSource(form.name, tuple(sorted(streams, key=lambda stream: split_order(stream.split))))
 
 
-def _of_folder(folder: Path, split: str | None, size: str | None) -> list[ImageStream]:
-    files = sorted(path for path in folder.iterdir() if path.is_file() and not path.name.startswith("."))
-    tables = [path for path in files if path.name.lower().endswith((".csv", ".csv.gz"))]
-    if tables:
-        streams: list[ImageStream] = [
-            CsvStream(str(path), split if len(tables) == 1 else None, size) for path in tables
-        ]
-        if len({stream.split for stream in streams}) < len(streams):
-            listed = ", ".join(path.name for path in tables)
-            raise WrongUse(f"{folder}: nothing says which splits {listed} are; convert them one by one with --split.")
-        return sorted(streams, key=lambda stream: split_order(stream.split))
-    if any(path.suffix.lower() in ENDINGS for path in folder.rglob("*")):
-        return list(folder_streams(str(folder), split))
+def _of_file(path: str) -> tuple[Form, Sequence[Source]]:
+    source = Source(path, _head(path))
+    form = _form_of(source)
+    if form is None:
+        raise refused.error_of(source, READABLE)
+    return form, [source]
+
+
+def _of_folder(folder: Path) -> tuple[Form, Sequence[Source]]:
+    """Find the files of a folder that have a form, or see the folder itself as class folders of image files."""
+    if folders.FORM.recognises(Source(str(folder))):
+        return folders.FORM, [Source(str(folder))]
+    files: dict[str, list[Source]] = {}
+    for source in _files_of(folder):
+        if form := _form_of(source):
+            files.setdefault(form.name, []).append(source)
+    if len(files) > 1:
+        commands = "; ".join(
+            f"mnist-data convert {shlex.quote(source.path)} OUT" for sources in files.values() for source in sources
+        )
+        raise WrongUse(f"{folder} holds files of the forms {', '.join(files)}. Convert one of them: {commands}.")
+    for form in FORMS:
+        if form.name in files:
+            return form, files[form.name]
     raise NoDataset(
         str(folder),
         "nothing in it is a form of labelled images",
@@ -62,35 +84,33 @@ def _of_folder(folder: Path, split: str | None, size: str | None) -> list[ImageS
     )
 
 
-def _one_split(streams: list[ImageStream], split: str | None, source: str) -> list[ImageStream]:
-    if split is not None:
-        if len(streams) != 1:
-            raise WrongUse(f"{source} holds the splits {', '.join(one.split for one in streams)}; leave --split out.")
-        streams[0].split = split
-    return streams
+def _files_of(folder: Path) -> Iterator[Source]:
+    """Give the files of a folder that have a form. Raises for one whose name claims a form that its content has not."""
+    for path in sorted(folder.iterdir()):
+        if not path.is_file() or path.name.startswith("."):
+            continue
+        claimed = any(ending in path.name.lower() for form in FORMS for ending in form.endings)
+        try:
+            source = Source(str(path), _head(str(path)))
+        except UnreadableInput:
+            if claimed:
+                raise
+            continue
+        if claimed and _form_of(source) is None:
+            raise refused.error_of(source, READABLE)
+        yield source
 
 
-def _holds_arrays(path: str) -> bool:
-    with zipfile.ZipFile(path) as archive:
-        return any(name.endswith(".npy") for name in archive.namelist())
+def _form_of(source: Source) -> Form | None:
+    return next((form for form in FORMS if form.recognises(source)), None)
 
 
-def _refuse_by_name(path: str) -> None:
-    """Say what a file is that we do not read."""
+def _head(path: str) -> bytes:
+    """Read the first decoded bytes; of an archive of several files those of the archive itself."""
     try:
         with open_decoded(path) as stream:
-            head = stream.read(64)
+            return stream.read(HEAD_BYTES)
     except MnistDataError:
-        if zipfile.is_zipfile(path):  # of several members: an archive of images, or arrays
-            return
+        if zipfile.is_zipfile(path):
+            return b"PK\x03\x04"
         raise
-    for magic, what, advice in REFUSED:
-        if head.lstrip().startswith(magic):
-            raise UnreadableInput(path, what, "IDX, CSV, .npz, or image files in class folders", advice)
-    if head[:1] == b"\x80" and head[1:2] in b"\x02\x03\x04\x05":
-        raise UnreadableInput(
-            path,
-            "a pickle, which can run code when it is loaded",
-            "IDX, CSV, .npz, or image files in class folders",
-            "If you trust it: load it yourself, and save by numpy.savez(FILE, images=…, labels=…).",
-        )

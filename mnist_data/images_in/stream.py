@@ -1,9 +1,9 @@
-"""One split of labelled images, read from front to back in batches, whatever its form."""
+"""What every form of labelled images gives: splits, each read from front to back in batches."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,7 +25,7 @@ class Rows:
 
 
 class ImageStream(ABC):
-    """What every form gives: what is known before anything is read, and the rows. Reading it again begins anew.
+    """One split, whatever its form: what is known before anything is read, and the rows. Reading it again begins anew.
 
     path: of the file or folder. split: whose images these are. shape, dtype: of one image. classes: their names, by
     label; empty where the form has none. notes: what was decided for the user, who reads of it.
@@ -46,3 +46,34 @@ class ImageStream(ABC):
     @abstractmethod
     def sha256(self) -> str:
         """SHA-256 of what was read, known once `rows` has ended."""
+
+
+@dataclass(frozen=True)
+class Source:
+    """A file or folder to read. head: the first decoded bytes of a file, by which a form recognises it."""
+
+    path: str
+    head: bytes = b""
+
+
+@dataclass(frozen=True)
+class Options:
+    """What the user says where a source does not: the split, and the size of an image, as in "28x28"."""
+
+    split: str | None = None
+    size: str | None = None
+
+
+@dataclass(frozen=True)
+class Form:
+    """A way in which people hold labelled images.
+
+    name: as messages call it. endings: of the names that claim it, so that a damaged file is an error and no stranger.
+    recognises: whether a source has this form, by its content. streams: opens the files of a source that have this
+    form, one split a stream; it raises UnreadableInput or WrongUse, which say what to do.
+    """
+
+    name: str
+    endings: tuple[str, ...]
+    recognises: Callable[[Source], bool]
+    streams: Callable[[Sequence[Source], Options], Sequence[ImageStream]]

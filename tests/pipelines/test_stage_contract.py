@@ -52,6 +52,8 @@ from pipelines.stages.normalize import normalize, normalize_batch
 from pipelines.stages.split import split
 from pipelines.statistics.stats import stats
 
+pytestmark = pytest.mark.slow
+
 Arrays = tuple[npt.NDArray[Any], npt.NDArray[Any]]
 Tables = dict[str, pd.DataFrame]
 

@@ -18,12 +18,18 @@ from PIL import Image
 import mnist_data
 from mnist_data.errors import MnistDataError, UnreadableInput, WrongUse
 from mnist_data.idx import format as idx
-from mnist_data.images_in.open import streams_of
+from mnist_data.images_in.open import open_source
+from mnist_data.images_in.stream import ImageStream, Options
 from pipelines.settings.stages import Convert
 from pipelines.stages.convert_images import convert_images
 from tests.conftest import real_folder
 
 Images = npt.NDArray[np.uint8]
+
+
+def streams_of(path: str, split: str | None = None) -> tuple[ImageStream, ...]:
+    """Open a source."""
+    return open_source(path, Options(split)).streams
 
 
 @pytest.fixture(scope="module")
