@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 import mnist_data
+from mnist_data.known.catalog import CATALOG
 from mnist_data.parquet.dataset import Dataset
 from pipelines.claims.claim import TESTS, read_claims
 from pipelines.images.corruptions import TABLE
@@ -107,6 +108,17 @@ def test_the_page_on_corruptions_has_every_parameter() -> None:
         found.setdefault(name or list(found)[-1], []).append(tuple(map(float, values)))
 
     assert {name: list(zip(*one.severities, strict=True)) for name, one in TABLE.items()} == found
+
+
+def test_the_page_on_fetching_knows_every_dataset_and_who_publishes_its_checksums() -> None:
+    """In its table, by name; of a source at least the project."""
+    rows = [line.split("|") for line in (ROOT / "docs/fetch.md").read_text().splitlines() if line.startswith("| `")]
+    sources = {name: row[3] for row in rows for name in re.findall(r"`([\w-]+)`", row[1])}
+
+    assert set(CATALOG) <= set(sources)
+    for entry in CATALOG.values():
+        project = "/".join(entry.checksum_source.split(" ")[0].split("/")[:5])
+        assert project in sources[entry.name]
 
 
 def test_the_page_on_claims_knows_every_test_and_its_parameters(tmp_path: Path) -> None:

@@ -9,8 +9,8 @@ from urllib.parse import urlsplit
 import pandas as pd
 
 from mnist_data.api.results import Result
-from mnist_data.api.sources import Place, dataset_of, location_of, pairs_of, streams_of
-from mnist_data.api.work import showing, working
+from mnist_data.api.sources import Place, dataset_of, fetched, location_of, pairs_of, streams_of
+from mnist_data.api.work import fetching, showing, working
 from mnist_data.errors import WrongUse
 from mnist_data.idx.names import ByteOrder
 from mnist_data.storage import sha256_of
@@ -30,21 +30,22 @@ def fetch(
     overwrite: bool = False,
     progress: bool | None = None,
 ) -> Result:
-    """Download a known dataset's IDX files, each checked by its published MD5.
+    """Download a known dataset's files over HTTPS, each checked by its published checksum.
 
-    name: as in "mnist"; "sample" is the embedded sample, which needs no network. out: the folder for the files; by
-    default the cache, MNIST_DATA_CACHE or ~/.cache/mnist-data. list: give a table of the known datasets instead.
-    MNIST_DATA_MIRROR names another place to fetch from. Files that are there already are not fetched again.
+    name: as in "mnist"; "sample" is the embedded sample, which needs no network. out: a folder for the files, besides
+    the cache (MNIST_DATA_CACHE or ~/.cache/mnist-data), which keeps them for all projects. list: give a table of the
+    known datasets instead. MNIST_DATA_MIRROR names another address to fetch from. Files that are there already are not
+    fetched again; an interrupted download goes on where it ended.
 
     The result has the table `files` (path, bytes, sha256), or with `list` the table `datasets`.
 
     Raises NoDataset for a name that is not known, OutputExists for a file of other content, MissingExtra without
-    pooch, UnreadableInput where no mirror gives the right file.
+    pooch, UnreadableInput where no mirror gives the right file: it lists what to download by hand, and into which
+    folder.
     """
     from mnist_data.idx.sample import sample_files
-    from mnist_data.known.catalog import CATALOG
+    from mnist_data.known.catalog import by_name
     from mnist_data.known.fetch import fetch as download
-    from pipelines.engine.execution import Progress
 
     if list:
         if name is not None or out is not None:
@@ -57,14 +58,20 @@ def fetch(
             name,
             None if out is None else location_of(out),
             overwrite=overwrite,
-            report=lambda done, files: report(Progress("fetch", done, files)),
+            report=fetching(report),
         )
-    names = [file.name for file in CATALOG[name].files] if name in CATALOG else sample_files()
+    known = by_name(name)
+    names = [file.name for file in known.files] if known and known.files else sample_files()
     return Result("fetch", out=str(folder), tables={"files": _files_table([folder / file for file in names])})
 
 
 def known_datasets() -> pd.DataFrame:
-    """Tabulate the known datasets: name, title, train, test, classes, licence, and the host that offers its files."""
+    """Tabulate the known datasets.
+
+    Columns: name, title, train, validation, test (images), size (of an image), classes, licence, bytes (of the
+    download), fetched_from (its first host), checksum_source (where the checksums of its files are published), page.
+    What is not published is missing.
+    """
     from mnist_data.known.catalog import CATALOG
 
     rows = [
@@ -72,14 +79,20 @@ def known_datasets() -> pd.DataFrame:
             "name": known.name,
             "title": known.title,
             "train": known.counts.get("train"),
+            "validation": known.counts.get("validation"),
             "test": known.counts.get("test"),
-            "classes": len(known.classes),
+            "size": "×".join(map(str, known.shape)),
+            "classes": len(known.classes) or None,
             "licence": known.licence,
-            "fetched_from": urlsplit(known.mirrors[0]).netloc if known.files else None,
+            "bytes": known.download_bytes,
+            "fetched_from": urlsplit(known.offered_at[0]).netloc if known.fetchable else None,
+            "checksum_source": known.checksum_source or None,
+            "page": known.page,
         }
         for known in CATALOG.values()
     ]
-    return pd.DataFrame(rows)
+    counts = ["train", "validation", "test", "classes", "bytes"]
+    return pd.DataFrame(rows).astype(dict.fromkeys(counts, "Int64"))
 
 
 def _files_table(paths: Sequence[Path]) -> pd.DataFrame:
@@ -137,16 +150,17 @@ def convert(
     if out is None:
         raise WrongUse("Name the dataset's folder or URL to write, as the last argument or by --out.")
     target, tables = location_of(out), None if label_tables is None else location_of(label_tables)
+    source, known = (source, None) if images or labels else fetched(source, progress)
     streams = [] if images or labels else streams_of(source, split, size)
     if streams and tables is not None:
         raise WrongUse("--label-tables joins label tables to IDX files; leave it out for other forms.")
     pairs = [] if streams else pairs_of(source, images, labels, split, dataset, byte_order)
     with working(workers, scheduler, progress) as execution:
-        chosen: dict[str, Any] = {"dataset": dataset, "execution": execution, "overwrite": overwrite}
+        chosen: dict[str, Any] = {"execution": execution, "overwrite": overwrite}
         if streams:
-            converted = convert_images(streams, target, params, **chosen)
+            converted = convert_images(streams, target, params, dataset=dataset or known, **chosen)
             return Result("convert", out=target, dataset=converted.dataset, warnings=converted.warnings)
-        conversion = run(pairs, target, params, label_tables=tables, **chosen)
+        conversion = run(pairs, target, params, dataset=dataset, label_tables=tables, **chosen)
     return Result("convert", out=target, dataset=conversion.dataset, warnings=conversion.warnings)
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from mnist_data.api.results import Result
+from mnist_data.api.work import fetching, showing
 from mnist_data.errors import WrongUse
 from mnist_data.parquet.dataset import Dataset, open_dataset
 
@@ -37,6 +38,17 @@ def about(dataset: Dataset) -> dict[str, str | None]:
 def location_of(place: Place) -> str:
     """Give the path or URL that is meant as text."""
     return fspath(place)
+
+
+def fetched(source: Place | None, progress: bool | None) -> tuple[Place | None, str | None]:
+    """Fetch the known dataset that a source names, and give its folder and its name; other sources as they are."""
+    from mnist_data.known.fetch import fetch, named_by
+
+    known = None if source is None else named_by(location_of(source))
+    if known is None:
+        return source, None
+    with showing(progress) as report:
+        return fetch(known.name, report=fetching(report)), known.name
 
 
 def pairs_of(

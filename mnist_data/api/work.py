@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from importlib.util import find_spec
 from typing import Any
 
+from mnist_data.known.download import Report as Download
 from pipelines.engine.execution import Execution, Progress, Report, open_execution, silent
 
 
@@ -28,12 +29,12 @@ def showing(progress: bool | None) -> Iterator[Report]:
         yield silent
         return
     from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+    from rich.progress import BarColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
     from rich.progress import Progress as Bars
 
     columns = (
-        TextColumn("{task.description:>14}"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[speed]}"),
-        TimeElapsedColumn(), TimeRemainingColumn(),
+        TextColumn("{task.description:>14}"), BarColumn(), TextColumn("{task.fields[done]}"),
+        TextColumn("{task.fields[speed]}"), TimeElapsedColumn(), TimeRemainingColumn(),
     )  # fmt: skip
     console = Console(stderr=True)
     # Elsewhere than on a terminal bars are written once, when all is done; they must not vanish then.
@@ -41,13 +42,38 @@ def showing(progress: bool | None) -> Iterator[Report]:
         known: dict[str, Any] = {}
 
         def report(event: Progress) -> None:
-            if event.stage not in known or event.rows == 0:
-                known[event.stage] = bars.add_task(event.stage, total=event.total_rows, speed="")
-            bars.update(known[event.stage], completed=event.rows)
+            if event.stage not in known or (event.rows == 0 and event.unit == "images"):
+                known[event.stage] = bars.add_task(event.stage, total=event.total_rows, done="", speed="")
+            bars.update(known[event.stage], completed=event.rows, total=event.total_rows)
             speed = bars.tasks[known[event.stage]].speed
-            bars.update(known[event.stage], speed=f"{speed:,.0f} images/s" if speed else "")
+            bars.update(known[event.stage], done=_done(event), speed=_speed(speed, event.unit) if speed else "")
 
         yield report
+
+
+def _done(event: Progress) -> str:
+    """Write how much is done, of how much.
+
+    >>> _done(Progress("fetch", 1_250_000, None, "bytes")), _done(Progress("stats", 10_000, 60_000))
+    ('1.2/? MB', '10000/60000')
+    """
+    if event.unit == "images":
+        return f"{event.rows}/{event.total_rows}"
+    total = "?" if event.total_rows is None else f"{event.total_rows / 1e6:.1f}"
+    return f"{event.rows / 1e6:.1f}/{total} MB"
+
+
+def _speed(amount: float, unit: str) -> str:
+    return f"{amount:,.0f} images/s" if unit == "images" else f"{amount / 1e6:,.1f} MB/s"
+
+
+def fetching(report: Report) -> Download:
+    """Give what a download reports to: a bar for each file, of its bytes."""
+
+    def downloaded(file: str, done: int, total: int | None) -> None:
+        report(Progress(file, done, total, "bytes"))
+
+    return downloaded
 
 
 def in_notebook() -> bool:

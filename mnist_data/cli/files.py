@@ -24,6 +24,8 @@ from pipelines.settings.base import settings_in_words
 from pipelines.settings.stages import Compression, Convert, Layout
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from mnist_data.api.results import Result
 
 _DEFAULT = Convert()
@@ -35,15 +37,15 @@ def fetch(
     ] = None,
     out: Annotated[
         str | None,
-        typer.Option("--out", "-o", metavar="OUT", help="The folder for the files. [default: the user's cache]"),
+        typer.Option("--out", "-o", metavar="OUT", help="A folder for the files, besides the cache."),
     ] = None,
     list: Annotated[bool, typer.Option("--list", help="List the known datasets instead.")] = False,  # noqa: A002
     overwrite: Overwrite = False,
     json: Json = False,
 ) -> None:
-    """Download the IDX files of a known dataset, each checked by its published MD5.
+    """Download the files of a known dataset over HTTPS, each checked by its published checksum.
 
-    MNIST_DATA_MIRROR names another place to fetch from, MNIST_DATA_CACHE another cache.
+    MNIST_DATA_MIRROR names another address to fetch from, MNIST_DATA_CACHE another cache.
 
     Example: mnist-data fetch mnist --out downloads/mnist
 
@@ -178,11 +180,28 @@ def print_files(result: Result) -> None:
     from mnist_data.cli.output import print_frame
 
     if "datasets" in result.tables:
-        known = result.tables["datasets"]
-        known = known.assign(fetched=known["fetched_from"].notna()).drop(columns="fetched_from")
-        print_frame("Known datasets; where one cannot be fetched, download it and name its folder", known)
+        print_known(result.tables["datasets"])
     else:
         print_frame("", result.tables["files"].rename(columns={"path": "file", "sha256": "SHA-256"}))
+
+
+def print_known(known: pd.DataFrame) -> None:
+    """Print the known datasets, a line each; `--json` has all columns."""
+    from mnist_data.cli.output import print_frame, say
+
+    shown = known[["name", "size", "classes", "licence"]].copy()
+    shown.insert(1, "images", known["train"] + known["validation"].fillna(0) + known["test"])
+    offered = known[["bytes", "fetched_from"]].astype(object)
+    shown.insert(4, "download", [_download(*row) for row in offered.where(offered.notna(), None).to_numpy().tolist()])
+    print_frame("Known datasets", shown, unbroken=list(shown.columns[:-1]))
+    say("`mnist-data fetch NAME` says of a dataset that is not fetched how to get it.")
+
+
+def _download(size: int | None, host: str | None) -> str:
+    """Say how much is downloaded, "yes" where that is not published, "no" where nothing is."""
+    if host is None:
+        return "no"
+    return "yes" if size is None else f"{max(1, round(size / 1e6))} MB"
 
 
 def info(

@@ -6,7 +6,7 @@ import json
 import math
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from mnist_data.errors import CheckFailed
 from mnist_data.storage import absolute
@@ -92,8 +92,8 @@ def warn(messages: Iterable[str]) -> None:
         print(f"mnist-data: warning: {message}", file=sys.stderr)  # noqa: T201
 
 
-def print_table(title: str, header: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
-    """Print a table, numbers to the right."""
+def print_table(title: str, header: Sequence[str], rows: Iterable[Sequence[Any]], unbroken: Sequence[str] = ()) -> None:
+    """Print a table, numbers to the right. unbroken: columns whose cells stay on one line where space is short."""
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
@@ -101,17 +101,19 @@ def print_table(title: str, header: Sequence[str], rows: Iterable[Sequence[Any]]
     lines = [list(row) for row in rows]
     table = Table(title=Text(title) if title else None, title_justify="left", title_style="bold")
     for position, name in enumerate(header):
-        numeric = bool(lines) and all(_is_number(row[position]) for row in lines)
-        table.add_column(Text(name), justify="right" if numeric else "left", overflow="fold")
+        values = [row[position] for row in lines if row[position] is not None]
+        numeric = bool(values) and all(map(_is_number, values))
+        justify: Literal["left", "right"] = "right" if numeric else "left"
+        table.add_column(Text(name), justify=justify, overflow="fold", no_wrap=name in unbroken)
     for row in lines:
         table.add_row(*(Text(_cell(value)) for value in row))
     Console().print(table)
 
 
-def print_frame(title: str, frame: pd.DataFrame) -> None:
-    """Print a DataFrame as a table."""
+def print_frame(title: str, frame: pd.DataFrame, unbroken: Sequence[str] = ()) -> None:
+    """Print a DataFrame as a table. unbroken: see `print_table`."""
     rows = frame.astype(object).where(frame.notna(), None).to_numpy().tolist()
-    print_table(title, list(map(str, frame.columns)), rows)
+    print_table(title, list(map(str, frame.columns)), rows, unbroken)
 
 
 def _is_number(value: Any) -> bool:

@@ -1,118 +1,190 @@
-"""From what a user names to a folder of IDX files: a folder, one file, a known dataset to fetch, or the sample."""
+"""From what a user names to a folder of files: a folder, one file, a known dataset to fetch, or the sample."""
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable
+import shutil
+import zipfile
+from collections.abc import Sequence
 from difflib import get_close_matches
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from mnist_data import storage
-from mnist_data.errors import MissingExtra, NoDataset, UnreadableInput, WrongUse
+from mnist_data.errors import MissingExtra, MnistDataError, NoDataset, UnreadableInput, WrongUse
+from mnist_data.idx import sample
+from mnist_data.idx.format import open_idx
 from mnist_data.idx.names import ByteOrder
 from mnist_data.idx.pairing import Pair, find_pairs, pair_of
-from mnist_data.idx.sample import write_sample
-from mnist_data.known.catalog import CATALOG, CatalogEntry, Remote
-from mnist_data.parquet.dataset import first_line
-
-MIRROR_VARIABLE = "MNIST_DATA_MIRROR"
-"""Names a folder's URL to fetch from instead of the publishers' own."""
+from mnist_data.known.catalog import ARCHIVES, CATALOG, CatalogEntry, RemoteFile, by_name
+from mnist_data.known.download import NoMirror, Report, download, has_checksum
+from mnist_data.known.mirrors import MIRROR_VARIABLE, mirrors_of
 
 
-Report = Callable[[int, int], None]
-"""Hears how many files of how many are there."""
-
-
-def _silent(_done: int, _all: int) -> None:
+def _silent(_file: str, _done: int, _total: int | None) -> None:
     """Report nothing."""
 
 
-def resolve(source: str, dataset: str | None = None, byte_order: ByteOrder = "big") -> list[Pair]:
-    """Find the pairs of files that `source` means.
+def resolve(
+    source: str, dataset: str | None = None, byte_order: ByteOrder = "big", report: Report = _silent
+) -> list[Pair]:
+    """Find the pairs of IDX files that `source` means.
 
     source: a folder, one file of a pair, "sample", or the name of a known dataset, which is fetched.
-    dataset: see `find_pairs`. byte_order: see `open_idx`.
+    dataset: see `find_pairs`. byte_order: see `open_idx`. report: hears of the bytes that are fetched.
     """
     path = Path(source)
     if path.is_dir():
         return find_pairs(path, dataset, byte_order)
     if path.is_file():
         return [pair_of(path, byte_order)]
-    if source == "sample" or source in CATALOG:
-        return find_pairs(fetch(source))
+    known = by_name(source)
+    if known and not known.is_idx:
+        raise WrongUse(
+            f"{known.title} is not offered as IDX files, which are wanted here; `mnist-data convert {known.name} OUT` "
+            "makes a dataset of it."
+        )
+    if known or source == "sample":
+        return find_pairs(fetch(source, report=report))
     raise _unknown(source, "a path, ")
 
 
-def fetchable() -> list[str]:
-    """Name the known datasets that can be fetched."""
-    return sorted(name for name, known in CATALOG.items() if known.files)
+def named_by(source: str) -> CatalogEntry | None:
+    """Give the known dataset that a source names; a file or folder of that name comes first."""
+    return None if Path(source).exists() else by_name(source)
 
 
 def _unknown(source: str, path: str = "") -> NoDataset:
-    names = fetchable()
-    near = get_close_matches(source, [*names, "sample"], 1)
+    near = get_close_matches(source.lower(), [*CATALOG, "sample"], 1)
     advice = f"Did you mean {near[0]!r}? " if near else ""
     return NoDataset(
         source,
         f"there is no {'such file or folder, nor a ' if path else ''}known dataset of that name",
-        f"{path}'sample', or one of {', '.join(names)}",
+        f"{path}'sample', or one of the names that `mnist-data fetch --list` gives",
         f"{advice}Check the spelling.",
     )
 
 
 def fetch(name: str, folder: str | Path | None = None, *, overwrite: bool = False, report: Report = _silent) -> Path:
-    """Download a known dataset's files, checked by their published MD5, and give their folder.
+    """Download a known dataset's files, checked by their published checksums, and give their folder.
 
     name: of a known dataset, or "sample" for the embedded sample, which is unpacked. folder: where the files go; by
-    default the user's cache, where a file that is not the published one is replaced. report: hears after each file how
-    many are there, and of how many.
+    default the user's cache, where a file that is not the published one is replaced. In both cases the cache keeps what
+    was downloaded, and a file that is there is not downloaded again. report: hears of the bytes of each file.
 
-    Raises NoDataset for a name that is not known, WrongUse for a dataset without an address, OutputExists where a file
-    of that name and other content lies in the folder, MissingExtra without pooch, UnreadableInput where no mirror gives
-    the right file.
+    Raises NoDataset for a name that is not known, WrongUse for a dataset whose files cannot be checked, OutputExists
+    where a file of that name and other content lies in the folder, MissingExtra without pooch, UnreadableInput where no
+    mirror gives the right file.
     """
-    if name == "sample":
-        target = storage.cache_folder() / "sample" if folder is None else Path(folder)
-        if folder is not None:
-            storage.require_free(target, overwrite)
-        return write_sample(target)
-    if name not in CATALOG:
+    if name in ("sample", sample.NAME):
+        return _sample(folder, overwrite)
+    known = by_name(name)
+    if known is None:
         raise _unknown(name)
-    known = CATALOG[name]
-    if not known.files:
-        raise WrongUse(f"{known.title} has no address to fetch single files from; download it and give the folder.")
+    target = _cache(known.name) if folder is None else Path(folder)
+    _require_pooch(known)
+    missing = [file for file in known.files if not _is_there(target / file.name, known, file)]
+    if missing and not known.fetchable:
+        raise WrongUse(
+            f"{known.title} cannot be fetched: no checksum of its files is published, so nothing could tell whether "
+            f"the right ones arrive. To have it, {_by_hand(missing, target, known)}"
+        )
+    for file in missing if folder is not None else ():
+        storage.require_free(target / file.name, overwrite)
+    for file in missing:
+        _obtain(known, file, target, report)
+    return target
+
+
+def _sample(folder: str | Path | None, overwrite: bool) -> Path:
+    if folder is not None:
+        storage.require_free(folder, overwrite)
+    return sample.write_sample(_cache("sample") if folder is None else folder)
+
+
+def _cache(name: str) -> Path:
+    return storage.cache_folder() / name
+
+
+def _require_pooch(known: CatalogEntry) -> None:
     try:
         import pooch
     except ImportError as cause:
         raise MissingExtra("pooch", "fetch", f"Fetching {known.title}") from cause
     pooch.get_logger().setLevel("ERROR")
-    target = storage.cache_folder() / known.name if folder is None else Path(folder)
-    for file in known.files:
-        path = target / file.name
-        if folder is not None and path.exists() and pooch.file_hash(str(path), "md5") != file.md5:
-            storage.require_free(path, overwrite)
-    for number, file in enumerate(known.files):
-        report(number, len(known.files))
-        _retrieve(known, file, target)
-    report(len(known.files), len(known.files))
-    return target
 
 
-def _retrieve(known: CatalogEntry, file: Remote, folder: Path) -> None:
-    """Download one file from the first mirror that gives it, unless it is there already."""
-    import pooch
+def _is_there(path: Path, known: CatalogEntry, file: RemoteFile) -> bool:
+    """Say whether a file is the published one: by its checksum, or by its content where it was packed anew."""
+    if not path.is_file():
+        return False
+    if not file.checksum or has_checksum(path, file.checksum):
+        return True
+    try:
+        with open_idx(path) as reader:
+            return reader.content() == known.content_of(file)
+    except MnistDataError:
+        return False
 
-    mirrors = (os.environ[MIRROR_VARIABLE],) if MIRROR_VARIABLE in os.environ else known.mirrors
-    failures = []
-    for mirror in mirrors:
-        try:
-            pooch.retrieve(f"{mirror.rstrip('/')}/{file.name}", f"md5:{file.md5}", file.name, folder)
+
+def _obtain(known: CatalogEntry, file: RemoteFile, target: Path, report: Report) -> None:
+    """Put a file into a folder, from the cache, where it is downloaded first unless it is there."""
+    if known.archive:
+        _unpack(known, file, target, report)
+        return
+    cached = _cache(known.name) / file.name
+    if not _is_there(cached, known, file):
+        _download(known.name, known, file, known.mirrors, report)
+    if cached.parent != target:
+        with storage.new_file(target / file.name) as draft:
+            shutil.copyfile(cached, draft)
+
+
+def _unpack(known: CatalogEntry, file: RemoteFile, target: Path, report: Report) -> None:
+    """Put a file of an archive into a folder. The archive stays in the cache for the other datasets in it."""
+    archive = ARCHIVES[known.archive]
+    packed = _cache(known.archive) / archive.name
+    if not (packed.is_file() and has_checksum(packed, archive.checksum)):
+        _download(known.archive, known, archive, archive.mirrors, report)
+    with zipfile.ZipFile(packed) as members, storage.new_file(target / file.name) as draft:
+        member = next(name for name in members.namelist() if PurePosixPath(name).name == file.name)
+        with members.open(member) as source, draft.open("wb") as output:
+            shutil.copyfileobj(source, output)
+
+
+def _download(owner: str, known: CatalogEntry, file: RemoteFile, published: Sequence[str], report: Report) -> None:
+    """Download a file into the cache; of several processes at once one does, and the others find it there.
+
+    owner: the dataset or archive whose file it is.
+    """
+    from filelock import FileLock
+
+    mirrors = mirrors_of(owner, published)
+    folder = _cache(owner)
+    folder.mkdir(parents=True, exist_ok=True)
+    with FileLock(folder / f".{file.name}.lock"):
+        if (folder / file.name).is_file() and has_checksum(folder / file.name, file.checksum):
             return
-        except (OSError, ValueError) as failure:  # ValueError is pooch's word for a wrong hash
-            failures.append(f"{mirror}: {first_line(failure)}")
-    raise UnreadableInput(
-        file.name,
-        f"no mirror gave it ({'; '.join(failures)})",
-        f"the published file of {known.title}, MD5 {file.md5}",
-        f"Try again, set {MIRROR_VARIABLE}, or download the files yourself and give the folder.",
-    )
+        try:
+            download(file, mirrors, folder, report)
+        except NoMirror as cause:
+            files = [file] if known.archive else known.files
+            missing = [other for other in files if not _is_there(folder / other.name, known, other)]
+            raise UnreadableInput(
+                f"{file.name} of {known.title}",
+                f"no mirror gave it ({'; '.join(cause.failures)})",
+                "the published file",
+                f"Try again, set {MIRROR_VARIABLE} to another address, or {_by_hand(missing, folder, known)}",
+            ) from cause
+
+
+def _by_hand(files: Sequence[RemoteFile], folder: Path, known: CatalogEntry) -> str:
+    """Say which files to put where, and how to check them."""
+    address = known.offered_at[0] if known.fetchable else ""
+    listed = [
+        "  ".join(filter(None, ("", address + file.name, f"{file.bytes:,} bytes" * bool(file.bytes), file.checksum)))
+        for file in files
+    ]
+    source = ARCHIVES[known.archive].checksum_source if known.archive else known.checksum_source
+    published = [f"The checksums are published at {source}"] if source else []
+    return "\n".join([
+        f"download these files (see {known.page}) into the folder {folder} and repeat the command:", *listed, *published
+    ])  # fmt: skip

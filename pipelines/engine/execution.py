@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from threading import Lock
+from typing import Literal
 
 from mnist_data.errors import WrongUse
 from mnist_data.parquet.dataset import Dataset, Partition
@@ -23,11 +24,15 @@ TASK_OUTPUTS = 100_000
 
 @dataclass(frozen=True)
 class Progress:
-    """One more task is done; rows: how many samples are done so far, of `total_rows`."""
+    """One more task is done; rows: how many samples are done so far, of `total_rows`, None where that is not known.
+
+    unit: what the rows are: images, or bytes of a download.
+    """
 
     stage: str
     rows: int
-    total_rows: int
+    total_rows: int | None
+    unit: Literal["images", "bytes"] = "images"
 
 
 Report = Callable[[Progress], None]

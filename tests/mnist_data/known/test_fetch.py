@@ -1,98 +1,169 @@
-"""From a name to files: fetched over real HTTP from this machine, checked by their published hashes."""
+"""From a name to files, and on to a dataset: fetched over real HTTP from this machine, or found in the cache."""
 
 from __future__ import annotations
 
-import string
-import threading
-from collections.abc import Iterator
-from functools import partial
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+import gzip
+import io
+import shutil
+import zipfile
+from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import mnist_data
 from mnist_data.errors import MissingExtra, NoDataset, OutputExists, UnreadableInput, WrongUse
-from mnist_data.known.catalog import CATALOG
+from mnist_data.known.catalog import CATALOG, CatalogEntry
 from mnist_data.known.fetch import fetch, resolve
+from tests.conftest import real_folder
+from tests.mnist_data.known.conftest import Server, instead
+
+Offer = Callable[..., CatalogEntry]
 
 
-class Quiet(SimpleHTTPRequestHandler):
-    """Serve files and say nothing."""
-
-    def log_message(self, *_: object) -> None:
-        """Keep the test's output clean."""
-
-
-@pytest.fixture
-def mirror(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """Serve a folder on loopback as the mirror, with an empty cache; give the folder."""
-    pytest.importorskip("pooch")
-    folder = tmp_path / "mirror"
-    folder.mkdir()
-    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(folder)))
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    monkeypatch.setenv("MNIST_DATA_MIRROR", f"http://127.0.0.1:{server.server_port}/")
-    monkeypatch.setenv("MNIST_DATA_CACHE", str(tmp_path / "cache"))
-    yield folder
-    server.shutdown()
+def idx_files(prefix: str = "") -> dict[str, bytes]:
+    """Give two images of 2×2 and their labels as a pair of packed IDX files."""
+    images = bytes([0, 0, 8, 3, 0, 0, 0, 2, 0, 0, 0, 2, 0, 0, 0, 2, *range(8)])
+    labels = bytes([0, 0, 8, 1, 0, 0, 0, 2, 0, 1])
+    return {
+        f"{prefix}train-images-idx3-ubyte.gz": gzip.compress(images, mtime=0),
+        f"{prefix}train-labels-idx1-ubyte.gz": gzip.compress(labels, mtime=0),
+    }
 
 
-def test_a_known_dataset_is_fetched_once_and_paired(mirror: Path, real_fashion: Path) -> None:
-    """All four files arrive with their published MD5; the second time none is asked for."""
-    for path in real_fashion.glob("*.gz"):
-        (mirror / path.name).write_bytes(path.read_bytes())
+def test_a_known_dataset_is_fetched_once_and_paired(server: Server, offer: Offer) -> None:
+    """Its files arrive with their published checksums; the second time none is asked for."""
+    offer("tiny", idx_files())
 
-    first = resolve("fashion-mnist")
-    for path in mirror.iterdir():
-        path.unlink()
+    first = resolve("tiny")
+    server.requests.clear()
 
-    assert [pair.split for pair in first] == ["train", "test"]
-    assert first == resolve("fashion-mnist")
-
-
-def test_a_known_dataset_is_fetched_into_a_folder_of_choice(mirror: Path, real_fashion: Path, tmp_path: Path) -> None:
-    """By Python as by the command; what is there stays, and a file of another content is not replaced unasked."""
-    names = [file.name for file in CATALOG["fashion-mnist"].files]
-    for name in names:
-        (mirror / name).write_bytes((real_fashion / name).read_bytes())
-
-    result = mnist_data.fetch("fashion-mnist", tmp_path / "here")
-    for path in mirror.iterdir():
-        path.unlink()
-    again = mnist_data.fetch("fashion-mnist", tmp_path / "here")
-    (tmp_path / "here" / names[1]).write_text("mine")
-
-    assert [Path(path).name for path in result["files"]["path"]] == names
-    assert result["files"].equals(again["files"])
-    with pytest.raises(OutputExists, match=names[1]):
-        mnist_data.fetch("fashion-mnist", tmp_path / "here")
-    assert (tmp_path / "here" / names[1]).read_text() == "mine"
+    assert [pair.split for pair in first] == ["train"]
+    assert first == resolve("Tiny")
+    assert server.requests == []
 
 
-def test_the_known_datasets_are_listed_with_their_classes_and_licences() -> None:
-    """Also those without an address; a name that is given as well is refused."""
-    listed = mnist_data.fetch(list=True)["datasets"].set_index("name")
+def test_a_file_of_another_dataset_is_named(server: Server, offer: Offer) -> None:
+    """One report: MNIST's files served in the place of Fashion-MNIST's. The contents decide, packed anew or not."""
+    labels = (real_folder("mnist") / "t10k-labels-idx1-ubyte.gz").read_bytes()
+    anew = gzip.compress(gzip.decompress(labels), 1)
+    name = "train-images-idx3-ubyte.gz"
+    server.answers[f"/fashion-mnist/{name}"] = [instead(labels)]
+    server.answers[f"/{name}"] = [instead(anew)]
 
-    assert set(listed.index) == set(CATALOG)
-    assert listed.loc["mnist", ["train", "test", "classes", "licence"]].tolist() == [60000, 10000, 10, "CC BY-SA 3.0"]
-    assert listed["fetched_from"].notna().sum() == 4
-    with pytest.raises(WrongUse, match="fetches none"):
-        mnist_data.fetch("mnist", list=True)
-
-
-def test_an_altered_file_is_refused(mirror: Path) -> None:
-    """A mirror that serves an error page, or another build of the file, is no mirror."""
-    (mirror / "train-images-idx3-ubyte.gz").write_text("<html>moved</html>")
-
-    with pytest.raises(UnreadableInput, match="no mirror gave it.*MD5 8d4fb7e6c68d591d4c3dfef9ec88bf0d"):
+    with pytest.raises(UnreadableInput) as refused:
         fetch("fashion-mnist")
 
+    assert str(refused.value).startswith(f"{name} of Fashion-MNIST: no mirror gave it")
+    assert "gave t10k-labels-idx1-ubyte.gz of MNIST; " in str(refused.value)
+    assert "gave the test labels of MNIST, packed anew)" in str(refused.value)
 
-def test_a_mirror_without_the_file_is_said_so(mirror: Path) -> None:
-    """With what to do instead."""
-    with pytest.raises(UnreadableInput, match="404.*download the files yourself"):
-        fetch("kmnist")
+
+def test_a_known_dataset_is_fetched_into_a_folder_of_choice(server: Server, offer: Offer, tmp_path: Path) -> None:
+    """By Python as by the command; what is there stays, and a file of another content is not replaced unasked."""
+    files = idx_files()
+    offer("tiny", files)
+
+    result = mnist_data.fetch("tiny", tmp_path / "here")
+    server.requests.clear()
+    again = mnist_data.fetch("tiny", tmp_path / "here")
+    mine = tmp_path / "here" / min(files)
+    mine.write_text("mine")
+
+    assert [Path(path).name for path in result["files"]["path"]] == list(files)
+    assert result["files"].equals(again["files"])
+    with pytest.raises(OutputExists, match=mine.name):
+        mnist_data.fetch("tiny", tmp_path / "here")
+    assert mine.read_text() == "mine"
+    mnist_data.fetch("tiny", tmp_path / "here", overwrite=True)
+    assert mine.read_bytes() == files[mine.name]
+    assert server.requests == []
+
+
+def test_the_datasets_of_one_archive_need_one_download(
+    server: Server, cache: Path, offer: Offer, offer_archive: Callable[[str, str, bytes], None]
+) -> None:
+    """NIST has EMNIST's six in one of 562 MB: it stays in the cache, and gives each dataset its files."""
+    packed, parts = io.BytesIO(), ("letters", "digits")
+    with zipfile.ZipFile(packed, "w") as archive:
+        for part in parts:
+            for name, content in idx_files(f"{part}-").items():
+                archive.writestr(f"gzip/{name}", content)
+    offer_archive("many", "gzip.zip", packed.getvalue())
+    for part in parts:
+        offer(part, idx_files(f"{part}-"), archive="many")
+
+    folders = [fetch(part) for part in (*parts, *parts)]
+
+    assert server.requests == [("/many/gzip.zip", None)]
+    assert folders[:2] == [cache / part for part in parts]
+    assert {file.name: file.read_bytes() for file in folders[0].iterdir()} == idx_files("letters-")
+
+
+def test_files_put_into_the_cache_by_hand_are_taken(server: Server, cache: Path) -> None:
+    """As the message for machines without a network says; packed anew they are the same files."""
+    for path in real_folder("mnist").glob("*.gz"):
+        (cache / "mnist").mkdir(parents=True, exist_ok=True)
+        shutil.copy(path, cache / "mnist")
+
+    assert [pair.split for pair in resolve("mnist")] == ["train", "test"]
+    assert server.requests == []
+
+
+def test_what_has_no_published_checksum_is_put_there_by_hand(
+    server: Server, cache: Path, command_line: Callable[..., tuple[int, str, str]]
+) -> None:
+    """The message names the files and their folder; once they lie there, the dataset is found."""
+    names = [file.name for file in CATALOG["oracle-mnist"].files]
+
+    code, _, err = command_line("fetch", "oracle-mnist")
+    (cache / "oracle-mnist").mkdir(parents=True)
+    for name in names:
+        (cache / "oracle-mnist" / name).write_bytes(b"by hand")
+
+    assert code == 2
+    assert "Oracle-MNIST cannot be fetched: no checksum of its files is published" in err
+    assert f"into the folder {cache / 'oracle-mnist'} and repeat the command:\n" + "\n".join(names) in err
+    assert fetch("oracle-mnist") == cache / "oracle-mnist"
+    assert server.requests == []
+
+
+def test_a_dataset_in_another_form_than_idx_is_fetched_and_converted(offer: Offer, tmp_path: Path) -> None:
+    """MedMNIST and others come as .npz: convert takes them by name, with what is known of them."""
+    packed = io.BytesIO()
+    images = np.arange(2 * 28 * 28, dtype=np.uint8).reshape(2, 28, 28)
+    np.savez(packed, train_images=images, train_labels=np.array([[0], [1]], np.uint8))
+    offer("pictures", {"pictures.npz": packed.getvalue()})
+
+    dataset = mnist_data.convert("pictures", tmp_path / "out").dataset
+
+    assert dataset is not None
+    assert (dataset.metadata.dataset, dataset.metadata.title) == ("pictures", "Pictures")
+    assert dataset.metadata.classes == ("zero", "one")
+    assert np.array_equal(mnist_data.images(mnist_data.load(dataset)), images)
+    with pytest.raises(WrongUse, match="not offered as IDX files, .* `mnist-data convert pictures OUT`"):
+        resolve("pictures")
+
+
+def test_the_known_datasets_are_listed(command_line: Callable[..., tuple[int, str, str]]) -> None:
+    """With size, classes and licence, also those that are not fetched; a name that is given as well is refused."""
+    listed = mnist_data.fetch(list=True)["datasets"].set_index("name")
+    code, out, _ = command_line("fetch", "--list")
+
+    assert set(listed.index) == set(CATALOG)
+    assert listed.loc["mnist", ["train", "test", "size", "classes", "licence", "bytes"]].tolist() == [
+        60_000, 10_000, "28×28", 10, "CC BY-SA 3.0", 11_594_722
+    ]  # fmt: skip
+    assert set(listed.index[listed["fetched_from"].isna()]) == {"oracle-mnist", "sklearn-digits"}
+    assert code == 0
+    lines = [[cell.strip() for cell in line.split("│")[1:-1]] for line in out.splitlines() if "│" in line]
+    assert ["mnist", "70,000", "28×28", "10", "12 MB", "CC BY-SA 3.0"] in lines
+    assert ["dermamnist", "10,015", "28×28×3", "7", "yes", "CC BY-NC 4.0"] in lines
+    assert ["oracle-mnist", "30,222", "28×28", "10", "no", "not stated by its publishers"] in lines
+    assert {line[0] for line in lines} == set(CATALOG)
+    with pytest.raises(WrongUse, match="fetches none"):
+        mnist_data.fetch("mnist", list=True)
 
 
 def test_without_pooch_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -103,62 +174,16 @@ def test_without_pooch_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> No
         fetch("mnist")
 
 
-def test_what_cannot_be_fetched_or_is_not_known_is_said_so() -> None:
-    """EMNIST comes as one archive of six datasets; a typing error gets a suggestion."""
-    with pytest.raises(WrongUse, match="EMNIST letters has no address"):
-        fetch("emnist-letters")
-    with pytest.raises(NoDataset, match="Did you mean 'kmnist'?"):
-        resolve("kmnits")
+@pytest.mark.parametrize("call", [fetch, resolve])
+def test_a_typing_error_gets_a_suggestion(call: Callable[[str], object]) -> None:
+    """The nearest name, and the command that lists them all."""
+    with pytest.raises(NoDataset, match="`mnist-data fetch --list` gives. Did you mean 'kmnist'?"):
+        call("kmnits")
 
 
 def test_the_sample_needs_no_network(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It comes with scikit-learn."""
+    """It comes with scikit-learn, under either name."""
     monkeypatch.setenv("MNIST_DATA_CACHE", str(tmp_path))
 
     assert [pair.split for pair in resolve("sample")] == ["train", "test"]
-
-
-PUBLISHED = {
-    "mnist": ("0123456789", "train t10k", "{}-images-idx3-ubyte.gz {}-labels-idx1-ubyte.gz", (60_000, 10_000)),
-    "fashion-mnist": (None, "train t10k", "{}-images-idx3-ubyte.gz {}-labels-idx1-ubyte.gz", (60_000, 10_000)),
-    "kmnist": (None, "train t10k", "{}-images-idx3-ubyte.gz {}-labels-idx1-ubyte.gz", (60_000, 10_000)),
-    "qmnist": (
-        "0123456789",
-        "train test",
-        "qmnist-{}-images-idx3-ubyte.gz qmnist-{}-labels-idx2-int.gz",
-        (60_000, 60_000),
-    ),
-    "emnist-letters": (string.ascii_lowercase, "", "", (124_800, 20_800)),
-    "emnist-byclass": (string.digits + string.ascii_uppercase + string.ascii_lowercase, "", "", (697_932, 116_323)),
-    "emnist-balanced": (string.digits + string.ascii_uppercase + "abdefghnqrt", "", "", (112_800, 18_800)),
-}
-"""Names of classes, words of the splits, names of the files and numbers of samples, as the publishers give them."""
-
-
-@pytest.mark.parametrize("name", PUBLISHED)
-def test_the_catalogue_is_what_the_publishers_say(name: str) -> None:
-    """A file of another name would not be found on any mirror; each has an MD5 of its own."""
-    classes, words, patterns, samples = PUBLISHED[name]
-    entry = CATALOG[name]
-
-    assert (entry.counts["train"], entry.counts["test"]) == samples
-    assert classes is None or entry.classes == tuple(classes)
-    assert sorted(file.name for file in entry.files) == sorted(
-        pattern.format(word) for word in words.split() for pattern in patterns.split()
-    )
-    assert len({file.md5 for file in entry.files}) == len(entry.files)
-    assert all(len(file.md5) == 32 and set(file.md5) <= set(string.hexdigits.lower()) for file in entry.files)
-    assert bool(entry.mirrors) == bool(entry.files)
-    assert all(mirror.endswith("/") for mirror in entry.mirrors)
-
-
-def test_classes_have_the_names_that_their_papers_give_them() -> None:
-    """Of clothes in Xiao et al., of Kuzushiji in Clanuwat et al., in the order of the labels."""
-    assert ", ".join(CATALOG["fashion-mnist"].classes) == (
-        "T-shirt/top, Trouser, Pullover, Dress, Coat, Sandal, Shirt, Sneaker, Bag, Ankle boot"
-    )
-    assert " ".join(CATALOG["kmnist"].classes) == "o ki su tsu na ha ma ya re wo"
-    assert CATALOG["emnist-letters"].first_label == 1
-    assert {name for name, entry in CATALOG.items() if entry.transposed} == {
-        f"emnist-{part}" for part in ("balanced", "bymerge", "byclass", "digits", "letters", "mnist")
-    }
+    assert fetch("sample") == fetch("sklearn-digits")
