@@ -1,4 +1,4 @@
-"""What the tests fraction: real data where it is present, the sample everywhere, a real cluster."""
+"""What the tests share: real data where it is present, the sample everywhere, a real cluster."""
 
 from __future__ import annotations
 

@@ -69,6 +69,7 @@ def values(source: Dataset) -> pd.DataFrame:
     return pd.DataFrame(dict(zip(names, measures.columns(*names), strict=True)))
 
 
+@pytest.mark.slow
 def test_all_commands_write_the_same_bytes_with_a_cold_a_warm_and_no_cache(
     digits: Dataset, folder: Path, tmp_path: Path, measured: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -108,6 +108,7 @@ def test_planted_faults_are_flagged_alike_and_nothing_else_is(sample: tuple[Arra
     assert len(flagged["transposed"]) >= 3
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("invert", [False, True], ids=["bright ink", "dark ink"])
 def test_what_is_inverted_depends_on_the_others(sample: tuple[Array, Array], invert: bool, tmp_path: Path) -> None:
     """A whole set of dark ink is not inverted; the few bright ones among it are."""
@@ -124,6 +125,7 @@ def test_what_is_inverted_depends_on_the_others(sample: tuple[Array, Array], inv
     assert f"the background of these data is {result.polarity}" in checks.loc["inverted", "meaning"]
 
 
+@pytest.mark.slow
 def test_glyphs_that_touch_the_frame_are_never_repaired_wrongly(sample: tuple[Array, Array], tmp_path: Path) -> None:
     """One in twenty is inverted: these may be repaired, and all others stay as they are."""
     images = framed(sample[0], seed=3)

@@ -172,6 +172,7 @@ def test_what_is_known_of_samples_is_read_without_their_images(digits: Dataset) 
     assert (np.concatenate([images for images, _ in stored.loader().in_order(100)]) == whole.images).all()
 
 
+@pytest.mark.slow
 def test_a_training_streams_where_the_images_are_too_many(
     digits: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -162,6 +162,7 @@ def test_permuted_labels_are_distinguished_from_a_bad_rate(samples: Samples) -> 
     assert names(findings(learn, params, hold)) == ["labels do not fit the images"]
 
 
+@pytest.mark.slow
 def test_permuted_labels_memorized_are_reported_without_validation(samples: Samples) -> None:
     """The history of such a training looks well."""
     (finding,) = findings(permuted(first(samples, 300)), Train(model="mlp", epochs=80), first(samples, 0))
@@ -179,6 +180,7 @@ def test_validation_labels_permuted_alone_are_distinguished_from_that(samples: S
     assert "does not generalize to the validation samples" in finding.advice
 
 
+@pytest.mark.slow
 def test_samples_memorized_are_reported(samples: Samples) -> None:
     """Fifty digits, five of a kind, many epochs."""
     (finding,) = findings(first(samples, 50), Train(model="mlp", epochs=100), samples.take(samples.ids % 2 == 1))
@@ -298,6 +300,7 @@ def test_few_samples_do_not_say_that_labels_are_wrong(samples: Samples, count: i
 # The stage
 
 
+@pytest.mark.slow
 def test_the_stage_keeps_what_it_found(digits: Dataset, tmp_path: Path) -> None:
     """A row a finding and seed; none where all is well; the same from networks that were there already."""
     lost = Train(model="mlp", epochs=1, learning_rate=1e-9, seeds=2)

@@ -101,6 +101,7 @@ def test_without_being_asked_nothing_is_scored_and_old_tables_go(
     assert not list(tmp_path.glob("robustness.*"))
 
 
+@pytest.mark.slow
 def test_only_originals_are_corrupted(digits: Dataset, tmp_path: Path) -> None:
     """Trained on copies, a model is tested on the same corrupted samples as one trained without."""
     more = augment(digits, tmp_path / "more")
@@ -126,6 +127,7 @@ def test_where_full_ink_is_not_known_training_does_not_begin(tmp_path: Path) -> 
     )
 
 
+@pytest.mark.slow
 def test_a_run_brings_the_robustness_of_all_models_to_the_dashboard(sample_idx: Path, tmp_path: Path) -> None:
     """One setting in the file; the page then has the section, with a line for each model."""
     config = Config(source=str(sample_idx), out=str(tmp_path / "w"), train=PARAMS.replace(epochs=1))
