@@ -122,7 +122,7 @@ def convert(
     scheduler: str | None = None,
     progress: bool | None = None,
 ) -> Result:
-    """Convert labelled images to a Parquet dataset: IDX files, CSV, .npz, or image files in class folders or archives.
+    """Convert labelled images to a Parquet dataset: IDX, CSV, arrays, or image files in class folders or archives.
 
     source: a file or folder of any of these forms, a known dataset's name (which is fetched), or "sample"; left out
     where images and labels name IDX files, one pair a split. What a source is, its content decides. out: the dataset's

@@ -58,6 +58,11 @@ def advice_on(values: Collection[int]) -> str:
     if len(values) > MOST_CLASSES:
         return f"{len(values):,} different labels are more than classes: they may be identifiers, or targets to predict"
     largest, smallest = max(values, default=0), min(values, default=0)
+    if sorted(values) == list(range(1, 11)):
+        return (
+            "labels are 1 … 10: --first-label 1 makes them begin at 0; where 10 stands for the digit 0, as in SVHN, "
+            "--relabel names the classes by them instead"
+        )
     if smallest == 1 and largest == len(values):
         return "labels begin at 1: --first-label 1 makes them begin at 0"
     if smallest >= 0 and largest >= 2 * len(values) + 16:

@@ -1,139 +1,148 @@
-"""NumPy's files: an .npz with images and labels of one or more splits. Pickles are never loaded.
-
-Keras' mnist.npz has x_train, y_train, x_test, y_test; MedMNIST train_images, train_labels, val_images, …; others images
-and labels, or data and target.
-"""
+"""Images and labels that are arrays already, whatever file they lie in: .npz, .npy, HDF5 or MATLAB."""
 
 from __future__ import annotations
 
-import re
-import zipfile
+import hashlib
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from mnist_data import storage
-from mnist_data.errors import MismatchedPair, UnreadableInput
-from mnist_data.idx.format import Header
-from mnist_data.idx.labels import form_of, labels_of
-from mnist_data.idx.layout import layout_of
-from mnist_data.idx.names import Role, parse_name, split_order
-from mnist_data.images_in.stream import UNLABELLED, Form, ImageStream, Options, Rows, Source
+from mnist_data.errors import UnreadableInput, WrongUse
+from mnist_data.idx.layout import CHANNELS, layout_of
+from mnist_data.idx.names import split_order
+from mnist_data.images_in.array_labels import flat_labels, joint_classes
+from mnist_data.images_in.array_sets import ArraySet
+from mnist_data.images_in.stored import OpenArray, ReversedItems, StoredArray
+from mnist_data.images_in.stream import UNLABELLED, ImageStream, Options, Rows
 
-IMAGES = re.compile(r"(^|_)(x|data|images?|imgs?|pixels|arr_0)(_|$)", re.IGNORECASE)
-LABELS = re.compile(r"(^|_)(y|targets?|labels?|classes|arr_1)(_|$)", re.IGNORECASE)
+FIRST_ITEMS = 1_000
+"""Items that decide how the pixels lie."""
 
 
 class ArrayStream(ImageStream):
-    """Images and labels that are arrays already. labels: (n,), (n, 1) or one-hot (n, k); None where there are none."""
+    """The images of one split. images: items first. labels: (n,) int64; None where there are none.
+
+    Raises WrongUse for items that are no images, UnreadableInput for pixels that are no numbers.
+    """
 
     def __init__(
         self,
-        path: str,
+        files: Sequence[str],
         split: str,
-        images: npt.NDArray[np.generic],
-        labels: npt.NDArray[np.generic] | None,
-        size: str | None = None,
+        images: StoredArray,
+        labels: npt.NDArray[np.int64] | None,
+        options: Options,
+        columns: Mapping[str, npt.NDArray[Any]] | None = None,
+        notes: Sequence[str] = (),
     ) -> None:
-        self.path, self.split = path, split
-        if labels is not None and len(labels) != len(images):
-            raise MismatchedPair(
-                path,
-                f"{len(labels):,} labels for {len(images):,} images",
-                "one label for each image",
-                "Check the file.",
-            )
-        self._layout = layout_of(images.shape[1:], images[:1_000], path, size)
-        self._images, self.shape = images, self._layout.shape
-        self.dtype = _stored_type(path, images)
-        self.notes = (self._layout.note,) if self._layout.note else ()
-        self._labels = np.full(len(images), UNLABELLED, np.int64) if labels is None else _as_labels(path, labels)
+        self.path, self.files, self.split = files[0], tuple(files), split
+        self._images, self._columns = images, dict(columns or {})
+        self._labels = np.full(images.shape[0], UNLABELLED, np.int64) if labels is None else labels
+        item_shape = _item_shape(self.path, images.shape)
+        first = images.first(FIRST_ITEMS)
+        self._layout = layout_of(item_shape, first.reshape(len(first), *item_shape), self.path, options.size)
+        self.shape = self._layout.shape
+        self.dtype = _stored_type(images)
+        unlabelled = f"{self.path}: its images have no labels." if labels is None else ""
+        self.notes = tuple(note for note in (*notes, self._layout.note, unlabelled) if note)
 
     @property
     def sha256(self) -> str:
-        """SHA-256 of the file."""
-        return storage.sha256_of(Path(self.path))
+        """SHA-256 of the file; of a pair, that of the digests of both."""
+        digests = [storage.sha256_of(Path(file)) for file in self.files]
+        return digests[0] if len(digests) == 1 else hashlib.sha256("".join(digests).encode()).hexdigest()
 
     def rows(self, count: int) -> Iterator[Rows]:
-        """Give the images in order."""
-        for first in range(0, max(1, len(self._images)), count):
-            items = self._images[first : first + count]
+        """Give the images in order. Raises UnreadableInput where the file is damaged."""
+        start = 0
+        for items in self._images.blocks(count):
             images = np.ascontiguousarray(self._layout.images(items)).astype(self.dtype, copy=False)
-            yield Rows(images, self._labels[first : first + count], {})
+            rows = slice(start, start + len(items))
+            columns = {name: values[rows] for name, values in self._columns.items()}
+            yield Rows(images, self._labels[rows], columns)
+            start += len(items)
+        if not start:
+            yield Rows(np.empty((0, *self.shape), self.dtype), self._labels, {})
 
 
-def npz_streams(path: str, size: str | None = None) -> list[ArrayStream]:
-    """Find the splits of an .npz file. Raises UnreadableInput for a damaged one, for pickles, and for other arrays."""
-    splits: dict[str, dict[Role, npt.NDArray[np.generic]]] = {}
-    arrays = _arrays(path)
-    for name, array in arrays.items():
-        role, split = _role_of(name), parse_name(name.replace("arr_0", "x").replace("arr_1", "y")).split
-        if role:
-            splits.setdefault(split or "train", {})[role] = array
-    if not any("images" in parts for parts in splits.values()):
-        raise UnreadableInput(
-            path,
-            f"arrays of the names {', '.join(arrays) or '(none)'}",
-            "images and labels, as x_train and y_train, train_images and train_labels, or data and target",
-            "Save them again under such names: numpy.savez(FILE, images=…, labels=…).",
+def array_streams(sets: Sequence[ArraySet], options: Options) -> list[ArrayStream]:
+    """Open sets of arrays as splits: labels brought into a row and numbered alike in all of them, images first.
+
+    Raises MismatchedPair for labels that are not one for each image; whatever ArrayStream raises.
+    """
+    placed = [_items_first(each) for each in sets]
+    labelled = [
+        flat_labels(each.labels.whole(), images.shape[0], each.files[-1])
+        for each, (images, _) in zip(sets, placed, strict=True)
+        if each.labels is not None
+    ]
+    names = next((each.names for each in sets if each.names), ())
+    numbers, classes = joint_classes(labelled, names)
+    remaining = iter(numbers)
+    streams = []
+    for each, (images, note) in zip(sets, placed, strict=True):
+        labels = None if each.labels is None else next(remaining)
+        split = each.split or "train" if labels is not None else "unlabelled"
+        columns = {name: values.whole().reshape(-1) for name, values in each.columns.items()}
+        one_hot = each.labels is not None and math.prod(each.labels.shape) > images.shape[0] > 0
+        told = f"{each.files[-1]}: its one-hot labels are read as the number of the 1." if one_hot else ""
+        stream = ArrayStream(each.files, split, images, labels, options, columns, (note, told))
+        stream.classes = classes
+        streams.append(stream)
+    return sorted(streams, key=lambda stream: split_order(stream.split))
+
+
+def _items_first(arrays: ArraySet) -> tuple[StoredArray, str]:
+    """Bring the axis that counts the images to the front, where it is the last, as in MATLAB; and say so."""
+    images, shape = arrays.images, arrays.images.shape
+    labels = arrays.labels.shape if arrays.labels is not None else ()
+    last = shape[-1] in labels and shape[0] not in labels
+    if arrays.labels is None:
+        # Images are square far more often than there are as many of them as they are wide.
+        last = len(shape) in (3, 4) and shape[0] == shape[1] and shape[-1] > max(shape[0], *CHANNELS)
+    if not last:
+        return ReversedItems(images) if images.reversed_axes else images, ""
+    note = f"{images.path}: an array of {'×'.join(map(str, shape))} is read as {shape[-1]:,} images, by its last axis."
+    whole = images.whole()
+    return OpenArray(images.path, whole.T if images.reversed_axes else np.moveaxis(whole, -1, 0)), note
+
+
+def _item_shape(path: str, shape: Sequence[int]) -> tuple[int, ...]:
+    """Give the shape of an item without axes of length 1 that no image has. Raises WrongUse for what is no image."""
+    item = tuple(shape[1:])
+    if len(item) > 3:
+        item = tuple(side for side in item if side > 1)
+    volume = len(item) == 3 and item[0] not in CHANNELS and item[2] not in CHANNELS
+    if not item or len(item) > 3 or volume or 0 in item:
+        what = "volumes" if volume or len(item) > 3 else "no images"
+        raise WrongUse(
+            f"{path}: an array of {'×'.join(map(str, shape))} holds {what}; images are height×width, or with "
+            f"{', '.join(map(str, CHANNELS[:-1]))} or {CHANNELS[-1]} channels."
         )
-    order = sorted((split for split in splits if "images" in splits[split]), key=split_order)
-    return [ArrayStream(path, split, splits[split]["images"], splits[split].get("labels"), size) for split in order]
+    return item
 
 
-def _arrays(path: str) -> Mapping[str, npt.NDArray[np.generic]]:
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            return {name: file[name] for name in file.files}
-    except (ValueError, OSError, zipfile.BadZipFile, EOFError, KeyError, MemoryError) as cause:
-        pickled = "pickle" in str(cause)
-        raise UnreadableInput(
-            path,
-            "arrays of Python objects, which only a pickle holds" if pickled else f"it cannot be read ({cause})",
-            "an .npz file of plain arrays",
-            "A pickle can run code: save the arrays again with numpy.savez." if pickled else "Fetch the file again.",
-        ) from cause
-
-
-def _role_of(name: str) -> Role | None:
-    if LABELS.search(name):
-        return "labels"
-    return "images" if IMAGES.search(name) else None
-
-
-def _stored_type(path: str, images: npt.NDArray[np.generic]) -> str:
+def _stored_type(images: StoredArray) -> str:
     """Give the type in which a dataset holds the pixels: that of the array, or a narrower one with the same values."""
     kind = images.dtype
     if kind.kind == "b":
         return "uint8"
     if kind.kind in "iu" and kind.itemsize == 8:
-        low, high = (int(images.min()), int(images.max())) if images.size else (0, 0)
-        kinds = (("uint8", np.iinfo("uint8")), ("int16", np.iinfo("int16")), ("int32", np.iinfo("int32")))
-        narrow = next((name for name, limits in kinds if limits.min <= low and high <= limits.max), "")
-        if narrow:
-            return narrow
+        return _narrow_type(images)
     if kind.kind not in "iuf":
-        raise UnreadableInput(path, f"images of the type {kind.name}", "numbers", "Save the pixels as numbers.")
-    return kind.newbyteorder("=").name
+        raise UnreadableInput(images.path, f"images of the type {kind.name}", "numbers", "Save the pixels as numbers.")
+    return "float64" if kind.itemsize > 8 else kind.newbyteorder("=").name
 
 
-def _as_labels(path: str, labels: npt.NDArray[np.generic]) -> npt.NDArray[np.int64]:
-    numeric = labels.astype(np.int64) if labels.dtype.kind in "bu" else labels
-    header = Header(np.dtype(">i4") if numeric.dtype.kind == "i" else np.dtype(">f8"), numeric.shape)
-    return labels_of(numeric, form_of(header, numeric, path), path)
-
-
-def _recognises(source: Source) -> bool:
-    if not zipfile.is_zipfile(source.path):
-        return False
-    with zipfile.ZipFile(source.path) as archive:
-        return any(name.endswith(".npy") for name in archive.namelist())
-
-
-def _streams(sources: Sequence[Source], options: Options) -> list[ArrayStream]:
-    return [stream for source in sources for stream in npz_streams(source.path, options.size)]
-
-
-FORM = Form(".npz", (".npz",), _recognises, _streams)
+def _narrow_type(images: StoredArray) -> str:
+    low, high = 0, 0
+    for block in images.blocks(FIRST_ITEMS):
+        low, high = min(low, int(block.min(initial=0))), max(high, int(block.max(initial=0)))
+    limits = ((name, np.iinfo(name)) for name in ("uint8", "int16", "int32"))
+    narrow = (name for name, limit in limits if limit.min <= low and high <= limit.max)
+    return next(narrow, images.dtype.newbyteorder("=").name)

@@ -11,16 +11,24 @@ from pathlib import Path
 from mnist_data.errors import MnistDataError, NoDataset, UnreadableInput, WrongUse
 from mnist_data.idx.compression import open_decoded
 from mnist_data.idx.names import split_order
-from mnist_data.images_in import arrays, csv, folders, refused
+from mnist_data.images_in import csv, folders, hdf5, matlab, npy, npz, pickles, refused
 from mnist_data.images_in.stream import Form, ImageStream, Options, Source
 
 HEAD_BYTES = 1 << 16
 """Decoded bytes of a file that decide its form."""
 
-FORMS: tuple[Form, ...] = (folders.FORM, arrays.FORM, csv.FORM)
+FORMS: tuple[Form, ...] = (
+    folders.FORM,
+    npz.FORM,
+    npy.FORM,
+    hdf5.FORM,
+    matlab.FORM,
+    pickles.FORM,
+    csv.FORM,
+)
 """All forms besides IDX, the surest to recognise first."""
 
-READABLE = "IDX, CSV, .npz, or image files in class folders or an archive"
+READABLE = "IDX, CSV, .npz, .npy, HDF5, MATLAB, or image files in class folders or an archive"
 """The forms as messages name them."""
 
 

@@ -9,8 +9,6 @@ BY_FIRST_BYTES: tuple[tuple[bytes, str, str], ...] = (
     (b"version https://git-lfs", "a Git LFS pointer, not the file itself", "Fetch it with: git lfs pull."),
     (b"<", "a web page or an error message in XML", "The download failed: fetch the file again."),
     (b"{", "JSON, as error messages are", "The download failed: fetch the file again."),
-    (b"\x89HDF\r\n", "an HDF5 file", "Save its arrays by numpy.savez(FILE, images=…, labels=…)."),
-    (b"MATLAB 5.0", "a MATLAB file", "Save scipy.io.loadmat's arrays by numpy.savez(FILE, images=…, labels=…)."),
     (b"7z\xbc\xaf\x27\x1c", "a 7z archive", "Unpack it first."),
     (b"Rar!", "a rar archive", "Unpack it first."),
     (b"PAR1", "a Parquet file of another make", "Save its images by numpy.savez(FILE, images=…, labels=…)."),
@@ -23,13 +21,6 @@ def error_of(source: Source, readable: str) -> UnreadableInput:
     for magic, what, advice in BY_FIRST_BYTES:
         if source.head.lstrip().startswith(magic):
             return UnreadableInput(source.path, what, readable, advice)
-    if source.head[:1] == b"\x80" and source.head[1:2] in (b"\x02", b"\x03", b"\x04", b"\x05"):
-        return UnreadableInput(
-            source.path,
-            "a pickle, which can run code when it is loaded",
-            readable,
-            "If you trust it: load it yourself, and save by numpy.savez(FILE, images=…, labels=…).",
-        )
     return UnreadableInput(
         source.path, "no lines of numbers, and nothing else that is known", readable, "Check which file it is."
     )

@@ -27,8 +27,9 @@ class Rows:
 class ImageStream(ABC):
     """One split, whatever its form: what is known before anything is read, and the rows. Reading it again begins anew.
 
-    path: of the file or folder. split: whose images these are. shape, dtype: of one image. classes: their names, by
-    label; empty where the form has none. notes: what was decided for the user, who reads of it.
+    path: of the file or folder. files: all that are read, where these are several. split: whose images these are.
+    shape, dtype: of one image. classes: their names, by label; empty where the form has none. notes: what was decided
+    for the user, who reads of it.
     """
 
     path: str
@@ -37,6 +38,7 @@ class ImageStream(ABC):
     dtype: str
     classes: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    files: tuple[str, ...] = ()
 
     @abstractmethod
     def rows(self, count: int) -> Iterator[Rows]:

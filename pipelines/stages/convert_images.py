@@ -44,7 +44,12 @@ def convert_images(
     plan = {
         "stage": "convert",
         "splits": [stream.split for stream in streams],
-        "files": [storage.identity(stream.path) for stream in streams if Path(stream.path).is_file()],
+        "files": [
+            storage.identity(file)
+            for stream in streams
+            for file in stream.files or (stream.path,)
+            if Path(file).is_file()
+        ],
         "parameters": params.recorded(),
         "dataset": dataset,
         "version": __version__,
@@ -76,6 +81,9 @@ def _metadata(streams: Sequence[ImageStream], params: Convert, dataset: str | No
         listed = "; ".join(f"{stream.split} {stream.shape} {stream.dtype}" for stream in streams)
         raise WrongUse(f"The splits have images of different shapes or types ({listed}); convert them one by one.")
     shape, dtype = forms.pop()
+    if len({stream.classes for stream in streams if stream.classes}) > 1:
+        listed = "; ".join(f"{stream.split} {', '.join(stream.classes[:5])}, …" for stream in streams)
+        raise WrongUse(f"The splits name their classes differently ({listed}); convert them one by one.")
     known = by_name(dataset) if dataset is not None else None
     named = next((stream.classes for stream in streams if stream.classes), known.classes if known else ())
     path = Path(streams[0].path)

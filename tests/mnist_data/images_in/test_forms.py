@@ -243,7 +243,6 @@ REFUSED = {
     "html": (b"<!DOCTYPE html><html>404</html>", "web page"),
     "json": (b'{"error": "not found"}', "JSON"),
     "lfs": (b"version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 3\n", "git lfs pull"),
-    "hdf5": (b"\x89HDF\r\n\x1a\n" + bytes(60), "HDF5"),
     "7z": (b"7z\xbc\xaf\x27\x1c" + bytes(60), "7z"),
     "text": (b"hello\nworld\n", "no lines of numbers"),
     "binary": (bytes(range(256)) * 8, "no lines of numbers|a number"),
