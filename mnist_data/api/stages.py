@@ -220,6 +220,7 @@ def split(
     by: SplitBy = _SPLIT.by,
     fraction: float = _SPLIT.fraction,
     seed: int = _SPLIT.seed,
+    training_split: str | None = _SPLIT.training_split,
     label_tables: Place | None = None,
     overwrite: bool = False,
     workers: int | None = None,
@@ -229,14 +230,15 @@ def split(
     """Divide the training split into train and validation, and say which writers the splits share.
 
     by: "writer" keeps whole writers together, so that no split shares any; "label" divides each class alike.
-    fraction: of the training samples, for validation. label_tables: a folder of label tables that tell the writers.
+    fraction: of the training samples, for validation. training_split: the split to divide; None: "train", or the only
+    one if it is not held out. label_tables: a folder of label tables that tell the writers.
 
     The result has the dataset and, where writers are known, the table `writers`. Raises WrongUse where writers are to
     be kept apart and fewer than two are known.
     """
     from pipelines.stages.split import split as run
 
-    params, source = Split(by=by, fraction=fraction, seed=seed), dataset_of(dataset)
+    params, source = Split(by=by, fraction=fraction, seed=seed, training_split=training_split), dataset_of(dataset)
     with working(workers, scheduler, progress) as execution:
         outcome = run(
             source,

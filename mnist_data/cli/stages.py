@@ -271,6 +271,14 @@ def split(
     ] = _SPLIT.by,
     fraction: Annotated[float, typer.Option(help="Fraction of the training samples for validation.")] = _SPLIT.fraction,
     seed: Annotated[int, typer.Option(help="Another seed chooses other samples.")] = _SPLIT.seed,
+    training_split: Annotated[
+        str | None,
+        typer.Option(
+            metavar="SPLIT",
+            help="The split to divide, as test of a dataset without train. [default: train]",
+            show_default=False,
+        ),
+    ] = _SPLIT.training_split,
     label_tables: LabelTables = None,
     overwrite: Overwrite = False,
     workers: Workers = None,
@@ -291,6 +299,7 @@ def split(
         by=by,
         fraction=fraction,
         seed=seed,
+        training_split=training_split,
         label_tables=label_tables,
         overwrite=overwrite,
         workers=workers,

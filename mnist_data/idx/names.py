@@ -10,6 +10,9 @@ Role = Literal["images", "labels"]
 
 ByteOrder = Literal["big", "little"]
 
+UNLABELLED_SPLIT = "unlabelled"
+"""The split of images whose labels nobody knows."""
+
 _ENDING = re.compile(r"\.(gz|xz|zst|zip|idx|bin|dat)$", re.IGNORECASE)
 # What browsers and file managers add to a second copy: " (1)", " - Copy", " copy 2", "Copy of ".
 _COPY = re.compile(r"\s*\(\d+\)$|[-_\s]+copy(\s*\(?\d+\)?)?$|^copy\s+of\s+", re.IGNORECASE)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, replace
@@ -22,7 +23,7 @@ import pyarrow.parquet as pq
 from mnist_data import storage
 from mnist_data.batch import Batch, Images
 from mnist_data.errors import DamagedArchive, MnistDataError, NoDataset, WrongUse
-from mnist_data.idx.names import split_order
+from mnist_data.idx.names import UNLABELLED_SPLIT, split_order
 from mnist_data.parquet.schema import Metadata, decode, decode_images, image_columns, metadata_of
 
 MANIFEST = ".manifest.json"
@@ -88,12 +89,15 @@ class Dataset:
 
     @property
     def training_split(self) -> str:
-        """The split to learn from: "train", or the only one there is, if it is not held out by its name."""
+        """The split to learn from: "train", or the only one there is, if it is not held out by its name.
+
+        Raises WrongUse where there is neither, with the command that makes one.
+        """
         if "train" in self.splits:
             return "train"
-        if len(self.splits) == 1 and self.main_split not in HELD_OUT:
+        if len(self.splits) == 1 and self.main_split not in (*HELD_OUT, UNLABELLED_SPLIT):
             return self.main_split
-        raise WrongUse(f"{self.location} has no split 'train' to learn from, only {', '.join(self.splits)}.")
+        raise _no_training_split(self)
 
     @property
     def main_split(self) -> str:
@@ -116,6 +120,24 @@ class Dataset:
             for size in [rows if within_groups and len(groups) == 1 else max(1, count)]
             for start in range(0, max(1, count), size)
         ]
+
+
+def _no_training_split(dataset: Dataset) -> WrongUse:
+    """Say which splits there are instead of "train", and how the likeliest of them becomes it."""
+    there = ", ".join(f"{split} ({rows:,} samples)" for split, rows in dataset.splits.items())
+    problem = f"{dataset.location} has no split 'train' to learn from, only {there}."
+    labelled = [split for split in dataset.splits if split != UNLABELLED_SPLIT]
+    if not labelled:
+        return WrongUse(
+            f"{problem} Nothing says what its images show: put the files into a folder for each class, as in A/1.png "
+            "and B/2.png, and convert or prepare that."
+        )
+    likeliest = max(labelled, key=lambda split: (split not in HELD_OUT, dataset.splits[split]))
+    place, split = shlex.quote(dataset.location), shlex.quote(likeliest)
+    return WrongUse(
+        f"{problem} If {likeliest} is to be learned from, make train and validation of it: "
+        f"mnist-data split {place} OUT --training-split {split} --by label"
+    )
 
 
 def _row_groups(path: str) -> list[int]:

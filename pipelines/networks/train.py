@@ -138,6 +138,11 @@ def class_count(source: Dataset, training: Samples) -> int:
     output for each number up to the largest.
     """
     labels = np.unique(training.labels)
+    if len(labels) and labels[-1] < 0:
+        raise WrongUse(
+            f"{source.location}: its training samples have no labels; put the files into a folder for each class and "
+            "convert or prepare that."
+        )
     if len(labels) < 2:
         problem = "its training samples are of one class" if len(training.ids) else "it has no training samples"
         raise WrongUse(f"{source.location}: {problem}; there is nothing to learn.")

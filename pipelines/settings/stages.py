@@ -12,7 +12,7 @@ from mnist_data.errors import WrongUse, unknown_name
 from mnist_data.idx.names import ByteOrder
 from pipelines.settings.base import Settings
 from pipelines.settings.recipe import Recipe, load_recipe
-from pipelines.settings.values import Seed
+from pipelines.settings.values import Seed, Text
 
 Layout = Literal["binary", "list", "pixels", "png"]
 Compression = Literal["zstd", "lz4", "none"]
@@ -101,6 +101,12 @@ class Split(Settings, frozen=True, kw_only=True):
     fraction: Annotated[float, Meta(ge=0.01, le=0.5)] = 0.1
     seed: Seed = 0
     tables: Mapping[str, str] = msgspec.field(default_factory=dict)  # label tables joined: name -> SHA-256
+    training_split: Text | None = None  # the split to divide; None: "train", or the only one if it is not held out
+
+    def recorded(self) -> dict[str, Any]:
+        """Give the settings as JSON can hold them; the split that is divided only where it was chosen."""
+        recorded = super().recorded()
+        return recorded if self.training_split else {k: v for k, v in recorded.items() if k != "training_split"}
 
 
 class Normalize(Settings, frozen=True, kw_only=True):

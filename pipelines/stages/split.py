@@ -13,7 +13,7 @@ import pandas as pd
 
 from mnist_data import storage
 from mnist_data.batch import Batch, Integers
-from mnist_data.errors import WrongUse
+from mnist_data.errors import WrongUse, unknown_name
 from mnist_data.known.label_tables import WRITER, Columns, LabelTables, dataset_writers, label_tables_of, shared_writers
 from mnist_data.parquet.dataset import Dataset, read_columns
 from pipelines.engine.execution import Execution
@@ -45,22 +45,23 @@ def split(
 ) -> SplitResult:
     """Write a dataset of the same samples, with some of the training split as "validation"; others stay as they are.
 
+    The training split becomes "train", whatever its name.
     label_tables: a folder of label tables whose columns are joined on the way (see `mnist_data.known.label_tables`).
     Raises WrongUse where writers are to be kept apart and none or one is known, where there is a validation split
-    already, and for a dataset of copies; and what `label_tables_of` raises.
+    already or no such training split, and for a dataset of copies; and what `label_tables_of` raises.
     """
     params, execution = params or Split(), execution or Execution()
     storage.require_free(target, overwrite)  # before the labels are read
     require_originals(source, "split")
-    if VALIDATION in source.splits:
+    training = _training_split(source, params)
+    if VALIDATION in source.splits and training != VALIDATION:
         raise WrongUse(f"{source.location} has a split 'validation' already; split the dataset it was made from.")
     tables = None if label_tables is None else label_tables_of(source.metadata, label_tables)
     joined = {name: _joined(source, name, tables) for name in source.splits} if tables else {}
-    training = source.training_split
     validation = held_out(
         {**read_columns(source, training, ("id", "label", WRITER)), **joined.get(training, {})}, params
     )
-    view = _as_split(source, validation)
+    view = _as_split(source, training, validation)
     parts = _parts(view, execution, validation, {"train": joined.pop(training), **joined} if tables else {})
     written = apply_stage(
         view,
@@ -71,6 +72,20 @@ def split(
         overwrite=overwrite,
     )
     return SplitResult(written, shared_writers(dataset_writers(written)))
+
+
+def _training_split(source: Dataset, params: Split) -> str:
+    """Give the name of the split to divide. Raises WrongUse where there is none, or another is called train."""
+    chosen = params.training_split
+    if chosen is None:
+        return source.training_split
+    if chosen not in source.splits:
+        raise unknown_name("split", chosen, source.splits, source.location)
+    if chosen != "train" and "train" in source.splits:
+        raise WrongUse(
+            f"{source.location} has a split 'train' already, so {chosen} cannot become it; leave out --training-split."
+        )
+    return chosen
 
 
 def _joined(source: Dataset, name: str, tables: LabelTables) -> Columns:
@@ -156,9 +171,8 @@ class _Part:
     columns: Columns
 
 
-def _as_split(source: Dataset, validation: Mask) -> Dataset:
+def _as_split(source: Dataset, training: str, validation: Mask) -> Dataset:
     """Give the dataset with its new splits: the training files appear under train and under validation."""
-    training = source.training_split
     names = {split: "train" if split == training else split for split in source.splits}
     splits = {names[split]: rows for split, rows in source.splits.items()}
     splits |= {"train": int((~validation).sum()), VALIDATION: int(validation.sum())}

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import shlex
+import shutil
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,7 +18,7 @@ import mnist_data
 from mnist_data.errors import WrongUse
 from mnist_data.idx import format as idx
 from mnist_data.idx.pairing import find_pairs
-from mnist_data.parquet.dataset import Dataset, read_columns
+from mnist_data.parquet.dataset import Dataset, open_dataset, read_columns
 from mnist_data.parquet.schema import Stage
 from pipelines.engine.engine import Cluster, Serial, Threads
 from pipelines.engine.execution import Execution
@@ -172,3 +175,35 @@ def test_the_larger_side_stays_for_training_with_two_writers() -> None:
     columns = {"id": np.arange(10), "label": np.zeros(10, np.int64), "writer_id": np.array([1] * 9 + [2])}
 
     assert held_out(columns, Split(fraction=0.1)).tolist() == [False] * 9 + [True]
+
+
+def test_a_split_of_any_name_becomes_train_and_validation(
+    digits: Dataset, command_line: Callable[..., tuple[int, str, str]], tmp_path: Path
+) -> None:
+    """By the very command that the message of a dataset without train gives; a wrong name is named."""
+    only_test = tmp_path / "test only"
+    shutil.copytree(Path(digits.location) / "split=test", only_test / "split=test")
+
+    code, _, err = command_line("train", only_test, tmp_path / "model")
+
+    assert code == 2
+    assert f"no split 'train' to learn from, only test ({digits.splits['test']} samples)" in err
+    command = shlex.split(
+        err[err.index("mnist-data split") :].replace(" OUT ", f" {shlex.quote(str(tmp_path / 'out'))} ")
+    )
+    assert command_line(*command[1:])[0] == 0
+    made = mnist_data.load(tmp_path / "out")
+    assert set(made["split"]) == {"train", "validation"}
+    assert sorted(made["id"]) == sorted(mnist_data.load(digits.location, "test")["id"])
+    for name, words in (("tset", "Did you mean 'test'"), ("test", "has a split 'train' already")):
+        with pytest.raises(WrongUse, match=words):
+            split(digits, tmp_path / "no", Split(training_split=name))
+
+
+def test_images_without_labels_are_not_learned_from(digits: Dataset, tmp_path: Path) -> None:
+    """Where nothing else is there, the message says what gives them labels."""
+    shutil.copytree(Path(digits.location) / "split=test", tmp_path / "new/split=unlabelled")
+
+    with pytest.raises(WrongUse, match=r"only unlabelled .* a folder for each class"):
+        split(open_dataset(tmp_path / "new"), tmp_path / "no", Split(by="label"))
+    assert not (tmp_path / "no").exists()
