@@ -10,10 +10,11 @@ import pandas as pd
 
 from mnist_data.api.results import Result
 from mnist_data.api.sources import Place, dataset_of, fetched, location_of, pairs_of, streams_of
-from mnist_data.api.work import fetching, showing, working
+from mnist_data.api.work import showing, working
 from mnist_data.errors import WrongUse
 from mnist_data.idx.names import ByteOrder
 from mnist_data.storage import sha256_of
+from pipelines.engine.execution import downloading
 from pipelines.settings.stages import Compression, Convert, Layout
 
 if TYPE_CHECKING:
@@ -58,7 +59,7 @@ def fetch(
             name,
             None if out is None else location_of(out),
             overwrite=overwrite,
-            report=fetching(report),
+            report=downloading(report),
         )
     known = by_name(name)
     names = [file.name for file in known.files] if known and known.files else sample_files()

@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from mnist_data.api.results import Result
-from mnist_data.api.work import fetching, showing
+from mnist_data.api.work import showing
 from mnist_data.errors import WrongUse
 from mnist_data.parquet.dataset import Dataset, open_dataset
+from pipelines.engine.execution import downloading
 
 if TYPE_CHECKING:
     from mnist_data.idx.names import ByteOrder
@@ -48,7 +49,7 @@ def fetched(source: Place | None, progress: bool | None) -> tuple[Place | None, 
     if known is None:
         return source, None
     with showing(progress) as report:
-        return fetch(known.name, report=fetching(report)), known.name
+        return fetch(known.name, report=downloading(report)), known.name
 
 
 def pairs_of(

@@ -8,7 +8,6 @@ from contextlib import contextmanager
 from importlib.util import find_spec
 from typing import Any
 
-from mnist_data.known.download import Report as Download
 from pipelines.engine.execution import Execution, Progress, Report, open_execution, silent
 
 
@@ -65,15 +64,6 @@ def _done(event: Progress) -> str:
 
 def _speed(amount: float, unit: str) -> str:
     return f"{amount:,.0f} images/s" if unit == "images" else f"{amount / 1e6:,.1f} MB/s"
-
-
-def fetching(report: Report) -> Download:
-    """Give what a download reports to: a bar for each file, of its bytes."""
-
-    def downloaded(file: str, done: int, total: int | None) -> None:
-        report(Progress(file, done, total, "bytes"))
-
-    return downloaded
 
 
 def in_notebook() -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import time
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -62,48 +63,56 @@ def download(file: RemoteFile, mirrors: Sequence[str], folder: Path, report: Rep
 
 def has_checksum(path: Path, checksum: str) -> bool:
     """Say whether a file has a checksum, as in "sha256:440f…"."""
-    import pooch
+    return checksum_of(path, checksum.partition(":")[0]) == checksum
 
-    algorithm, _, expected = checksum.partition(":")
-    return bool(pooch.file_hash(str(path), alg=algorithm) == expected)
+
+def checksum_of(path: Path, algorithm: str) -> str:
+    """Give the checksum of a file as the catalogue writes it, as in "sha256:440f…"; algorithm: sha256 or md5."""
+    with path.open("rb") as file:
+        # MD5 is what some publish; it is no signature here.
+        digest = hashlib.file_digest(file, lambda: hashlib.new(algorithm, usedforsecurity=False))
+    return f"{algorithm}:{digest.hexdigest()}"
 
 
 def _from_mirror(url: str, file: RemoteFile, folder: Path, report: Report) -> None:
     import pooch
 
     part = folder / f".{file.name}.part"
-    downloader = partial(_download, file=file, part=part, report=report)
-    resumed = part.exists()
-    try:
-        pooch.retrieve(url, file.checksum, file.name, folder, downloader=downloader)
-    except WrongContent:
-        if not resumed:
-            raise
-        # What was resumed may have been spoilt before; it is gone now.
-        pooch.retrieve(url, file.checksum, file.name, folder, downloader=downloader)
+    pooch.retrieve(
+        url, file.checksum, file.name, folder, downloader=partial(_download, file=file, part=part, report=report)
+    )
 
 
 def _download(url: str, output: str, _pooch: object, *, file: RemoteFile, part: Path, report: Report) -> None:
     """Download a URL as pooch asks for it, by way of a file that outlives an interruption."""
-    import requests
-
-    attempts = 0
     with session_for(url) as session:
-        while True:
-            before = _bytes_of(part)
-            try:
-                _append(session, url, file, part, report)
-                break
-            except requests.RequestException as failure:
-                attempts = 1 if _bytes_of(part) > before else attempts + 1
-                if attempts > len(WAITS) or not _may_pass(failure):
-                    raise
-                time.sleep(WAITS[attempts - 1])
+        resumed = _complete(session, url, file, part, report)
+        if resumed and not has_checksum(part, file.checksum):
+            part.unlink()  # its beginning may have been another file's
+            _complete(session, url, file, part, report)
     if not has_checksum(part, file.checksum):
         description = _describe(part, file)
         part.unlink()
         raise WrongContent(description)
     part.replace(output)
+
+
+def _complete(session: requests.Session, url: str, file: RemoteFile, part: Path, report: Report) -> bool:
+    """Append what is missing of a file, in as many attempts as it takes; say whether something was there before."""
+    import requests
+
+    attempts, resumed = 0, False
+    while True:
+        before = _bytes_of(part)
+        resumed |= before > 0
+        try:
+            _append(session, url, file, part, report)
+            return resumed
+        except requests.RequestException as failure:
+            attempts = 1 if _bytes_of(part) > before else attempts + 1
+            if attempts > len(WAITS) or not _may_pass(failure):
+                raise
+            time.sleep(WAITS[attempts - 1])
 
 
 def _append(session: requests.Session, url: str, file: RemoteFile, part: Path, report: Report) -> None:
@@ -165,7 +174,9 @@ def _in_words(failure: requests.RequestException) -> str:
     if isinstance(failure, requests.Timeout):
         return "no answer"
     if isinstance(failure, requests.exceptions.SSLError):
-        return "its certificate is not valid"
+        return "no secure connection"
+    if isinstance(failure, requests.exceptions.ProxyError):
+        return "no connection through the proxy"
     if isinstance(_reason(failure), NewConnectionError):
         return "no connection"
     if isinstance(failure, requests.ConnectionError | requests.exceptions.ChunkedEncodingError):
@@ -175,10 +186,8 @@ def _in_words(failure: requests.RequestException) -> str:
 
 def _describe(path: Path, file: RemoteFile) -> str:
     """Say what a file is that has not the checksum it should have."""
-    import pooch
-
     for algorithm in ("sha256", "md5"):
-        known = by_checksum(f"{algorithm}:{pooch.file_hash(str(path), alg=algorithm)}")
+        known = by_checksum(checksum_of(path, algorithm))
         if known:
             return f"{known[1].name} of {known[0].title}"
     try:

@@ -74,13 +74,14 @@ def fetch(name: str, folder: str | Path | None = None, *, overwrite: bool = Fals
     where a file of that name and other content lies in the folder, MissingExtra without pooch, UnreadableInput where no
     mirror gives the right file.
     """
+    if folder is not None and storage.is_remote(folder):
+        raise WrongUse(f"{folder} must be a local folder; convert writes to URLs.")
     if name in ("sample", sample.NAME):
         return _sample(folder, overwrite)
     known = by_name(name)
     if known is None:
         raise _unknown(name)
     target = _cache(known.name) if folder is None else Path(folder)
-    _require_pooch(known)
     missing = [file for file in known.files if not _is_there(target / file.name, known, file)]
     if missing and not known.fetchable:
         raise WrongUse(
@@ -157,9 +158,11 @@ def _download(owner: str, known: CatalogEntry, file: RemoteFile, published: Sequ
     """
     from filelock import FileLock
 
+    _require_pooch(known)
     mirrors = mirrors_of(owner, published)
     folder = _cache(owner)
     folder.mkdir(parents=True, exist_ok=True)
+    report(file.name, 0, file.bytes or None)
     with FileLock(folder / f".{file.name}.lock"):
         if (folder / file.name).is_file() and has_checksum(folder / file.name, file.checksum):
             return

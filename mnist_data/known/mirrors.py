@@ -23,7 +23,7 @@ def mirrors_of(name: str, published: Sequence[str]) -> tuple[str, ...]:
     published: those of the publishers. Where MNIST_DATA_MIRROR is set, they are its folder of that name, and itself.
     Raises WrongUse where it is neither HTTPS nor on this machine or a private network.
     """
-    own = os.environ.get(MIRROR_VARIABLE)
+    own = os.environ.get(MIRROR_VARIABLE, "").strip()
     if not own:
         return tuple(published)
     base = own.rstrip("/") + "/"

@@ -38,6 +38,11 @@ class Progress:
 Report = Callable[[Progress], None]
 
 
+def downloading(report: Report) -> Callable[[str, int, int | None], None]:
+    """Give what a download reports to: of each file its name, and how many of how many bytes are there."""
+    return lambda file, done, total: report(Progress(file, done, total, "bytes"))
+
+
 def silent(_: Progress) -> None:
     """Report nothing."""
 

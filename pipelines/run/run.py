@@ -16,7 +16,7 @@ from mnist_data.parquet.dataset import Dataset, open_dataset
 from mnist_data.parquet.tables import read_table
 from mnist_data.parquet.writer import fingerprint, is_current
 from mnist_data.version import __version__
-from pipelines.engine.execution import Execution
+from pipelines.engine.execution import Execution, downloading
 from pipelines.engine.map_dataset import plan_of
 from pipelines.networks.evaluation.diagnosis import in_words
 from pipelines.networks.train import train
@@ -115,7 +115,8 @@ class _Run:
         source = self.config.source
         order = self.config.convert.byte_order
         sample = source in (None, "sample")
-        pairs = find_pairs(self._sample()) if sample else resolve(str(source), self.config.dataset, order)
+        fetching = downloading(self.execution.report)
+        pairs = find_pairs(self._sample()) if sample else resolve(str(source), self.config.dataset, order, fetching)
         target = self.workspace / "convert"
         plan = conversion_plan(pairs, self.config.convert, self.config.dataset, self.config.label_tables)
         if is_current(target, plan):

@@ -85,6 +85,23 @@ def reset_after(count: int) -> Answer:
     return answer
 
 
+def another_range(handler: Handler, content: bytes) -> None:
+    """Answer a request for a range with another one, as a broken proxy does."""
+    handler.begin(206, Content_Range=f"bytes 5-9/{len(content)}", Content_Length=5)
+    handler.wfile.write(content[5:10])
+
+
+def in_chunks(count: int) -> Answer:
+    """Announce no length, send some bytes, and end without the last chunk."""
+
+    def answer(handler: Handler, content: bytes) -> None:
+        handler.begin(200, Transfer_Encoding="chunked")
+        handler.wfile.write(b"%x\r\n%s\r\n" % (count, content[:count]))
+        handler.close_connection = True
+
+    return answer
+
+
 def slow(seconds: float) -> Answer:
     """Wait before the file is sent."""
 

@@ -18,6 +18,8 @@ from mnist_data.known.fetch import fetch
 from tests.mnist_data.known.conftest import (
     Answer,
     Server,
+    another_range,
+    in_chunks,
     instead,
     redirected,
     reset_after,
@@ -47,7 +49,9 @@ def visible(folder: Path) -> list[str]:
         pytest.param([redirected("/elsewhere.bin")], [None, None], id="redirected"),
         pytest.param([reset_after(100_000), whole], [None, "a range"], id="reset midway, resumed"),
         pytest.param([reset_after(100_000), without_ranges], [None, "a range"], id="resumed without ranges"),
+        pytest.param([reset_after(100_000), another_range, whole], [None, "a range", None], id="resumed elsewhere"),
         pytest.param([slow(0.3), whole], [None, None], id="slow then right"),
+        pytest.param([in_chunks(100_000), whole], [None, "a range"], id="chunks without an end, resumed"),
     ],
 )
 def test_a_file_arrives_whole_however_it_comes(
@@ -73,7 +77,7 @@ def test_a_file_arrives_whole_however_it_comes(
 
 
 @pytest.mark.parametrize(
-    ("answer", "told"),
+    ("answer", "message"),
     [
         pytest.param(
             instead(CONTENT[:-5]),
@@ -96,7 +100,7 @@ def test_a_file_arrives_whole_however_it_comes(
 )
 def test_what_is_not_the_published_file_is_refused_by_what_it_is(
     cache: Path, offer: Offer, monkeypatch: pytest.MonkeyPatch, command_line: Callable[..., tuple[int, str, str]],
-    answer: Answer, told: str,
+    answer: Answer, message: str,
 ) -> None:  # fmt: skip
     """With exit code 2, the files to put by hand, and nothing left that looks whole."""
     monkeypatch.setattr(download, "TIMEOUT", (1.0, 0.1))
@@ -106,7 +110,7 @@ def test_what_is_not_the_published_file_is_refused_by_what_it_is(
     code, out, err = command_line("fetch", "tiny")
 
     assert (code, out) == (2, "")
-    with pytest.raises(UnreadableInput, match=told):
+    with pytest.raises(UnreadableInput, match=message):
         fetch("tiny")
     assert f"into the folder {cache / 'tiny'} and repeat the command:\nhttps://example.org/a.bin  204,800 bytes" in err
     assert f"{CATALOG['tiny'].files[0].checksum}\nThe checksums are published at https://example.org/checksums" in err

