@@ -107,6 +107,24 @@ def new_file(location: str | Path, parents: bool = True) -> Iterator[Path]:
     sync(target.parent)
 
 
+@contextmanager
+def new_folder(location: str | Path) -> Iterator[Path]:
+    """Give a temporary local folder to write to, which becomes `location` when the block ends well.
+
+    After an exception `location` is as it was, and the temporary folder is gone. The files in it may be many, so that
+    only the move is flushed to the disk.
+    """
+    target = Path(location)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    draft = Path(tempfile.mkdtemp(DRAFT, f".{target.name}.", target.parent))
+    try:
+        yield draft
+        draft.chmod(0o777 & ~_umask())  # mkdtemp's folders are for their owner only
+        replace_folder(draft, target)
+    finally:
+        remove(draft)
+
+
 def _umask() -> int:
     mask = os.umask(0)
     os.umask(mask)
@@ -115,8 +133,8 @@ def _umask() -> int:
 
 def sweep(folder: Path, name: str = "") -> None:
     """Remove the drafts that killed writers have left: of one file, or of all in a folder and below."""
-    for draft in folder.glob(f".{name}.*{DRAFT}") if name else folder.rglob(f".*{DRAFT}"):
-        draft.unlink(missing_ok=True)
+    for draft in list(folder.glob(f".{name}.*{DRAFT}") if name else folder.rglob(f".*{DRAFT}")):
+        remove(draft)
 
 
 def write_text(location: str | Path, text: str) -> None:

@@ -28,6 +28,7 @@ ROOMS = (
     "mnist_data.idx",
     "mnist_data.images_in",
     "mnist_data.parquet",
+    "mnist_data.images_out",
     "mnist_data.known",
     "dashboards",
     "pipelines.settings",

@@ -15,7 +15,7 @@ from mnist_data.errors import WrongUse
 from mnist_data.idx.names import ByteOrder
 from mnist_data.storage import sha256_of
 from pipelines.engine.execution import downloading
-from pipelines.settings.stages import Compression, Convert, Layout
+from pipelines.settings.stages import Compression, Convert, ExportFormat, Layout
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -97,8 +97,16 @@ def known_datasets() -> pd.DataFrame:
 
 
 def _files_table(paths: Sequence[Path]) -> pd.DataFrame:
-    rows = [(str(path), path.stat().st_size, sha256_of(path)) for path in paths]
-    return pd.DataFrame(rows, columns=["path", "bytes", "sha256"])
+    """Describe files, and folders of files by their number and their bytes together."""
+    files = [path for path in paths if path.is_file()]
+    rows = [(str(path), path.stat().st_size, sha256_of(path)) for path in files]
+    table = pd.DataFrame(rows, columns=["path", "bytes", "sha256"])
+    folders = [path for path in paths if path.is_dir()]
+    if not folders:
+        return table
+    sizes = [[file.stat().st_size for file in path.rglob("*") if file.is_file()] for path in folders]
+    counted = pd.DataFrame({"path": map(str, folders), "bytes": map(sum, sizes), "files": map(len, sizes)})
+    return pd.concat([counted, table.assign(files=1)], ignore_index=True)[["path", "files", "bytes", "sha256"]]
 
 
 def convert(
@@ -165,17 +173,28 @@ def convert(
     return Result("convert", out=target, dataset=conversion.dataset, warnings=conversion.warnings)
 
 
-def export(dataset: Place, out: Place, *, as_stored: bool = False, overwrite: bool = False) -> Result:
-    """Write a dataset as IDX files into a folder; a converted one gives its source files back, byte for byte.
+def export(
+    dataset: Place,
+    out: Place,
+    *,
+    format: ExportFormat = "idx",  # noqa: A002  (the flag's name)
+    as_stored: bool = False,
+    overwrite: bool = False,
+) -> Result:
+    """Write a dataset into a folder as IDX files, CSV, NumPy's arrays or class folders of PNG files.
 
-    as_stored: write images and labels as the dataset holds them; otherwise what the conversion put right (EMNIST's
-    transposed images and labels from 1) is put back. The result has the table `files` (path, bytes, sha256).
+    format: "idx", as which a converted dataset gives its source files back, byte for byte; "csv" or "csv.gz", a file a
+    split as Kaggle's, label,pixel0,…; "npz", one file with x_train, y_train, … as Keras', whose own name out may be;
+    "folders", split/class/ID.png. Names of classes go into classes.txt, or the array class_names. as_stored: write IDX
+    images and labels as the dataset holds them; otherwise what the conversion put right (EMNIST's transposed images and
+    labels from 1) is put back.
 
-    Raises OutputExists, or WrongUse for a pixel type that IDX does not have (float16) and for a URL.
+    The result has the table `files` (path, bytes, sha256; files, how many a folder holds, which has no sha256). Raises
+    OutputExists, or WrongUse for what the format does not hold (float16 in IDX, floats in PNG) and for a URL.
     """
     from pipelines.stages.export import export as run
 
-    paths = run(dataset_of(dataset), location_of(out), as_stored=as_stored, overwrite=overwrite)
+    paths = run(dataset_of(dataset), location_of(out), format=format, as_stored=as_stored, overwrite=overwrite)
     return Result("export", out=location_of(out), tables={"files": _files_table(paths)})
 
 

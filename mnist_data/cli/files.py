@@ -21,7 +21,7 @@ from mnist_data.cli.options import (
 from mnist_data.errors import WrongUse
 from mnist_data.idx.names import ByteOrder
 from pipelines.settings.base import settings_in_words
-from pipelines.settings.stages import Compression, Convert, Layout
+from pipelines.settings.stages import Compression, Convert, ExportFormat, Layout
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -157,21 +157,31 @@ def export(
     dataset: DatasetArgument,
     place: OutArgument = None,
     out: Out = None,
+    format: Annotated[  # noqa: A002
+        ExportFormat,
+        typer.Option(help="csv: Kaggle's label,pixel0,…; npz: Keras' x_train, …; folders: split/class/ID.png."),
+    ] = "idx",
     as_stored: Annotated[
         bool,
-        typer.Option("--as-stored", help="Write what the dataset holds; do not undo what the conversion corrected."),
+        typer.Option(
+            "--as-stored", help="Write IDX as the dataset is held; do not undo what the conversion corrected."
+        ),
     ] = False,
     overwrite: Overwrite = False,
     json: Json = False,
 ) -> None:
-    """Write a dataset as IDX files; a converted one gives its source files back, byte for byte.
+    """Write a dataset as IDX files, CSV, NumPy's arrays or class folders.
+
+    As IDX a converted dataset gives its source files back, byte for byte.
 
     Example: mnist-data export data/mnist idx/
+
+    Example: mnist-data export data/mnist mnist.npz --format npz
     """
     from mnist_data.api.files import export as run
     from mnist_data.cli.output import finish
 
-    call = partial(run, dataset, chosen_out(place, out), as_stored=as_stored, overwrite=overwrite)
+    call = partial(run, dataset, chosen_out(place, out), format=format, as_stored=as_stored, overwrite=overwrite)
     finish(call, print_files, json, ("files",))
 
 

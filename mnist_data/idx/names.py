@@ -26,8 +26,10 @@ _SPLITS: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
         ("train", "train|training"),
         ("test", "t10k|test|testing"),
         ("validation", "validation|valid|val|dev"),
+        ("unlabelled", "unlabell?ed"),
     )
 )
+_NAMED_SPLIT = re.compile(r"[-_.]*split=([A-Za-z0-9_-]+)")
 
 
 @dataclass(frozen=True)
@@ -48,6 +50,8 @@ def parse_name(name: str) -> ParsedName:
     ParsedName(dataset='', split='test', role='labels')
     >>> parse_name("X_kannada_MNIST_train-idx3-ubyte.gz")
     ParsedName(dataset='kannada_MNIST', split='train', role='images')
+    >>> parse_name("split=fold1.csv".removesuffix(".csv"))
+    ParsedName(dataset='', split='fold1', role=None)
     """
     stem = _IDX.sub("", _bare(name))
     role: Role | None = None
@@ -55,10 +59,21 @@ def parse_name(name: str) -> ParsedName:
         stem, role = _IMAGES.sub("", stem, count=1), "images"
     elif _LABELS.search(stem):
         stem, role = _LABELS.sub("", stem, count=1), "labels"
+    if named := _NAMED_SPLIT.fullmatch(stem):
+        return ParsedName("", named[1], role)
     split = next((split for split, words in _SPLITS if words.search(stem)), None)
     if split is not None:
         stem = dict(_SPLITS)[split].sub("", stem, count=1)
     return ParsedName(stem.strip("-_."), split, role)
+
+
+def split_name(split: str) -> str:
+    """Give the name by which a file or folder is known to be a split's: its own where `parse_name` reads that.
+
+    >>> split_name("test"), split_name("fold1")
+    ('test', 'split=fold1')
+    """
+    return split if parse_name(split) == ParsedName("", split, None) else f"split={split}"
 
 
 def spelling_of(name: str) -> str:

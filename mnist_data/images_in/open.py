@@ -12,6 +12,7 @@ from mnist_data.errors import MnistDataError, NoDataset, UnreadableInput, WrongU
 from mnist_data.idx.compression import open_decoded
 from mnist_data.idx.names import split_order
 from mnist_data.images_in import csv, folders, hdf5, matlab, npy, npz, pickles, refused
+from mnist_data.images_in.class_list import CLASS_LIST, read_class_list, with_class_list
 from mnist_data.images_in.stream import Form, ImageStream, Options, Source
 
 HEAD_BYTES = 1 << 16
@@ -57,6 +58,8 @@ def open_source(path: str, options: Options | None = None) -> OpenSource:
     if len(set(splits)) < len(splits):
         listed = ", ".join(f"{Path(stream.path).name} ({stream.split})" for stream in streams)
         raise WrongUse(f"{path}: nothing says which splits {listed} are; convert them one by one with --split.")
+    if Path(path).is_dir():
+        streams = with_class_list(streams, read_class_list(Path(path)))
     return OpenSource(form.name, tuple(sorted(streams, key=lambda stream: split_order(stream.split))))
 
 
@@ -95,7 +98,7 @@ def _of_folder(folder: Path) -> tuple[Form, Sequence[Source]]:
 def _files_of(folder: Path) -> Iterator[Source]:
     """Give the files of a folder that have a form. Raises for one whose name claims a form that its content has not."""
     for path in sorted(folder.iterdir()):
-        if not path.is_file() or path.name.startswith("."):
+        if not path.is_file() or path.name.startswith(".") or path.name == CLASS_LIST:
             continue
         claimed = any(ending in path.name.lower() for form in FORMS for ending in form.endings)
         try:

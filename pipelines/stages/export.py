@@ -1,4 +1,4 @@
-"""Parquet → IDX. A dataset that was only converted gives its source files back, byte for byte."""
+"""Parquet → IDX, CSV, .npz or class folders. As IDX a converted dataset gives its source files, byte for byte."""
 
 from __future__ import annotations
 
@@ -17,8 +17,12 @@ from mnist_data.errors import WrongUse
 from mnist_data.idx.format import Header, Writer
 from mnist_data.idx.labels import encode_labels
 from mnist_data.idx.layout import Layout, as_announced
+from mnist_data.images_out.csv import write_csv
+from mnist_data.images_out.folders import write_folders
+from mnist_data.images_out.npz import write_npz
 from mnist_data.parquet.dataset import Dataset, read_batches
 from mnist_data.parquet.schema import Metadata, Source, Stage
+from pipelines.settings.stages import ExportFormat
 
 
 @dataclass(frozen=True)
@@ -35,16 +39,41 @@ class _Form:
     label_values: tuple[int, ...]
 
 
-def export(source: Dataset, folder: str | Path, *, as_stored: bool = False, overwrite: bool = False) -> list[Path]:
+def export(
+    source: Dataset,
+    place: str | Path,
+    *,
+    format: ExportFormat = "idx",  # noqa: A002  (the flag's name)
+    as_stored: bool = False,
+    overwrite: bool = False,
+) -> list[Path]:
+    """Write a dataset into a local folder; give the paths of the files, or of the splits' folders of PNG files.
+
+    as_stored: of IDX, see `export_idx`; the other formats always hold what the dataset does. Raises OutputExists, or
+    WrongUse for what the format does not hold.
+    """
+    if storage.is_remote(place):
+        raise WrongUse(f"Files are exported to a local folder, not to {place}.")
+    if format == "idx":
+        return export_idx(source, Path(place), as_stored=as_stored, overwrite=overwrite)
+    if as_stored:
+        raise WrongUse(
+            f"--as-stored concerns IDX: --format {format} writes what the dataset holds anyway; leave it out."
+        )
+    if format == "npz":
+        return write_npz(source, Path(place), overwrite=overwrite)
+    if format == "folders":
+        return write_folders(source, Path(place), overwrite=overwrite)
+    return write_csv(source, Path(place), packed=format == "csv.gz", overwrite=overwrite)
+
+
+def export_idx(source: Dataset, target: Path, *, as_stored: bool = False, overwrite: bool = False) -> list[Path]:
     """Write each split as one IDX file of images and one of labels; give their paths.
 
     as_stored: write images and labels as they are in the dataset. Otherwise what the conversion corrected (EMNIST's
     transposed images and labels from 1) is undone, so that the source files are reproduced.
     Raises OutputExists, or WrongUse for a pixel type that IDX does not have (float16).
     """
-    if storage.is_remote(folder):
-        raise WrongUse(f"IDX files are written to a local folder, not to {folder}.")
-    target = Path(folder)
     prefixes = {"test": "t10k"}
     planned = []
     for split in source.splits:
