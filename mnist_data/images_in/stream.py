@@ -10,6 +10,7 @@ from typing import Any
 import numpy.typing as npt
 
 from mnist_data.batch import Images, Integers
+from mnist_data.errors import UnreadableInput
 
 UNLABELLED = -1
 """The label of an image that has none."""
@@ -48,6 +49,13 @@ class ImageStream(ABC):
     @abstractmethod
     def sha256(self) -> str:
         """SHA-256 of what was read, known once `rows` has ended."""
+
+
+class Misjudged(UnreadableInput):
+    """A later row showed that the type or the classes of a stream are others than its first rows said.
+
+    The stream has the right ones by now: whoever wrote down what it said before begins again.
+    """
 
 
 @dataclass(frozen=True)

@@ -3,29 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
+from mnist_data.compiled import compiled
 
 if TYPE_CHECKING:
     from mnist_data.batch import Images
 
-Function = TypeVar("Function", bound=Callable[..., object])
-
-
-def compiled(function: Function) -> Function:
-    """Compile with numba, releasing the GIL; keep the machine code on disk where a cache folder can be written.
-
-    Dask's threads run kernels in parallel, so a kernel itself stays on one thread.
-    """
-    import numba
-
-    try:
-        kernel: Function = numba.njit(nogil=True, cache=True)(function)
-    except RuntimeError:  # no folder can be written: compile anew in each process rather than fail
-        kernel = numba.njit(nogil=True)(function)
-    return kernel
+__all__ = ["as_planes", "compiled", "exact_type", "without_halves"]
 
 
 def without_halves(images: Images) -> Images:

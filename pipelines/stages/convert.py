@@ -266,7 +266,7 @@ def _batches(task: _Task, images: Reader, labels: Reader) -> Iterator[Batch]:
     """Pair the two streams batch by batch; an empty pair gives one empty batch, so that its file has a schema."""
     rows, first = task.params.row_group_rows, task.first_id
     size = min(reader.rows_at_once(rows) for reader in (images, labels))
-    streams = zip(_ahead(images.batches(size)), labels.batches(size), strict=True)
+    streams = zip(ahead(images.batches(size)), labels.batches(size), strict=True)
     for pixels, table in streams:
         yield _batch(pixels, table, first, task)
         first += len(pixels)
@@ -275,7 +275,7 @@ def _batches(task: _Task, images: Reader, labels: Reader) -> Iterator[Batch]:
         yield _batch(pixels, np.empty((0, *labels.header.item_shape), np.int64), first, task)
 
 
-def _ahead(batches: Iterator[Item]) -> Iterator[Item]:
+def ahead(batches: Iterator[Item]) -> Iterator[Item]:
     """Decode the next batch in another thread while this one is written."""
     end = object()
     with ThreadPoolExecutor(1, "unpack") as pool:

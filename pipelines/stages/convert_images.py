@@ -13,14 +13,14 @@ from mnist_data import storage
 from mnist_data.batch import Batch
 from mnist_data.errors import WrongUse
 from mnist_data.idx.label_values import advice_on, class_names
-from mnist_data.images_in.stream import UNLABELLED, ImageStream
+from mnist_data.images_in.stream import UNLABELLED, ImageStream, Misjudged
 from mnist_data.known.catalog import by_name
 from mnist_data.parquet.schema import Metadata, Source, Stage, arrow_schema
 from mnist_data.parquet.writer import Draft, Part, write_parts
 from mnist_data.version import __version__
 from pipelines.engine.execution import Execution, Progress
 from pipelines.settings.stages import Convert
-from pipelines.stages.convert import ConvertResult
+from pipelines.stages.convert import ConvertResult, ahead
 
 
 def convert_images(
@@ -38,6 +38,21 @@ def convert_images(
     shapes or types, and whatever the streams raise; nothing is written then.
     """
     params, execution = params or Convert(), execution or Execution()
+    while True:
+        try:
+            return _convert(streams, target, params, dataset, execution, overwrite)
+        except Misjudged:  # a stream knows its type and classes better now, which its first rows did not show
+            continue
+
+
+def _convert(
+    streams: Sequence[ImageStream],
+    target: str | Path,
+    params: Convert,
+    dataset: str | None,
+    execution: Execution,
+    overwrite: bool,
+) -> ConvertResult:
     values = _label_values(streams, params) if params.relabel else ()
     metadata = _metadata(streams, params, dataset, values)
     arrow_schema(metadata)  # refuses what the layout cannot hold before anything is read
@@ -131,7 +146,7 @@ def _write(
 
 
 def _batches(stream: ImageStream, first: int, params: Convert, values: Sequence[int]) -> Iterator[Batch]:
-    for rows in stream.rows(params.row_group_rows):
+    for rows in ahead(stream.rows(params.row_group_rows)):
         images: Any = rows.images
         if params.transpose:
             images = np.ascontiguousarray(images.swapaxes(1, 2))

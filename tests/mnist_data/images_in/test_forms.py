@@ -117,7 +117,7 @@ def test_csv_without_labels_becomes_a_split_of_that_name(images: Images, tmp_pat
     [
         (lambda line: line.rsplit(",", 3)[0], "columns"),
         (lambda line: "x" + line[1:], "'x"),
-        (lambda line: line + "9999", "0999"),
+        (lambda line: line + "9999", "9999"),
     ],
 )
 def test_a_wrong_line_is_named_by_its_number(

@@ -1,0 +1,244 @@
+"""Images whose pixels are numbers in a text, a line an image: what CSV, ARFF and LIBSVM have in common."""
+
+from __future__ import annotations
+
+import math
+import re
+from abc import abstractmethod
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from mnist_data.errors import UnreadableInput
+from mnist_data.idx.label_values import MOST_CLASSES
+from mnist_data.idx.layout import Layout
+from mnist_data.images_in.classes import natural
+from mnist_data.images_in.stream import UNLABELLED, ImageStream, Misjudged, Rows
+
+FIRST_ROWS = 1_000
+"""Rows that decide which column is the label, the type of the pixels and the size of an image."""
+
+FEWEST_OTHERS = 0.01
+"""The part of the rows from which on pixels of another type are no mistakes, but how the file is."""
+
+Floats = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """Some rows as they were read. pixels: (n, pixels); labels: (n,), or words, n of them, or neither; lines: (n,)."""
+
+    pixels: Floats
+    labels: Floats | None
+    words: Sequence[str] | None
+    lines: npt.NDArray[np.int64]
+
+
+class TextStream(ImageStream):
+    """Rows of numbers as images.
+
+    siblings: the streams of the same source, whose type and classes are the same. numbers: the label that each word
+    means; empty where labels are numbers.
+    """
+
+    def __init__(self, path: str, split: str, layout: Layout, dtype: str) -> None:
+        self.path, self.split, self.dtype = path, split, dtype
+        self.layout, self.shape = layout, layout.shape
+        self.siblings: Sequence[TextStream] = (self,)
+        self.numbers: Mapping[str, int] = {}
+        self._sha256 = ""
+
+    @property
+    def sha256(self) -> str:
+        """SHA-256 of the decoded text, known once `rows` has ended."""
+        return self._sha256
+
+    @property
+    @abstractmethod
+    def has_words(self) -> bool:
+        """Whether its labels are words."""
+
+    @abstractmethod
+    def read_words(self) -> None:
+        """Take the labels for words from now on, whatever they look like; nothing where there are none."""
+
+    @abstractmethod
+    def chunks(self) -> Iterator[Chunk]:
+        """Give all rows as they are read, and set the hash at their end. Raises UnreadableInput for a wrong one."""
+
+    def rows(self, count: int) -> Iterator[Rows]:
+        """Give the rows in order.
+
+        Raises UnreadableInput, which names the line, for one that is no image; Misjudged where a later row has pixels
+        or labels of another type than the first ones: by then the stream and its siblings have the right one.
+        """
+        images, labels, filled = self._empty(count), np.empty(count, np.int64), 0
+        for chunk in self.chunks():
+            first = 0
+            while first < len(chunk.lines):
+                last = min(len(chunk.lines), first + count - filled)
+                end = filled + last - first
+                self._store(images[filled:end], chunk.pixels[first:last], chunk.lines[first:last])
+                labels[filled:end] = self._labels(chunk, first, last)
+                first, filled = last, end
+                if filled == count:
+                    yield Rows(self._arranged(images), labels, {})
+                    images, labels, filled = self._empty(count), np.empty(count, np.int64), 0
+        if filled:
+            yield Rows(self._arranged(images[:filled]), labels[:filled], {})
+
+    def wrong(self, line: int, found: str, expected: str) -> UnreadableInput:
+        """Describe what is wrong in a line, of which the first is 1."""
+        return UnreadableInput(f"{self.path}, line {line:,}", found, expected, "Correct the line, or take it out.")
+
+    def misjudged(self, line: int, found: str, expected: str) -> Misjudged:
+        """Describe a line that is right, and other than the first ones."""
+        return Misjudged(f"{self.path}, line {line:,}", found, expected, "Read the file again: it is known now.")
+
+    def _empty(self, count: int) -> npt.NDArray[Any]:
+        return np.empty((count, math.prod(self.shape)), self.dtype)
+
+    def _arranged(self, items: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        return np.ascontiguousarray(self.layout.images(items))
+
+    def _store(self, images: npt.NDArray[Any], pixels: Floats, lines: npt.NDArray[np.int64]) -> None:
+        """Give pixels their type. Raises Misjudged where it does not hold them."""
+        with np.errstate(invalid="ignore", over="ignore"):
+            images[:] = pixels
+        floating = images.dtype.kind == "f"
+        wrong = ~np.isfinite(images) if floating else images != pixels
+        if not wrong.any():
+            return
+        row, column = np.argwhere(wrong)[0]
+        found = f"the pixel {pixels[row, column]:g}"
+        if floating:
+            raise self.wrong(int(lines[row]), found, f"a number that {self.dtype} holds")
+        expected = f"{self.dtype}, as in the first {FIRST_ROWS:,} rows"
+        kind, fitting, others = self._type_of_all()
+        if others < FEWEST_OTHERS * (fitting + others):
+            raise self.wrong(int(lines[row]), found, expected)
+        error = self.misjudged(int(lines[row]), found, expected)
+        for stream in self.siblings:
+            stream.dtype = kind
+            stream.notes += (f"{error.path}: {found}; its images are stored as {kind}.",)
+        raise error
+
+    def _type_of_all(self) -> tuple[str, int, int]:
+        """Read all rows for the type that holds every pixel; gives also how many rows fit today's, and how many not."""
+        kind, fitting, rows = self.dtype, 0, 0
+        for chunk in self.chunks():
+            with np.errstate(invalid="ignore"):
+                fitting += int((chunk.pixels.astype(self.dtype) == chunk.pixels).all(axis=1).sum())
+            rows += len(chunk.pixels)
+            kind = wider((kind, dtype_of(chunk.pixels)))
+        return kind, fitting, rows - fitting
+
+    def _labels(self, chunk: Chunk, first: int, last: int) -> npt.NDArray[np.int64]:
+        if chunk.words is not None:
+            return np.array([self.numbers[word] for word in chunk.words[first:last]], np.int64)
+        if chunk.labels is None:
+            return np.full(last - first, UNLABELLED, np.int64)
+        labels = chunk.labels[first:last]
+        wrong = np.flatnonzero(~(np.abs(labels) < 1 << 53) | (labels != np.rint(labels)))
+        if len(wrong):
+            raise self.wrong(int(chunk.lines[first + wrong[0]]), f"the label {labels[wrong[0]]:g}", "an integer")
+        return labels.astype(np.int64)
+
+
+def agree(streams: Sequence[TextStream]) -> None:
+    """Give the streams of one source one type, the widest, and one numbering of their classes."""
+    kind = wider([stream.dtype for stream in streams])
+    for stream in streams:
+        stream.siblings, stream.dtype = streams, kind
+    if any(stream.has_words for stream in streams):
+        number_words(streams)
+
+
+def number_words(streams: Sequence[TextStream]) -> None:
+    """Read the labels of all streams as words, and number them in natural order; words that are integers mean these.
+
+    Raises UnreadableInput where a label is missing, where a few are words among integers, or there are too many words.
+    """
+    times: Counter[str] = Counter()
+    for stream in streams:
+        stream.read_words()
+        if stream.has_words:
+            _count_words(stream, times)
+    others = [word for word in times if not _is_integer(word)]
+    integers = not others
+    if 0 < sum(times[word] for word in others) < FEWEST_OTHERS * times.total():
+        raise _wrong_label(streams, others)
+    classes = tuple(sorted(times, key=natural))
+    numbers = {word: int(word) if integers else place for place, word in enumerate(classes)}
+    for stream in streams:
+        stream.numbers, stream.classes = numbers, () if integers else classes
+        if not integers:
+            shown = ", ".join(classes[:6]) + (", …" if len(classes) > 6 else "")
+            stream.notes += (f"{stream.path}: its labels are words, the names of {len(classes)} classes: {shown}.",)
+
+
+def _count_words(stream: TextStream, times: Counter[str]) -> None:
+    for chunk in stream.chunks():
+        words = chunk.words or ()
+        missing = next((row for row, word in enumerate(words) if word in ("", "?")), None)
+        if missing is not None:
+            raise stream.wrong(int(chunk.lines[missing]), "no label", "one in every line")
+        times.update(words)
+        if len(times) > MOST_CLASSES:
+            raise UnreadableInput(
+                stream.path,
+                f"labels that are more than {MOST_CLASSES:,} different words, such as {min(times)!r}",
+                "labels that are classes",
+                "Name the column of the classes label, and take the other one out.",
+            )
+
+
+def _wrong_label(streams: Sequence[TextStream], others: Sequence[str]) -> UnreadableInput:
+    """Find the first of a few labels that are words."""
+    rows = (
+        (stream, int(line), word)
+        for stream in streams
+        if stream.has_words
+        for chunk in stream.chunks()
+        for line, word in zip(chunk.lines, chunk.words or (), strict=True)
+    )
+    stream, line, word = next(row for row in rows if row[2] in others)
+    return stream.wrong(line, f"{word!r} as the label", "an integer, as in the other lines")
+
+
+def _is_integer(word: str) -> bool:
+    return bool(re.fullmatch(r"[+-]?\d{1,9}", word))
+
+
+TYPES = ("uint8", "int16", "int32", "float64")
+
+
+def dtype_of(pixels: Floats) -> str:
+    """Give the smallest type that holds the pixels; float32 for all that are no integers."""
+    if not (pixels == np.floor(pixels)).all():
+        return "float32"
+    low, high = pixels.min(initial=0), pixels.max(initial=0)
+    limits = ((name, np.iinfo(name)) for name in TYPES[:-1])
+    return next((name for name, limit in limits if limit.min <= low and high <= limit.max), "float64")
+
+
+def dtype_of_most(pixels: Floats) -> str:
+    """Give the smallest type that holds the pixels of all rows but a few, which may be mistakes."""
+    kinds = [dtype_of(row) for row in pixels]
+    times = Counter(kinds)
+    kind, fitting = "", 0
+    for kind in (*TYPES, "float32"):
+        fitting += times[kind]
+        if fitting > (1 - FEWEST_OTHERS) * len(kinds):
+            break
+    return kind
+
+
+def wider(kinds: Iterable[str]) -> str:
+    """Give the type that holds the pixels of all these types."""
+    present = set(kinds)
+    return "float32" if "float32" in present else max(present, key=TYPES.index)
