@@ -9,6 +9,7 @@ import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import pytest
 
@@ -129,21 +130,99 @@ def test_what_has_no_published_checksum_is_put_there_by_hand(
     assert server.requests == []
 
 
-def test_a_dataset_in_another_form_than_idx_is_fetched_and_converted(offer: Offer, tmp_path: Path) -> None:
-    """MedMNIST and others come as .npz: convert takes them by name, with what is known of them."""
+def npz(**arrays: np.ndarray) -> bytes:
+    """Give an .npz file."""
     packed = io.BytesIO()
-    images = np.arange(2 * 28 * 28, dtype=np.uint8).reshape(2, 28, 28)
-    np.savez(packed, train_images=images, train_labels=np.array([[0], [1]], np.uint8))
-    offer("pictures", {"pictures.npz": packed.getvalue()})
+    np.savez(packed, **arrays)  # type: ignore[arg-type]
+    return packed.getvalue()
 
-    dataset = mnist_data.convert("pictures", tmp_path / "out").dataset
+
+def npy(array: np.ndarray) -> bytes:
+    """Give an .npy file."""
+    packed = io.BytesIO()
+    np.save(packed, array)
+    return packed.getvalue()
+
+
+IMAGES = np.random.default_rng(0).integers(1, 256, (5, 28, 28), np.uint8)
+LABELS = np.array([1, 0, 1, 0, 0])
+
+
+@pytest.mark.parametrize(
+    ("name", "files"),
+    [
+        (
+            "k49",
+            {
+                "k49-train-imgs.npz": npz(arr_0=IMAGES[:3]),
+                "k49-train-labels.npz": npz(arr_0=LABELS[:3]),
+                "k49-test-imgs.npz": npz(arr_0=IMAGES[3:]),
+                "k49-test-labels.npz": npz(arr_0=LABELS[3:]),
+            },
+        ),
+        (
+            "afromnist-vai",
+            {
+                "Vai_MNIST_X_train.npy": npy(IMAGES[:3].astype(np.int64)),
+                "Vai_MNIST_y_train.npy": npy(LABELS[:3]),
+                "Vai_MNIST_X_test.npy": npy(IMAGES[3:].astype(np.int64)),
+                "Vai_MNIST_y_test.npy": npy(LABELS[3:]),
+            },
+        ),
+        (
+            "cmaterdb-telugu",
+            {
+                "training-images.npz": npz(images=IMAGES[:3], labels=LABELS[:3]),
+                "testing-images.npz": npz(images=IMAGES[3:], labels=LABELS[3:]),
+            },
+        ),
+        (
+            "octmnist",
+            {
+                "octmnist.npz": npz(
+                    train_images=IMAGES[:3],
+                    train_labels=LABELS[:3, None],
+                    test_images=IMAGES[3:],
+                    test_labels=LABELS[3:, None],
+                )
+            },
+        ),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_a_dataset_in_another_form_than_idx_is_converted_by_its_name(
+    server: Server, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, name: str, files: dict[str, bytes]
+) -> None:
+    """Under the names and in the forms of the publishers, here of few images; with what is known of them."""
+    published = CATALOG[name]
+    assert {file.name for file in published.files} == set(files)
+    offered = server.offer(name, files)
+    monkeypatch.setitem(CATALOG, name, msgspec.structs.replace(published, files=offered.files))
+
+    dataset = mnist_data.convert(name, tmp_path / "out").dataset
 
     assert dataset is not None
-    assert (dataset.metadata.dataset, dataset.metadata.title) == ("pictures", "Pictures")
-    assert dataset.metadata.classes == ("zero", "one")
-    assert np.array_equal(mnist_data.images(mnist_data.load(dataset)), images)
-    with pytest.raises(WrongUse, match="not offered as IDX files, .* `mnist-data convert pictures OUT`"):
-        resolve("pictures")
+    assert dict(dataset.splits) == {"train": 3, "test": 2}
+    assert np.array_equal(mnist_data.images(mnist_data.load(dataset)), IMAGES)
+    assert mnist_data.load(dataset)["label"].tolist() == LABELS.tolist()
+    metadata = dataset.metadata
+    assert (metadata.dataset, metadata.title, metadata.licence) == (name, published.title, published.licence)
+    assert metadata.classes == published.classes
+    with pytest.raises(WrongUse, match=f"not offered as IDX files, .* `mnist-data convert {name} OUT`"):
+        resolve(name)
+
+
+def test_a_real_dataset_is_fetched_and_converted_by_its_name(server: Server, tmp_path: Path) -> None:
+    """From the server to Parquet, with the published checksums and the published numbers of images."""
+    for path in real_folder("cmaterdb-bangla").glob("*.npz"):
+        server.files[f"/cmaterdb-bangla/{path.name}"] = path.read_bytes()
+
+    dataset = mnist_data.convert("cmaterdb-bangla", tmp_path / "out").dataset
+
+    assert dataset is not None
+    assert dict(dataset.splits) == CATALOG["cmaterdb-bangla"].counts
+    assert dataset.metadata.shape == CATALOG["cmaterdb-bangla"].shape
+    assert dataset.metadata.title == "CMATERdb Bangla numerals"
 
 
 def test_the_known_datasets_are_listed(command_line: Callable[..., tuple[int, str, str]]) -> None:
@@ -196,8 +275,8 @@ def test_a_typing_error_gets_a_suggestion(call: Callable[[str], object]) -> None
 
 
 def test_the_sample_needs_no_network(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It comes with scikit-learn, under either name."""
+    """It comes with scikit-learn, under the name of its dataset, too."""
     monkeypatch.setenv("MNIST_DATA_CACHE", str(tmp_path))
 
-    assert [pair.split for pair in resolve("sample")] == ["train", "test"]
-    assert fetch("sample") == fetch("sklearn-digits")
+    assert [pair.split for pair in resolve("sklearn-digits")] == ["train", "test"]
+    assert (tmp_path / "mnist-data/sample").is_dir()
