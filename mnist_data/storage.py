@@ -218,7 +218,9 @@ def identity(location: str) -> tuple[object, ...]:
     if is_remote(location):
         fs, path = filesystem(location)
         return (location, str(fs.ukey(path)))
-    stat = Path(location).stat()
+    # A path may go on into an archive, which is then the file.
+    file = next((path for path in (Path(location), *Path(location).parents) if path.exists()), Path(location))
+    stat = file.stat()
     return (str(Path(location).resolve()), stat.st_size, stat.st_mtime_ns)
 
 

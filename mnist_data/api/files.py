@@ -125,6 +125,8 @@ def convert(
     byte_order: ByteOrder = _CONVERT.byte_order,
     size: str | None = _CONVERT.size,
     relabel: bool = _CONVERT.relabel,
+    skip_unreadable: bool = _CONVERT.skip_unreadable,
+    form: str | None = None,
     label_tables: Place | None = None,
     overwrite: bool = False,
     workers: int | None = None,
@@ -138,7 +140,9 @@ def convert(
     folder or URL. split: that of each pair, or of a source of another form than IDX. dataset: its name, which also
     chooses one where the source holds several. transpose, first_label: None as is known of the dataset. byte_order: of
     the values in IDX files. size: of an image, as in "28x28", where neither headers nor pixels decide it. relabel:
-    number the labels that occur from 0. label_tables: a folder of label tables as QMNIST's, whose columns are joined.
+    number the labels that occur from 0. skip_unreadable: leave out image files that cannot be read; the result warns of
+    them, and the metadata names them. form: which one to read of a source that holds several, as in "idx", "csv", "npz"
+    or "image-files". label_tables: a folder of label tables as QMNIST's, whose columns are joined.
 
     The result has the dataset, and warnings of what its reader should know. Raises an UnreadableInput that names the
     file where one is damaged or does not fit; nothing is written then.
@@ -155,14 +159,17 @@ def convert(
         byte_order=byte_order,
         size=size,
         relabel=relabel,
+        skip_unreadable=skip_unreadable,
     )
     if out is None:
         raise WrongUse("Name the dataset's folder or URL to write, as the last argument or by --out.")
     target, tables = location_of(out), None if label_tables is None else location_of(label_tables)
     source, known = (source, None) if images or labels else fetched(source, progress)
-    streams = [] if images or labels else streams_of(source, split, size)
+    streams = [] if images or labels else streams_of(source, split, size, form, skip_unreadable)
     if streams and tables is not None:
         raise WrongUse("--label-tables joins label tables to IDX files; leave it out for other forms.")
+    if skip_unreadable and not streams:
+        raise WrongUse("--skip-unreadable leaves out image files that cannot be read; IDX files are read whole or not.")
     pairs = [] if streams else pairs_of(source, images, labels, split, dataset, byte_order)
     with working(workers, scheduler, progress) as execution:
         chosen: dict[str, Any] = {"execution": execution, "overwrite": overwrite}

@@ -78,23 +78,34 @@ def pairs_of(
     return resolve(location_of(source), dataset, byte_order)
 
 
-def streams_of(source: Place | None, split: Sequence[str] | None, size: str | None) -> list[ImageStream]:
+def streams_of(
+    source: Place | None,
+    split: Sequence[str] | None,
+    size: str | None,
+    form: str | None = None,
+    skip_unreadable: bool = False,
+) -> list[ImageStream]:
     """Open what is no IDX: CSV, .npz, image files in class folders or archives; none where the source is IDX.
 
-    Raises what opening these raises; WrongUse for more than one split.
+    Raises what opening these raises; WrongUse for more than one split, and for IDX files next to other forms.
     """
     from mnist_data.idx.names import looks_like_idx
-    from mnist_data.idx.pairing import holds_idx
-    from mnist_data.images_in.open import open_source
+    from mnist_data.idx.search import holds_idx
+    from mnist_data.idx.tree import is_place
+    from mnist_data.images_in.open import IDX, open_source, require_one_form
     from mnist_data.images_in.stream import Options
 
     path = None if source is None else Path(location_of(source))
-    if path is None or not path.exists() or looks_like_idx(path.name) or holds_idx(path):
+    if path is None or form == IDX or not (path.exists() or is_place(path)) or looks_like_idx(path.name):
+        return []
+    if form is None and holds_idx(path):
+        require_one_form(str(path))
         return []
     names: list[str] = several(split)
     if len(names) > 1:
         raise WrongUse(f"{path} is one source; name one split for it.")
-    return list(open_source(str(path), Options(names[0] if names else None, size)).streams)
+    options = Options(names[0] if names else None, size, skip_unreadable, form)
+    return list(open_source(str(path), options).streams)
 
 
 def _locations(files: Sequence[Place] | None) -> list[str]:

@@ -99,6 +99,13 @@ def convert(
     relabel: Annotated[
         bool, typer.Option("--relabel", help="Number the labels that occur from 0; their old ones name the classes.")
     ] = _DEFAULT.relabel,
+    skip_unreadable: Annotated[
+        bool, typer.Option("--skip-unreadable", help="Leave out image files that cannot be read.")
+    ] = _DEFAULT.skip_unreadable,
+    form: Annotated[
+        str | None,
+        typer.Option(help="Which form to read of a SOURCE that holds several: idx, csv, npz, image-files."),
+    ] = None,
     label_tables: LabelTables = None,
     overwrite: Overwrite = False,
     workers: Workers = None,
@@ -132,6 +139,8 @@ def convert(
         byte_order=byte_order,
         size=size,
         relabel=relabel,
+        skip_unreadable=skip_unreadable,
+        form=form,
         label_tables=label_tables,
         overwrite=overwrite,
         workers=workers,

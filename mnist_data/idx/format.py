@@ -19,8 +19,9 @@ import numpy.typing as npt
 
 from mnist_data import storage
 from mnist_data.errors import DamagedArchive, NotIdx, TrailingBytes, TruncatedIdx, WrongUse
-from mnist_data.idx.compression import Container, DecodedStream, open_decoded
+from mnist_data.idx.compression import DecodedStream, open_decoded
 from mnist_data.idx.names import ByteOrder
+from mnist_data.idx.unread import unread
 
 TYPES: dict[int, str] = {0x08: "u1", 0x09: "i1", 0x0B: "i2", 0x0C: "i4", 0x0D: "f4", 0x0E: "f8"}
 CODES: dict[str, int] = {name: code for code, name in TYPES.items()}
@@ -99,7 +100,7 @@ class Reader:
         self.header = _read_header(stream, byte_order)
 
     @property
-    def container(self) -> Container:
+    def container(self) -> str:
         """The compression of the file."""
         return self._stream.container
 
@@ -169,15 +170,13 @@ def _items(header: Header) -> str:
 
 def _read_header(stream: DecodedStream, byte_order: ByteOrder = "big") -> Header:
     start = stream.read(4)
-    if not start:
-        raise NotIdx(stream.path, "the file is empty", "an IDX file", "Fetch it again.")
     reverse = len(start) == 4 and start[2:] == b"\0\0" and start[1] in TYPES and 1 <= start[0] <= 4
     if reverse:
         if byte_order == "big":
             raise _little_endian(stream.path, f"a little-endian header ({start.hex(' ')})")
         start = start[::-1]
     if len(start) < 4 or start[:2] != b"\0\0" or start[2] not in TYPES or start[3] == 0:
-        raise NotIdx(stream.path, _first_bytes(start), "an IDX file", _advice(start))
+        raise _not_idx(stream, start)
     sizes = stream.read(4 * start[3])
     if len(sizes) < 4 * start[3]:
         raise TruncatedIdx(
@@ -212,22 +211,20 @@ def _little_endian(path: str, found: str) -> NotIdx:
     return NotIdx(path, found, "big-endian numbers, as IDX has them", "Read it with --byte-order little.")
 
 
-def _first_bytes(start: bytes) -> str:
+def _not_idx(stream: DecodedStream, start: bytes) -> NotIdx:
+    """Say what a file is whose first four bytes are no IDX header's."""
+    other = unread(start + stream.read(1 << 12))
+    if other is not None and len(start) in (0, 4):
+        return NotIdx(stream.path, other.what, "an IDX file", other.advice)
+    advice = "IDX begins with two zero bytes, a type code and the number of dimensions; check what was downloaded."
+    found = f"content that begins with {start.hex(' ')}"
     if len(start) < 4:
-        return f"a file of {len(start)} bytes"
-    if start[:2] == b"\0\0" and start[3]:
-        return f"the type code 0x{start[2]:02X}, which IDX does not have"
-    return f"content that begins with {start.hex(' ')}"
-
-
-def _advice(start: bytes) -> str:
-    if start[:2] == b"\0\0":
-        return (
-            "Known type codes: " + ", ".join(f"0x{code:02X} {TYPE_NAMES[name]}" for code, name in TYPES.items()) + "."
-        )
-    if start.lstrip()[:1] == b"<":
-        return "It looks like a web page saved instead of the file: fetch it again."
-    return "IDX begins with two zero bytes, a type code and the number of dimensions; check what was downloaded."
+        found = f"a file of {len(start)} bytes"
+    elif start[:2] == b"\0\0":
+        advice = f"Known type codes: {', '.join(f'0x{code:02X} {TYPE_NAMES[name]}' for code, name in TYPES.items())}."
+        if start[3]:
+            found = f"the type code 0x{start[2]:02X}, which IDX does not have"
+    return NotIdx(stream.path, found, "an IDX file", advice)
 
 
 @contextmanager

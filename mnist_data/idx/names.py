@@ -13,7 +13,8 @@ ByteOrder = Literal["big", "little"]
 UNLABELLED_SPLIT = "unlabelled"
 """The split of images whose labels nobody knows."""
 
-_ENDING = re.compile(r"\.(gz|xz|zst|zip|idx|bin|dat)$", re.IGNORECASE)
+_PACKED = "gz|gzip|bz2|xz|lzma|zst|lz4|zip|tar|tgz"
+_ENDING = re.compile(rf"\.({_PACKED}|idx|bin|dat|raw|download|crdownload|part)$", re.IGNORECASE)
 # What browsers and file managers add to a second copy: " (1)", " - Copy", " copy 2", "Copy of ".
 _COPY = re.compile(r"\s*\(\d+\)$|[-_\s]+copy(\s*\(?\d+\)?)?$|^copy\s+of\s+", re.IGNORECASE)
 _IDX = re.compile(r"[-_.]?idx(\d+)([-_.](ubyte|byte|short|int|float|double))?$", re.IGNORECASE)
@@ -92,6 +93,16 @@ def spelling_of(name: str) -> str:
 def is_packed(name: str) -> bool:
     """Say whether a name claims that its file is packed, or has another ending besides IDX's own."""
     return bool(_ENDING.search(_COPY.sub("", name)))
+
+
+def split_named(folder: str) -> str | None:
+    """Give the split that the whole name of a folder means, as in test or training_images; None for another name.
+
+    >>> split_named("testing"), split_named("contest")
+    ('test', None)
+    """
+    name = parse_name(folder if re.search("image", folder, re.IGNORECASE) else f"{folder}-images")
+    return name.split if not name.dataset else None
 
 
 def split_order(split: str) -> tuple[int, str]:

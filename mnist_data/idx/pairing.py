@@ -11,14 +11,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from mnist_data.errors import MismatchedPair, MnistDataError, NoDataset, NotIdx, WrongUse
+from mnist_data.errors import MismatchedPair, NotIdx, WrongUse
 from mnist_data.idx.format import Header, open_idx
-from mnist_data.idx.names import ByteOrder, Role, is_packed, looks_like_idx, parse_name, spelling_of, split_order
+from mnist_data.idx.names import ByteOrder, Role, parse_name, spelling_of, split_named, split_order
+from mnist_data.idx.search import headers_in, nearest_headers, siblings
 
 ROLES: tuple[Role, Role] = ("images", "labels")
-
-DEPTH = 3
-"""How many folders down IDX files are looked for where none lies in the folder itself."""
 
 
 @dataclass(frozen=True)
@@ -43,21 +41,20 @@ def role_of(header: Header, named: Role | None = None) -> Role:
 
 
 def find_pairs(folder: str | Path, dataset: str | None = None, byte_order: ByteOrder = "big") -> list[Pair]:
-    """Pair the IDX files of a folder; `dataset` chooses one where the folder holds several.
+    """Pair the IDX files of a folder or archive; `dataset` chooses one where it holds several.
 
-    Where none lies in the folder itself, those of the one folder below it that has some are taken, or of folders with
-    one file each. Splits come in the order train, test, then others by name. Raises NoDataset for a folder without IDX
-    files, MismatchedPair for a file without its partner and for two of one split and role whose contents differ, and
-    any error of a file that claims to be IDX and is not.
+    Where none lies in the folder itself, those below it are taken, see `nearest_headers`. Splits come in the order
+    train, test, then others by name. Raises NoDataset for a folder without IDX files, MismatchedPair for a file without
+    its partner and for two of one split and role whose contents differ, and any error of a file that claims to be IDX
+    and is not.
     """
-    headers = _headers(Path(folder), byte_order) or _headers_below(Path(folder), byte_order)
     splits: dict[str, dict[Role, list[Path]]] = {}
-    for path, header in _one_dataset(folder, headers, dataset):
+    for path, header in _one_dataset(folder, nearest_headers(Path(folder), byte_order), dataset):
         name = parse_name(path.name)
         role = role_of(header, name.role)
         if name.role and name.role != role:
             raise _wrong_role(str(path), name.role, header)
-        splits.setdefault(name.split or "train", {}).setdefault(role, []).append(path)
+        splits.setdefault(name.split or split_named(path.parent.name) or "train", {}).setdefault(role, []).append(path)
     return [_pair(split, _one_each(folder, split, splits[split]), dataset) for split in sorted(splits, key=split_order)]
 
 
@@ -93,20 +90,6 @@ def _choice(split: str, files: Mapping[Role, Sequence[Path]]) -> str:
     return f"--images {shlex.quote(str(first))} --labels {shlex.quote(str(second))} --split {split}"
 
 
-def holds_idx(source: Path) -> bool:
-    """Say whether a file is IDX, or a folder holds such files or files that claim to be, itself or in folders below."""
-    if source.is_dir():
-        below = [source, *(path for depth in range(1, DEPTH + 1) for path in source.glob("*/" * depth))]
-        return any(holds_idx(path) for folder in below for path in folder.iterdir() if path.is_file())
-    if looks_like_idx(source.name):
-        return True
-    try:
-        with open_idx(source, "little"):  # which reads headers of either order
-            return True
-    except MnistDataError:
-        return False
-
-
 def find_label_tables(folder: str | Path) -> dict[str, str]:
     """Find the label files of a folder with columns besides the label, as QMNIST's have: split -> path.
 
@@ -114,7 +97,7 @@ def find_label_tables(folder: str | Path) -> dict[str, str]:
     two tables of one split whose contents differ, and any error of a file that claims to be IDX and is not.
     """
     tables: dict[str, list[Path]] = {}
-    for path, header in _headers(Path(folder)):
+    for path, header in headers_in(folder):
         split = parse_name(path.name).split
         if split and role_of(header) == "labels" and len(header.shape) == 2 and header.shape[1] > 1:
             tables.setdefault(split, []).append(path)
@@ -131,9 +114,9 @@ def pair_of(file: Path, byte_order: ByteOrder = "big") -> Pair:
     with open_idx(file, byte_order) as reader:
         role = role_of(reader.header, name.role)
     partners: list[Path] = []
-    for path in sorted(file.parent.iterdir()):
+    for path in siblings(file):
         other = parse_name(path.name)
-        if path != file and path.is_file() and (other.dataset, other.split) == (name.dataset, name.split):
+        if (other.dataset, other.split) == (name.dataset, name.split):
             try:
                 with open_idx(path, byte_order) as reader:
                     partners += [path] * (role_of(reader.header, other.role) != role)
@@ -162,49 +145,6 @@ def check_pair(pair: Pair, byte_order: ByteOrder = "big") -> tuple[Header, Heade
             "One of the two files is cut off or belongs to another dataset: fetch both again.",
         )
     return headers
-
-
-def _headers(folder: Path, byte_order: ByteOrder = "big") -> list[tuple[Path, Header]]:
-    if not folder.is_dir():
-        raise NoDataset(str(folder), "there is no such folder", "a folder of IDX files", "Check the path.")
-    headers = []
-    # Uncompressed files first: where both forms are there, the one that costs nothing to decode is read.
-    for path in sorted(folder.iterdir(), key=lambda path: (is_packed(path.name), path.name)):
-        if not path.is_file() or path.name.startswith("."):
-            continue
-        try:
-            with open_idx(path, byte_order) as reader:
-                headers.append((path, reader.header))
-        except MnistDataError:
-            if looks_like_idx(path.name):
-                raise
-    return headers
-
-
-def _headers_below(folder: Path, byte_order: ByteOrder) -> list[tuple[Path, Header]]:
-    """Find the files of a dataset that lies in folders below: in one of them, or each file in a folder of its own.
-
-    Raises NoDataset where there is none, and where there are several, with the command for each.
-    """
-    below = (path for depth in range(1, DEPTH + 1) for path in sorted(folder.glob("*/" * depth)) if path.is_dir())
-    headers = {path: _headers(path, byte_order) for path in below if not path.name.startswith((".", "__MACOSX"))}
-    headers = {path: files for path, files in headers.items() if files}
-    if len(headers) == 1 or (headers and max(map(len, headers.values())) == 1):
-        return [file for files in headers.values() for file in files]
-    if headers:
-        commands = "; ".join(f"mnist-data convert {shlex.quote(str(path))} OUT" for path in headers)
-        raise NoDataset(
-            str(folder),
-            f"IDX files lie in {len(headers)} folders below it",
-            "a folder with the files of one dataset",
-            f"Convert one of them: {commands}.",
-        )
-    raise NoDataset(
-        str(folder),
-        "no IDX file lies in it",
-        "a folder of IDX files",
-        "Names like train-images-idx3-ubyte.gz are recognised; or give --images and --labels.",
-    )
 
 
 def _one_dataset(

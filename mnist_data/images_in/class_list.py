@@ -117,7 +117,7 @@ class _Listed(ImageStream):
 
     def __init__(self, stream: ImageStream, classes: tuple[str, ...], labels: Sequence[int]) -> None:
         self.path, self.split, self.shape, self.dtype = stream.path, stream.split, stream.shape, stream.dtype
-        self.classes, self.notes = classes, stream.notes
+        self.classes, self.notes, self.files, self.left_out = classes, stream.notes, stream.files, stream.left_out
         self._stream, self._labels = stream, labels
 
     @property

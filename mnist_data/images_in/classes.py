@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 from mnist_data.errors import WrongUse
-from mnist_data.idx.names import parse_name
+from mnist_data.idx.names import UNLABELLED_SPLIT, parse_name, split_named
 from mnist_data.images_in.name_labels import labels_in_names
 from mnist_data.images_in.stream import UNLABELLED
 
@@ -71,12 +71,6 @@ def natural(name: str) -> tuple[list[tuple[int, int, str]], str]:
     """
     parts = [part for part in re.split(r"(\d+)", name) if part]
     return [(0, int(part), "") if part.isdecimal() else (1, 0, part.lower()) for part in parts], name
-
-
-def split_named(folder: str) -> str | None:
-    """Give the split that the whole name of a folder means, as in test or training_images; None for another name."""
-    name = parse_name(folder if re.search("image", folder, re.IGNORECASE) else f"{folder}-images")
-    return name.split if not name.dataset else None
 
 
 def _without_common(folders: Sequence[Folders]) -> tuple[Folders, list[Folders]]:
@@ -166,7 +160,7 @@ def _unlabelled_apart(splits: Sequence[str], labels: Sequence[int]) -> list[str]
     """Call a split without any label by what it is, as Kaggle's test images; of several such the names stay."""
     labelled = {split for split, label in zip(splits, labels, strict=True) if label != UNLABELLED}
     without = set(splits) - labelled
-    return ["unlabelled" if split in without and len(without) == 1 else split for split in splits]
+    return [UNLABELLED_SPLIT if split in without and len(without) == 1 else split for split in splits]
 
 
 def _about_unlabelled(root: str, splits: Sequence[str], labels: Sequence[int]) -> list[str]:

@@ -3,49 +3,50 @@
 from __future__ import annotations
 
 import hashlib
-import io
+import math
+import os
 import re
-import tarfile
-import zipfile
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
-from typing import Any
+from itertools import islice
+from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 
-from mnist_data.errors import NoDataset, UnreadableInput, WrongUse
-from mnist_data.idx.names import parse_name, split_order
-from mnist_data.images_in.stream import UNLABELLED, Form, ImageStream, Options, Rows, Source
+from mnist_data.batch import Images
+from mnist_data.errors import NoDataset
+from mnist_data.idx.format import MAX_BATCH_BYTES
+from mnist_data.idx.names import split_order
+from mnist_data.idx.tree import IMAGE_ENDINGS, is_place
+from mnist_data.images_in.classes import assign, natural
+from mnist_data.images_in.decoding import NotDecoded, guarded, pixels_of
+from mnist_data.images_in.image_files import ImageFile, contents, image_files
+from mnist_data.images_in.image_scan import ImageScan, scan, unreadable_error
+from mnist_data.images_in.stream import Form, ImageStream, Options, Rows, Source
 
-ENDINGS = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp")
+AT_ONCE = 256
+"""Images that a thread decodes in one go."""
 
-NAMED = 5
-"""Files that a message names; the others it counts."""
+THREADS = min(4, os.cpu_count() or 1)
 
 
 @dataclass(frozen=True)
-class ImageFile:
-    """One image file. name: below the folder or in the archive. folders: those it lies in, the outermost first."""
+class LabelledFile:
+    """An image file, its label, and its content where it was kept."""
 
-    name: str
-    folders: tuple[str, ...]
+    file: ImageFile
+    label: int
+    content: bytes | None = None
 
 
 class FolderStream(ImageStream):
     """The images of one split, all of one size. classes: the names of their folders, in natural order."""
 
-    def __init__(self, path: str, split: str, files: Sequence[ImageFile], classes: Sequence[str]) -> None:
-        self.path, self.split, self.classes = path, split, tuple(classes)
-        self._files = tuple(files)
+    def __init__(self, path: str, split: str, files: Sequence[LabelledFile], scanned: ImageScan) -> None:
+        self.path, self.split, self.shape, self.dtype = path, split, scanned.shape, scanned.dtype
+        self._files, self._scan = tuple(files), scanned
         self._hash = hashlib.sha256()
-        self.shape = _common_shape(path, self._files)
-        self.dtype = "uint8"
-        number = {name: place for place, name in enumerate(self.classes)}
-        self._labels = {file.name: number.get(file.folders[-1] if file.folders else "", UNLABELLED) for file in files}
-        unlabelled = sum(label == UNLABELLED for label in self._labels.values())
-        self.notes = (f"{path}: {unlabelled:,} images of {split} lie in no class folder.",) if unlabelled else ()
 
     @property
     def sha256(self) -> str:
@@ -53,147 +54,107 @@ class FolderStream(ImageStream):
         return self._hash.hexdigest()
 
     def rows(self, count: int) -> Iterator[Rows]:
-        """Give the images in order; column file: each one's name."""
+        """Give the images in order; column file: each one's name.
+
+        Raises UnreadableInput, which lists all files that cannot be read, once it has come to the end.
+        """
         self._hash = hashlib.sha256()
-        pending: list[tuple[str, npt.NDArray[np.uint8]]] = []
-        for name, content in contents(self.path, [file.name for file in self._files]):
-            self._hash.update(content)
-            pending.append((name, _pixels(f"{self.path}/{name}", content, self.shape)))
-            if len(pending) == count:
-                yield self._rows(pending)
-                pending = []
-        if pending:
-            yield self._rows(pending)
+        images = np.empty((0, *self.shape), self.dtype)
+        size = max(1, min(count, MAX_BATCH_BYTES // max(1, math.prod(self.shape) * images.itemsize)))
+        unreadable: dict[str, str] = {}
+        files = self._contents()
+        with ThreadPoolExecutor(THREADS, "decode") as pool:
+            while batch := list(islice(files, size)):
+                images = np.empty((len(batch), *self.shape), self.dtype)
+                unreadable |= self._decode(pool, batch, images)
+                if not unreadable:  # after that, only the others are looked for
+                    yield self._rows([file for file, _ in batch], images)
+        if unreadable:
+            raise unreadable_error(self.path, unreadable)
 
-    def _rows(self, images: Sequence[tuple[str, npt.NDArray[np.uint8]]]) -> Rows:
-        names = [name for name, _ in images]
-        columns: dict[str, npt.NDArray[Any]] = {"file": np.array(names, object)}
-        labels = np.array([self._labels[name] for name in names], np.int64)
-        return Rows(np.stack([pixels for _, pixels in images]), labels, columns)
+    def _contents(self) -> Iterator[tuple[LabelledFile, bytes | str]]:
+        """Give each file and its content, or why it cannot be read; those kept are not read again."""
+        if all(file.content is not None for file in self._files):
+            yield from ((file, file.content or b"") for file in self._files)
+            return
+        by_file = {file.file: file for file in self._files}
+        yield from ((by_file[file], content) for file, content in contents(list(by_file)))
+
+    def _decode(
+        self, pool: ThreadPoolExecutor, batch: Sequence[tuple[LabelledFile, bytes | str]], images: Images
+    ) -> dict[str, str]:
+        """Decode files into `images`, (n, *shape), and hash them; gives why those cannot be read that cannot."""
+
+        def decode(first: int) -> dict[str, str]:
+            reasons = {}
+            for place, (file, content) in enumerate(batch[first : first + AT_ONCE], first):
+                try:
+                    images[place] = self._pixels(content)
+                except NotDecoded as cause:
+                    reasons[file.file.name] = str(cause)
+            return reasons
+
+        with guarded():
+            decoded = pool.map(decode, range(0, len(batch), AT_ONCE))
+            for _, content in batch:
+                if isinstance(content, bytes):
+                    self._hash.update(content)
+            return dict(reason for reasons in decoded for reason in reasons.items())
+
+    def _pixels(self, content: bytes | str) -> Images:
+        if isinstance(content, str):
+            raise NotDecoded(content)
+        pixels = pixels_of(content, self._scan.kind, self._scan.background)
+        if pixels.shape != self.shape:
+            raise NotDecoded("it has changed while it was read")
+        return pixels
+
+    def _rows(self, files: Sequence[LabelledFile], images: Images) -> Rows:
+        names = [file.file.name.encode("utf-8", "replace").decode() for file in files]
+        return Rows(images, np.array([file.label for file in files], np.int64), {"file": np.array(names, object)})
 
 
-def folder_streams(path: str, split: str | None = None) -> list[FolderStream]:
-    """Find the splits and classes of a folder or archive of image files.
+def folder_streams(roots: Sequence[str], options: Options | None = None) -> list[FolderStream]:
+    """Open the image files below folders or in archives, one split a stream: of one folder, or of an archive a split.
 
-    The innermost folder of a file is its class; an outer one that is named as a split is its split. Raises NoDataset
-    where there is no image file, WrongUse for images of several sizes.
+    Raises NoDataset where there is no image file, UnreadableInput, which lists all files that cannot be read, and
+    WrongUse for images of several sizes or where nothing decides which folders are the classes.
     """
-    files = list(_image_files(path))
+    options = options or Options()
+    root = roots[0] if len(roots) == 1 else str(Path(roots[0]).parent)
+    files = [file for place in roots for file in image_files(place)]
     if not files:
         raise NoDataset(
-            path, "no image file lies in it", "image files in class folders", f"Endings: {', '.join(ENDINGS)}."
+            root, "no image file lies in it", "image files in class folders", f"Endings: {', '.join(IMAGE_ENDINGS)}."
         )
-    chosen: dict[str, list[ImageFile]] = {}
-    for file in files:
-        found = next((named for folder in file.folders if (named := _split_named(folder))), None)
-        chosen.setdefault(split or found or "train", []).append(file)
-    names = {file.folders[-1] for file in files if file.folders and not _split_named(file.folders[-1])}
-    classes = sorted(names, key=_natural)
-    ordered = {
-        name: sorted(chosen[name], key=lambda file: _natural(file.name)) for name in sorted(chosen, key=split_order)
-    }
-    return [FolderStream(path, name, members, classes) for name, members in ordered.items()]
+    names = [file.name if len(roots) == 1 else f"{_stem(file.root)}/{file.name}" for file in files]
+    assigned = assign(names, _stem(root), options.split)
+    scanned = scan(root, files, options.skip_unreadable)
+    order = sorted(set(range(len(files))) - set(scanned.unreadable), key=lambda place: natural(names[place]))
+    splits: dict[str, list[LabelledFile]] = {}
+    for place in order:
+        file = LabelledFile(files[place], assigned.labels[place], scanned.kept.get(place))
+        splits.setdefault(assigned.splits[place], []).append(file)
+    streams = [FolderStream(root, split, splits[split], scanned) for split in sorted(splits, key=split_order)]
+    for stream in streams:
+        stream.classes = assigned.classes
+    streams[0].notes = (*assigned.notes, *scanned.notes)
+    streams[0].left_out = tuple(files[place].name for place in scanned.unreadable)
+    return streams
 
 
-def _split_named(folder: str) -> str | None:
-    """Give the split that the whole name of a folder means, as in test or training_images."""
-    name = parse_name(f"{folder}-images" if not re.search("image", folder) else folder)
-    return name.split if not name.dataset else None
-
-
-def _natural(name: str) -> list[tuple[int, int, str]]:
-    """Order 2 before 10."""
-    return [(0, int(part), "") if part.isdigit() else (1, 0, part.lower()) for part in re.split(r"(\d+)", name) if part]
-
-
-def _image_files(path: str) -> Iterator[ImageFile]:
-    for name in _names(path):
-        parts = PurePosixPath(name).parts
-        hidden = any(part.startswith(".") or part == "__MACOSX" for part in parts)
-        if not hidden and name.lower().endswith(ENDINGS):
-            yield ImageFile(name, tuple(parts[:-1]))
-
-
-def _names(path: str) -> list[str]:
-    if Path(path).is_dir():
-        return [file.relative_to(path).as_posix() for file in Path(path).rglob("*") if file.is_file()]
-    if zipfile.is_zipfile(path):
-        with zipfile.ZipFile(path) as archive:
-            return [info.filename for info in archive.infolist() if not info.is_dir()]
-    with tarfile.open(path) as tar:
-        return [member.name for member in tar if member.isfile()]
-
-
-def contents(path: str, names: Sequence[str]) -> Iterator[tuple[str, bytes]]:
-    """Give the files of a folder or archive; of a tar in its own order, as going back means unpacking it again."""
-    if Path(path).is_dir():
-        yield from ((name, (Path(path) / name).read_bytes()) for name in names)
-    elif zipfile.is_zipfile(path):
-        with zipfile.ZipFile(path) as archive:
-            yield from ((name, archive.read(name)) for name in names)
-    else:
-        wanted = set(names)
-        with tarfile.open(path) as tar:
-            for member in tar:
-                file = tar.extractfile(member) if member.isfile() and member.name in wanted else None
-                if file is not None:
-                    yield member.name, file.read()
+def _stem(root: str) -> str:
+    """Give the name of a folder or archive without the endings of its packing."""
+    return re.sub(r"(\.(zip|tar|tgz|gz|bz2|xz|zst|lz4))+$", "", Path(root).absolute().name, flags=re.IGNORECASE)
 
 
 def _recognises(source: Source) -> bool:
     """Say whether a folder or archive holds an image file."""
-    path = Path(source.path)
-    archived = path.is_dir() or zipfile.is_zipfile(path) or tarfile.is_tarfile(path)
-    return archived and next(_image_files(source.path), None) is not None
+    return is_place(Path(source.path)) and next(image_files(source.path), None) is not None
 
 
 def _streams(sources: Sequence[Source], options: Options) -> list[FolderStream]:
-    return [stream for source in sources for stream in folder_streams(source.path, options.split)]
+    return folder_streams([source.path for source in sources], options)
 
 
 FORM = Form("image files", (), _recognises, _streams)
-
-
-def _common_shape(path: str, files: Sequence[ImageFile]) -> tuple[int, ...]:
-    """Look at all headers. Raises UnreadableInput, which lists all files that are no images, WrongUse for sizes."""
-    from PIL import Image, UnidentifiedImageError
-
-    sizes: dict[tuple[int, int], str] = {}
-    colour, unreadable = False, []
-    for name, content in contents(path, [file.name for file in files]):
-        try:
-            with Image.open(io.BytesIO(content)) as image:
-                sizes.setdefault((image.height, image.width), name)
-                colour |= image.mode not in ("1", "L", "LA", "I;16", "I", "F") and _has_colour(image)
-        except (UnidentifiedImageError, OSError, ValueError, Image.DecompressionBombError):
-            unreadable.append(name)
-    if unreadable:
-        listed = ", ".join(unreadable[:NAMED]) + (
-            f" and {len(unreadable) - NAMED:,} more" if len(unreadable) > NAMED else ""
-        )
-        raise UnreadableInput(
-            path, f"{len(unreadable):,} files that are no images: {listed}", "image files", "Take them out."
-        )
-    if len(sizes) > 1:
-        listed = ", ".join(f"{height}×{width} ({name})" for (height, width), name in list(sizes.items())[:NAMED])
-        raise WrongUse(
-            f"{path}: its images have {len(sizes)} sizes, as {listed}; mnist-data prepare brings photos and scans of "
-            "digits to 28×28."
-        )
-    size = next(iter(sizes))
-    return (*size, 3) if colour else size
-
-
-def _has_colour(image: Any) -> bool:
-    pixels = np.asarray(image.convert("RGB"))
-    return bool((pixels[..., 0] != pixels[..., 1]).any() or (pixels[..., 1] != pixels[..., 2]).any())
-
-
-def _pixels(name: str, content: bytes, shape: tuple[int, ...]) -> npt.NDArray[np.uint8]:
-    from PIL import Image
-
-    try:
-        with Image.open(io.BytesIO(content)) as image:
-            return np.asarray(image.convert("RGB" if len(shape) == 3 else "L"))
-    except (OSError, ValueError, SyntaxError) as cause:
-        raise UnreadableInput(name, f"it cannot be decoded ({cause})", "a whole image file", "Take it out.") from cause

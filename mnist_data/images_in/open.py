@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import shlex
-import zipfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from mnist_data.errors import MnistDataError, NoDataset, UnreadableInput, WrongUse
-from mnist_data.idx.compression import open_decoded
+from mnist_data.errors import MnistDataError, NoDataset, UnreadableInput, WrongUse, unknown_name
+from mnist_data.idx.archives import is_archive
+from mnist_data.idx.compression import decoded_files, open_decoded
 from mnist_data.idx.names import split_order
+from mnist_data.idx.tree import IMAGE_ENDINGS, files_in_folder, is_place, within_archive
 from mnist_data.images_in import csv, folders, hdf5, matlab, npy, npz, pickles, refused
 from mnist_data.images_in.class_list import CLASS_LIST, read_class_list, with_class_list
 from mnist_data.images_in.stream import Form, ImageStream, Options, Source
@@ -29,8 +30,14 @@ FORMS: tuple[Form, ...] = (
 )
 """All forms besides IDX, the surest to recognise first."""
 
+IDX = "idx"
+"""The key of the form that is read in pairs of files."""
+
 READABLE = "IDX, CSV, .npz, .npy, HDF5, MATLAB, or image files in class folders or an archive"
 """The forms as messages name them."""
+
+Sources = Mapping[str, Sequence[Source]]
+"""The sources of each form, by its key."""
 
 
 @dataclass(frozen=True)
@@ -48,7 +55,7 @@ def open_source(path: str, options: Options | None = None) -> OpenSource:
     read, where it holds several sets of images, or where nothing says which split an image belongs to.
     """
     options = options or Options()
-    form, sources = _of_folder(Path(path)) if Path(path).is_dir() else _of_file(path)
+    form, sources = _chosen(path, _sources(Path(path)), options)
     streams = form.streams(sources, options)
     splits = [stream.split for stream in streams]
     if options.split is not None and len(streams) == 1:
@@ -63,65 +70,123 @@ def open_source(path: str, options: Options | None = None) -> OpenSource:
     return OpenSource(form.name, tuple(sorted(streams, key=lambda stream: split_order(stream.split))))
 
 
-def _of_file(path: str) -> tuple[Form, Sequence[Source]]:
-    source = Source(path, _head(path))
+def require_one_form(path: str) -> None:
+    """Raise WrongUse for a folder or archive that holds IDX files and other labelled images, with a command for each.
+
+    A stray image, or a table next to the IDX files as EMNIST's mappings, is no other form.
+    """
+    place = Path(path)
+    if not is_place(place):
+        return
+    claimed = {form.key: form for form in FORMS if any(map(form.claims, _names(place)))}
+    others = {key: form for key, form in claimed.items() if form is not folders.FORM}
+    if others:
+        raise _several(path, [IDX, *others])
+
+
+def _chosen(path: str, sources: Sources, options: Options) -> tuple[Form, Sequence[Source]]:
+    keys = [form.key for form in FORMS if form.key in sources]
+    if options.form is not None and options.form not in keys:
+        raise unknown_name("form", options.form, [IDX, *(form.key for form in FORMS)], "--form")
+    if len(keys) > 1 and options.form is None:
+        raise _several(path, keys)
+    key = options.form or keys[0]
+    return next(form for form in FORMS if form.key == key), sources[key]
+
+
+def _several(path: str, keys: Sequence[str]) -> WrongUse:
+    commands = "; ".join(f"mnist-data convert {shlex.quote(path)} OUT --form {key}" for key in keys)
+    return WrongUse(f"{path} holds labelled images in the forms {', '.join(keys)}. Convert one of them: {commands}.")
+
+
+def _sources(path: Path) -> Sources:
+    """Find the forms of a source. Raises for a file that has none, and for a folder or archive without any."""
+    if not path.is_dir() and not within_archive(path)[1]:
+        return _of_file(path)
+    if path.is_file() and (known := _form_of(Source(str(path), _head(path)))):
+        return {known.key: [Source(str(path))]}
+    found: dict[str, list[Source]] = {}
+    for source in _files_of(path):
+        if form := _form_of(source):
+            found.setdefault(form.key, []).append(source)
+    if folders.FORM.recognises(Source(str(path))):
+        found[folders.FORM.key] = [Source(str(path))]
+    if not found:
+        raise _nothing_in(path)
+    return found
+
+
+def _of_file(path: Path) -> Sources:
+    source = Source(str(path), _head(path))
     form = _form_of(source)
     if form is None:
         raise refused.error_of(source, READABLE)
-    return form, [source]
+    return {form.key: [source]}
 
 
-def _of_folder(folder: Path) -> tuple[Form, Sequence[Source]]:
-    """Find the files of a folder that have a form, or see the folder itself as class folders of image files."""
-    if folders.FORM.recognises(Source(str(folder))):
-        return folders.FORM, [Source(str(folder))]
-    files: dict[str, list[Source]] = {}
-    for source in _files_of(folder):
-        if form := _form_of(source):
-            files.setdefault(form.name, []).append(source)
-    if len(files) > 1:
-        commands = "; ".join(
-            f"mnist-data convert {shlex.quote(source.path)} OUT" for sources in files.values() for source in sources
+def _nothing_in(path: Path) -> MnistDataError:
+    if any(path.glob("split=*/*.parquet")):
+        return WrongUse(
+            f"{path} is a dataset of mnist-data already, with nothing to convert; look at it by mnist-data stats "
+            f"{shlex.quote(str(path))} OUT, or write it in other forms by mnist-data export."
         )
-        raise WrongUse(f"{folder} holds files of the forms {', '.join(files)}. Convert one of them: {commands}.")
-    for form in FORMS:
-        if form.name in files:
-            return form, files[form.name]
-    raise NoDataset(
-        str(folder),
+    return NoDataset(
+        str(path),
         "nothing in it is a form of labelled images",
         "IDX files, CSV files, or image files in class folders",
         "Name a file, or see the forms that convert reads in the documentation.",
     )
 
 
+def _names(place: Path) -> list[str]:
+    """Name the files right in a folder, or all in an archive."""
+    return [member.name for member in within_archive(place)[1]] or list(files_in_folder(place, 0))
+
+
 def _files_of(folder: Path) -> Iterator[Source]:
-    """Give the files of a folder that have a form. Raises for one whose name claims a form that its content has not."""
-    for path in sorted(folder.iterdir()):
-        if not path.is_file() or path.name.startswith(".") or path.name == CLASS_LIST:
+    """Give the files of a folder or archive that can have a form.
+
+    Raises for one whose name claims a form that its content has not.
+    """
+    archive, inside = within_archive(folder)
+    if inside:
+        others = [member for member in inside if not member.name.lower().endswith((*IMAGE_ENDINGS, CLASS_LIST))]
+        heads = ((path, stream.read(HEAD_BYTES)) for path, stream in decoded_files(archive, others))
+        yield from (_checked(Source(str(path), head)) for path, head in heads)
+        return
+    for name in files_in_folder(folder, 0):
+        path = folder / name
+        if name == CLASS_LIST or name.lower().endswith(IMAGE_ENDINGS) or not path.is_file():
             continue
-        claimed = any(ending in path.name.lower() for form in FORMS for ending in form.endings)
         try:
-            source = Source(str(path), _head(str(path)))
+            head = _head(path)
         except UnreadableInput:
-            if claimed:
+            if _is_claimed(name):
                 raise
             continue
-        if claimed and _form_of(source) is None:
-            raise refused.error_of(source, READABLE)
-        yield source
+        yield _checked(Source(str(path), head))
+
+
+def _checked(source: Source) -> Source:
+    if _is_claimed(source.path) and _form_of(source) is None:
+        raise refused.error_of(source, READABLE)
+    return source
+
+
+def _is_claimed(name: str) -> bool:
+    return any(form.claims(name) for form in FORMS)
 
 
 def _form_of(source: Source) -> Form | None:
     return next((form for form in FORMS if form.recognises(source)), None)
 
 
-def _head(path: str) -> bytes:
+def _head(path: Path) -> bytes:
     """Read the first decoded bytes; of an archive of several files those of the archive itself."""
     try:
         with open_decoded(path) as stream:
             return stream.read(HEAD_BYTES)
     except MnistDataError:
-        if zipfile.is_zipfile(path):
+        if is_archive(path) and within_archive(path)[1]:
             return b"PK\x03\x04"
         raise

@@ -30,7 +30,7 @@ class ImageStream(ABC):
 
     path: of the file or folder. files: all that are read, where these are several. split: whose images these are.
     shape, dtype: of one image. classes: their names, by label; empty where the form has none. notes: what was decided
-    for the user, who reads of it.
+    for the user, who reads of it. left_out: files that cannot be read and are left out, as the user asked for.
     """
 
     path: str
@@ -40,6 +40,7 @@ class ImageStream(ABC):
     classes: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     files: tuple[str, ...] = ()
+    left_out: tuple[str, ...] = ()
 
     @abstractmethod
     def rows(self, count: int) -> Iterator[Rows]:
@@ -68,10 +69,15 @@ class Source:
 
 @dataclass(frozen=True)
 class Options:
-    """What the user says where a source does not: the split, and the size of an image, as in "28x28"."""
+    """What the user says where a source does not: the split, and the size of an image, as in "28x28".
+
+    skip_unreadable: leave out image files that cannot be read. form: the key of one, where a source has several.
+    """
 
     split: str | None = None
     size: str | None = None
+    skip_unreadable: bool = False
+    form: str | None = None
 
 
 @dataclass(frozen=True)
@@ -87,3 +93,12 @@ class Form:
     endings: tuple[str, ...]
     recognises: Callable[[Source], bool]
     streams: Callable[[Sequence[Source], Options], Sequence[ImageStream]]
+
+    @property
+    def key(self) -> str:
+        """The name as options take it: image-files, csv, npz."""
+        return self.name.lower().strip(".").replace(" ", "-")
+
+    def claims(self, name: str) -> bool:
+        """Say whether a file's name claims this form."""
+        return any(ending in name.rpartition("/")[2].lower() for ending in self.endings)

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 from mnist_data.errors import MnistDataError
 from mnist_data.idx.compression import open_decoded
 from mnist_data.idx.format import open_idx
-from mnist_data.images_in.refused import BY_FIRST_BYTES
+from mnist_data.idx.unread import unread
 from mnist_data.known.catalog import RemoteFile, by_checksum, by_content
 from mnist_data.known.mirrors import session_for
 from mnist_data.parquet.dataset import first_line
@@ -197,16 +197,15 @@ def _describe(path: Path, file: RemoteFile) -> str:
             return f"the {content[1]} of {content[0].title}, packed anew"
     except MnistDataError:
         pass
-    head = _head(path).lstrip()
-    kinds = (what for magic, what, _ in BY_FIRST_BYTES if head.startswith(magic))
+    other = unread(_head(path))
     size = f"{path.stat().st_size:,} bytes" + (f", of which there should be {file.bytes:,}" if file.bytes else "")
-    return next(kinds, f"another content ({size})")
+    return other.what if other else f"another content ({size})"
 
 
 def _head(path: Path) -> bytes:
     try:
         with open_decoded(path) as stream:
-            return stream.read(64)
+            return stream.read(1 << 12)
     except MnistDataError:
         return b""
 

@@ -11,9 +11,11 @@ from pathlib import Path, PurePosixPath
 from mnist_data import storage
 from mnist_data.errors import MissingExtra, MnistDataError, NoDataset, UnreadableInput, WrongUse
 from mnist_data.idx import sample
+from mnist_data.idx.archives import outer_file
 from mnist_data.idx.format import open_idx
 from mnist_data.idx.names import ByteOrder
 from mnist_data.idx.pairing import Pair, find_pairs, pair_of
+from mnist_data.idx.tree import within_archive
 from mnist_data.known.catalog import ARCHIVES, CATALOG, CatalogEntry, RemoteFile, by_name
 from mnist_data.known.download import NoMirror, Report, download, has_checksum
 from mnist_data.known.mirrors import MIRROR_VARIABLE, mirrors_of
@@ -28,13 +30,13 @@ def resolve(
 ) -> list[Pair]:
     """Find the pairs of IDX files that `source` means.
 
-    source: a folder, one file of a pair, "sample", or the name of a known dataset, which is fetched.
+    source: a folder or archive, one file of a pair, "sample", or the name of a known dataset, which is fetched.
     dataset: see `find_pairs`. byte_order: see `open_idx`. report: hears of the bytes that are fetched.
     """
     path = Path(source)
-    if path.is_dir():
+    if path.is_dir() or len(within_archive(path)[1]) > 1:
         return find_pairs(path, dataset, byte_order)
-    if path.is_file():
+    if path.is_file() or outer_file(path):
         return [pair_of(path, byte_order)]
     known = by_name(source)
     if known and not known.is_idx:

@@ -58,6 +58,7 @@ class Convert(Settings, frozen=True, kw_only=True):
     byte_order: ByteOrder = "big"  # of the values in the files; IDX has the most significant byte first
     size: str | None = None  # of an image, as in "28x28"; None: as the headers, or the pixels, say
     relabel: bool = False  # number the labels that occur from 0, whatever they are; their old ones name the classes
+    skip_unreadable: bool = False  # leave out image files that cannot be read, instead of refusing all
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -63,7 +63,7 @@ def _convert(
             storage.identity(file)
             for stream in streams
             for file in stream.files or (stream.path,)
-            if Path(file).is_file()
+            if not Path(file).is_dir()
         ],
         "parameters": params.recorded(),
         "dataset": dataset,
@@ -104,6 +104,7 @@ def _metadata(streams: Sequence[ImageStream], params: Convert, dataset: str | No
     path = Path(streams[0].path)
     several = len({stream.path for stream in streams}) > 1
     name = (path.parent if several else path).name.split(".")[0] or "dataset"
+    left_out = [file for stream in streams for file in stream.left_out]
     return Metadata(
         dataset=known.name if known else dataset or name,
         title=known.title if known else "",
@@ -113,7 +114,7 @@ def _metadata(streams: Sequence[ImageStream], params: Convert, dataset: str | No
         classes=class_names(values) or named,
         licence=known.licence if known else "",
         citation=known.citation if known else "",
-        stages=(Stage("convert", params.recorded()),),
+        stages=(Stage("convert", params.recorded(), fitted={"left_out": left_out} if left_out else {}),),
     )
 
 

@@ -1,0 +1,208 @@
+"""The files in a zip or tar archive, packed or not: listed, and read one after another.
+
+A path may go on into an archive, as in downloads/mnist.zip/raw/train-images-idx3-ubyte.
+"""
+
+from __future__ import annotations
+
+import struct
+import tarfile
+import zipfile
+from collections.abc import Collection, Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from tarfile import EOFHeaderError, HeaderError, ReadError, TarFile  # type: ignore[attr-defined]
+from typing import IO, Self
+
+from mnist_data.errors import DamagedArchive, NoDataset, UnreadableInput
+from mnist_data.idx.decoders import DAMAGE, container_of, decoded
+
+# What the standard library raises for a zip or tar that is damaged, beside what decoders raise.
+BROKEN = (*DAMAGE, struct.error, ValueError, OverflowError, RuntimeError, NotImplementedError)
+
+NAMED = 5
+"""Files that a message names."""
+
+
+@dataclass(frozen=True)
+class Member:
+    """A file in an archive. name: with / between folders. place: in the archive, by which it is read."""
+
+    name: str
+    place: int
+
+
+class _CheckedHeader(tarfile.TarInfo):
+    """A tar header whose damage is an error; tarfile takes it for the end of the archive."""
+
+    @classmethod
+    def fromtarfile(cls, tarfile: TarFile) -> Self:
+        try:
+            return super().fromtarfile(tarfile)
+        except EOFHeaderError:
+            raise
+        except HeaderError as cause:
+            raise ReadError(str(cause)) from cause
+
+
+def outer_file(path: str | Path) -> tuple[Path, str] | None:
+    """Take a path apart that goes on into a file: the file, and the name in it; None for any other path.
+
+    >>> outer_file("no/such/file") is None
+    True
+    """
+    whole = Path(path)
+    if "://" in str(path) or whole.exists():
+        return None
+    for parent in whole.parents:
+        if parent.is_file():
+            return parent, whole.relative_to(parent).as_posix()
+        if parent.exists():
+            return None
+    return None
+
+
+def is_archive(path: str | Path) -> bool:
+    """Say whether a local file is a zip or tar archive, packed or not, by its content."""
+    if not Path(path).is_file():
+        return False
+    try:
+        with Path(path).open("rb") as file:
+            return container_of(decoded(file)[0].peek()) in ("zip", "tar")
+    except DAMAGE:
+        return False
+
+
+def members(path: str | Path) -> list[Member]:
+    """List the files of an archive in their order; of two with one name the last, as unpacking would keep it.
+
+    Raises DamagedArchive for one that is cut off or altered, UnreadableInput for a part of a split one.
+    """
+    names = {name: place for place, name in enumerate(_names(str(path))) if name}
+    return [Member(name, place) for name, place in names.items()]
+
+
+def member_files(path: str | Path, chosen: Collection[Member]) -> Iterator[tuple[Member, IO[bytes]]]:
+    """Open files of an archive one after another: of a zip as they are asked for, of a tar in its own order.
+
+    Each can be read until the next is asked for; links within a tar are left out. Raises what `members` raises, and
+    UnreadableInput, which names the file, for one that cannot be opened.
+    """
+    with _opened(str(path)) as archive:
+        if isinstance(archive, zipfile.ZipFile):
+            entries = archive.infolist()
+            for member in chosen:
+                yield member, _open_entry(path, archive, entries[member.place])
+            return
+        wanted = {member.place: member for member in chosen}
+        for place, entry in enumerate(archive):
+            if place in wanted and (file := archive.extractfile(entry)) is not None:
+                yield wanted[place], file
+
+
+def member_contents(path: str | Path, chosen: Collection[Member], limit: int) -> Iterator[tuple[Member, bytes | str]]:
+    """Read files of an archive one after another: the bytes of each, or in words why it cannot be read.
+
+    limit: of the bytes of one file, so that no memory is taken by what was packed a thousandfold. Raises DamagedArchive
+    where a tar is damaged, as nothing after that can be read.
+    """
+    with _opened(str(path)) as archive:
+        if isinstance(archive, tarfile.TarFile):
+            wanted = {member.place: member for member in chosen}
+            for place, entry in enumerate(archive):
+                if place in wanted:
+                    yield wanted[place], _content(archive.extractfile(entry) if entry.isreg() else None, limit)
+            return
+        entries = archive.infolist()
+        for member in chosen:
+            try:
+                with _open_entry(path, archive, entries[member.place]) as file:
+                    yield member, _content(file, limit)
+            except UnreadableInput as cause:
+                yield member, cause.found
+            except BROKEN as cause:
+                yield member, f"its part of the archive is damaged ({cause or type(cause).__name__})"
+
+
+def _content(file: IO[bytes] | None, limit: int) -> bytes | str:
+    if file is None:
+        return "it is a link"
+    content = file.read(limit + 1)
+    return content if len(content) <= limit else f"it has more than {limit:,} bytes"
+
+
+@contextmanager
+def open_member(path: Path, name: str) -> Iterator[IO[bytes]]:
+    """Open one file of an archive. Raises NoDataset where there is none of that name, and what `members` raises."""
+    found = [member for member in members(path) if member.name == name]
+    with closing(member_files(path, found)) as files:  # type: ignore[type-var]
+        for _, file in files:
+            yield file
+            return
+    raise NoDataset(
+        f"{path}/{name}",
+        "there is no such file in the archive",
+        "the name of a file in it",
+        f"{Path(path).name} holds {', '.join(member.name for member in members(path)[:NAMED]) or 'none'}.",
+    )
+
+
+@contextmanager
+def _opened(path: str) -> Iterator[zipfile.ZipFile | tarfile.TarFile]:
+    """Open an archive for reading from front to back; what is wrong with it is an error that names it."""
+    with Path(path).open("rb") as file:
+        try:
+            stream, _ = decoded(file)
+            if container_of(stream.peek()) == "tar":
+                with tarfile.open(fileobj=stream, mode="r|", tarinfo=_CheckedHeader) as tar:
+                    yield tar
+                return
+            with zipfile.ZipFile(file) as archive:
+                yield archive
+        except BROKEN as cause:
+            raise _damaged(path, cause) from cause
+
+
+def _damaged(path: str, cause: Exception) -> UnreadableInput:
+    if "multiple disks" in str(cause):
+        return UnreadableInput(
+            path,
+            "the last part of a split zip archive",
+            "a whole archive",
+            "Put its parts into one, by zip -s 0 PARTS.zip --out WHOLE.zip, and give that.",
+        )
+    return DamagedArchive(
+        path,
+        f"the archive is cut off or altered ({str(cause) or type(cause).__name__})",
+        "a whole zip or tar archive",
+        "Fetch it again: the most common cause is a broken download.",
+    )
+
+
+def _names(path: str) -> list[str]:
+    """Give the name of each entry of an archive, in its order; empty for what is no file."""
+    with _opened(path) as archive:
+        if isinstance(archive, zipfile.ZipFile):
+            return ["" if info.is_dir() else _with_slashes(info.filename) for info in archive.infolist()]
+        return [
+            _with_slashes(entry.name) if entry.isreg() or entry.islnk() or entry.issym() else "" for entry in archive
+        ]
+
+
+def _with_slashes(name: str) -> str:
+    """Write a member's name as a path; some programs of Windows put backslashes into archives."""
+    return PurePosixPath(name if "/" in name else name.replace("\\", "/")).as_posix().lstrip("/")
+
+
+def _open_entry(path: str | Path, archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> IO[bytes]:
+    if entry.flag_bits & 1:
+        found, advice = "it is encrypted", "Unpack the archive with its password, and give the folder."
+    else:
+        try:
+            return archive.open(entry)
+        except NotImplementedError as cause:
+            found, advice = f"it is packed in a rare way ({cause})", "Unpack the archive yourself, and give the folder."
+        except BROKEN as cause:
+            found, advice = f"its part of the archive is damaged ({cause})", "Fetch the archive again."
+    raise UnreadableInput(f"{path}/{entry.filename}", found, "a file that can be read", advice)
