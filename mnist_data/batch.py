@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,6 +14,24 @@ Images = npt.NDArray[Any]
 """(n, height, width) or (n, height, width, channels); any IDX dtype, ink bright on a dark background."""
 Integers = npt.NDArray[np.int64]
 """(n,) int64."""
+
+MAX_NUMPY_RANK = 64
+
+
+def array_shape(item_shape: Sequence[int]) -> tuple[int, ...]:
+    """Give the shape in which NumPy holds one of several items: flat where their array had more than 64 dimensions.
+
+    >>> array_shape((28, 28)), array_shape([2, *[1] * 200])
+    ((28, 28), (2,))
+    """
+    return tuple(item_shape) if len(item_shape) < MAX_NUMPY_RANK else (math.prod(item_shape),)
+
+
+def exchange_axes(items: npt.NDArray[Any], item_shape: Sequence[int]) -> npt.NDArray[Any]:
+    """Exchange the first two axes of items, (n, *array_shape(item_shape)), of any rank from 2: rows become columns."""
+    rows, columns, *others = item_shape
+    exchanged = items.reshape(len(items), rows, columns, math.prod(others)).swapaxes(1, 2)
+    return np.ascontiguousarray(exchanged).reshape(len(items), *array_shape((columns, rows, *others)))
 
 
 @dataclass(frozen=True)

@@ -9,16 +9,26 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
+import stat
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from mnist_data.errors import OutputExists, WrongUse
+from mnist_data.errors import OutputExists, UnreadableInput, WrongUse
 
 DRAFT = ".tmp"
 CACHE_OFF = "off"
+
+KINDS = {
+    stat.S_IFDIR: "a folder",
+    stat.S_IFIFO: "a pipe",
+    stat.S_IFSOCK: "a socket",
+    stat.S_IFCHR: "a device",
+    stat.S_IFBLK: "a device",
+}
+"""What a path can be besides a regular file."""
 
 
 def is_remote(location: str | Path) -> bool:
@@ -58,6 +68,26 @@ def exists(location: str | Path) -> bool:
         return bool(fs.exists(path))
     folder = Path(location)
     return any(folder.iterdir()) if folder.is_dir() else folder.exists()
+
+
+def not_a_file(path: str | Path) -> str:
+    """Say why a local path is no file that can be read, as a message puts it; empty where it is one.
+
+    Nothing is opened: a pipe that nobody writes to would be waited for, and a device has no end.
+    """
+    try:
+        mode = Path(path).stat().st_mode
+    except (FileNotFoundError, NotADirectoryError):
+        return "there is no such file"
+    except (OSError, ValueError) as cause:  # a circle of links, a name too long, a zero byte in it
+        return f"it cannot be reached ({getattr(cause, 'strerror', None) or cause})"
+    return "" if stat.S_ISREG(mode) else f"it is {KINDS.get(stat.S_IFMT(mode), 'no regular file')}"
+
+
+def require_file(path: str | Path, expected: str, advice: str) -> None:
+    """Raise UnreadableInput where a local path is no file that can be read. expected, advice: for the message."""
+    if reason := not_a_file(path):
+        raise UnreadableInput(str(path), reason, expected, advice)
 
 
 def require_free(location: str | Path, overwrite: bool) -> None:

@@ -7,6 +7,7 @@ from os import PathLike, fspath
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
+from mnist_data import storage
 from mnist_data.api.results import Result
 from mnist_data.api.work import showing
 from mnist_data.errors import WrongUse
@@ -96,6 +97,8 @@ def streams_of(
     from mnist_data.images_in.stream import Options
 
     path = None if source is None else Path(location_of(source))
+    if path is not None and path.exists() and not path.is_dir():
+        storage.require_file(path, "a file or folder of labelled images", "Check the path.")
     if path is None or form == IDX or not (path.exists() or is_place(path)) or looks_like_idx(path.name):
         return []
     if form is None and holds_idx(path):

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-import stat
 import zipfile
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, cast
 
+from mnist_data import storage
 from mnist_data.errors import DamagedArchive, NoDataset, NotIdx
 from mnist_data.idx.archives import Member, member_files, members, open_member, outer_file
 from mnist_data.idx.decoders import DAMAGE, HEAD_BYTES, container_of, decoded
@@ -137,13 +137,9 @@ def _open_binary(name: str) -> Iterator[IO[bytes]]:
         with open_member(*parts) as file:
             yield file
         return
-    path = Path(name)
-    if not path.exists():
-        raise NoDataset(name, "there is no such file", "an IDX file", "Check the path.")
-    if not stat.S_ISREG(path.stat().st_mode):
-        # Reading a pipe or a device could block forever.
-        raise NoDataset(name, "it is not a regular file", "an IDX file", "Give a file, or a folder of IDX files.")
-    with path.open("rb", buffering=1 << 20) as file:
+    if reason := storage.not_a_file(name):
+        raise NoDataset(name, reason, "an IDX file", "Name a file, or a folder of IDX files.")
+    with Path(name).open("rb", buffering=1 << 20) as file:
         yield file
 
 

@@ -18,6 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mnist_data import storage
+from mnist_data.batch import array_shape
 from mnist_data.errors import DamagedArchive, NotIdx, TrailingBytes, TruncatedIdx, WrongUse
 from mnist_data.idx.compression import DecodedStream, open_decoded
 from mnist_data.idx.names import ByteOrder
@@ -38,8 +39,6 @@ MAX_BATCH_BYTES = 1 << 26
 
 FAR_TOO_LARGE = 1 << 27
 """A size that no file of this kind has; with its bytes exchanged, nearly every small one is as large."""
-
-MAX_NUMPY_RANK = 64
 
 
 @dataclass(frozen=True)
@@ -65,7 +64,7 @@ class Header:
     @property
     def array_shape(self) -> tuple[int, ...]:
         """The shape in which NumPy gets one item: flat where the rank is above NumPy's limit of 64."""
-        return self.item_shape if len(self.shape) <= MAX_NUMPY_RANK else (math.prod(self.item_shape),)
+        return array_shape(self.item_shape)
 
     @property
     def item_bytes(self) -> int:
@@ -192,10 +191,12 @@ def _read_header(stream: DecodedStream, byte_order: ByteOrder = "big") -> Header
             raise _little_endian(stream.path, found)
         shape = exchanged
     header = Header(np.dtype(TYPES[start[2]]).newbyteorder(">" if byte_order == "big" else "<"), shape)
-    if header.item_bytes > MAX_ITEM_BYTES:
+    # A size of 0 hides the others, but not from NumPy.
+    size = math.prod(max(1, side) for side in shape[1:]) * header.dtype.itemsize
+    if size > MAX_ITEM_BYTES:
         raise NotIdx(
             stream.path,
-            f"its header announces items of {header.item_bytes:,} bytes ({'×'.join(map(str, shape[1:]))})",
+            f"its header announces items of {size:,} bytes ({'×'.join(map(str, shape[1:]))})",
             f"items of at most {MAX_ITEM_BYTES:,} bytes",
             "The header is damaged: fetch the file again.",
         )

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from mnist_data.errors import UnreadableInput
 from mnist_data.idx.byte_order import seems_swapped
-from mnist_data.idx.format import MAX_NUMPY_RANK, Reader, open_idx
+from mnist_data.idx.format import Reader, open_idx
 from mnist_data.idx.labels import LabelForm, form_of
 from mnist_data.idx.layout import Layout, as_announced, layout_of
 from mnist_data.idx.names import ByteOrder
@@ -51,8 +51,8 @@ def forms_of(pair: Pair, byte_order: ByteOrder = "big", size: str | None = None)
         items, rows = _first(images), _first(labels)
         shape = images.header.item_shape
         _require_byte_order(images, items, byte_order)
-        _require_byte_order(labels, rows[:, 0] if rows.ndim == 2 else rows, byte_order)
-        whole = len(images.header.shape) > MAX_NUMPY_RANK or not len(items)
+        _require_byte_order(labels, rows[:, 0] if rows.ndim == 2 and rows.shape[1] else rows.reshape(-1), byte_order)
+        whole = items.shape[1:] != shape or not len(items)
         layout = as_announced(shape) if whole and size is None else layout_of(shape, items, pair.images, size)
         return Forms(layout, form_of(labels.header, rows, pair.labels), byte_order)
 

@@ -25,6 +25,13 @@ def form_of(header: Header, values: npt.NDArray[Any], path: str) -> LabelForm:
     """
     if len(header.shape) == 1 or header.item_shape == (1,):
         return "numbers"
+    if header.item_shape == (0,):
+        raise MismatchedPair(
+            path,
+            f"{header.items:,} rows of nothing",
+            "labels: a number each, one-hot rows, or a table of 16- or 32-bit integers",
+            "The header is damaged, or no labels were written: fetch the file again.",
+        )
     if _is_one_hot(values):
         return "one-hot"
     if (header.dtype.kind == "i" and header.dtype.itemsize >= 2) or not len(values):

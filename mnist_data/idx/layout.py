@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from mnist_data.batch import array_shape
 from mnist_data.errors import WrongUse
-from mnist_data.idx.format import MAX_NUMPY_RANK
 
 CHANNELS = (1, 3, 4)
 """Numbers of channels that images have."""
@@ -44,7 +44,7 @@ class Layout:
     def images(self, items: npt.NDArray[Any]) -> npt.NDArray[Any]:
         """Arrange items, (n, *item shape), as images, (n, *shape)."""
         if self == as_announced(self.stored):
-            return items if len(self.stored) >= MAX_NUMPY_RANK else items.reshape(len(items), *self.stored)
+            return items.reshape(len(items), *array_shape(self.stored))
         return items.reshape(len(items), *self.stored).transpose(0, *(axis + 1 for axis in self.axes))
 
     def items(self, images: npt.NDArray[Any], item_shape: Sequence[int]) -> npt.NDArray[Any]:
@@ -52,7 +52,7 @@ class Layout:
         if self == as_announced(item_shape):
             return images
         back = np.argsort(self.axes)
-        return images.transpose(0, *(int(axis) + 1 for axis in back)).reshape(len(images), *item_shape)
+        return images.transpose(0, *(int(axis) + 1 for axis in back)).reshape(len(images), *array_shape(item_shape))
 
 
 def as_announced(item_shape: Sequence[int]) -> Layout:

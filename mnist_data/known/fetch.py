@@ -46,6 +46,8 @@ def resolve(
         )
     if known or source == "sample":
         return find_pairs(fetch(source, report=report))
+    if path.exists():
+        storage.require_file(path, "a file or folder of IDX files", "Check the path.")
     raise _unknown(source, "a path, ")
 
 

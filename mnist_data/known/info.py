@@ -48,6 +48,7 @@ def describe(location: str, original: str | None = None) -> dict[str, Any]:
             **_identity(parts_of_pairs(pairs), known),
             "files": files,
         }
+    storage.require_file(path, "an IDX file, a folder, or a dataset", "Check the path.")
     with path.open("rb") as file:
         if file.read(4) == b"PAR1":
             return _describe_pixels(open_dataset(path), known)

@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from mnist_data.batch import Batch
+from mnist_data.batch import Batch, array_shape
 from mnist_data.errors import NoDataset, WrongUse
 from mnist_data.parquet.former_names import STAGES, fitted_in, rename_parameters
 from mnist_data.version import __version__
@@ -26,6 +26,12 @@ from mnist_data.version import __version__
 KEY = b"mnist_data"
 ATTRS_KEY = b"PANDAS_ATTRS"
 FORMAT = 1
+
+MOST_IMAGE_BYTES = (2**31 - 1) // 8
+"""Bytes in one image: Arrow counts the bits of a fixed-size value in 32 bits, and does not read what it has written."""
+
+MOST_COLUMNS = 1 << 16
+"""Columns of the layout "pixels", an image of 256×256: reading them takes five seconds and 700 MB already."""
 
 
 @dataclass(frozen=True)
@@ -204,9 +210,15 @@ def _column_type(values: npt.NDArray[Any]) -> pa.DataType:
 
 def _image_fields(metadata: Metadata) -> list[pa.Field]:
     size = math.prod(metadata.shape)
-    if not 0 < metadata.image_bytes < 2**31:
+    if not 0 < metadata.image_bytes <= MOST_IMAGE_BYTES:
         raise WrongUse(
-            f"Images of shape {metadata.shape} hold {metadata.image_bytes:,} bytes; 1 to 2,147,483,647 can be stored."
+            f"Images of {'×'.join(map(str, metadata.shape))} {metadata.dtype} hold {metadata.image_bytes:,} bytes; a "
+            f"Parquet dataset holds images of 1 to {MOST_IMAGE_BYTES:,}. Cut them, or make them smaller."
+        )
+    if metadata.layout == "pixels" and size > MOST_COLUMNS:
+        raise WrongUse(
+            f"The layout 'pixels' has a column for each pixel, at most {MOST_COLUMNS:,}, and the images have {size:,}; "
+            "choose binary or list."
         )
     value = pa.from_numpy_dtype(np.dtype(metadata.dtype))
     if metadata.layout == "binary":
@@ -268,9 +280,9 @@ def image_columns(names: Sequence[str], metadata: Metadata) -> list[str]:
 
 
 def decode_images(table: pa.Table, metadata: Metadata) -> npt.NDArray[Any]:
-    """Give the images of a table as (n, *shape), without a copy where they lie in one piece."""
+    """Give the images of a table as (n, *array_shape(shape)), without a copy where they lie in one piece."""
     dtype = np.dtype(metadata.dtype).newbyteorder("<")
-    shape = (table.num_rows, *metadata.shape)
+    shape = (table.num_rows, *array_shape(metadata.shape))
     if metadata.layout == "pixels":
         names = [f"pixel{index}" for index in range(math.prod(metadata.shape))]
         return np.stack([table[name].to_numpy() for name in names], axis=1).reshape(shape)

@@ -170,7 +170,10 @@ def _batches(images: str, splits: Sequence[str] | None) -> Iterator[tuple[Batch,
             for batch in read_batches(dataset, split, ROWS):
                 named = {**batch.columns, "split": np.full(len(batch), split, object)}
                 yield Batch(batch.ids, batch.labels, batch.images, named), dataset.metadata.stages
-    elif Path(images).is_file() and not _is_photo(Path(images)):
+        return
+    if not Path(images).is_dir():
+        storage.require_file(images, "a dataset, an IDX file, a photo or a folder of photos", "Check the path.")
+    if Path(images).is_file() and not _is_photo(Path(images)):
         with open_idx(images) as reader:
             first = 0
             for pixels in reader.batches(reader.rows_at_once(ROWS)):

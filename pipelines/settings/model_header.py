@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal, get_args
 
+from mnist_data import storage
 from mnist_data.errors import MissingExtra, UnreadableInput
 from mnist_data.parquet.former_names import rename_parameters
 
@@ -21,6 +22,7 @@ def read_configuration(path: str | Path) -> dict[str, Any]:
     except ImportError as cause:
         raise MissingExtra("safetensors", "train", "Reading a model") from cause
 
+    require_model(path)
     try:
         with safe_open(path, framework="np") as file:
             return configuration_in(str(path), file.metadata() or {})
@@ -43,6 +45,12 @@ def configuration_in(path: str, metadata: Mapping[str, str]) -> dict[str, Any]:
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
         pass
     raise not_a_model(path, "its metadata describes no network of ours", "a name, a shape and classes")
+
+
+def require_model(path: str | Path) -> None:
+    """Raise UnreadableInput where a path is no file that can be read."""
+    if reason := storage.not_a_file(path):
+        raise not_a_model(path, reason, "the file of a model")
 
 
 def not_a_model(path: str | Path, found: str, expected: str) -> UnreadableInput:

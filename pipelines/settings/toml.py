@@ -6,6 +6,7 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
+from mnist_data import storage
 from mnist_data.errors import UnreadableInput
 
 DEEPEST = 32
@@ -17,10 +18,9 @@ def read_toml(path: str | Path, advice: str) -> dict[str, Any]:
 
     Raises UnreadableInput for a file that is missing, that is no TOML, or whose tables are nested out of all measure.
     """
+    storage.require_file(path, "a TOML file", advice)
     try:
         values = tomllib.loads(Path(path).read_text(encoding="utf-8-sig"))
-    except (FileNotFoundError, IsADirectoryError) as cause:
-        raise UnreadableInput(str(path), "there is no such file", "a TOML file", advice) from cause
     except RecursionError:  # its traceback is as long as the file is deep
         raise _too_deep(path, advice) from None
     except ValueError as cause:  # of the syntax, of the encoding, or of a number too long

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mnist_data import storage
-from mnist_data.batch import Batch
+from mnist_data.batch import Batch, exchange_axes
 from mnist_data.errors import WrongUse
 from mnist_data.idx.format import Header, Reader, open_idx
 from mnist_data.idx.forms import Forms, forms_of
@@ -289,7 +289,7 @@ def _batch(pixels: npt.NDArray[Any], table: npt.NDArray[Any], first: int, task: 
     ids = np.arange(first, first + len(pixels), dtype=np.int64)
     pixels = np.ascontiguousarray(task.forms.layout.images(pixels))
     if task.params.transpose:
-        pixels = np.ascontiguousarray(pixels.swapaxes(1, 2))
+        pixels = exchange_axes(pixels, task.forms.layout.shape)
     labels = labels_of(table, task.forms.labels, task.pair.labels)
     columns = table_columns(table) if task.forms.labels == "table" else {}
     if task.label_values:

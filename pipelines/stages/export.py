@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mnist_data import storage
-from mnist_data.batch import Batch
+from mnist_data.batch import Batch, exchange_axes
 from mnist_data.errors import WrongUse
 from mnist_data.idx.format import Header, Writer
 from mnist_data.idx.labels import encode_labels
@@ -105,7 +105,7 @@ def _export_split(source: Dataset, split: str, form: _Form, paths: Sequence[Path
         files = [stack.enter_context(draft.open("wb")) for draft in drafts]
         images, labels = Writer(files[0], form.images), Writer(files[1], form.labels)
         for batch in read_batches(source, split):
-            pixels = batch.images.swapaxes(1, 2) if form.transpose else batch.images
+            pixels = exchange_axes(batch.images, source.metadata.shape) if form.transpose else batch.images
             images.write(np.ascontiguousarray(form.layout.items(pixels, form.images.item_shape)))
             labels.write(_labels(batch, form))
         images.close()

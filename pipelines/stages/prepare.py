@@ -92,9 +92,9 @@ def find_photos(photos: Path) -> list[tuple[Path, str]]:
         files = sorted(path for path in photos.rglob("*") if path.suffix.lower() in ENDINGS and path.is_file())
         named = [(path, path.relative_to(photos).as_posix()) for path in files]
     else:
-        named = [(photos, photos.name)] if photos.exists() else []
+        named = [(photos, photos.name)] if photos.is_file() else []
     if not named:
-        problem = "there are no image files in it" if photos.is_dir() else "there is no such file or folder"
+        problem = "there are no image files in it" if photos.is_dir() else storage.not_a_file(photos)
         raise NoDataset(str(photos), problem, "a photo or a folder of photos", f"Endings: {', '.join(ENDINGS)}.")
     return named
 

@@ -99,6 +99,7 @@ def _read(path: str) -> pd.DataFrame:
         raise WrongUse(f"{path}: there is no such file; --corrections names a table, CSV or Parquet.")
     if path.endswith(".parquet"):
         return read_table(path)
+    storage.require_file(path, f"a CSV or Parquet table with {EXPECTED}", ADVICE)
     try:
         table: pd.DataFrame = pa_csv.read_csv(path).to_pandas(types_mapper={pa.int64(): pd.Int64Dtype()}.get)
     except (pa.ArrowException, OSError) as error:

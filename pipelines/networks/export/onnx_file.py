@@ -17,7 +17,7 @@ from mnist_data.parquet.dataset import first_line, require_outside
 from pipelines.engine.engine import cores
 from pipelines.networks.export.graph import INPUT, OUTPUT, onnx_graph, require_onnx
 from pipelines.networks.training.model_file import load_model
-from pipelines.settings.model_header import configuration_in
+from pipelines.settings.model_header import configuration_in, require_model
 
 if TYPE_CHECKING:
     import onnx
@@ -85,6 +85,7 @@ def load_onnx(path: str | Path) -> tuple[OnnxNetwork, dict[str, Any]]:
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = cores()
     options.log_severity_level = 4  # problems are reported once, by the error below
+    require_model(path)
     content = Path(path).read_bytes()
     try:
         session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from mnist_data import storage
 from pipelines.networks.training.device import require_torch
-from pipelines.settings.model_header import configuration_in, not_a_model
+from pipelines.settings.model_header import configuration_in, not_a_model, require_model
 
 if TYPE_CHECKING:
     from torch import nn
@@ -40,8 +40,7 @@ def load_model(path: str | Path) -> tuple[nn.Module, dict[str, Any]]:
     import torch
     from safetensors import SafetensorError, safe_open
 
-    if Path(path).is_dir():
-        raise not_a_model(path, "it is a folder", "the file of a model")
+    require_model(path)
     try:
         with safe_open(path, framework="pt") as file:
             configuration = configuration_in(str(path), file.metadata() or {})

@@ -180,8 +180,8 @@ def test_a_missing_file_a_folder_and_a_pipe_are_refused(tmp_path: Path) -> None:
 
     for path, words in (
         (tmp_path / "none", "no such file"),
-        (tmp_path, "not a regular file"),
-        (tmp_path / "pipe", "not a reg"),
+        (tmp_path, "it is a folder"),
+        (tmp_path / "pipe", "it is a pipe"),
     ):
         with pytest.raises(NoDataset, match=words):
             idx.read(path)

@@ -170,7 +170,7 @@ def test_what_holds_no_digits_is_refused_by_name(tmp_path: Path) -> None:
     Image.fromarray(np.full((50, 50), 255, np.uint8)).save(tmp_path / "blank.png")
 
     for path, words in (
-        ("none", "there is no such file or folder"),
+        ("none", "there is no such file"),
         ("empty", "there are no image files in it"),
         ("blank.png", "no digit was found in any photo"),
     ):
