@@ -72,7 +72,7 @@ def headers_in(folder: str | Path) -> list[tuple[Path, Header]]:
 
 def _folder(folder: str | Path) -> Path:
     if not Path(folder).is_dir():
-        reason = "it is no folder" if folder.exists() else "there is no such folder"
+        reason = "it is no folder" if Path(folder).exists() else "there is no such folder"
         raise NoDataset(str(folder), reason, "a folder of IDX files", "Check the path.")
     return Path(folder)
 
