@@ -15,7 +15,7 @@ from mnist_data.errors import WrongUse
 from mnist_data.idx.names import ByteOrder
 from mnist_data.storage import sha256_of
 from pipelines.engine.execution import downloading
-from pipelines.settings.stages import Compression, Convert, ExportFormat, Layout
+from pipelines.settings.stages import Compression, Convert, ExportForm, Layout
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -184,42 +184,38 @@ def export(
     dataset: Place,
     out: Place,
     *,
-    format: ExportFormat = "idx",  # noqa: A002  (the flag's name)
+    form: ExportForm = "idx",
     as_stored: bool = False,
     overwrite: bool = False,
 ) -> Result:
     """Write a dataset into a folder as IDX files, CSV, NumPy's arrays or class folders of PNG files.
 
-    format: "idx", as which a converted dataset gives its source files back, byte for byte; "csv" or "csv.gz", a file a
+    form: "idx", as which a converted dataset gives its source files back, byte for byte; "csv" or "csv.gz", a file a
     split as Kaggle's, label,pixel0,…; "npz", one file with x_train, y_train, … as Keras', whose own name out may be;
     "folders", split/class/ID.png. Names of classes go into classes.txt, or the array class_names. as_stored: write IDX
     images and labels as the dataset holds them; otherwise what the conversion put right (EMNIST's transposed images and
     labels from 1) is put back.
 
     The result has the table `files` (path, bytes, sha256; files, how many a folder holds, which has no sha256). Raises
-    OutputExists, or WrongUse for what the format does not hold (float16 in IDX, floats in PNG) and for a URL.
+    OutputExists, or WrongUse for what the form does not hold (float16 in IDX, floats in PNG) and for a URL.
     """
     from pipelines.stages.export import export as run
 
-    paths = run(dataset_of(dataset), location_of(out), format=format, as_stored=as_stored, overwrite=overwrite)
+    paths = run(dataset_of(dataset), location_of(out), form=form, as_stored=as_stored, overwrite=overwrite)
     return Result("export", out=location_of(out), tables={"files": _files_table(paths)})
 
 
 def info(path: Place, *, original: Place | None = None) -> Result:
-    """Describe an IDX file, a dataset, one of its Parquet files, or a folder of IDX files.
+    """Describe labelled images of any form that `convert` reads, a dataset, or one of its Parquet files.
 
     It is read to its end, and what lies on this machine is identified by its pixels: as one of the datasets known, or
-    as `original`, a dataset or folder of IDX files. The result has the description as findings; of a dataset on this
-    machine also whether its background is dark or bright, or undecided, by its first samples.
+    as `original`, a dataset or labelled images of any form. The result has the description as findings, with what
+    `convert` would decide as notes, and whether the background of the first samples is dark or bright, or undecided.
+
+    Raises what `convert` would raise for files that cannot be read.
     """
     from mnist_data.known.info import describe
-    from mnist_data.parquet.dataset import open_dataset
-    from mnist_data.storage import is_remote
+    from pipelines.images.measures.table import estimate_polarity
 
-    location = location_of(path)
-    findings = describe(location, None if original is None else location_of(original))
-    if findings["kind"] == "dataset" and not is_remote(location) and len(findings["shape"]) in (2, 3):
-        from pipelines.images.measures.table import estimate_polarity
-
-        findings["background"] = estimate_polarity(open_dataset(location))
+    findings = describe(location_of(path), None if original is None else location_of(original), estimate_polarity)
     return Result("info", findings=findings)

@@ -21,7 +21,7 @@ from mnist_data.cli.options import (
 from mnist_data.errors import WrongUse
 from mnist_data.idx.names import ByteOrder
 from pipelines.settings.base import settings_in_words
-from pipelines.settings.stages import Compression, Convert, ExportFormat, Layout
+from pipelines.settings.stages import Compression, Convert, ExportForm, Layout
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -166,8 +166,8 @@ def export(
     dataset: DatasetArgument,
     place: OutArgument = None,
     out: Out = None,
-    format: Annotated[  # noqa: A002
-        ExportFormat,
+    form: Annotated[
+        ExportForm,
         typer.Option(help="csv: Kaggle's label,pixel0,…; npz: Keras' x_train, …; folders: split/class/ID.png."),
     ] = "idx",
     as_stored: Annotated[
@@ -185,12 +185,12 @@ def export(
 
     Example: mnist-data export data/mnist idx/
 
-    Example: mnist-data export data/mnist mnist.npz --format npz
+    Example: mnist-data export data/mnist mnist.npz --form npz
     """
     from mnist_data.api.files import export as run
     from mnist_data.cli.output import finish
 
-    call = partial(run, dataset, chosen_out(place, out), format=format, as_stored=as_stored, overwrite=overwrite)
+    call = partial(run, dataset, chosen_out(place, out), form=form, as_stored=as_stored, overwrite=overwrite)
     finish(call, print_files, json, ("files",))
 
 
@@ -226,15 +226,15 @@ def _download(size: int | None, host: str | None) -> str:
 def info(
     path: Annotated[
         str,
-        typer.Argument(metavar="FILE_OR_DATASET", help="An IDX file, a dataset, or a folder of IDX files."),
+        typer.Argument(metavar="SOURCE_OR_DATASET", help="Images of any form that convert reads, or a dataset."),
     ],
     original: Annotated[
         str | None,
-        typer.Option(metavar="DATASET", help="Compare the pixels with this dataset or folder of IDX files."),
+        typer.Option(metavar="DATASET", help="Compare the pixels with this dataset, or images of any form."),
     ] = None,
     json: Json = False,
 ) -> None:
-    """Describe a file or dataset: type, shape, count, hash, and which known dataset it is, by its pixels.
+    """Describe images of any form: what convert would read, and which known dataset they are by their pixels.
 
     Example: mnist-data info train-images-idx3-ubyte.gz
     """
@@ -250,12 +250,15 @@ def print_description(result: Result) -> None:
 
     values = dict(result.findings)
     values.pop("findings", None)  # the same as `pixels`, for machines
-    files = values.pop("files", None)
+    files, command = values.pop("files", None), values.pop("convert", None)
     if files:
         say("\n".join(values["pixels"]) or "No known dataset was recognised by its pixels.")
+        say("\n".join([*values["notes"], f"Background: {values.get('background', 'undecided')}."]))
     for described in files or [values]:
         rows = [(name, _words(name, value)) for name, value in described.items() if name != "path"]
         print_table("", ["", described["path"]], rows)
+    if command:
+        say(f"Convert it with: {command}")
 
 
 def _words(name: str, value: Any) -> str:
@@ -267,7 +270,7 @@ def _words(name: str, value: Any) -> str:
         return "\n".join(
             f"{source['split']} {source['role']}: {source['name']}\n  SHA-256 {source['sha256']}" for source in value
         )
-    if name == "pixels":
+    if name in ("pixels", "notes"):
         return "\n".join(value)
     if name == "shape":
         return " × ".join(f"{length:,}" for length in value)

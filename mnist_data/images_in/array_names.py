@@ -66,9 +66,12 @@ def parse_array_name(name: str) -> ArrayName:
     (ArrayName(role='images', split='train', rest=()), 'labels')
     >>> parse_array_name("k49-train-imgs")
     ArrayName(role='images', split='train', rest=('k', '49'))
+    >>> parse_array_name("x_split=fold1")
+    ArrayName(role='images', split='fold1', rest=())
     """
+    name, _, named = name.partition("split=")
     words = _words(name)
-    split = next((_SPLITS[word] for word in words if word in _SPLITS), None)
+    split = named or next((_SPLITS[word] for word in words if word in _SPLITS), None)
     role = _role(set(words))
     taken = _LABELS if role == "labels" else _IMAGES
     if role == "labels" and not taken & set(words):

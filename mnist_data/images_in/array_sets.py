@@ -75,11 +75,13 @@ def sets_of(files: Mapping[str, Mapping[str, StoredArray]]) -> list[ArraySet]:
 
 
 def _class_names(arrays: Sequence[tuple[str, StoredArray]]) -> tuple[str | None, tuple[str, ...]]:
-    """Find the array that names the classes: texts, as few as classes are, under a name such as list_classes."""
+    """Find the array that names the classes: class_names, or texts of another number than images, as list_classes."""
     counts = {side for _, array in arrays if _may_be_images(array) for side in array.shape}
     for name, array in arrays:
-        fits = array.dtype.kind in "OUS" and len(array.shape) == 1 and array.shape[0] not in counts
-        if fits and re.search(r"class|names|categor|labels", name, re.IGNORECASE):
+        if array.dtype.kind not in "OUS" or len(array.shape) != 1:
+            continue
+        named = array.shape[0] not in counts and re.search(r"class|names|categor|labels", name, re.IGNORECASE)
+        if named or name == "class_names":
             return name, tuple(texts_of(array.whole()).tolist())
     return None, ()
 

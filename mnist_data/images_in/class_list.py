@@ -9,14 +9,16 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Callable, Iterator, Sequence
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from urllib.parse import quote, unquote
 
 import numpy as np
 
 from mnist_data.errors import WrongUse
+from mnist_data.idx.compression import decoded_files
 from mnist_data.idx.names import parse_name
-from mnist_data.images_in.stream import UNLABELLED, ImageStream, Rows
+from mnist_data.idx.tree import within_archive
+from mnist_data.images_in.stream import UNLABELLED, ImageStream, Misjudged, Rows
 
 CLASS_LIST = "classes.txt"
 """The name of the file, in the folder of the files or folders that it describes."""
@@ -75,16 +77,27 @@ def write_class_list(path: Path, classes: Sequence[str]) -> None:
     path.write_text("".join(f"{name}\n" for name in classes), encoding="utf-8", newline="")
 
 
-def read_class_list(folder: Path) -> tuple[str, ...]:
-    """Read the list in a folder; empty where there is none."""
-    path = folder / CLASS_LIST
-    if not path.is_file() or path.stat().st_size > MOST_BYTES:
-        return ()
+def read_class_list(place: Path) -> tuple[str, ...]:
+    """Read the list in a folder or archive; empty where there is none."""
     try:
-        text = path.read_bytes().decode("utf-8-sig")
+        text = _content(place).decode("utf-8-sig")
     except UnicodeDecodeError:
         return ()
     return tuple(line.removesuffix("\r") for line in text.removesuffix("\n").split("\n")) if text else ()
+
+
+def _content(place: Path) -> bytes:
+    path = place / CLASS_LIST
+    if path.is_file():
+        return path.read_bytes() if path.stat().st_size <= MOST_BYTES else b""
+    archive, inside = within_archive(place)
+    lists = sorted(
+        (member.name.count("/"), member) for member in inside if PurePosixPath(member.name).name == CLASS_LIST
+    )
+    if not lists:
+        return b""
+    content = next(stream.read(MOST_BYTES + 1) for _, stream in decoded_files(archive, [lists[0][1]]))
+    return content if len(content) <= MOST_BYTES else b""
 
 
 def with_class_list(streams: Sequence[ImageStream], names: Sequence[str]) -> list[ImageStream]:
@@ -93,10 +106,9 @@ def with_class_list(streams: Sequence[ImageStream], names: Sequence[str]) -> lis
     A stream without names, whose labels are numbers, takes the names of the list.
     """
     label_of = _label_of(names)
-    labels = {folder: label_of(folder) for stream in streams for folder in stream.classes}
-    if not names or UNLABELLED in labels.values():
+    if not names or any(label_of(folder) == UNLABELLED for stream in streams for folder in stream.classes):
         return list(streams)
-    return [_Listed(stream, tuple(names), [labels[folder] for folder in stream.classes]) for stream in streams]
+    return [_Listed(stream, tuple(names)) for stream in streams]
 
 
 def _label_of(names: Sequence[str]) -> Callable[[str], int]:
@@ -113,12 +125,16 @@ def _label_of(names: Sequence[str]) -> Callable[[str], int]:
 
 
 class _Listed(ImageStream):
-    """A stream with the classes of a list. labels: in the list, of each class of the stream."""
+    """A stream with the classes of a list."""
 
-    def __init__(self, stream: ImageStream, classes: tuple[str, ...], labels: Sequence[int]) -> None:
-        self.path, self.split, self.shape, self.dtype = stream.path, stream.split, stream.shape, stream.dtype
-        self.classes, self.notes, self.files, self.left_out = classes, stream.notes, stream.files, stream.left_out
-        self._stream, self._labels = stream, labels
+    def __init__(self, stream: ImageStream, classes: tuple[str, ...]) -> None:
+        self._stream, self.classes, self.path, self.split = stream, classes, stream.path, stream.split
+        self._take_over()
+
+    def _take_over(self) -> None:
+        stream = self._stream
+        self.shape, self.dtype, self.notes = stream.shape, stream.dtype, stream.notes
+        self.files, self.left_out = stream.files, stream.left_out
 
     @property
     def sha256(self) -> str:
@@ -126,10 +142,19 @@ class _Listed(ImageStream):
         return self._stream.sha256
 
     def rows(self, count: int) -> Iterator[Rows]:
-        """Give the rows, with other labels."""
-        table = np.array([*self._labels, UNLABELLED], np.int64)  # −1, no label, takes the last
-        for rows in self._stream.rows(count):
-            yield Rows(rows.images, table[rows.labels] if self._labels else rows.labels, rows.columns)
+        """Give the rows, with labels that count in the list. Raises WrongUse where one is not in it after all."""
+        label_of = _label_of(self.classes)
+        labels = [label_of(name) for name in self._stream.classes]
+        for name, label in zip(self._stream.classes, labels, strict=True):
+            if label == UNLABELLED:
+                raise WrongUse(f"{self.path}: the class {name!r} is not in {CLASS_LIST}; add it, or remove the list.")
+        table = np.array([*labels, UNLABELLED], np.int64)  # −1, no label, takes the last
+        try:
+            for rows in self._stream.rows(count):
+                yield Rows(rows.images, table[rows.labels] if labels else rows.labels, rows.columns)
+        except Misjudged:
+            self._take_over()
+            raise
 
 
 def _safe(name: str) -> str:

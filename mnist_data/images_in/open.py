@@ -80,8 +80,7 @@ def open_source(path: str, options: Options | None = None) -> OpenSource:
     if len(set(splits)) < len(splits):
         listed = ", ".join(f"{Path(stream.path).name} ({stream.split})" for stream in streams)
         raise WrongUse(f"{path}: nothing says which splits {listed} are; convert them one by one with --split.")
-    if Path(path).is_dir():
-        streams = with_class_list(streams, read_class_list(Path(path)))
+    streams = with_class_list(streams, read_class_list(Path(path)))
     return OpenSource(form.name, tuple(sorted(streams, key=lambda stream: split_order(stream.split))))
 
 

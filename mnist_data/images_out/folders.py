@@ -54,7 +54,7 @@ def _require_lossless(source: Dataset) -> None:
     if not (grey and dtype in ("uint8", "uint16")) and not (colour and dtype == "uint8"):
         raise WrongUse(
             f"{source.location} holds {dtype} images of {'×'.join(map(str, shape))}; PNG files hold uint8 and uint16 "
-            "in grey, and uint8 in three channels. NumPy's arrays hold all types: --format npz."
+            "in grey, and uint8 in three channels. NumPy's arrays hold all types: --form npz."
         )
 
 

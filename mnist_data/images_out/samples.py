@@ -20,5 +20,5 @@ def require_images(source: Dataset, form: str) -> None:
     if len(shape) not in (2, 3):
         raise WrongUse(
             f"{source.location} holds items of shape {shape}, which are no images; {form} holds height, width and, in "
-            "colour, channels. NumPy's arrays hold them: --format npz."
+            "colour, channels. NumPy's arrays hold them: --form npz."
         )

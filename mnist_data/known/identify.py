@@ -34,6 +34,35 @@ class Part:
     rows: int
     read: Callable[[], Stream]
 
+    def hashed(self, *, transposed: bool) -> Rows:
+        """Reduce the rows to what is compared. transposed: with rows and columns of the images exchanged."""
+        rows = [
+            hashed_rows(images, labels, ids, transposed=transposed) for images, labels, ids in (_NOTHING, *self.read())
+        ]
+        return joined_rows(rows)
+
+
+_NOTHING: tuple[Images, Integers | None, Integers] = (
+    np.empty((0, 1, 1), np.uint8),
+    np.empty(0, np.int64),
+    np.empty(0, np.int64),
+)
+
+
+def hashed_rows(images: Images, labels: Integers | None, ids: Integers, *, transposed: bool) -> Rows:
+    """Reduce some rows to what is compared."""
+    return Rows(fingerprints.hash_images(images.swapaxes(1, 2) if transposed else images), labels, ids)
+
+
+def joined_rows(parts: Sequence[Rows]) -> Rows:
+    """Join rows; they have labels where all parts have."""
+    labels = [part.labels for part in parts if part.labels is not None]
+    return Rows(
+        np.concatenate([part.hashes for part in parts]),
+        np.concatenate(labels) if len(labels) == len(parts) else None,
+        np.concatenate([part.ids for part in parts]),
+    )
+
 
 @dataclass(frozen=True)
 class Change:
@@ -134,7 +163,7 @@ def fingerprints_of(dataset: str, parts: Iterable[Part]) -> list[Fingerprint]:
     """Take the fingerprints of a dataset as published, the training split first."""
     known, start = [], 0
     for part in parts:
-        rows = _collect(part, transposed=False)
+        rows = part.hashed(transposed=False)
         known.append(fingerprints.fingerprint(dataset, part.name, part.shape, rows, start))
         start += part.rows
     return known
@@ -150,45 +179,28 @@ def identify(parts: Sequence[Part], known: Sequence[Fingerprint] | None = None) 
     if sum(part.rows for part in parts) > MAX_ROWS:
         return []
     for transposed in (False, True):
-        candidates = [split for split in known if all(_fits(part.shape, split.shape, transposed) for part in parts)]
+        candidates = [
+            split for split in known if all(fits(part.shape, split.shape, transposed=transposed) for part in parts)
+        ]
         if candidates and (matches := _identify(parts, candidates, transposed=transposed)):
             return matches
     return []
 
 
-def _fits(shape: tuple[int, ...], published: tuple[int, ...], transposed: bool) -> bool:
+def fits(shape: tuple[int, ...], published: tuple[int, ...], *, transposed: bool) -> bool:
+    """Say whether images of a shape, or the same transposed, can be published ones."""
     shape = shape[:2] if len(shape) == 3 and shape[2] == 1 else shape
     return len(shape) > 1 and (shape[1], shape[0], *shape[2:]) == published if transposed else shape == published
 
 
 def _identify(parts: Sequence[Part], known: Sequence[Fingerprint], *, transposed: bool) -> list[Match]:
-    rows = [_collect(part, transposed=transposed) for part in parts]
+    rows = [part.hashed(transposed=transposed) for part in parts]
     matches = [_best(part.name, own, known) for part, own in zip(parts, rows, strict=True)]
     if len(parts) > 1 and not all(match and match.complete for match in matches):
-        together = _best("", _join(rows), known)
+        together = _best("", joined_rows(rows), known)
         if together and together.complete:
             matches = [together]
     return [replace(match, transposed=transposed) for match in matches if match]
-
-
-def _collect(part: Part, *, transposed: bool) -> Rows:
-    hashes, labels, ids = [np.empty(0, np.uint64)], [np.empty(0, np.int64)], [np.empty(0, np.int64)]
-    labelled = True
-    for images, values, numbers in part.read():
-        hashes.append(fingerprints.hash_images(images.swapaxes(1, 2) if transposed else images))
-        ids.append(numbers)
-        labelled = labelled and values is not None
-        labels.append(np.empty(0, np.int64) if values is None else values)
-    return Rows(np.concatenate(hashes), np.concatenate(labels) if labelled else None, np.concatenate(ids))
-
-
-def _join(parts: Sequence[Rows]) -> Rows:
-    labels = [part.labels for part in parts if part.labels is not None]
-    return Rows(
-        np.concatenate([part.hashes for part in parts]),
-        np.concatenate(labels) if len(labels) == len(parts) else None,
-        np.concatenate([part.ids for part in parts]),
-    )
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ Background = Literal["keep", "dark"]
 Action = Literal["keep", "repair", "remove"]
 Scale = Literal["unit", "standardize", "none"]
 SplitBy = Literal["writer", "label"]
-ExportFormat = Literal["idx", "csv", "csv.gz", "npz", "folders"]
+ExportForm = Literal["idx", "csv", "csv.gz", "npz", "folders"]
 DType = Literal["uint8", "float16", "float32"]
 
 CORRUPTIONS = (

@@ -22,7 +22,7 @@ from mnist_data.images_out.folders import write_folders
 from mnist_data.images_out.npz import write_npz
 from mnist_data.parquet.dataset import Dataset, read_batches
 from mnist_data.parquet.schema import Metadata, Source, Stage
-from pipelines.settings.stages import ExportFormat
+from pipelines.settings.stages import ExportForm
 
 
 @dataclass(frozen=True)
@@ -43,28 +43,26 @@ def export(
     source: Dataset,
     place: str | Path,
     *,
-    format: ExportFormat = "idx",  # noqa: A002  (the flag's name)
+    form: ExportForm = "idx",
     as_stored: bool = False,
     overwrite: bool = False,
 ) -> list[Path]:
     """Write a dataset into a local folder; give the paths of the files, or of the splits' folders of PNG files.
 
-    as_stored: of IDX, see `export_idx`; the other formats always hold what the dataset does. Raises OutputExists, or
-    WrongUse for what the format does not hold.
+    as_stored: of IDX, see `export_idx`; the other forms always hold what the dataset does. Raises OutputExists, or
+    WrongUse for what the form does not hold.
     """
     if storage.is_remote(place):
-        raise WrongUse(f"Files are exported to a local folder, not to {place}.")
-    if format == "idx":
+        raise WrongUse(f"Files are written to a local folder, not to {place}.")
+    if form == "idx":
         return export_idx(source, Path(place), as_stored=as_stored, overwrite=overwrite)
     if as_stored:
-        raise WrongUse(
-            f"--as-stored concerns IDX: --format {format} writes what the dataset holds anyway; leave it out."
-        )
-    if format == "npz":
+        raise WrongUse(f"--as-stored concerns IDX: --form {form} writes what the dataset holds anyway; leave it out.")
+    if form == "npz":
         return write_npz(source, Path(place), overwrite=overwrite)
-    if format == "folders":
+    if form == "folders":
         return write_folders(source, Path(place), overwrite=overwrite)
-    return write_csv(source, Path(place), packed=format == "csv.gz", overwrite=overwrite)
+    return write_csv(source, Path(place), packed=form == "csv.gz", overwrite=overwrite)
 
 
 def export_idx(source: Dataset, target: Path, *, as_stored: bool = False, overwrite: bool = False) -> list[Path]:

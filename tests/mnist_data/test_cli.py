@@ -141,7 +141,7 @@ def test_info_compares_with_an_original(run: Cli, digits: Dataset, sample_idx: P
 
     assert (code, refused) == (0, 2)
     assert f"train: {sample_idx.name}, train images" in out
-    assert "no IDX file lies in it" in err
+    assert "nothing in it is a form of labelled images" in err
 
 
 def wrong_uses(tmp: Path, dataset: str) -> list[tuple[list[object], str]]:

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from mnist_data.batch import Integers
+from mnist_data.batch import Images, Integers
 from mnist_data.known.label_tables import group_columns
 from mnist_data.parquet.dataset import Dataset, Partition, read_images, read_partition
 from pipelines.engine.execution import Execution
@@ -25,9 +25,6 @@ from pipelines.images.measures.cache import MeasureFile
 from pipelines.images.measures.intensity import BYTE_RANGE, Range, range_of
 from pipelines.images.measures.pixels import Column, PixelMeasures, in_chunks, measure_ranges
 from pipelines.images.measures.strokes import StrokeMeasures
-
-FIRST_SAMPLES = 2_000
-"""Samples by which the polarity of a dataset is estimated."""
 
 TASKS_TOGETHER = 64
 """Tasks whose measures are in memory together, about 200 bytes a sample: then they are written."""
@@ -148,12 +145,11 @@ def _background(pixels: MeasureFile) -> Background:
     return background_of(**pixels.read(names))
 
 
-def estimate_polarity(source: Dataset) -> Polarity:
-    """Say whether the background is dark or bright, or undecided, by the first samples only, which takes no time."""
-    partitions = source.partitions(FIRST_SAMPLES, [source.main_split], within_groups=True)
-    if not partitions:
+def estimate_polarity(images: Images) -> Polarity:
+    """Say whether the background is dark or bright, or undecided, by some images, (n, height, width) or in colour."""
+    if not len(images):
         return "undecided"
-    columns = measure_ranges(read_images(partitions[0]))
+    columns = measure_ranges(images)
     names = ("not_finite", "lowest", "highest", "contrast", "border_mean")
     return polarity_of(border_positions(*(columns[name] for name in names)))[0]
 

@@ -71,10 +71,10 @@ def letters(sample_idx: Path, tmp_path: Path) -> Dataset:
     return dataset_at(tmp_path / "letters", splits, classes)
 
 
-@pytest.mark.parametrize("written", ["csv", "csv.gz", "folders"])
+@pytest.mark.parametrize("written", FORMATS)
 def test_an_export_is_converted_to_what_it_was(written: Any, letters: Dataset, tmp_path: Path) -> None:
     """Pixels, labels, names of classes and splits, whatever they are called."""
-    mnist_data.export(letters, tmp_path / "out", format=written)
+    mnist_data.export(letters, tmp_path / "out", form=written)
 
     again = mnist_data.convert(tmp_path / "out", tmp_path / "again", progress=False).dataset
 
@@ -86,8 +86,8 @@ def test_an_export_is_converted_to_what_it_was(written: Any, letters: Dataset, t
 
 def test_csv_is_what_kaggle_has(digits: Dataset, tmp_path: Path) -> None:
     """As pandas reads it: label, pixel0, …, pixel783, a file a split, packed to the same."""
-    mnist_data.export(digits, tmp_path / "plain", format="csv")
-    mnist_data.export(digits, tmp_path / "packed", format="csv.gz")
+    mnist_data.export(digits, tmp_path / "plain", form="csv")
+    mnist_data.export(digits, tmp_path / "packed", form="csv.gz")
     frame = pd.read_csv(tmp_path / "plain/train.csv")
     images, labels = mnist_data.to_numpy(digits.location, split="train")
 
@@ -99,8 +99,8 @@ def test_csv_is_what_kaggle_has(digits: Dataset, tmp_path: Path) -> None:
 
 def test_npz_is_what_keras_has(digits: Dataset, tmp_path: Path) -> None:
     """As NumPy reads it; the same dataset gives the same bytes, and OUT may be the file itself."""
-    mnist_data.export(digits, tmp_path / "mine.npz", format="npz")
-    mnist_data.export(digits, tmp_path / "folder", format="npz")
+    mnist_data.export(digits, tmp_path / "mine.npz", form="npz")
+    mnist_data.export(digits, tmp_path / "folder", form="npz")
 
     with np.load(tmp_path / "mine.npz", allow_pickle=False) as file:
         assert {"x_train", "y_train", "x_test", "y_test", "class_names"} == set(file.files)
@@ -114,7 +114,7 @@ def test_npz_is_what_keras_has(digits: Dataset, tmp_path: Path) -> None:
 
 def test_folders_are_what_imagefolder_has(digits: Dataset, tmp_path: Path) -> None:
     """As Pillow reads them: split/class/ID.png, pixel for pixel."""
-    mnist_data.export(digits, tmp_path / "out", format="folders")
+    mnist_data.export(digits, tmp_path / "out", form="folders")
 
     for split in digits.splits:
         for batch in read_batches(digits, split):
@@ -133,36 +133,34 @@ def test_every_type_and_shape_is_written_or_refused_by_name(dtype: str, shape: t
     images = (random.random((6, *shape)) * 200 - (50 if dtype == "int32" else 0)).astype(dtype)
     source = dataset_at(tmp_path / "in", {"train": (images, [0, 1, 2, 0, 1, 2])}, rows=4)
 
-    mnist_data.export(source, tmp_path / "mine.npz", format="npz")
-    mnist_data.export(source, tmp_path / "csv", format="csv")
+    mnist_data.export(source, tmp_path / "mine.npz", form="npz")
+    mnist_data.export(source, tmp_path / "csv", form="csv")
     pixels = pd.read_csv(tmp_path / "csv/train.csv").iloc[:, 1:].to_numpy()
 
     with np.load(tmp_path / "mine.npz") as file:
         np.testing.assert_array_equal(images, file["x_train"], strict=True)
     np.testing.assert_array_equal(images.reshape(6, -1), pixels.astype(dtype), strict=True)
     if dtype == "uint8":
-        mnist_data.export(source, tmp_path / "folders", format="folders")
+        mnist_data.export(source, tmp_path / "folders", form="folders")
         np.testing.assert_array_equal(
             images.squeeze(), [np.asarray(Image.open(tmp_path / f"folders/train/{n % 3}/{n}.png")) for n in range(6)]
         )
     else:
-        with pytest.raises(WrongUse, match=f"{dtype} images of 3×[35]; PNG files hold uint8.*--format npz"):
-            mnist_data.export(source, tmp_path / "folders", format="folders")
+        with pytest.raises(WrongUse, match=f"{dtype} images of 3×[35]; PNG files hold uint8.*--form npz"):
+            mnist_data.export(source, tmp_path / "folders", form="folders")
         assert not (tmp_path / "folders").exists()
 
 
 @pytest.mark.parametrize("written", FORMATS)
 def test_nothing_is_replaced_unless_asked_for(written: Any, letters: Dataset, tmp_path: Path) -> None:
     """And what cannot be finished leaves nothing behind, and what was there as it was."""
-    files = [
-        Path(path) for path in mnist_data.export(letters, tmp_path / "out", format=written).tables["files"]["path"]
-    ]
+    files = [Path(path) for path in mnist_data.export(letters, tmp_path / "out", form=written).tables["files"]["path"]]
     before = {file: file.stat().st_mtime_ns for file in files}
 
     with pytest.raises(OutputExists, match=str(files[0])):
-        mnist_data.export(letters, tmp_path / "out", format=written)
+        mnist_data.export(letters, tmp_path / "out", form=written)
     assert before == {file: file.stat().st_mtime_ns for file in files}
-    mnist_data.export(letters, tmp_path / "out", format=written, overwrite=True)
+    mnist_data.export(letters, tmp_path / "out", form=written, overwrite=True)
     assert all(before[file] < file.stat().st_mtime_ns for file in files)
     assert sorted(files) == sorted((tmp_path / "out").iterdir())
 
@@ -173,7 +171,7 @@ def test_a_folder_with_other_files_is_not_replaced(digits: Dataset, tmp_path: Pa
     (tmp_path / "out/train/thesis.tex").write_text("mine")
 
     with pytest.raises(WrongUse, match=r"thesis\.tex, which is no PNG file"):
-        mnist_data.export(digits, tmp_path / "out", format="folders", overwrite=True)
+        mnist_data.export(digits, tmp_path / "out", form="folders", overwrite=True)
     assert (tmp_path / "out/train/thesis.tex").read_text() == "mine"
 
 
@@ -186,7 +184,7 @@ def test_a_failure_leaves_nothing(monkeypatch: pytest.MonkeyPatch, digits: Datas
     monkeypatch.setattr("mnist_data.images_out.folders.png", fail)
 
     with pytest.raises(OSError, match="no space"):
-        mnist_data.export(digits, tmp_path / "out", format="folders")
+        mnist_data.export(digits, tmp_path / "out", form="folders")
     assert list((tmp_path / "out").iterdir()) == []
 
 
@@ -198,7 +196,7 @@ def test_classes_that_folders_cannot_tell_apart_are_refused(tmp_path: Path) -> N
     ):
         source = dataset_at(tmp_path / f"in{place}", {"train": (images, [0])}, classes)
         with pytest.raises(WrongUse, match=said):
-            mnist_data.export(source, tmp_path / "out", format="folders")
+            mnist_data.export(source, tmp_path / "out", form="folders")
         assert list((tmp_path / "out").glob("*")) == []
 
 
@@ -224,7 +222,7 @@ def test_memory_is_bounded_by_a_batch(written: Any, tmp_path: Path) -> None:
     del images
 
     tracemalloc.start()
-    mnist_data.export(source, tmp_path / "out", format=written)
+    mnist_data.export(source, tmp_path / "out", form=written)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
 
@@ -233,12 +231,12 @@ def test_memory_is_bounded_by_a_batch(written: Any, tmp_path: Path) -> None:
 
 def test_the_command_says_what_it_has_written(command_line: Cli, letters: Dataset, tmp_path: Path) -> None:
     """A line a file, or a folder of many; and what does not go together is refused."""
-    code, out, _ = command_line("export", letters.location, tmp_path / "out", "--format", "folders")
-    wrong, _, said = command_line("export", letters.location, tmp_path / "other", "--format", "csv", "--as-stored")
+    code, out, _ = command_line("export", letters.location, tmp_path / "out", "--form", "folders")
+    wrong, _, said = command_line("export", letters.location, tmp_path / "other", "--form", "csv", "--as-stored")
 
     assert (code, wrong) == (0, 2)
     assert "│    20 │" in out
     assert "classes.txt" in out
     assert "--as-stored concerns IDX" in said
     with pytest.raises(MnistDataError, match="local folder"):
-        mnist_data.export(letters, "memory://out", format="npz")
+        mnist_data.export(letters, "memory://out", form="npz")
