@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import csv
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
 from mnist_data.errors import UnreadableInput
-from mnist_data.idx.compression import open_decoded
 from mnist_data.idx.layout import Layout
-from mnist_data.images_in.rows_of_text import Chunk, TextStream, number_words
-from mnist_data.images_in.text import LABEL, TEXT_LABEL, Bytes, TextReader
+from mnist_data.images_in.rows_of_text import Begin, Chunk, Parser, TextStream, number_words
+from mnist_data.images_in.text import LABEL, TEXT_LABEL, Bytes, decoded
 
 CELLS_AT_ONCE = 1 << 18
 """Numbers that are held as float64 before they get their type: 2 MiB, which stay in a processor's cache."""
@@ -34,16 +33,13 @@ class Grammar:
     """How the cells of a text are written.
 
     delimiter: one character; a blank stands for any run of blanks. decimal: the point of a number. quotes: a character
-    that quotes besides `"`. offset, lines: bytes and lines before the first row. first_row: a row that comes before
-    them all, in the place of the last of these lines.
+    that quotes besides `"`. comment: with which lines begin that are none of the table.
     """
 
     delimiter: str = ","
     decimal: str = "."
     quotes: str = ""
-    offset: int = 0
-    lines: int = 0
-    first_row: bytes = b""
+    comment: str = ""
 
     def is_number(self, cell: str) -> bool:
         """Say whether a cell holds a number."""
@@ -70,11 +66,12 @@ class TableStream(TextStream):
         split: str,
         layout: Layout,
         dtype: str,
+        begin: Begin,
         grammar: Grammar,
         places: npt.NDArray[np.int64],
         names: Sequence[str] = (),
     ) -> None:
-        super().__init__(path, split, layout, dtype)
+        super().__init__(path, split, layout, dtype, begin)
         self.grammar, self.places, self.names = grammar, places, names
 
     @property
@@ -86,36 +83,16 @@ class TableStream(TextStream):
         """Take the labels for words from now on."""
         self.places = np.where(self.places == LABEL, TEXT_LABEL, self.places)
 
-    def chunks(self) -> Iterator[Chunk]:
-        """Give all rows as they are read; the arrays of a chunk are filled anew for the next one."""
-        parser = _Parser(self.grammar, self.places)
-        with open_decoded(self.path) as stream:
-            reader = TextReader(stream)
-            reader.skip(self.grammar.offset, self.grammar.lines)
-            if self.grammar.first_row:
-                yield parser.chunk(np.frombuffer(self.grammar.first_row, np.uint8), reader.lines - 1)
-            text = reader.text()
-            while len(text):
-                chunk = parser.chunk(text, reader.lines)
-                if len(chunk.lines):
-                    yield chunk
-                reader.use(parser.used, parser.lines)
-                if parser.unfinished:
-                    longer = reader.text(more=True)
-                    if len(longer) == len(text) - parser.used:
-                        raise self.wrong(reader.lines + 1, "a quote without an end", "one that ends")
-                elif parser.problem:
-                    self._pass_over(reader, parser.column)
-                text = reader.text()
-            self._sha256 = stream.sha256
+    def parser(self) -> Parser:
+        """Give a new parser for the rows."""
+        return _CellParser(self.grammar, self.places)
 
-    def _pass_over(self, reader: TextReader, column: int) -> None:
-        """Pass over a row without any value, as spreadsheets write them. Raises for any other that is no image."""
-        raw = bytes(reader.text()).splitlines(keepends=True)[0]
-        cells = self.grammar.cells(decoded(raw))
-        if any(cells):
-            raise self._wrong_row(reader.lines + 1, cells, column)
-        reader.use(len(raw), 1)
+    def pass_over(self, line: str, number: int, parser: Parser) -> None:
+        """Pass over comments and rows without any value, as spreadsheets write them. Raises for any other line."""
+        cells = self.grammar.cells(line)
+        is_comment = self.grammar.comment and line.lstrip().startswith(self.grammar.comment)
+        if any(cells) and not is_comment:
+            raise self._wrong_row(number, cells, parser.column)
 
     def _wrong_row(self, line: int, cells: Sequence[str], column: int) -> UnreadableInput:
         if len(cells) != len(self.places):
@@ -133,27 +110,21 @@ class TableStream(TextStream):
         return self.misjudged(line, what, "an integer, as in the lines before")
 
 
-class _Parser:
-    """Reads chunks from text; keeps what it has used, and why it stopped."""
+class _CellParser(Parser):
+    """Reads the cells of a table."""
 
     def __init__(self, grammar: Grammar, places: npt.NDArray[np.int64]) -> None:
         from mnist_data.images_in import number_text
 
-        self._parse, self._unfinished = number_text.parse_cells, number_text.UNFINISHED
+        self._parse = number_text.parse_cells
         self._grammar, self._places = grammar, places
         rows, width = max(1, CELLS_AT_ONCE // len(places)), int((places >= 0).sum())
         self._pixels, self._labels = np.empty((rows, width)), np.empty(rows)
         self._words, self._lines = np.empty((rows, 2), np.int64), np.empty(rows, np.int64)
         self._odd = np.empty((max(1 << 14, len(places)), 4), np.int64)
-        self.used = self.lines = self.problem = self.column = 0
-
-    @property
-    def unfinished(self) -> bool:
-        """Whether the text ended within quotes."""
-        return self.problem == self._unfinished
 
     def chunk(self, text: Bytes, before: int) -> Chunk:
-        """Read what the arrays can take. before: lines before the text."""
+        """Read what there is room for; the arrays are filled anew for the next one. before: lines before the text."""
         delimiter, decimal = ord(self._grammar.delimiter), ord(self._grammar.decimal)
         quotes = ord(self._grammar.quotes or "\0")
         arrays = (self._places, self._pixels, self._labels, self._words, self._lines, self._odd)
@@ -167,7 +138,8 @@ class _Parser:
                 self._labels[row] = value
         words = None
         if TEXT_LABEL in self._places:
-            words = [unquoted(bytes(text[begin:end])) for begin, end in self._words[:rows].tolist()]
+            escapes = bool(self._grammar.quotes)
+            words = [unquoted(bytes(text[begin:end]), escapes) for begin, end in self._words[:rows].tolist()]
         labels = self._labels[:rows] if LABEL in self._places else None
         return Chunk(self._pixels[:rows], labels, words, self._lines[:rows] + before + 1)
 
@@ -177,21 +149,16 @@ def is_missing(cell: str) -> bool:
     return cell.lower() in MISSING
 
 
-def decoded(raw: bytes) -> str:
-    """Decode text that is UTF-8, or else Latin-1."""
-    try:
-        return raw.decode()
-    except UnicodeDecodeError:
-        return raw.decode("latin-1")
-
-
-def unquoted(raw: bytes) -> str:
+def unquoted(raw: bytes, escapes: bool = False) -> str:
     """Give the word in a cell without blanks, quotes, and the b'' of Python's bytes.
+
+    escapes: whether a quote within quotes comes after a backslash, as in ARFF; else it is doubled.
 
     >>> unquoted(b' "A" '), unquoted(b"b'7'")
     ('A', '7')
     """
     word = decoded(raw).strip()
     if len(word) > 1 and word[0] == word[-1] and word[0] in "\"'":
-        word = word[1:-1].replace(2 * word[0], word[0])
+        inner = word[1:-1]
+        word = re.sub(r"\\(.)", r"\1", inner) if escapes else inner.replace(2 * word[0], word[0])
     return word[2:-1] if re.fullmatch(r"b'.*'", word) else word

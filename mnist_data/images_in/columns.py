@@ -75,9 +75,7 @@ def columns_by_name(path: str, names: Sequence[str], texts: Sequence[int], size:
     rest = [column for column in others if not COUNTING_NAMES.fullmatch(names[column])]
     notes: list[str] = []
     if label is None and len(rest) > 1:
-        raise WrongUse(
-            f"{path}: which of the columns {_listed(names, rest)} is the label? Name it label in the first line."
-        )
+        raise WrongUse(f"{path}: which of the columns {_listed(names, rest)} is the label? Name it label.")
     if label is None and rest:
         label = rest[0]
         notes.append(f"{path}: its labels are taken from the column {names[label]}.")

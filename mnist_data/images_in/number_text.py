@@ -1,4 +1,4 @@
-"""Compiled loops that read the numbers of a text: cells of a table, or the index:value pairs of sparse rows.
+"""Compiled loops that read the numbers of a text, and the cells of a table.
 
 Libraries that read CSV build a column at a time; an image has 784 of them, and its pixels are wanted row by row. One
 pass over the bytes takes a tenth of the time.
@@ -10,15 +10,12 @@ import numpy as np
 import numpy.typing as npt
 
 from mnist_data.compiled import compiled
-from mnist_data.images_in.text import LABEL, SKIPPED, TEXT_LABEL, Bytes
-
-# Why a loop stopped before its rows were full or its text was used up: in a row, which it has not used.
-UNFINISHED, CELLS, NO_NUMBER, ORDER, OUTSIDE = 1, 2, 3, 4, 5
+from mnist_data.images_in.text import CELLS, LABEL, NO_NUMBER, SKIPPED, TEXT_LABEL, UNFINISHED, Bytes
 
 # How far a number is read.
 NONE, EXACT, ODD = 0, 1, 2
 
-TAB, LF, CR, SPACE, QUOTE, SHARP, APOSTROPHE, COMMA, COLON, BACKSLASH = 9, 10, 13, 32, 34, 35, 39, 44, 58, 92
+TAB, LF, CR, SPACE, QUOTE, BACKSLASH = 9, 10, 13, 32, 34, 92
 
 MOST_DIGITS, MOST_EXPONENT, MOST_EXACT = 18, 9_999, 1 << 53
 
@@ -30,26 +27,21 @@ Stop = tuple[int, int, int, int, int, int]
 
 
 @compiled
-def _after_blanks(text: Bytes, at: int, delimiter: int) -> int:
+def after_blanks(text: Bytes, at: int, delimiter: int) -> int:
+    """Pass blanks; a tab is none where it is the delimiter."""
     while text[at] == SPACE or (text[at] == TAB and delimiter != TAB):
         at += 1
     return at
 
 
 @compiled
-def _after_newline(text: Bytes, at: int) -> int:
+def after_newline(text: Bytes, at: int) -> int:
+    """Pass the end of a line, of one byte or two."""
     return at + (2 if text[at] == CR and at + 1 < len(text) and text[at + 1] == LF else 1)
 
 
 @compiled
-def _after_line(text: Bytes, at: int) -> int:
-    while text[at] != LF and text[at] != CR:
-        at += 1
-    return _after_newline(text, at)
-
-
-@compiled
-def _after_word(text: Bytes, at: int, delimiter: int, quotes: int) -> int:
+def after_word(text: Bytes, at: int, delimiter: int, quotes: int) -> int:
     """Pass a cell of any text, quoted or not; gives the text's length where a quote has no end."""
     quote = text[at]
     if quote in (QUOTE, quotes):
@@ -65,7 +57,7 @@ def _after_word(text: Bytes, at: int, delimiter: int, quotes: int) -> int:
 
 
 @compiled
-def _digits(text: Bytes, at: int, mantissa: int, digits: int) -> tuple[int, int, int]:
+def read_digits(text: Bytes, at: int, mantissa: int, digits: int) -> tuple[int, int, int]:
     """Go on with a number: its digits without the point, how many there are without leading zeros, where they end."""
     while 48 <= text[at] <= 57:
         if digits < MOST_DIGITS:
@@ -82,7 +74,7 @@ def _exponent(text: Bytes, at: int) -> tuple[int, int]:
     negative = text[at] == 45
     if negative or text[at] == 43:
         at += 1
-    exponent, _, end = _digits(text, at, 0, 0)
+    exponent, _, end = read_digits(text, at, 0, 0)
     if end == at:
         return MOST_EXPONENT + 1, end
     exponent = min(exponent, MOST_EXPONENT)
@@ -100,12 +92,12 @@ def read_number(text: Bytes, at: int, decimal: int) -> tuple[float, int, int]:
     if negative or text[at] == 43:
         at += 1
     first = at
-    mantissa, digits, at = _digits(text, at, 0, 0)
+    mantissa, digits, at = read_digits(text, at, 0, 0)
     power, read = 0, at - first
     if text[at] == decimal:
         first = at + 1
         before = digits
-        mantissa, digits, at = _digits(text, first, mantissa, digits)
+        mantissa, digits, at = read_digits(text, first, mantissa, digits)
         read += at - first
         power = first - at if digits <= MOST_DIGITS else before - MOST_DIGITS
     if read == 0:
@@ -132,9 +124,9 @@ def _number_cell(text: Bytes, at: int, delimiter: int, decimal: int, quotes: int
     if quote not in (QUOTE, quotes):
         value, end, how = read_number(text, at, decimal)
         return value, end, how, at, end
-    begin = _after_blanks(text, at + 1, delimiter)
+    begin = after_blanks(text, at + 1, delimiter)
     value, end, how = read_number(text, begin, decimal)
-    at = _after_blanks(text, end, delimiter)
+    at = after_blanks(text, end, delimiter)
     return value, at + 1, how if text[at] == quote else NONE, begin, end
 
 
@@ -171,7 +163,7 @@ def _parse_row(
                 continue
             at = begin
         if place in (SKIPPED, TEXT_LABEL):
-            at = _after_word(text, at, delimiter, quotes)
+            at = after_word(text, at, delimiter, quotes)
             if place == TEXT_LABEL:
                 words[row, 0], words[row, 1] = begin, at
             if at >= len(text):
@@ -188,11 +180,11 @@ def _parse_row(
             else:
                 pixels[row, place] = value
         end = at
-        at = _after_blanks(text, at, delimiter)
+        at = after_blanks(text, at, delimiter)
         if text[at] == LF or text[at] == CR:
             return at, 0 if column == len(places) - 1 else CELLS, column + 1, odds
         if text[at] == delimiter and delimiter != SPACE:
-            at = _after_blanks(text, at + 1, delimiter)
+            at = after_blanks(text, at + 1, delimiter)
         elif delimiter != SPACE or at == end:
             return at, NO_NUMBER, column, odds
     return at, CELLS, len(places), odds
@@ -221,7 +213,7 @@ def parse_cells(
     at, line, row, odds = 0, 0, 0, 0
     while at < len(text) and row < len(lines) and odds + len(places) <= len(odd):
         before, lines[row] = at, line
-        at = _after_blanks(text, at, delimiter)
+        at = after_blanks(text, at, delimiter)
         if not (text[at] == LF or text[at] == CR):
             end, problem, column, odds = _parse_row(
                 text, at, row, delimiter, decimal, quotes, places, pixels, labels, words, odd, odds
@@ -232,5 +224,5 @@ def parse_cells(
                 for passed in range(at, end):
                     line += text[passed] == LF
             at, row = end, row + 1
-        at, line = _after_newline(text, at), line + 1
+        at, line = after_newline(text, at), line + 1
     return row, at, line, 0, 0, odds

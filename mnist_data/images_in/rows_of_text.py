@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from abc import abstractmethod
+from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,10 +14,12 @@ import numpy as np
 import numpy.typing as npt
 
 from mnist_data.errors import UnreadableInput
+from mnist_data.idx.compression import open_decoded
 from mnist_data.idx.label_values import MOST_CLASSES
 from mnist_data.idx.layout import Layout
 from mnist_data.images_in.classes import natural
 from mnist_data.images_in.stream import UNLABELLED, ImageStream, Misjudged, Rows
+from mnist_data.images_in.text import UNFINISHED, Bytes, TextReader, decoded
 
 FIRST_ROWS = 1_000
 """Rows that decide which column is the label, the type of the pixels and the size of an image."""
@@ -38,6 +40,29 @@ class Chunk:
     lines: npt.NDArray[np.int64]
 
 
+class Parser(ABC):
+    """Reads rows from pieces of text.
+
+    used, lines: the bytes and lines of the last piece that it has used. problem: why it stopped, see `text`; 0 where it
+    had room for no more rows, or used all. column: where.
+    """
+
+    used = lines = problem = column = 0
+
+    @abstractmethod
+    def chunk(self, text: Bytes, before: int) -> Chunk:
+        """Read what there is room for; the arrays are filled anew for the next one. before: lines before the text."""
+
+
+@dataclass(frozen=True)
+class Begin:
+    """Where the rows begin. offset, lines: bytes and lines before. first_row: a row instead of the last of these."""
+
+    offset: int = 0
+    lines: int = 0
+    first_row: bytes = b""
+
+
 class TextStream(ImageStream):
     """Rows of numbers as images.
 
@@ -45,8 +70,8 @@ class TextStream(ImageStream):
     means; empty where labels are numbers.
     """
 
-    def __init__(self, path: str, split: str, layout: Layout, dtype: str) -> None:
-        self.path, self.split, self.dtype = path, split, dtype
+    def __init__(self, path: str, split: str, layout: Layout, dtype: str, begin: Begin) -> None:
+        self.path, self.split, self.dtype, self.begin = path, split, dtype, begin
         self.layout, self.shape = layout, layout.shape
         self.siblings: Sequence[TextStream] = (self,)
         self.numbers: Mapping[str, int] = {}
@@ -67,8 +92,35 @@ class TextStream(ImageStream):
         """Take the labels for words from now on, whatever they look like; nothing where there are none."""
 
     @abstractmethod
+    def parser(self) -> Parser:
+        """Give a new parser for the rows."""
+
+    @abstractmethod
+    def pass_over(self, line: str, number: int, parser: Parser) -> None:
+        """Look at a line that the parser did not take; it is passed over. Raises UnreadableInput for a wrong one."""
+
     def chunks(self) -> Iterator[Chunk]:
         """Give all rows as they are read, and set the hash at their end. Raises UnreadableInput for a wrong one."""
+        parser = self.parser()
+        with open_decoded(self.path) as stream:
+            reader = TextReader(stream)
+            reader.skip(self.begin.offset, self.begin.lines)
+            if self.begin.first_row:
+                yield parser.chunk(np.frombuffer(self.begin.first_row, np.uint8), reader.lines - 1)
+            while len(text := reader.text()):
+                chunk = parser.chunk(text, reader.lines)
+                if len(chunk.lines):
+                    yield chunk
+                reader.use(parser.used, parser.lines)
+                if parser.problem == UNFINISHED:
+                    left = len(text) - parser.used
+                    if len(reader.text(more=True)) == left:
+                        raise self.wrong(reader.lines + 1, "a quote without an end", "one that ends")
+                elif parser.problem:
+                    line = bytes(reader.text()).splitlines(keepends=True)[0]
+                    self.pass_over(decoded(line), reader.lines + 1, parser)
+                    reader.use(len(line), 1)
+            self._sha256 = stream.sha256
 
     def rows(self, count: int) -> Iterator[Rows]:
         """Give the rows in order.
@@ -139,7 +191,7 @@ class TextStream(ImageStream):
 
     def _labels(self, chunk: Chunk, first: int, last: int) -> npt.NDArray[np.int64]:
         if chunk.words is not None:
-            return np.array([self.numbers[word] for word in chunk.words[first:last]], np.int64)
+            return self._numbered(chunk, first, last)
         if chunk.labels is None:
             return np.full(last - first, UNLABELLED, np.int64)
         labels = chunk.labels[first:last]
@@ -148,13 +200,23 @@ class TextStream(ImageStream):
             raise self.wrong(int(chunk.lines[first + wrong[0]]), f"the label {labels[wrong[0]]:g}", "an integer")
         return labels.astype(np.int64)
 
+    def _numbered(self, chunk: Chunk, first: int, last: int) -> npt.NDArray[np.int64]:
+        words = (chunk.words or ())[first:last]
+        labels = [self.numbers.get(word, UNLABELLED) for word in words]
+        unknown = next((place for place, word in enumerate(words) if word not in self.numbers), None)
+        if unknown is not None:
+            known = ", ".join(list(self.numbers)[:6])
+            line = int(chunk.lines[first + unknown])
+            raise self.wrong(line, f"{words[unknown]!r} as the label", f"one of the file's classes, {known} …")
+        return np.array(labels, np.int64)
+
 
 def agree(streams: Sequence[TextStream]) -> None:
     """Give the streams of one source one type, the widest, and one numbering of their classes."""
     kind = wider([stream.dtype for stream in streams])
     for stream in streams:
         stream.siblings, stream.dtype = streams, kind
-    if any(stream.has_words for stream in streams):
+    if any(stream.has_words and not stream.numbers for stream in streams):
         number_words(streams)
 
 

@@ -13,6 +13,12 @@ Bytes = npt.NDArray[np.uint8]
 SKIPPED, TEXT_LABEL, LABEL = -1, -2, -3
 """Where a cell goes that is no pixel: a pixel has its place from 0."""
 
+UNFINISHED, CELLS, NO_NUMBER, ORDER, OUTSIDE = 1, 2, 3, 4, 5
+"""Why a parser stopped before its rows were full or its text was used up: in a row, which it has not used.
+
+A quote goes on behind the text; too few or too many cells; no number; indices that do not ascend, or are too large.
+"""
+
 PIECE_BYTES = 1 << 22
 """Bytes that are read at a time."""
 
@@ -106,3 +112,11 @@ class TextReader:
 def is_utf_16(head: bytes) -> bool:
     """Say whether every second byte is 0, as of English text in UTF-16."""
     return len(head) >= 8 and any(not any(head[first::2]) and all(head[1 - first :: 2]) for first in (0, 1))
+
+
+def decoded(raw: bytes) -> str:
+    """Decode text that is UTF-8, or else Latin-1."""
+    try:
+        return raw.decode()
+    except UnicodeDecodeError:
+        return raw.decode("latin-1")

@@ -45,19 +45,6 @@ def convert_images(
             continue
 
 
-def images_plan(streams: Sequence[ImageStream], params: Convert, dataset: str | None) -> dict[str, Any]:
-    """Describe a conversion: the files by place, size and time, and the parameters as they were given."""
-    files = [file for stream in streams for file in stream.files or (stream.path,)]
-    return {
-        "stage": "convert",
-        "splits": [stream.split for stream in streams],
-        "files": [storage.identity(file) for file in files if not Path(file).is_dir()],
-        "parameters": params.recorded(),
-        "dataset": dataset,
-        "version": __version__,
-    }
-
-
 def _convert(
     streams: Sequence[ImageStream],
     target: str | Path,
@@ -69,7 +56,19 @@ def _convert(
     values = _label_values(streams, params) if params.relabel else ()
     metadata = _metadata(streams, params, dataset, values)
     arrow_schema(metadata)  # refuses what the layout cannot hold before anything is read
-    plan = images_plan(streams, params, dataset)
+    plan = {
+        "stage": "convert",
+        "splits": [stream.split for stream in streams],
+        "files": [
+            storage.identity(file)
+            for stream in streams
+            for file in stream.files or (stream.path,)
+            if not Path(file).is_dir()
+        ],
+        "parameters": params.recorded(),
+        "dataset": dataset,
+        "version": __version__,
+    }
     warnings = [note for stream in streams for note in stream.notes]
     with Draft(target, plan, overwrite) as draft:
         parts: list[Part] = []
@@ -105,18 +104,25 @@ def _metadata(streams: Sequence[ImageStream], params: Convert, dataset: str | No
     path = Path(streams[0].path)
     several = len({stream.path for stream in streams}) > 1
     name = (path.parent if several else path).name.split(".")[0] or "dataset"
-    left_out = [file for stream in streams for file in stream.left_out]
+    renamed = tuple(named[value] for value in values) if named and values else class_names(values)
     return Metadata(
         dataset=known.name if known else dataset or name,
         title=known.title if known else "",
         shape=(shape[1], shape[0], *shape[2:]) if params.transpose else shape,
         dtype=dtype,
         layout=params.layout,
-        classes=class_names(values) or named,
+        classes=renamed or named,
         licence=known.licence if known else "",
         citation=known.citation if known else "",
-        stages=(Stage("convert", params.recorded(), fitted={"left_out": left_out} if left_out else {}),),
+        stages=(Stage("convert", params.recorded(), fitted=_decided(streams)),),
     )
+
+
+def _decided(streams: Sequence[ImageStream]) -> dict[str, list[str]]:
+    """Give what was left out and what was decided; files are named as they are in their folder, wherever that lies."""
+    left_out = [file for stream in streams for file in stream.left_out]
+    notes = [note.replace(stream.path, Path(stream.path).name) for stream in streams for note in stream.notes]
+    return ({"left_out": left_out} if left_out else {}) | ({"notes": notes} if notes else {})
 
 
 def _write(
@@ -152,12 +158,10 @@ def _batches(stream: ImageStream, first: int, params: Convert, values: Sequence[
         images: Any = rows.images
         if params.transpose:
             images = np.ascontiguousarray(images.swapaxes(1, 2))
-        columns = dict(rows.columns)
-        # A table that a dataset of ours was made into, and filtered, keeps the identity of its samples.
-        ids = np.asarray(columns.pop("id", np.arange(first, first + len(rows.labels))), np.int64)
+        ids = np.arange(first, first + len(rows.labels), dtype=np.int64)
         labels = rows.labels
         if values:
             labels = np.where(labels == UNLABELLED, UNLABELLED, np.searchsorted(values, labels))
         labels = np.where(labels == UNLABELLED, UNLABELLED, labels - (params.first_label or 0))
-        yield Batch(ids, labels, images, columns)
+        yield Batch(ids, labels, images, rows.columns)
         first += len(rows.labels)

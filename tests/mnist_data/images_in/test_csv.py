@@ -200,7 +200,9 @@ def test_words_become_classes_in_natural_order(tmp_path: Path) -> None:
         csv_streams([Source(str(tmp_path / f"{name}.csv")) for name in ("train", "test")], Options()), tmp_path / "out"
     ).dataset
     classes = dataset.metadata.classes
+    notes = dataset.metadata.stages[0].fitted["notes"]
 
+    assert notes[0] == "train.csv: items of 144 values are read as images of 12×12; --size overrides this."
     assert classes == ("0", "1", "2", *(f"digit {number}" for number in range(1, 11)))
     for split, word in (("train", "digit {}".format), ("test", lambda number: str(number % 3))):
         labels = mnist_data.to_numpy(dataset.location, split=split)[1]
