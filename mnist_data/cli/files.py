@@ -37,7 +37,9 @@ def fetch(
     ] = None,
     out: Annotated[
         str | None,
-        typer.Option("--out", "-o", metavar="OUT", help="A folder for the files, besides the cache."),
+        typer.Option(
+            "--out", "-o", metavar="OUT", help="Copy the files into this folder, too. [default: the cache alone]"
+        ),
     ] = None,
     list: Annotated[bool, typer.Option("--list", help="List the known datasets instead.")] = False,  # noqa: A002
     overwrite: Overwrite = False,

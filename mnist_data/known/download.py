@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 import time
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -21,13 +22,16 @@ from mnist_data.parquet.dataset import first_line
 if TYPE_CHECKING:
     import requests
 
-TIMEOUT = (10.0, 30.0)
+TIMEOUT = (10.0, 15.0)
 """Seconds to wait for a connection, and for the next bytes."""
 
-WAITS = (0.5, 1.0, 2.0, 4.0)
+WAITS = (0.5, 1.0, 2.0)
 """Seconds to wait before another attempt, while none brings a new byte."""
 
 CHUNK_BYTES = 1 << 16
+
+LARGEST_DESCRIBED = 1 << 26
+"""Decoded bytes of an unexpected IDX file up to which its content is looked up: MNIST's images have 47 million."""
 
 Report = Callable[[str, int, int | None], None]
 """Hears of a file how many of its bytes are there, and of how many, where that is known."""
@@ -49,15 +53,19 @@ def download(file: RemoteFile, mirrors: Sequence[str], folder: Path, report: Rep
     """Download a file into a folder. Raises NoMirror; what had arrived by then is kept, and the next call goes on."""
     import requests
 
-    failures = []
-    for mirror in mirrors:
+    failures, silent = [], set()
+    for mirror, host in ((mirror, urlsplit(mirror).netloc) for mirror in mirrors):
+        if host in silent:
+            continue
         try:
             _from_mirror(f"{mirror}{file.name}", file, folder, report)
             return
         except WrongContent as failure:
-            failures.append(f"{_host(mirror)} gave {failure}")
+            failures.append(f"{host} gave {failure}")
         except requests.RequestException as failure:
-            failures.append(f"{_host(mirror)}: {_in_words(failure)}")
+            failures.append(f"{host}: {_in_words(failure)}")
+            if isinstance(failure, requests.ConnectionError | requests.Timeout):
+                silent.add(host)
     raise NoMirror(failures)
 
 
@@ -137,6 +145,8 @@ def _append(session: requests.Session, url: str, file: RemoteFile, part: Path, r
                 output.write(chunk)
                 there += len(chunk)
                 report(file.name, there, total)
+                if file.bytes and there > file.bytes:
+                    return  # it is another file, of perhaps no end
         if length and total and there < total:
             raise requests.ConnectionError(f"{there:,} of {total:,} bytes arrived")
 
@@ -192,7 +202,8 @@ def _describe(path: Path, file: RemoteFile) -> str:
             return f"{known[1].name} of {known[0].title}"
     try:
         with open_idx(path) as reader:
-            content = by_content(reader.content())
+            small = math.prod(reader.header.shape) * reader.header.dtype.itemsize <= LARGEST_DESCRIBED
+            content = by_content(reader.content()) if small else None
         if content:
             return f"the {content[1]} of {content[0].title}, packed anew"
     except MnistDataError:
@@ -208,7 +219,3 @@ def _head(path: Path) -> bytes:
             return stream.read(1 << 12)
     except MnistDataError:
         return b""
-
-
-def _host(mirror: str) -> str:
-    return urlsplit(mirror).netloc

@@ -78,8 +78,8 @@ def fetch(name: str, folder: str | Path | None = None, *, overwrite: bool = Fals
     where a file of that name and other content lies in the folder, MissingExtra without pooch, UnreadableInput where no
     mirror gives the right file.
     """
-    if folder is not None and storage.is_remote(folder):
-        raise WrongUse(f"{folder} must be a local folder; convert writes to URLs.")
+    if folder is not None and (storage.is_remote(folder) or Path(folder).is_file()):
+        raise WrongUse(f"{folder} is no local folder, into which the files could go; name one by --out.")
     if name in ("sample", sample.NAME):
         return _sample(folder, overwrite)
     known = by_name(name)
@@ -89,8 +89,8 @@ def fetch(name: str, folder: str | Path | None = None, *, overwrite: bool = Fals
     missing = [file for file in known.files if not _is_there(target / file.name, known, file)]
     if missing and not known.fetchable:
         raise WrongUse(
-            f"{known.title} cannot be fetched: no checksum of its files is published, so nothing could tell whether "
-            f"the right ones arrive. To have it, {_by_hand(missing, target, known)}"
+            f"{known.title} cannot be fetched: no checksum of its files is published, by which what arrives could be "
+            f"checked. To have it, {_by_hand(missing, target, known)}"
         )
     for file in missing if folder is not None else ():
         storage.require_free(target / file.name, overwrite)

@@ -102,6 +102,13 @@ def in_chunks(count: int) -> Answer:
     return answer
 
 
+def endless(handler: Handler, content: bytes) -> None:
+    """Send bytes until the client has had enough."""
+    handler.begin(200, Transfer_Encoding="chunked")
+    while True:
+        handler.wfile.write(b"%x\r\n%s\r\n" % (len(content), content))
+
+
 def slow(seconds: float) -> Answer:
     """Wait before the file is sent."""
 

@@ -19,6 +19,7 @@ from tests.mnist_data.known.conftest import (
     Answer,
     Server,
     another_range,
+    endless,
     in_chunks,
     instead,
     redirected,
@@ -31,6 +32,9 @@ from tests.mnist_data.known.conftest import (
 
 CONTENT = bytes(range(256)) * 800
 """More than one piece of a download."""
+
+HUGE = bytes([0, 0, 8, 3, 0, 16, 0, 0, 0, 0, 16, 0, 0, 0, 16, 0])
+"""The header of an IDX file of 17 TB."""
 
 Offer = Callable[..., CatalogEntry]
 
@@ -85,6 +89,8 @@ def test_a_file_arrives_whole_however_it_comes(
             id="truncated",
         ),
         pytest.param(instead(CONTENT + b"!"), "gave another content .204,801 bytes", id="longer"),
+        pytest.param(endless, "gave another content", id="endless"),
+        pytest.param(instead(gzip.compress(HUGE)), "gave another content", id="a header that announces too much"),
         pytest.param(instead(CONTENT[::-1]), "gave another content .204,800 bytes", id="wrong"),
         pytest.param(instead(b"<!DOCTYPE html><p>moved"), "gave a web page", id="a page"),
         pytest.param(instead(gzip.compress(b'{"error": 3}')), "gave JSON", id="a packed error"),
@@ -203,5 +209,5 @@ def test_without_a_network_nothing_is_waited_for(offer: Offer, monkeypatch: pyte
     monkeypatch.setattr(download, "WAITS", (60.0,))
     monkeypatch.setenv("MNIST_DATA_MIRROR", "http://127.0.0.1:9/")
 
-    with pytest.raises(UnreadableInput, match="127.0.0.1:9: no connection; 127.0.0.1:9: no connection"):
+    with pytest.raises(UnreadableInput, match=r"no mirror gave it \(127.0.0.1:9: no connection\); expected"):
         fetch("tiny")

@@ -258,13 +258,15 @@ def test_without_pooch_the_extra_is_named(offer: Offer, cache: Path, monkeypatch
         fetch("mnist")
 
 
-def test_a_url_is_no_folder_for_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It would become a local folder of that name."""
+def test_files_go_into_a_local_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A URL would become a local folder of that name, and a file is none."""
     monkeypatch.chdir(tmp_path)
+    Path("file").write_text("mine")
 
-    with pytest.raises(WrongUse, match="s3://bucket/mnist must be a local folder"):
-        mnist_data.fetch("mnist", "s3://bucket/mnist")
-    assert list(tmp_path.iterdir()) == []
+    for out in ("s3://bucket/mnist", "file"):
+        with pytest.raises(WrongUse, match=f"{out} is no local folder"):
+            mnist_data.fetch("mnist", out)
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
 
 
 @pytest.mark.parametrize("call", [fetch, resolve])
