@@ -24,6 +24,11 @@ BROKEN = (*DAMAGE, struct.error, ValueError, OverflowError, RuntimeError, NotImp
 NAMED = 5
 """Files that a message names."""
 
+MANY = 0xFFFF
+"""What the end of a zip has as a number that needs more than 16 bits."""
+
+LAST_PART, JOIN = "the last part of a split zip archive", "Join its parts: zip -s 0 PARTS.zip --out WHOLE.zip."
+
 
 @dataclass(frozen=True)
 class Member:
@@ -72,6 +77,21 @@ def is_archive(path: str | Path) -> bool:
             return container_of(decoded(file)[0].peek()) in ("zip", "tar")
     except DAMAGE:
         return False
+
+
+def is_last_part(path: str | Path) -> bool:
+    """Say whether a file is the last of a split zip: its end record has the number of its part, from 0."""
+    part, _ = _end_record(path)
+    return 0 < part < MANY
+
+
+def _end_record(path: str | Path) -> tuple[int, int]:
+    """Give the number of the part and of all files, as the end of a zip has them; (0, MANY) where there is no end."""
+    with Path(path).open("rb") as file:
+        file.seek(max(0, Path(path).stat().st_size - (1 << 16)))
+        end = file.read()
+    record = end[end.rfind(b"PK\x05\x06") :] if b"PK\x05\x06" in end else b""
+    return struct.unpack_from("<4xH4xH", record) if len(record) >= 22 else (0, MANY)
 
 
 def members(path: str | Path) -> list[Member]:
@@ -157,21 +177,21 @@ def _opened(path: str) -> Iterator[zipfile.ZipFile | tarfile.TarFile]:
             if container_of(stream.peek()) == "tar":
                 with tarfile.open(fileobj=stream, mode="r|", tarinfo=_CheckedHeader) as tar:
                     yield tar
+                while stream.read(1 << 16):  # the end, where it shows whether what is packed was cut off
+                    pass
                 return
             with zipfile.ZipFile(file) as archive:
+                _, count = _end_record(path)
+                if count not in (MANY, len(archive.infolist())):
+                    raise zipfile.BadZipFile(f"its list has {len(archive.infolist()):,} files of {count:,}")
                 yield archive
         except BROKEN as cause:
             raise _damaged(path, cause) from cause
 
 
 def _damaged(path: str, cause: Exception) -> UnreadableInput:
-    if "multiple disks" in str(cause):
-        return UnreadableInput(
-            path,
-            "the last part of a split zip archive",
-            "a whole archive",
-            "Put its parts into one, by zip -s 0 PARTS.zip --out WHOLE.zip, and give that.",
-        )
+    if is_last_part(path):
+        return UnreadableInput(path, LAST_PART, "a whole archive", JOIN)
     return DamagedArchive(
         path,
         f"the archive is cut off or altered ({str(cause) or type(cause).__name__})",

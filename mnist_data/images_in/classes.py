@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import PurePosixPath
 
 from mnist_data.errors import WrongUse
 from mnist_data.idx.names import UNLABELLED_SPLIT, parse_name, split_named
@@ -51,7 +50,7 @@ def assign(names: Sequence[str], root: str = "", split: str | None = None) -> As
     >>> assign(["train/5/a.png", "train/10/b.png", "test/5/c.png"])
     Assignment(splits=('train', 'train', 'test'), labels=(0, 1, 0), classes=('5', '10'), notes=())
     """
-    common, folders = _without_common([PurePosixPath(name).parts[:-1] for name in names])
+    common, folders = _without_common([tuple(name.split("/")[:-1]) for name in names])
     fallback = next((named for name in (*reversed(common), root) if (named := parse_name(name).split)), "train")
     splits, folders = _splits(folders, fallback)
     below, folders = _without_common(folders)
@@ -86,15 +85,14 @@ def _splits(folders: Sequence[Folders], fallback: str) -> tuple[list[str], list[
     """Find the split of each file, and take its folder off. Other folders next to those of splits are splits, too."""
     outer = {parts[0] for parts in folders if parts}
     every = len(outer) > 1 and all(parse_name(name).split for name in outer) and all(folders)
-    placed = [
-        next((place for place, name in enumerate(parts) if split_named(name)), 0 if every else None)
-        for parts in folders
-    ]
+    splits_of = {name: split_named(name) for name in {part for parts in folders for part in parts}}
+    start = 0 if every else None
+    placed = [next((place for place, name in enumerate(parts) if splits_of[name]), start) for parts in folders]
     beside = any(place == 0 for place in placed)  # as extra/5/a.png next to train/5/b.png
     splits, rest = [], []
     for parts, place in zip(folders, placed, strict=True):
         if place is not None:
-            splits.append(parse_name(parts[place]).split or fallback)
+            splits.append(splits_of[parts[place]] or parse_name(parts[place]).split or fallback)
         elif beside and len(parts) > 1 and re.fullmatch(r"[A-Za-z0-9_-]+", parts[0]):
             splits.append(parts[0].lower())
             place = 0

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import struct
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from mnist_data.batch import Images
+from mnist_data.images_in.png import SIGNATURE, plain_size
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -62,27 +62,15 @@ def guarded() -> Iterator[None]:
 
 def header_of(content: bytes) -> ImageHeader:
     """Read an image's header. Raises NotDecoded for what is no image, has several, or is too large."""
-    header = _plain_png(content)
-    if header is None:
+    plain = plain_size(content)
+    if plain is not None:
+        header = ImageHeader(plain, "L", "grey")
+    else:
         with _opened(content) as image:
-            header = _header(image, content[24] if content.startswith(b"\x89PNG") else 8)
+            header = _header(image, content[24] if content.startswith(SIGNATURE) else 8)
     if header.size[0] * header.size[1] > MAX_PIXELS:
         raise NotDecoded(f"it announces {header.size[1]:,}×{header.size[0]:,} pixels, more than {MAX_PIXELS:,}")
     return header
-
-
-def _plain_png(content: bytes) -> ImageHeader | None:
-    """Read the header of a PNG of 8 bits of grey or fewer, which most sets are made of; None for any other file."""
-    if content[:8] != b"\x89PNG\r\n\x1a\n" or content[12:16] != b"IHDR" or len(content) < 45:
-        return None
-    width, height, depth, colour = struct.unpack(">IIBB", content[16:26])
-    pixels = content.find(b"IDAT", 33)
-    if colour != 0 or depth > 8 or pixels < 0 or not width * height:
-        return None
-    between = content[33:pixels]
-    if b"acTL" in between or b"eXIf" in between:
-        return None  # an animation, or an orientation
-    return ImageHeader((height, width), "L", "grey")
 
 
 @contextmanager

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import math
-import os
 import re
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -22,22 +21,22 @@ from mnist_data.idx.tree import IMAGE_ENDINGS, is_place
 from mnist_data.images_in.classes import assign, natural
 from mnist_data.images_in.decoding import NotDecoded, guarded, pixels_of
 from mnist_data.images_in.image_files import ImageFile, contents, image_files
-from mnist_data.images_in.image_scan import ImageScan, scan, unreadable_error
+from mnist_data.images_in.image_scan import THREADS, ImageScan, scan, unreadable_error
+from mnist_data.images_in.png import decode_plain, pays
 from mnist_data.images_in.stream import Form, ImageStream, Options, Rows, Source
 
 AT_ONCE = 256
 """Images that a thread decodes in one go."""
 
-THREADS = min(4, os.cpu_count() or 1)
-
 
 @dataclass(frozen=True)
 class LabelledFile:
-    """An image file, its label, and its content where it was kept."""
+    """An image file, its label, and its content and pixels where they were kept."""
 
     file: ImageFile
     label: int
     content: bytes | None = None
+    pixels: Images | None = None
 
 
 class FolderStream(ImageStream):
@@ -85,17 +84,21 @@ class FolderStream(ImageStream):
     ) -> dict[str, str]:
         """Decode files into `images`, (n, *shape), and hash them; gives why those cannot be read that cannot."""
 
-        def decode(first: int) -> dict[str, str]:
+        def decode(places: Sequence[int]) -> dict[str, str]:
             reasons = {}
-            for place, (file, content) in enumerate(batch[first : first + AT_ONCE], first):
+            for place in places:
+                file, content = batch[place]
                 try:
-                    images[place] = self._pixels(content)
+                    images[place] = self._pixels(content) if file.pixels is None else file.pixels
                 except NotDecoded as cause:
                     reasons[file.file.name] = str(cause)
             return reasons
 
+        rest = list(range(len(batch)))
+        if self._scan.kind == "grey" and pays(len(batch), self.shape):
+            rest = decode_plain([content for _, content in batch], images)
         with guarded():
-            decoded = pool.map(decode, range(0, len(batch), AT_ONCE))
+            decoded = pool.map(decode, [rest[first : first + AT_ONCE] for first in range(0, len(rest), AT_ONCE)])
             for _, content in batch:
                 if isinstance(content, bytes):
                     self._hash.update(content)
@@ -133,7 +136,7 @@ def folder_streams(roots: Sequence[str], options: Options | None = None) -> list
     order = sorted(set(range(len(files))) - set(scanned.unreadable), key=lambda place: natural(names[place]))
     splits: dict[str, list[LabelledFile]] = {}
     for place in order:
-        file = LabelledFile(files[place], assigned.labels[place], scanned.kept.get(place))
+        file = LabelledFile(files[place], assigned.labels[place], scanned.kept.get(place), scanned.grey.get(place))
         splits.setdefault(assigned.splits[place], []).append(file)
     streams = [FolderStream(root, split, splits[split], scanned) for split in sorted(splits, key=split_order)]
     for stream in streams:

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import math
+import os
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
+from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
 
+from mnist_data.batch import Images
 from mnist_data.errors import UnreadableInput, WrongUse
 from mnist_data.images_in.decoding import (
+    MAX_PIXELS,
     ImageHeader,
     Kind,
     NotDecoded,
@@ -20,6 +25,7 @@ from mnist_data.images_in.decoding import (
     pixels_of,
 )
 from mnist_data.images_in.image_files import ImageFile, contents
+from mnist_data.images_in.png import plain_size
 
 NAMED = 5
 """Files that a message names; the others it counts."""
@@ -27,8 +33,10 @@ NAMED = 5
 KEPT_BYTES = 1 << 26
 """Most bytes of files that are kept from the first look to the reading, 64 MiB: small images are read once."""
 
-TRANSPARENT = 100
-"""Images with see-through parts that decide what is behind them."""
+AT_ONCE, WAITING_BYTES = 512, 1 << 24
+"""Most files, and about as many bytes of them, that wait to be looked at in threads."""
+
+THREADS = min(4, os.cpu_count() or 1)
 
 DARK, BRIGHT = 0, 255
 
@@ -39,6 +47,7 @@ class ImageScan:
 
     shape: of an image. kind, dtype: of its pixels. background: behind see-through parts; None where there are none.
     unreadable: why a file is left out, by its place in the set. kept: contents that need no second reading, by place.
+    grey: pixels that need no second decoding, by place.
     """
 
     shape: tuple[int, ...]
@@ -47,6 +56,7 @@ class ImageScan:
     background: int | None
     unreadable: Mapping[int, str]
     kept: Mapping[int, bytes]
+    grey: Mapping[int, Images]
     notes: tuple[str, ...]
 
 
@@ -56,67 +66,112 @@ def scan(root: str, files: Sequence[ImageFile], skip_unreadable: bool) -> ImageS
     root: what the user named, for messages. skip_unreadable: decode all, and leave out those that cannot be. Raises
     UnreadableInput, which lists all files that cannot be read, and WrongUse for images of several sizes or kinds.
     """
-    headers: dict[int, ImageHeader] = {}
-    unreadable: dict[int, str] = {}
-    kept: dict[int, bytes] = {}
-    looks = _Looks()
-    places, room = {file: place for place, file in enumerate(files)}, KEPT_BYTES
-    with guarded():
+    looks = _Looks(skip_unreadable)
+    places = {file: place for place, file in enumerate(files)}
+    with guarded(), ThreadPoolExecutor(THREADS, "scan") as pool:
         for file, content in contents(files):
-            place = places[file]
-            try:
-                headers[place] = _look(content, looks, skip_unreadable)
-            except NotDecoded as cause:
-                unreadable[place] = str(cause)
-            if isinstance(content, bytes) and (room := room - len(content)) >= 0:
-                kept[place] = content
+            looks.see(pool, places[file], content)
+        looks.finish(pool)
+    headers, unreadable = looks.headers, {place: looks.unreadable[place] for place in sorted(looks.unreadable)}
     if unreadable and (not skip_unreadable or not headers):
         raise unreadable_error(root, {files[place].name: why for place, why in unreadable.items()})
     size = _common_size(root, files, headers)
     kind = _common_kind(root, files, headers, looks.coloured)
     left_out = [left_out_note(root, len(files), [files[place].name for place in unreadable])] if unreadable else []
-    notes = (*left_out, *_notes(root, headers.values(), looks))
+    notes = (*left_out, *_notes(root, headers.values(), looks.background))
     shape = (*size, 3) if kind == "colour" else size
     dtype = {"wide": "int32" if looks.beyond_16_bits else "uint16", "float": "float32"}.get(kind, "uint8")
-    return ImageScan(shape, kind, dtype, looks.background, unreadable, kept, notes)
+    kept = {} if kind == "colour" else looks.grey
+    return ImageScan(shape, kind, dtype, looks.background, unreadable, looks.kept, kept, notes)
+
+
+@dataclass(frozen=True)
+class _Look:
+    """What is seen of one image.
+
+    brightness: of what can be seen of one with see-through parts. grey: its pixels, where its channels are the same.
+    """
+
+    header: ImageHeader
+    brightness: float | None = None
+    coloured: bool = False
+    beyond_16_bits: bool = False
+    grey: Images | None = None
 
 
 class _Looks:
-    """What is found out about the pixels of a set as its files go by."""
+    """What is found out about a set as its files go by. decode: all of them, to see whether they can be."""
 
-    def __init__(self) -> None:
-        self.coloured, self.beyond_16_bits, self.transparent = False, False, 0
-        self._brightness: list[float] = []
+    def __init__(self, decode: bool) -> None:
+        self.headers: dict[int, ImageHeader] = {}
+        self.unreadable: dict[int, str] = {}
+        self.kept: dict[int, bytes] = {}
+        self.grey: dict[int, Images] = {}
+        self.coloured, self.beyond_16_bits = False, False
+        self._decode, self._room = decode, KEPT_BYTES
+        self._brightness: dict[int, float] = {}
+        self._waiting: list[tuple[int, bytes]] = []
+        self._waiting_bytes = 0
 
-    def see(self, header: ImageHeader, content: bytes) -> None:
-        """Look at the pixels of an image where its header does not say whether it is in colour."""
-        if header.alpha:
-            self.transparent += 1
-            if len(self._brightness) < TRANSPARENT:
-                self._brightness.append(ink_brightness(content))
-        if header.kind == "colour" and not self.coloured:
-            self.coloured = not is_grey(pixels_of(content, "colour"))
-        if header.mode == "I":
-            pixels = pixels_of(content, "wide")
-            self.beyond_16_bits |= bool(pixels.min() < 0 or pixels.max() >= 1 << 16)
+    def see(self, pool: Executor, place: int, content: bytes | str) -> None:
+        """Look at one more file, now or with others in threads."""
+        if isinstance(content, str):
+            self.unreadable[place] = content
+            return
+        if self._takes(len(content)):
+            self.kept[place] = content
+        if not self._decode and (size := plain_size(content)) and math.prod(size) <= MAX_PIXELS:
+            self.headers[place] = ImageHeader(size, "L", "grey")
+            return
+        self._waiting.append((place, content))
+        self._waiting_bytes += len(content)
+        if len(self._waiting) == AT_ONCE or self._waiting_bytes > WAITING_BYTES:
+            self.finish(pool)
+
+    def finish(self, pool: Executor) -> None:
+        """Look at the files that wait."""
+        for (place, _), look in zip(self._waiting, pool.map(self._look, self._waiting), strict=True):
+            if isinstance(look, str):
+                self.unreadable[place] = look
+                self.kept.pop(place, None)
+                continue
+            self.headers[place] = look.header
+            self.coloured |= look.coloured
+            self.beyond_16_bits |= look.beyond_16_bits
+            if look.brightness is not None:
+                self._brightness[place] = look.brightness
+            if look.grey is not None and not self.coloured and self._takes(look.grey.nbytes):
+                self.grey[place] = look.grey
+        self._waiting, self._waiting_bytes = [], 0
 
     @property
     def background(self) -> int | None:
         """The grey behind see-through parts: the opposite of what can be seen, or nothing would be."""
-        if not self.transparent:
+        if not self._brightness:
             return None
-        seen = [value for value in self._brightness if np.isfinite(value)]
+        seen = [value for _, value in sorted(self._brightness.items()) if np.isfinite(value)]
         return DARK if seen and np.mean(seen) >= 128 else BRIGHT
 
+    def _takes(self, size: int) -> bool:
+        self._room -= size
+        return self._room >= 0
 
-def _look(content: bytes | str, looks: _Looks, decode: bool) -> ImageHeader:
-    if isinstance(content, str):
-        raise NotDecoded(content)
-    header = header_of(content)
-    if decode:
-        pixels_of(content, header.kind)
-    looks.see(header, content)
-    return header
+    def _look(self, waiting: tuple[int, bytes]) -> _Look | str:
+        _, content = waiting
+        try:
+            header = header_of(content)
+            brightness = ink_brightness(content) if header.alpha else None
+            if header.kind == "colour" and not self.coloured:
+                pixels = pixels_of(content, "colour")
+                grey = pixels[..., 0].copy() if is_grey(pixels) else None
+                return _Look(header, brightness, grey is None, grey=None if header.alpha else grey)
+            if self._decode or header.mode == "I":
+                pixels = pixels_of(content, header.kind)
+                beyond = header.mode == "I" and bool(pixels.min() < 0 or pixels.max() >= 1 << 16)
+                return _Look(header, brightness, beyond_16_bits=beyond)
+        except NotDecoded as cause:
+            return str(cause)
+        return _Look(header, brightness)
 
 
 def unreadable_error(root: str, reasons: Mapping[str, str]) -> UnreadableInput:
@@ -171,13 +226,13 @@ def _some(names: Sequence[str]) -> str:
     return ", ".join(names[:NAMED]) + (f" and {len(names) - NAMED:,} more" if len(names) > NAMED else "")
 
 
-def _notes(root: str, headers: Collection[ImageHeader], looks: _Looks) -> list[str]:
+def _notes(root: str, headers: Collection[ImageHeader], background: int | None) -> list[str]:
     notes = []
-    if looks.transparent:
-        behind = "black" if looks.background == DARK else "white"
+    if background is not None:
+        behind, seen = ("black", "bright") if background == DARK else ("white", "dark")
+        count = sum(header.alpha for header in headers)
         notes.append(
-            f"{root}: {looks.transparent:,} images have see-through parts, which are read as {behind}, as what can be "
-            f"seen is {'bright' if looks.background == DARK else 'dark'}."
+            f"{root}: {count:,} images have see-through parts, which are read as {behind}, as what is seen is {seen}."
         )
     reduced = sum(header.reduced for header in headers)
     if reduced:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -37,6 +38,8 @@ IDX = "idx"
 
 READABLE = "IDX, CSV, ARFF, LIBSVM, .npz, .npy, HDF5, MATLAB, or image files in class folders or an archive"
 """The forms as messages name them."""
+
+_PACKED = r"\.(zip|tar|tgz|tar\.\w+|7z|rar)$"
 
 Sources = Mapping[str, Sequence[Source]]
 """The sources of each form, by its key."""
@@ -130,6 +133,14 @@ def _nothing_in(path: Path) -> MnistDataError:
         return WrongUse(
             f"{path} is a dataset of mnist-data already, with nothing to convert; look at it by mnist-data stats "
             f"{shlex.quote(str(path))} OUT, or write it in other forms by mnist-data export."
+        )
+    packed = [member.name for member in within_archive(path)[1] if re.search(_PACKED, member.name, re.IGNORECASE)]
+    if packed:
+        return NoDataset(
+            str(path),
+            f"an archive with archives within it ({', '.join(packed[:5])})",
+            "an archive of images, or a folder of archives",
+            "Unpack it, and give the folder.",
         )
     return NoDataset(
         str(path),
