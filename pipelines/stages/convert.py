@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -24,6 +24,7 @@ from mnist_data.idx.pairing import Pair, check_pair, find_label_tables
 from mnist_data.known.catalog import CATALOG, CatalogEntry, by_content, by_name
 from mnist_data.known.contradictions import contradiction_in, sources_of
 from mnist_data.known.label_tables import LabelTables, read_label_tables, table_columns
+from mnist_data.known.orientation import OrientationSample, warnings_on
 from mnist_data.parquet.dataset import Dataset
 from mnist_data.parquet.schema import Metadata, Source, Stage, arrow_schema
 from mnist_data.parquet.writer import Draft, Part, write_parts
@@ -65,6 +66,7 @@ class _ConvertedSplit:
     parts: tuple[Part, ...]
     sources: tuple[Source, Source]
     labels: Mapping[int, int]
+    seen: OrientationSample = field(default_factory=OrientationSample)
 
 
 def convert(
@@ -92,7 +94,7 @@ def convert(
     forms = [forms_of(pair, params.byte_order, params.size) for pair in pairs]
     plan = conversion_plan(pairs, params, dataset, label_tables)
     known = _known_before(pairs, params, dataset)
-    params = _as_known(params, known)
+    transpose, params = params.transpose, _as_known(params, known)
     values = label_values(pairs, forms) if params.relabel else ()
     metadata = _metadata(pairs, headers, forms, params, known, dataset, values)
     override = _override(pairs, params, dataset)
@@ -117,7 +119,9 @@ def convert(
             [part for split in converted for part in split.parts], replace(metadata, sources=sources)
         )
     notes = (note for form in forms for note in form.notes)
-    warnings = (*notes, override, *_warnings(pairs, converted, written.metadata))
+    seen = {pair.images: split.seen for pair, split in zip(pairs, converted, strict=True)}
+    turned = warnings_on(seen, transpose, bool(params.transpose))
+    warnings = (*notes, override, *_warnings(pairs, converted, written.metadata), *turned)
     return ConvertResult(written, tuple(filter(None, warnings)))
 
 
@@ -232,11 +236,13 @@ def _transposed(shape: tuple[int, ...]) -> tuple[int, ...]:
 def _convert_split(task: _Task) -> _ConvertedSplit:
     """Stream one pair of files into Parquet files; all are finished together, once both hashes are known."""
     counts: Counter[int] = Counter()
+    seen = OrientationSample()
     order = task.params.byte_order
     with open_idx(task.pair.images, order) as images, open_idx(task.pair.labels, order) as labels:
 
         def counted() -> Iterator[Batch]:
             for batch in _batches(task, images, labels):
+                seen.add(batch.images, batch.labels)
                 yield batch
                 counts.update(
                     dict(zip(*map(np.ndarray.tolist, np.unique(batch.labels, return_counts=True)), strict=True))
@@ -253,7 +259,7 @@ def _convert_split(task: _Task) -> _ConvertedSplit:
             task.params.compression,
             lambda: replace(task.metadata, sources=sources()),
         )
-        return _ConvertedSplit(parts, sources(), counts)
+        return _ConvertedSplit(parts, sources(), counts, seen)
 
 
 def _source(pair: Pair, role: Role, reader: Reader) -> Source:

@@ -15,6 +15,7 @@ from mnist_data.errors import WrongUse
 from mnist_data.idx.label_values import advice_on, class_names
 from mnist_data.images_in.stream import UNLABELLED, ImageStream, Misjudged
 from mnist_data.known.catalog import by_name
+from mnist_data.known.orientation import OrientationSample, warnings_on
 from mnist_data.parquet.schema import Metadata, Source, Stage, arrow_schema
 from mnist_data.parquet.writer import Draft, Part, write_parts
 from mnist_data.version import __version__
@@ -73,15 +74,25 @@ def _convert(
     with Draft(target, plan, overwrite) as draft:
         parts: list[Part] = []
         first = 0
+        seen: dict[str, OrientationSample] = {}
         for stream in streams:
             labels: set[int] = set()
-            batches = _batches(stream, first, params, values)
+            sample = seen[f"{stream.path} ({stream.split})"] = OrientationSample()
+            batches = _looked_at(_batches(stream, first, params, values), sample)
             written = _write(stream, batches, draft.location, metadata, params.compression, labels, execution)
             parts += written
             first += sum(part.rows for part in written)
             advice = "" if metadata.classes else advice_on(labels - {UNLABELLED})
             warnings += [f"{stream.path}: {advice}."] if advice else []
+        warnings += warnings_on(seen, params.transpose, bool(params.transpose))
         return ConvertResult(draft.commit(parts, metadata), tuple(warnings))
+
+
+def _looked_at(batches: Iterator[Batch], sample: OrientationSample) -> Iterator[Batch]:
+    """Let a sample of each batch show how the images lie, by their labels as they are converted."""
+    for batch in batches:
+        sample.add(batch.images, batch.labels)
+        yield batch
 
 
 def _label_values(streams: Sequence[ImageStream], params: Convert) -> tuple[int, ...]:
