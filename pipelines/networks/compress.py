@@ -26,6 +26,7 @@ from pipelines.engine.map_dataset import require_images
 from pipelines.images.levels import levels_of
 from pipelines.networks.data.loader import Augmentation
 from pipelines.networks.data.samples import Samples, read_samples
+from pipelines.networks.evaluation.out_of_distribution import Detector, fit_detector, save_detector
 from pipelines.networks.evaluation.predictions import predict
 from pipelines.networks.export.comparison import Variant, compare
 from pipelines.networks.export.graph import onnx_graph, require_onnx
@@ -77,9 +78,11 @@ def compress(
     variants = [Variant(str(model), partial(predict, network), network)]
     variants += _exported(network, configuration, name, calibration)
     smaller, described = prune(network, without_training(configuration), params.amount)
-    smaller = _fine_tuned(smaller, training, validation, configuration, settings, source, report)
+    smaller, detector = _fine_tuned(smaller, training, validation, configuration, settings, source, report)
     pruned = f"{name}-pruned-{100 * params.amount:.0f}"
     save_model(smaller, f"{pruned}.safetensors", described)
+    if detector is not None:
+        save_detector(detector, f"{pruned}.safetensors")
     variants.append(Variant(f"{pruned}.safetensors", partial(predict, smaller), smaller))
     variants += _exported(smaller, described, pruned, calibration)
 
@@ -133,8 +136,8 @@ def _fine_tuned(
     settings: Train,
     source: Dataset,
     report: Report,
-) -> nn.Module:
-    """Train a pruned network further."""
+) -> tuple[nn.Module, Detector | None]:
+    """Train a pruned network further; give with it what says which images are of none of its classes."""
     stages = tuple(stage_of(stage) for stage in configuration["stages"])
     levels = levels_of(replace(source.metadata, stages=stages, dtype=configuration["dtype"]))
     loader = training.loader(Augmentation(settings.recipe, levels))
@@ -143,4 +146,5 @@ def _fine_tuned(
         record, samples = state.history[-1], len(training.ids)
         report(Progress("after pruning", record.epoch * samples, record.epochs * samples))
 
-    return fit(loader, validation.loader(), configuration["classes"], settings, after_epoch, start=network).model
+    tuned = fit(loader, validation.loader(), configuration["classes"], settings, after_epoch, start=network).model
+    return tuned, fit_detector(tuned, loader, validation.loader(), settings.seed)

@@ -30,6 +30,7 @@ from pipelines.networks.data.samples import Samples, open_samples
 from pipelines.networks.evaluation.corrections import CORRECTIONS, Corrections, read_corrections
 from pipelines.networks.evaluation.cost import with_cost
 from pipelines.networks.evaluation.diagnosis import diagnose, diagnosis_table
+from pipelines.networks.evaluation.out_of_distribution import fit_detector, save_detector
 from pipelines.networks.evaluation.predictions import Probabilities, predict
 from pipelines.networks.evaluation.report import TABLES as REPORT
 from pipelines.networks.evaluation.report import SplitPredictions, report_tables, seed_tables
@@ -48,8 +49,8 @@ from pipelines.stages.validation import split_validation
 if TYPE_CHECKING:
     from pipelines.networks.training.transfer import StartNetwork
 
-OURS = re.compile(rf"({'|'.join(get_args(Model))})(-seed\d+)?\.(safetensors|checkpoint)")
-"""File names of a training's models and checkpoints."""
+OURS = re.compile(rf"({'|'.join(get_args(Model))})(-seed\d+)?\.(safetensors|ood\.npz|checkpoint)")
+"""File names of a training's models, their detectors, and checkpoints."""
 
 MISTAKES = 60
 """Most misclassified samples kept with their images, the most confident first."""
@@ -89,7 +90,8 @@ def train(
     validation and test, and copies of validation samples are not trained on. Images of more than IN_MEMORY bytes stay
     in the files.
 
-    Writes into the folder MODEL.safetensors, or MODEL-seedN.safetensors for each of several seeds, and the tables
+    Writes into the folder MODEL.safetensors, or MODEL-seedN.safetensors for each of several seeds, next to each
+    MODEL.ood.npz, by which `predict` knows images of none of the classes, and the tables
     history, evaluation, predictions, confusion, misclassified and those of `report_tables`, of several seeds also
     seeds, with `params.corruptions` also robustness and corrupted, where writers or series are known also groups; gives
     the tables. The prediction of several seeds is that of their ensemble, the mean of their probabilities. After each
@@ -217,7 +219,10 @@ def _trained(
     settings = params.replace(seed=member.seed)
     initial = start.network(member.seed) if start else None
     result = fit(training, validation, classes, settings, after_epoch, start=initial, resumed=resumed)
+    detector = fit_detector(result.model, training, validation, member.seed)
     _save(result, member, metadata, settings, classes, start)
+    if detector is not None:
+        save_detector(detector, member.path)
     storage.remove(member.checkpoint)
     return result
 
