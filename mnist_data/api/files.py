@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import urlsplit
 
 import pandas as pd
@@ -110,7 +110,7 @@ def _files_table(paths: Sequence[Path]) -> pd.DataFrame:
 
 
 def convert(
-    source: Place | None = None,
+    source: Place | pd.DataFrame | None = None,
     out: Place | None = None,
     *,
     images: Sequence[Place] | None = None,
@@ -133,16 +133,16 @@ def convert(
     scheduler: str | None = None,
     progress: bool | None = None,
 ) -> Result:
-    """Convert labelled images to a Parquet dataset: IDX, CSV, arrays, or image files in class folders or archives.
+    """Convert labelled images to a Parquet dataset: IDX, CSV, arrays, tables, or image files in folders or archives.
 
-    source: a file or folder of any of these forms, a known dataset's name (which is fetched), or "sample"; left out
-    where images and labels name IDX files, one pair a split. What a source is, its content decides. out: the dataset's
-    folder or URL. split: that of each pair, or of a source of another form than IDX. dataset: its name, which also
-    chooses one where the source holds several. transpose, first_label: None as is known of the dataset. byte_order: of
-    the values in IDX files. size: of an image, as in "28x28", where neither headers nor pixels decide it. relabel:
-    number the labels that occur from 0. skip_unreadable: leave out image files that cannot be read; the result warns of
-    them, and the metadata names them. form: which one to read of a source that holds several, as in "idx", "csv", "npz"
-    or "image-files". label_tables: a folder of label tables as QMNIST's, whose columns are joined.
+    source: a file or folder of any of these forms, a DataFrame, a known dataset's name (which is fetched), or "sample";
+    left out where images and labels name IDX files, one pair a split. What a source is, its content decides. out: the
+    dataset's folder or URL. split: that of each pair, or of a source of another form than IDX. dataset: its name, which
+    also chooses one where the source holds several. transpose, first_label: None as is known of the dataset.
+    byte_order: of the values in IDX files. size: of an image, as in "28x28", where neither headers nor pixels decide
+    it. relabel: number the labels that occur from 0. skip_unreadable: leave out image files that cannot be read; the
+    result warns of them, and the metadata names them. form: which one to read of a source that holds several, as in
+    "idx", "csv", "npz" or "image-files". label_tables: a folder of label tables as QMNIST's, whose columns are joined.
 
     The result has the dataset, and warnings of what its reader should know. Raises an UnreadableInput that names the
     file where one is damaged or does not fit; nothing is written then.
@@ -170,7 +170,7 @@ def convert(
         raise WrongUse("--label-tables joins label tables to IDX files; leave it out for other forms.")
     if skip_unreadable and not streams:
         raise WrongUse("--skip-unreadable leaves out image files that cannot be read; IDX files are read whole or not.")
-    pairs = [] if streams else pairs_of(source, images, labels, split, dataset, byte_order)
+    pairs = [] if streams else pairs_of(cast("Place | None", source), images, labels, split, dataset, byte_order)
     with working(workers, scheduler, progress) as execution:
         chosen: dict[str, Any] = {"execution": execution, "overwrite": overwrite}
         if streams:

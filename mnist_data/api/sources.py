@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from os import PathLike, fspath
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, TypeVar, cast
 
 from mnist_data import storage
 from mnist_data.api.results import Result
@@ -15,6 +15,8 @@ from mnist_data.parquet.dataset import Dataset, open_dataset
 from pipelines.engine.execution import downloading
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from mnist_data.idx.names import ByteOrder
     from mnist_data.idx.pairing import Pair
     from mnist_data.images_in.stream import ImageStream
@@ -42,11 +44,13 @@ def location_of(place: Place) -> str:
     return fspath(place)
 
 
-def fetched(source: Place | None, progress: bool | None) -> tuple[Place | None, str | None]:
+def fetched(
+    source: Place | pd.DataFrame | None, progress: bool | None
+) -> tuple[Place | pd.DataFrame | None, str | None]:
     """Fetch the known dataset that a source names, and give its folder and its name; other sources as they are."""
     from mnist_data.known.fetch import fetch, named_by
 
-    known = None if source is None else named_by(location_of(source))
+    known = named_by(location_of(source)) if isinstance(source, str | PathLike) else None
     if known is None:
         return source, None
     with showing(progress) as report:
@@ -80,23 +84,29 @@ def pairs_of(
 
 
 def streams_of(
-    source: Place | None,
+    source: Place | pd.DataFrame | None,
     split: Sequence[str] | None,
     size: str | None,
     form: str | None = None,
     skip_unreadable: bool = False,
 ) -> list[ImageStream]:
-    """Open what is no IDX: CSV, .npz, image files in class folders or archives; none where the source is IDX.
+    """Open what is no IDX: a file or folder of another form, or a table in memory; none where the source is IDX.
 
     Raises what opening these raises; WrongUse for more than one split, and for IDX files next to other forms.
     """
     from mnist_data.idx.names import looks_like_idx
     from mnist_data.idx.search import holds_idx
     from mnist_data.idx.tree import is_place
+    from mnist_data.images_in.frames import frame_streams, is_frame
     from mnist_data.images_in.open import IDX, open_source, require_one_form
     from mnist_data.images_in.stream import Options
 
-    path = None if source is None else Path(location_of(source))
+    names: list[str] = several(split)
+    if is_frame(source):
+        if len(names) > 1:
+            raise WrongUse("A DataFrame is one source; name one split for it, or give it a column 'split'.")
+        return list(frame_streams(source, Options(names[0] if names else None, size)))
+    path = None if source is None else Path(location_of(cast(Place, source)))
     if path is not None and path.exists() and not path.is_dir():
         storage.require_file(path, "a file or folder of labelled images", "Check the path.")
     if path is None or form == IDX or not (path.exists() or is_place(path)) or looks_like_idx(path.name):
@@ -104,7 +114,6 @@ def streams_of(
     if form is None and holds_idx(path):
         require_one_form(str(path))
         return []
-    names: list[str] = several(split)
     if len(names) > 1:
         raise WrongUse(f"{path} is one source; name one split for it.")
     options = Options(names[0] if names else None, size, skip_unreadable, form)

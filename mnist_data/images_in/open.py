@@ -13,7 +13,20 @@ from mnist_data.idx.archives import is_archive
 from mnist_data.idx.compression import decoded_files, open_decoded
 from mnist_data.idx.names import split_order
 from mnist_data.idx.tree import IMAGE_ENDINGS, files_in_folder, is_place, within_archive
-from mnist_data.images_in import arff, csv, folders, hdf5, libsvm, matlab, npy, npz, pickles, refused
+from mnist_data.images_in import (
+    arff,
+    arrow_files,
+    csv,
+    folders,
+    hdf5,
+    libsvm,
+    matlab,
+    npy,
+    npz,
+    parquet_files,
+    pickles,
+    refused,
+)
 from mnist_data.images_in.class_list import CLASS_LIST, read_class_list, with_class_list
 from mnist_data.images_in.stream import Form, ImageStream, Options, Source
 
@@ -26,6 +39,8 @@ FORMS: tuple[Form, ...] = (
     npy.FORM,
     hdf5.FORM,
     matlab.FORM,
+    parquet_files.FORM,
+    arrow_files.FORM,
     pickles.FORM,
     arff.FORM,
     libsvm.FORM,
@@ -36,7 +51,9 @@ FORMS: tuple[Form, ...] = (
 IDX = "idx"
 """The key of the form that is read in pairs of files."""
 
-READABLE = "IDX, CSV, ARFF, LIBSVM, .npz, .npy, HDF5, MATLAB, or image files in class folders or an archive"
+READABLE = (
+    "IDX, CSV, ARFF, LIBSVM, Parquet, Arrow, .npz, .npy, HDF5, MATLAB, or image files in class folders or an archive"
+)
 """The forms as messages name them."""
 
 _PACKED = r"\.(zip|tar|tgz|tar\.\w+|7z|rar)$"

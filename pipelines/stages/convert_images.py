@@ -169,10 +169,12 @@ def _batches(stream: ImageStream, first: int, params: Convert, values: Sequence[
         images: Any = rows.images
         if params.transpose:
             images = np.ascontiguousarray(images.swapaxes(1, 2))
-        ids = np.arange(first, first + len(rows.labels), dtype=np.int64)
+        columns = dict(rows.columns)
+        # A table that a dataset of ours was made into, and filtered, keeps the identity of its samples.
+        ids = np.asarray(columns.pop("id", np.arange(first, first + len(rows.labels))), np.int64)
         labels = rows.labels
         if values:
             labels = np.where(labels == UNLABELLED, UNLABELLED, np.searchsorted(values, labels))
         labels = np.where(labels == UNLABELLED, UNLABELLED, labels - (params.first_label or 0))
-        yield Batch(ids, labels, images, rows.columns)
+        yield Batch(ids, labels, images, columns)
         first += len(rows.labels)
