@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from os import PathLike, fspath
-from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar, cast
 
-from mnist_data import storage
 from mnist_data.api.results import Result
 from mnist_data.api.work import showing
 from mnist_data.errors import WrongUse
@@ -48,13 +46,12 @@ def fetched(
     source: Place | pd.DataFrame | None, progress: bool | None
 ) -> tuple[Place | pd.DataFrame | None, str | None]:
     """Fetch the known dataset that a source names, and give its folder and its name; other sources as they are."""
-    from mnist_data.known.fetch import fetch, named_by
+    from mnist_data.known import fetch
 
-    known = named_by(location_of(source)) if isinstance(source, str | PathLike) else None
-    if known is None:
+    if not isinstance(source, str | PathLike) or fetch.named_by(location_of(source)) is None:
         return source, None
     with showing(progress) as report:
-        return fetch(known.name, report=downloading(report)), known.name
+        return fetch.fetched(location_of(source), downloading(report))
 
 
 def pairs_of(
@@ -94,30 +91,20 @@ def streams_of(
 
     Raises what opening these raises; WrongUse for more than one split, and for IDX files next to other forms.
     """
-    from mnist_data.idx.names import looks_like_idx
-    from mnist_data.idx.search import holds_idx
-    from mnist_data.idx.tree import is_place
     from mnist_data.images_in.frames import frame_streams, is_frame
-    from mnist_data.images_in.open import IDX, open_source, require_one_form
+    from mnist_data.images_in.open import open_unless_idx
     from mnist_data.images_in.stream import Options
 
     names: list[str] = several(split)
+    options = Options(names[0] if names else None, size, skip_unreadable, form)
     if is_frame(source):
         if len(names) > 1:
             raise WrongUse("A DataFrame is one source; name one split for it, or give it a column 'split'.")
-        return list(frame_streams(source, Options(names[0] if names else None, size)))
-    path = None if source is None else Path(location_of(cast(Place, source)))
-    if path is not None and path.exists() and not path.is_dir():
-        storage.require_file(path, "a file or folder of labelled images", "Check the path.")
-    if path is None or form == IDX or not (path.exists() or is_place(path)) or looks_like_idx(path.name):
-        return []
-    if form is None and holds_idx(path):
-        require_one_form(str(path))
-        return []
-    if len(names) > 1:
-        raise WrongUse(f"{path} is one source; name one split for it.")
-    options = Options(names[0] if names else None, size, skip_unreadable, form)
-    return list(open_source(str(path), options).streams)
+        return list(frame_streams(source, options))
+    opened = None if source is None else open_unless_idx(location_of(cast(Place, source)), options)
+    if opened is not None and len(names) > 1:
+        raise WrongUse(f"{source} is one source; name one split for it.")
+    return [] if opened is None else list(opened.streams)
 
 
 def _locations(files: Sequence[Place] | None) -> list[str]:

@@ -21,7 +21,7 @@ def run(
         str | None,
         typer.Argument(
             metavar="SOURCE",
-            help="A folder of IDX files or a known dataset's name. [default: the embedded sample]",
+            help="As in convert: files of any form, or a known dataset's name. [default: the embedded sample]",
         ),
     ] = None,
     out: Annotated[

@@ -8,10 +8,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from mnist_data import storage
 from mnist_data.errors import MnistDataError, NoDataset, UnreadableInput, WrongUse, unknown_name
 from mnist_data.idx.archives import is_archive
 from mnist_data.idx.compression import decoded_files, open_decoded
-from mnist_data.idx.names import split_order
+from mnist_data.idx.names import looks_like_idx, split_order
+from mnist_data.idx.search import holds_idx
 from mnist_data.idx.tree import IMAGE_ENDINGS, files_in_folder, is_place, within_archive
 from mnist_data.images_in import (
     arff,
@@ -89,6 +91,22 @@ def open_source(path: str, options: Options | None = None) -> OpenSource:
         raise WrongUse(f"{path}: nothing says which splits {listed} are; convert them one by one with --split.")
     streams = with_class_list(streams, read_class_list(Path(path)))
     return OpenSource(form.name, tuple(sorted(streams, key=lambda stream: split_order(stream.split))))
+
+
+def open_unless_idx(path: str, options: Options | None = None) -> OpenSource | None:
+    """Open a file, folder or archive of another form than IDX; None for IDX, and where there is nothing of that name.
+
+    Raises what `open_source` raises, and what `require_one_form` does for IDX files next to other forms.
+    """
+    options, place = options or Options(), Path(path)
+    if place.exists() and not place.is_dir():
+        storage.require_file(place, "a file or folder of labelled images", "Check the path.")
+    if options.form == IDX or not (place.exists() or is_place(place)) or looks_like_idx(place.name):
+        return None
+    if options.form is None and holds_idx(place):
+        require_one_form(path)
+        return None
+    return open_source(path, options)
 
 
 def require_one_form(path: str) -> None:

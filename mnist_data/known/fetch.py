@@ -25,35 +25,33 @@ def _silent(_file: str, _done: int, _total: int | None) -> None:
     """Report nothing."""
 
 
-def resolve(
-    source: str, dataset: str | None = None, byte_order: ByteOrder = "big", report: Report = _silent
-) -> list[Pair]:
-    """Find the pairs of IDX files that `source` means.
+def fetched(source: str, report: Report = _silent) -> tuple[str, str | None]:
+    """Fetch the known dataset that a source names, or the sample; give its folder and its name.
 
-    source: a folder or archive, one file of a pair, "sample", or the name of a known dataset, which is fetched.
-    dataset: see `find_pairs`. byte_order: see `open_idx`. report: hears of the bytes that are fetched.
+    Other sources are given back as they are, with None. A file or folder of that name comes first.
+    """
+    known = named_by(source)
+    return (source, None) if known is None else (str(fetch(known.name, report=report)), known.name)
+
+
+def named_by(source: str) -> CatalogEntry | None:
+    """Give the known dataset that a source names, unless it is a file or folder."""
+    return None if Path(source).exists() else by_name(sample.NAME if source == "sample" else source)
+
+
+def resolve(source: str, dataset: str | None = None, byte_order: ByteOrder = "big") -> list[Pair]:
+    """Find the pairs of IDX files that a source means: a folder or archive, or one file of a pair.
+
+    dataset: see `find_pairs`. byte_order: see `open_idx`. Raises NoDataset for what is neither.
     """
     path = Path(source)
     if path.is_dir() or len(within_archive(path)[1]) > 1:
         return find_pairs(path, dataset, byte_order)
     if path.is_file() or outer_file(path):
         return [pair_of(path, byte_order)]
-    known = by_name(source)
-    if known and not known.is_idx:
-        raise WrongUse(
-            f"{known.title} is not offered as IDX files, which are wanted here; `mnist-data convert {known.name} OUT` "
-            "makes a dataset of it."
-        )
-    if known or source == "sample":
-        return find_pairs(fetch(source, report=report))
     if path.exists():
         storage.require_file(path, "a file or folder of IDX files", "Check the path.")
     raise _unknown(source, "a path, ")
-
-
-def named_by(source: str) -> CatalogEntry | None:
-    """Give the known dataset that a source names; a file or folder of that name comes first."""
-    return None if Path(source).exists() else by_name(source)
 
 
 def _unknown(source: str, path: str = "") -> NoDataset:

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from mnist_data import storage
 from mnist_data.errors import WrongUse
-from mnist_data.idx.pairing import find_pairs
 from mnist_data.idx.sample import write_sample
-from mnist_data.known.fetch import resolve
+from mnist_data.images_in.open import open_unless_idx
+from mnist_data.images_in.stream import Options
+from mnist_data.known.fetch import fetched, resolve
 from mnist_data.parquet.dataset import Dataset, open_dataset
 from mnist_data.parquet.tables import read_table
 from mnist_data.parquet.writer import fingerprint, is_current
@@ -26,7 +28,8 @@ from pipelines.settings.run import Config
 from pipelines.settings.training import Train
 from pipelines.stages.augment import augment
 from pipelines.stages.clean import clean, has_quarantine
-from pipelines.stages.convert import conversion_plan, convert
+from pipelines.stages.convert import ConvertResult, conversion_plan, convert
+from pipelines.stages.convert_images import convert_images, images_plan
 from pipelines.stages.normalize import normalize
 from pipelines.statistics.stats import stats
 
@@ -112,28 +115,36 @@ class _Run:
         return RunResult(self.workspace, dataset, tuple(self.kept), dashboard, self.tables, self.warnings)
 
     def _convert(self) -> Dataset:
-        source = self.config.source
-        order = self.config.convert.byte_order
-        sample = source in (None, "sample")
-        fetching = downloading(self.execution.report)
-        pairs = find_pairs(self._sample()) if sample else resolve(str(source), self.config.dataset, order, fetching)
-        target = self.workspace / "convert"
-        plan = conversion_plan(pairs, self.config.convert, self.config.dataset, self.config.label_tables)
+        target, chosen = self.workspace / "convert", self.config.convert
+        source, known = self._source()
+        options = Options(size=chosen.size, skip_unreadable=chosen.skip_unreadable)
+        opened = open_unless_idx(source, options)
+        shared: dict[str, Any] = {"execution": self.execution, "overwrite": True}
+        make: Callable[[], ConvertResult]
+        if opened is not None:
+            if self.config.label_tables:
+                raise WrongUse("Label tables are joined to IDX files; leave them out for other forms.")
+            name = self.config.dataset or known
+            plan = images_plan(opened.streams, chosen, name)
+            make = partial(convert_images, opened.streams, target, chosen, dataset=name, **shared)
+        else:
+            pairs = resolve(source, self.config.dataset, chosen.byte_order)
+            name, tables = self.config.dataset, self.config.label_tables
+            plan = conversion_plan(pairs, chosen, name, tables)
+            make = partial(convert, pairs, target, chosen, dataset=name, label_tables=tables, **shared)
         if is_current(target, plan):
             self._keep("convert")
             return open_dataset(target)
-        result = convert(
-            pairs,
-            target,
-            self.config.convert,
-            dataset=self.config.dataset,
-            label_tables=self.config.label_tables,
-            execution=self.execution,
-            overwrite=True,
-        )
+        result = make()
         self.warnings = result.warnings
         self.done("convert", False)
         return result.dataset
+
+    def _source(self) -> tuple[str, str | None]:
+        """Give the file or folder to convert, and the name of the known dataset that was fetched into it, if any."""
+        if self.config.source in (None, "sample"):
+            return str(self._sample()), None
+        return fetched(str(self.config.source), downloading(self.execution.report))
 
     def _sample(self) -> Path:
         folder = self.workspace / "sample"

@@ -46,6 +46,19 @@ def convert_images(
             continue
 
 
+def images_plan(streams: Sequence[ImageStream], params: Convert, dataset: str | None) -> dict[str, Any]:
+    """Describe a conversion: the files by place, size and time, and the parameters as they were given."""
+    files = [file for stream in streams for file in stream.files or (stream.path,)]
+    return {
+        "stage": "convert",
+        "splits": [stream.split for stream in streams],
+        "files": [storage.identity(file) for file in files if not Path(file).is_dir()],
+        "parameters": params.recorded(),
+        "dataset": dataset,
+        "version": __version__,
+    }
+
+
 def _convert(
     streams: Sequence[ImageStream],
     target: str | Path,
@@ -57,19 +70,7 @@ def _convert(
     values = _label_values(streams, params) if params.relabel else ()
     metadata = _metadata(streams, params, dataset, values)
     arrow_schema(metadata)  # refuses what the layout cannot hold before anything is read
-    plan = {
-        "stage": "convert",
-        "splits": [stream.split for stream in streams],
-        "files": [
-            storage.identity(file)
-            for stream in streams
-            for file in stream.files or (stream.path,)
-            if not Path(file).is_dir()
-        ],
-        "parameters": params.recorded(),
-        "dataset": dataset,
-        "version": __version__,
-    }
+    plan = images_plan(streams, params, dataset)
     warnings = [note for stream in streams for note in stream.notes]
     with Draft(target, plan, overwrite) as draft:
         parts: list[Part] = []

@@ -16,7 +16,7 @@ import pytest
 import mnist_data
 from mnist_data.errors import MissingExtra, NoDataset, OutputExists, UnreadableInput, WrongUse
 from mnist_data.known.catalog import CATALOG, CatalogEntry
-from mnist_data.known.fetch import fetch, resolve
+from mnist_data.known.fetch import fetch, fetched, resolve
 from tests.conftest import real_folder
 from tests.mnist_data.known.conftest import Server, instead
 
@@ -37,11 +37,12 @@ def test_a_known_dataset_is_fetched_once_and_paired(server: Server, offer: Offer
     """Its files arrive with their published checksums; the second time none is asked for."""
     offer("tiny", idx_files())
 
-    first = resolve("tiny")
+    folder, name = fetched("tiny")
     server.requests.clear()
 
-    assert [pair.split for pair in first] == ["train"]
-    assert first == resolve("Tiny")
+    assert [pair.split for pair in resolve(folder)] == ["train"]
+    assert name == "tiny"
+    assert fetched("Tiny") == (folder, name)
     assert server.requests == []
 
 
@@ -108,7 +109,7 @@ def test_files_put_into_the_cache_by_hand_are_taken(server: Server, cache: Path)
         (cache / "mnist").mkdir(parents=True, exist_ok=True)
         shutil.copy(path, cache / "mnist")
 
-    assert [pair.split for pair in resolve("mnist")] == ["train", "test"]
+    assert [pair.split for pair in resolve(fetched("mnist")[0])] == ["train", "test"]
     assert server.requests == []
 
 
@@ -208,8 +209,6 @@ def test_a_dataset_in_another_form_than_idx_is_converted_by_its_name(
     metadata = dataset.metadata
     assert (metadata.dataset, metadata.title, metadata.licence) == (name, published.title, published.licence)
     assert metadata.classes == published.classes
-    with pytest.raises(WrongUse, match=f"not offered as IDX files, .* `mnist-data convert {name} OUT`"):
-        resolve(name)
 
 
 def test_a_real_dataset_is_fetched_and_converted_by_its_name(server: Server, tmp_path: Path) -> None:
@@ -276,9 +275,19 @@ def test_a_typing_error_gets_a_suggestion(call: Callable[[str], object]) -> None
         call("kmnits")
 
 
+def test_a_folder_of_that_name_comes_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who has a folder called mnist means that one."""
+    (tmp_path / "mnist").mkdir()
+    monkeypatch.chdir(tmp_path)
+
+    assert fetched("mnist") == ("mnist", None)
+
+
 def test_the_sample_needs_no_network(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It comes with scikit-learn, under the name of its dataset, too."""
+    """It comes with scikit-learn."""
     monkeypatch.setenv("MNIST_DATA_CACHE", str(tmp_path))
 
-    assert [pair.split for pair in resolve("sklearn-digits")] == ["train", "test"]
-    assert (tmp_path / "mnist-data/sample").is_dir()
+    folder, name = fetched("sample")
+
+    assert [pair.split for pair in resolve(folder)] == ["train", "test"]
+    assert (folder, name) == (str(tmp_path / "mnist-data/sample"), "sklearn-digits")

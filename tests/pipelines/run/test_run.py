@@ -13,6 +13,7 @@ from mnist_data.errors import CheckFailed, WrongUse
 from mnist_data.idx import format as idx
 from mnist_data.idx.pairing import find_pairs
 from mnist_data.parquet.dataset import Dataset, open_dataset
+from mnist_data.parquet.frames import to_numpy
 from pipelines.engine.engine import Threads
 from pipelines.engine.execution import Execution
 from pipelines.networks.train import train, training_samples
@@ -101,6 +102,20 @@ def test_a_run_stops_where_it_is_told(tmp_path: Path) -> None:
     assert not (tmp_path / "w/normalize").exists()
     with pytest.raises(WrongUse, match="no step 'dance'"):
         run(Config(out=str(tmp_path / "w")), execution=Execution(Threads(2)), until="dance")
+
+
+def test_a_run_takes_any_form(digits: Dataset, tmp_path: Path) -> None:
+    """Images and labels as .npz here; the second run keeps what has been converted."""
+    images, labels = to_numpy(digits.location, "test")
+    np.savez(tmp_path / "mine.npz", images=images, labels=labels)
+    config = Config(source=str(tmp_path / "mine.npz"), out=str(tmp_path / "w"))
+
+    first, second = (run(config, until="convert") for _ in range(2))
+
+    assert dict(first.dataset.splits) == {"train": 360}
+    assert (first.kept, second.kept) == ((), ("convert",))
+    with pytest.raises(WrongUse, match="Label tables are joined to IDX files"):
+        run(config.replace(label_tables=str(tmp_path)), until="convert")
 
 
 def test_the_settings_in_the_documentation_are_the_defaults() -> None:
