@@ -28,6 +28,9 @@ TIMEOUT = (10.0, 15.0)
 WAITS = (0.5, 1.0, 2.0)
 """Seconds to wait before another attempt, while none brings a new byte."""
 
+LONGEST_WAIT = 30.0
+"""Seconds up to which a server may say that it wants to be left alone (Retry-After)."""
+
 CHUNK_BYTES = 1 << 16
 
 LARGEST_DESCRIBED = 1 << 26
@@ -120,7 +123,7 @@ def _complete(session: requests.Session, url: str, file: RemoteFile, part: Path,
             attempts = 1 if _bytes_of(part) > before else attempts + 1
             if attempts > len(WAITS) or not _may_pass(failure):
                 raise
-            time.sleep(WAITS[attempts - 1])
+            time.sleep(max(WAITS[attempts - 1], min(_wanted_wait(failure), LONGEST_WAIT)))
 
 
 def _append(session: requests.Session, url: str, file: RemoteFile, part: Path, report: Report) -> None:
@@ -166,6 +169,12 @@ def _may_pass(failure: requests.RequestException) -> bool:
     if type(failure) is requests.ConnectionError:
         return not isinstance(_reason(failure), NewConnectionError)
     return isinstance(failure, requests.ReadTimeout | requests.exceptions.ChunkedEncodingError)
+
+
+def _wanted_wait(failure: requests.RequestException) -> float:
+    """Give the seconds that a server asks to wait; a date instead of a number asks for nothing here."""
+    seconds = "" if failure.response is None else failure.response.headers.get("Retry-After", "")
+    return float(seconds) if seconds.isdecimal() else 0.0
 
 
 def _reason(failure: requests.RequestException) -> object:

@@ -124,9 +124,9 @@ def instead(other: bytes) -> Answer:
     return lambda handler, _: without_ranges(handler, other)
 
 
-def status(code: int) -> Answer:
+def status(code: int, **headers: object) -> Answer:
     """Send an error."""
-    return lambda handler, _: handler.begin(code, Content_Length=0)
+    return lambda handler, _: handler.begin(code, Content_Length=0, **headers)
 
 
 def redirected(place: str) -> Answer:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -131,6 +132,16 @@ def test_what_is_refused_for_good_is_asked_for_once(server: Server, offer: Offer
     with pytest.raises(UnreadableInput):
         fetch("tiny")
     assert server.requests == [("/tiny/a.bin", None), ("/a.bin", None)]
+
+
+def test_a_server_that_wants_to_be_left_alone_is(offer: Offer) -> None:
+    """Zenodo and GitHub answer 429 with the seconds to wait to whom has asked for much."""
+    offer("tiny", {"a.bin": CONTENT}, status(429, Retry_After=1), whole)
+    started = time.monotonic()
+
+    fetch("tiny")
+
+    assert 1.0 <= time.monotonic() - started < 5.0
 
 
 def test_the_next_mirror_is_tried(server: Server, offer: Offer) -> None:
