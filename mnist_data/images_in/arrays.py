@@ -5,18 +5,17 @@ from __future__ import annotations
 import hashlib
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from mnist_data import storage
 from mnist_data.errors import UnreadableInput, WrongUse
 from mnist_data.idx.layout import CHANNELS, layout_of
 from mnist_data.idx.names import split_order
 from mnist_data.images_in.array_labels import flat_labels, joint_classes
 from mnist_data.images_in.array_sets import ArraySet
+from mnist_data.images_in.local_files import sha256_of
 from mnist_data.images_in.stored import OpenArray, ReversedItems, StoredArray
 from mnist_data.images_in.stream import UNLABELLED, ImageStream, Options, Rows
 
@@ -54,7 +53,7 @@ class ArrayStream(ImageStream):
     @property
     def sha256(self) -> str:
         """SHA-256 of the file; of a pair, that of the digests of both."""
-        digests = [storage.sha256_of(Path(file)) for file in self.files]
+        digests = [sha256_of(file) for file in self.files]
         return digests[0] if len(digests) == 1 else hashlib.sha256("".join(digests).encode()).hexdigest()
 
     def rows(self, count: int) -> Iterator[Rows]:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from mnist_data.errors import MissingExtra, UnreadableInput
-from mnist_data.idx.compression import open_decoded
 from mnist_data.images_in.array_sets import sets_of
 from mnist_data.images_in.arrays import ArrayStream, array_streams
+from mnist_data.images_in.local_files import local_file
 from mnist_data.images_in.matlab import struct_sets
 from mnist_data.images_in.stored import DAMAGE, OpenArray, StoredArray, damaged
 from mnist_data.images_in.stream import Form, Options, Source
@@ -17,8 +18,8 @@ MAGIC = b"\x89HDF\r\n\x1a\n"
 MATLAB = b"MATLAB 7.3"
 
 
-def open_hdf5(path: str, *, reverse: bool = False) -> dict[str, StoredArray]:
-    """Open the datasets of a file, by their names with those of their groups. reverse: as MATLAB writes them.
+def open_hdf5(path: str) -> dict[str, StoredArray]:
+    """Open the datasets of a file, by their names with those of their groups; MATLAB's have their axes reversed.
 
     Raises MissingExtra without h5py, UnreadableInput for a damaged file, or a dataset that lies in another file.
     """
@@ -27,6 +28,9 @@ def open_hdf5(path: str, *, reverse: bool = False) -> dict[str, StoredArray]:
     except ImportError as cause:
         raise MissingExtra("h5py", "hdf5", f"Reading {path}, an HDF5 file,") from cause
     arrays: dict[str, StoredArray] = {}
+    local = local_file(path)
+    with Path(local).open("rb") as beginning:
+        reverse = beginning.read(len(MATLAB)) == MATLAB
 
     def add(name: str, item: Any) -> None:
         if not isinstance(item, h5py.Dataset) or name.startswith("#") or not item.shape:
@@ -41,7 +45,7 @@ def open_hdf5(path: str, *, reverse: bool = False) -> dict[str, StoredArray]:
             arrays[name].reversed_axes = reverse
 
     try:
-        file = h5py.File(path, "r")
+        file = h5py.File(local, "r")
         file.visititems(add)
     except (*DAMAGE, KeyError, TypeError) as cause:
         raise damaged(path, cause) from cause
@@ -55,12 +59,7 @@ def _recognises(source: Source) -> bool:
 def _streams(sources: Sequence[Source], options: Options) -> list[ArrayStream]:
     files = {}
     for source in sources:
-        with open_decoded(source.path) as stream:
-            if stream.container != "raw":
-                raise UnreadableInput(
-                    source.path, f"an HDF5 file packed by {stream.container}", "HDF5 itself", "Unpack it first."
-                )
-        files[source.path] = open_hdf5(source.path, reverse=source.head.startswith(MATLAB))
+        files[source.path] = open_hdf5(source.path)
     return array_streams(struct_sets(files) or sets_of(files), options)
 
 

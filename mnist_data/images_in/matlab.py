@@ -11,9 +11,9 @@ import numpy as np
 import numpy.typing as npt
 
 from mnist_data.errors import UnreadableInput
-from mnist_data.idx.compression import open_decoded
 from mnist_data.images_in.array_sets import ArraySet, sets_of
 from mnist_data.images_in.arrays import ArrayStream, array_streams
+from mnist_data.images_in.local_files import local_file
 from mnist_data.images_in.stored import DAMAGE, MAX_WHOLE_BYTES, OpenArray, StoredArray, damaged
 from mnist_data.images_in.stream import Form, Options, Source
 
@@ -31,9 +31,10 @@ def open_mat(path: str) -> dict[str, StoredArray]:
     from scipy.io import loadmat, whosmat
     from scipy.io.matlab import MatReadError
 
+    file = local_file(path)
     broken = (*DAMAGE, MatReadError, KeyError, IndexError, TypeError, AttributeError, MemoryError, struct.error)
     try:
-        sizes = {name: math.prod(shape) for name, shape, _ in whosmat(path)}
+        sizes = {name: math.prod(shape) for name, shape, _ in whosmat(file)}
         if sum(sizes.values()) > MAX_WHOLE_BYTES:
             raise UnreadableInput(
                 path,
@@ -41,7 +42,7 @@ def open_mat(path: str) -> dict[str, StoredArray]:
                 f"at most {MAX_WHOLE_BYTES:,}",
                 "Save it as MATLAB 7.3 (save -v7.3), which is read piece by piece.",
             )
-        variables = loadmat(path, chars_as_strings=True)
+        variables = loadmat(file, chars_as_strings=True)
     except broken as cause:
         raise damaged(path, cause) from cause
     arrays: dict[str, StoredArray] = {}
@@ -129,12 +130,6 @@ def _recognises(source: Source) -> bool:
 
 
 def _streams(sources: Sequence[Source], options: Options) -> list[ArrayStream]:
-    for source in sources:
-        with open_decoded(source.path) as stream:
-            if stream.container != "raw":
-                raise UnreadableInput(
-                    source.path, f"a MATLAB file packed by {stream.container}", "the file itself", "Unpack it first."
-                )
     files = {source.path: open_mat(source.path) for source in sources}
     return array_streams(struct_sets(files) or sets_of(files), options)
 

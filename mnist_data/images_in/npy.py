@@ -41,7 +41,7 @@ def open_npy(path: str) -> StoredArray:
     """Open a .npy file: memory-mapped, or where it is packed as a stream."""
     with open_decoded(path) as stream:
         shape, fortran, dtype = read_header(stream, path)
-        packed, offset = stream.container != "raw", stream.position
+        packed, offset = stream.container != "raw" or not Path(path).is_file(), stream.position
     if not packed and 0 not in shape:
         try:
             mapped = np.memmap(path, dtype, "r", offset, shape, "F" if fortran else "C") if shape else np.load(path)

@@ -142,8 +142,8 @@ def _sources(path: Path) -> Sources:
     """Find the forms of a source. Raises for a file that has none, and for a folder or archive without any."""
     if not path.is_dir() and not within_archive(path)[1]:
         return _of_file(path)
-    if path.is_file() and (known := _form_of(Source(str(path), _head(path)))):
-        return {known.key: [Source(str(path))]}
+    if path.is_file() and (known := _form_of(source := Source(str(path), _head(path)))):
+        return {known.key: [source]}
     found: dict[str, list[Source]] = {}
     for source in _files_of(path):
         if form := _form_of(source):

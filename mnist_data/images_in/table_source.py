@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from mnist_data.errors import UnreadableInput
+from mnist_data.images_in.local_files import local_file
 
 DAMAGE = (pa.ArrowException, OSError, ValueError, EOFError, OverflowError, MemoryError, KeyError, IndexError)
 """What Arrow raises for altered files."""
@@ -34,12 +35,12 @@ class ParquetTable(TableSource):
     """A Parquet file, of which a row group's pages are unpacked as they are needed."""
 
     def __init__(self, path: str) -> None:
-        self.path = path
+        self.path, self._file = path, local_file(path)
         with _named(path), self._open() as file:
             self.schema = file.schema_arrow
 
     def _open(self) -> pq.ParquetFile:
-        return pq.ParquetFile(self.path, buffer_size=BUFFER_BYTES, pre_buffer=False)
+        return pq.ParquetFile(self._file, buffer_size=BUFFER_BYTES, pre_buffer=False)
 
     def batches(self, columns: Sequence[str], count: int) -> Iterator[pa.RecordBatch]:
         """Give the chosen columns in order. Raises UnreadableInput where the file is damaged."""
@@ -53,8 +54,8 @@ class ArrowTable(TableSource):
     """An Arrow IPC file, Feather of version 2, or an Arrow stream as the datasets library caches it."""
 
     def __init__(self, path: str) -> None:
-        self.path = path
-        with _named(path), pa.OSFile(path) as file:
+        self.path, self._file = path, local_file(path)
+        with _named(path), pa.OSFile(self._file) as file:
             self._is_file = file.read(6) == b"ARROW1"
             file.seek(0)
             self.schema = self._open(file).schema
@@ -64,7 +65,7 @@ class ArrowTable(TableSource):
 
     def batches(self, columns: Sequence[str], count: int) -> Iterator[pa.RecordBatch]:
         """Give the chosen columns in order. Raises UnreadableInput where the file is damaged."""
-        with _named(self.path), pa.OSFile(self.path) as file:
+        with _named(self.path), pa.OSFile(self._file) as file:
             reader = self._open(file)
             whole = (
                 (reader.get_batch(number) for number in range(reader.num_record_batches)) if self._is_file else reader

@@ -12,12 +12,12 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from mnist_data import storage
 from mnist_data.batch import Integers
 from mnist_data.errors import MismatchedPair, UnreadableInput, WrongUse
 from mnist_data.idx.names import split_named, split_order
 from mnist_data.images_in.array_labels import numbers_of
 from mnist_data.images_in.array_names import parse_array_name
+from mnist_data.images_in.local_files import sha256_of
 from mnist_data.images_in.stored import BLOCK_BYTES
 from mnist_data.images_in.stream import UNLABELLED, ImageStream, Options, Rows
 from mnist_data.images_in.table_columns import Columns, columns_of, common_columns
@@ -65,7 +65,7 @@ class TableStream(ImageStream):
         """SHA-256 of the file, of several that of their digests, and of a table in memory that of its pixels."""
         if not self.files:
             return self._hash.hexdigest()
-        digests = [storage.sha256_of(Path(file)) for file in self.files]
+        digests = [sha256_of(file) for file in self.files]
         return digests[0] if len(digests) == 1 else hashlib.sha256("".join(digests).encode()).hexdigest()
 
     def rows(self, count: int) -> Iterator[Rows]:

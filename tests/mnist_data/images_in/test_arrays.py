@@ -8,6 +8,7 @@ import pickle
 import random
 import subprocess
 import sys
+import tarfile
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -229,6 +230,40 @@ def test_svhns_ten_is_no_class_without_a_word(tmp_path: Path) -> None:
 
     assert any("10 stands for the digit 0" in warning and "--relabel" in warning for warning in result.warnings)
     assert set(mnist_data.load(tmp_path / "out")["label"]) == set(range(1, 11))
+
+
+PACKED = ("keras", ".npy", "HDF5", "MATLAB", "MATLAB 7.3")
+
+
+@pytest.mark.parametrize("form", PACKED)
+@pytest.mark.parametrize("packing", ["zip", "tar.gz", "gz"])
+def test_packed_arrays_are_read_from_where_they_are(form: str, packing: str, tmp_path: Path) -> None:
+    """In archives as Kaggle gives them, next to other files; or packed by gzip, but for what is an archive itself."""
+    source = FORMS[form](tmp_path)
+    files = sorted(source.iterdir()) if source.is_dir() else [source]
+    packed = tmp_path / f"packed.{packing}"
+    if packing == "zip":
+        with zipfile.ZipFile(packed, "w") as archive:
+            archive.writestr("README.md", "about")
+            for file in files:
+                archive.write(file, f"data/{file.name}")
+    elif packing == "tar.gz":
+        with tarfile.open(packed, "w:gz") as tar:
+            for file in files:
+                tar.add(file, file.name)
+    else:
+        packed = tmp_path / "gz"
+        packed.mkdir()
+        for file in files:
+            (packed / f"{file.name}.gz").write_bytes(gzip.compress(file.read_bytes()))
+
+    if (form, packing) == ("keras", "gz"):
+        with pytest.raises(MnistDataError):
+            read(packed)
+        return
+    pixels, labels = read(packed)["train"]
+    np.testing.assert_array_equal(IMAGES, pixels, strict=True)
+    assert LABELS.tolist() == labels
 
 
 REFUSED: dict[str, tuple[dict[str, Array], str]] = {
