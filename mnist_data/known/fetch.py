@@ -77,7 +77,7 @@ def fetch(name: str, folder: str | Path | None = None, *, overwrite: bool = Fals
     mirror gives the right file.
     """
     if folder is not None and (storage.is_remote(folder) or Path(folder).is_file()):
-        raise WrongUse(f"{folder} is no local folder, into which the files could go; name one by --out.")
+        raise WrongUse(f"{folder} is not a local folder; name one by --out.")
     if name in ("sample", sample.NAME):
         return _sample(folder, overwrite)
     known = by_name(name)
@@ -92,6 +92,9 @@ def fetch(name: str, folder: str | Path | None = None, *, overwrite: bool = Fals
         )
     for file in missing if folder is not None else ():
         storage.require_free(target / file.name, overwrite)
+    if known.archive and missing:
+        _unpack(known, missing, target, report)
+        return target
     for file in missing:
         _obtain(known, file, target, report)
     return target
@@ -130,9 +133,6 @@ def _is_there(path: Path, known: CatalogEntry, file: RemoteFile) -> bool:
 
 def _obtain(known: CatalogEntry, file: RemoteFile, target: Path, report: Report) -> None:
     """Put a file into a folder, from the cache, where it is downloaded first unless it is there."""
-    if known.archive:
-        _unpack(known, file, target, report)
-        return
     cached = _cache(known.name) / file.name
     if not _is_there(cached, known, file):
         _download(known.name, known, file, known.mirrors, report)
@@ -141,16 +141,21 @@ def _obtain(known: CatalogEntry, file: RemoteFile, target: Path, report: Report)
             shutil.copyfile(cached, draft)
 
 
-def _unpack(known: CatalogEntry, file: RemoteFile, target: Path, report: Report) -> None:
-    """Put a file of an archive into a folder. The archive stays in the cache for the other datasets in it."""
+def _unpack(known: CatalogEntry, files: Sequence[RemoteFile], target: Path, report: Report) -> None:
+    """Put files of an archive into a folder. The archive stays in the cache for the other datasets in it."""
     archive = ARCHIVES[known.archive]
     packed = _cache(known.archive) / archive.name
     if not (packed.is_file() and has_checksum(packed, archive.checksum)):
         _download(known.archive, known, archive, archive.mirrors, report)
-    with zipfile.ZipFile(packed) as members, storage.new_file(target / file.name) as draft:
-        member = next(name for name in members.namelist() if PurePosixPath(name).name == file.name)
-        with members.open(member) as source, draft.open("wb") as output:
-            shutil.copyfileobj(source, output)
+    with zipfile.ZipFile(packed) as members:
+        names = {PurePosixPath(name).name: name for name in members.namelist()}
+        for file in files:
+            with (
+                members.open(names[file.name]) as source,
+                storage.new_file(target / file.name) as draft,
+                draft.open("wb") as output,
+            ):
+                shutil.copyfileobj(source, output)
 
 
 def _download(owner: str, known: CatalogEntry, file: RemoteFile, published: Sequence[str], report: Report) -> None:

@@ -263,7 +263,7 @@ def test_files_go_into_a_local_folder(tmp_path: Path, monkeypatch: pytest.Monkey
     Path("file").write_text("mine")
 
     for out in ("s3://bucket/mnist", "file"):
-        with pytest.raises(WrongUse, match=f"{out} is no local folder"):
+        with pytest.raises(WrongUse, match=f"{out} is not a local folder"):
             mnist_data.fetch("mnist", out)
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
 
