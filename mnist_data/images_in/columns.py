@@ -55,7 +55,7 @@ class Columns:
 
 
 @dataclass(frozen=True)
-class _Pixel:
+class Pixel:
     """The name of a pixel's column. place: as its numbers say: one of all, or row and column."""
 
     column: int
@@ -145,29 +145,35 @@ def named_label(names: Sequence[str]) -> int | None:
     return None
 
 
-def _named_pixels(names: Sequence[str], label: int | None, texts: Sequence[int]) -> list[_Pixel]:
-    """Find the columns whose names count on: pixel0, pixel1, …, or 1x1, 1x2, …; without such names all of numbers."""
+def counted_pixels(names: Sequence[str], left_out: Sequence[int | None] = ()) -> list[Pixel]:
+    """Find the columns whose names count on: pixel0, pixel1, …, or 1x1, 1x2, …; none where too few do.
+
+    left_out: columns that are no pixels, whatever their names are.
+    """
     counted = []
     for column, name in enumerate(names):
         match = re.fullmatch(r"(.*?)(\d+)(?:(\D+)(\d+))?", name)
-        if match and column != label and column not in texts:
+        if match and column not in left_out:
             stem, first, between, second = match.groups()
             place = (int(first),) if second is None else (int(first), int(second))
             if stem.lower().endswith("x") and (between or "").lower().strip("_-. ") == "y":
                 place = place[::-1]
-            counted.append(_Pixel(column, f"{stem}#{between or ''}", place))
+            counted.append(Pixel(column, f"{stem}#{between or ''}", place))
     stem, most = Counter(pixel.stem for pixel in counted).most_common(1)[0] if counted else ("", 0)
     pixels = [pixel for pixel in counted if pixel.stem == stem]
-    if most >= FEWEST_PIXELS and len({pixel.place for pixel in pixels}) == most:
-        return pixels
-    return [
-        _Pixel(column, "", (column,))
+    return pixels if most >= FEWEST_PIXELS and len({pixel.place for pixel in pixels}) == most else []
+
+
+def _named_pixels(names: Sequence[str], label: int | None, texts: Sequence[int]) -> list[Pixel]:
+    """Find the columns whose names count on; without such names all of numbers."""
+    return counted_pixels(names, [label, *texts]) or [
+        Pixel(column, "", (column,))
         for column, name in enumerate(names)
         if column != label and column not in texts and name and not COUNTING_NAMES.fullmatch(name)
     ]
 
 
-def _named_size(pixels: Sequence[_Pixel]) -> str | None:
+def _named_size(pixels: Sequence[Pixel]) -> str | None:
     """Give the size of an image whose header names rows and columns, and all of them."""
     if not pixels or len(pixels[0].place) != 2:
         return None

@@ -14,7 +14,7 @@ from dataclasses import replace
 
 from mnist_data.idx.compression import open_decoded
 from mnist_data.images_in.cells import Grammar, TableStream, is_missing
-from mnist_data.images_in.columns import named_label
+from mnist_data.images_in.columns import counted_pixels, named_label
 from mnist_data.images_in.rows_of_text import Begin, agree
 from mnist_data.images_in.stream import Form, Options, Source
 from mnist_data.images_in.table import NoImages, Table, open_table
@@ -86,12 +86,16 @@ def table_in(lines: Sequence[tuple[int, bytes, int]]) -> Table | None:
 
 
 def _words(names: Sequence[str], body: Sequence[Sequence[str]], grammar: Grammar) -> tuple[int, ...]:
-    """Find the columns that hold words: in most of their cells, or in any of a column where the label may be."""
+    """Find the columns that hold words: in most of their cells, of a column that may be the label in fewer."""
     columns = zip(*body, strict=True)
     words = [sum(not grammar.is_number(cell) and not is_missing(cell) for cell in cells) for cells in columns]
     named = named_label(names)
-    labels = (0, len(words) - 1) if named is None else (named,)
-    return tuple(column for column, count in enumerate(words) if 2 * count > len(body) or (count and column in labels))
+    outer = (0, len(words) - 1) if named is None else ()
+    return tuple(
+        column
+        for column, count in enumerate(words)
+        if 2 * count > len(body) or (column in outer and 4 * count > len(body)) or (column == named and count)
+    )
 
 
 def _grammar_of(line: str) -> Grammar:
@@ -133,16 +137,28 @@ def _without_numbering(first: Sequence[str]) -> list[str]:
 
 
 def recognises(source: Source) -> bool:
-    """Say whether a file is text whose lines are mostly numbers; the first may be a header."""
-    if source.head.startswith(UTF_16) or is_utf_16(source.head):
-        return _recognises_text(source.head.replace(b"\0", b"").lstrip(b"\xff\xfe"))
-    return b"\0" not in source.head and _recognises_text(source.head.removeprefix(b"\xef\xbb\xbf"))
+    """Say whether a file is text whose lines are mostly numbers; the first may be a header, of any length."""
+    head = source.head
+    if head.startswith(UTF_16) or is_utf_16(head):
+        return _recognises_text(head.replace(b"\0", b"").lstrip(b"\xff\xfe"))
+    # What comes before a zero byte says what a damaged file was.
+    return _recognises_text(head.partition(b"\0")[0].removeprefix(b"\xef\xbb\xbf"))
 
 
 def _recognises_text(text: bytes) -> bool:
     lines = list(first_lines(text))
-    whole = lines[:-1] if len(lines) > 1 and lines[-1][2] + len(lines[-1][1]) >= len(text) - 2 else lines
-    return bool(whole) and table_in(whole) is not None
+    if len(lines) > 2 and not text.endswith((b"\n", b"\r")):
+        lines.pop()  # it may be cut off
+    if not lines:
+        return False
+    return table_in(lines) is not None or (len(lines) == 1 and _counts_pixels(lines[0][1]))
+
+
+def _counts_pixels(line: bytes) -> bool:
+    """Say whether a line names pixels and counts them, as a header does."""
+    cells = max((decoded(line).split(delimiter) for delimiter in DELIMITERS), key=len)
+    names = [cell.strip(' "') for cell in cells[:-1]]  # the last may be cut off
+    return len(names) >= 16 and 2 * len(counted_pixels(names)) > len(names)
 
 
 def csv_streams(sources: Sequence[Source], options: Options) -> list[TableStream]:

@@ -29,6 +29,9 @@ SHARP, PERCENT, APOSTROPHE, COMMA, COLON, OPEN, CLOSED = 35, 37, 39, 44, 58, 123
 
 MOST_INDEX_DIGITS = 9
 
+MOST_INDEX = 1 << 20
+"""A larger index than any image has that people write as text."""
+
 
 @compiled
 def _after_line(text: Bytes, at: int) -> int:
@@ -77,7 +80,7 @@ def _parse_row(
             return at, NO_NUMBER, before, odds
         if index <= before:
             return at, ORDER, index, odds
-        if len(places) and index >= len(places):
+        if index > MOST_INDEX or (len(places) and index >= len(places)):
             return at, OUTSIDE, index, odds
         at = after_blanks(text, end, SPACE) if braces else end + 1
         before, seen[0], seen[1] = index, min(seen[0], index), max(seen[1], index)

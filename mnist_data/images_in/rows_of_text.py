@@ -25,7 +25,10 @@ FIRST_ROWS = 1_000
 """Rows that decide which column is the label, the type of the pixels and the size of an image."""
 
 FEWEST_OTHERS = 0.01
-"""The part of the rows from which on pixels of another type are no mistakes, but how the file is."""
+"""The part of the rows from which on pixels or labels of another type are no mistakes, but how the file is."""
+
+ROWS_TO_JUDGE_ONE = 20
+"""Rows among which a single one of another type is a mistake, too."""
 
 Floats = npt.NDArray[np.float64]
 
@@ -171,7 +174,7 @@ class TextStream(ImageStream):
             raise self.wrong(int(lines[row]), found, f"a number that {self.dtype} holds")
         expected = f"{self.dtype}, as in the first {FIRST_ROWS:,} rows"
         kind, fitting, others = self._type_of_all()
-        if others < FEWEST_OTHERS * (fitting + others):
+        if are_mistakes(others, fitting + others):
             raise self.wrong(int(lines[row]), found, expected)
         error = self.misjudged(int(lines[row]), found, expected)
         for stream in self.siblings:
@@ -232,7 +235,7 @@ def number_words(streams: Sequence[TextStream]) -> None:
             _count_words(stream, times)
     others = [word for word in times if not _is_integer(word)]
     integers = not others
-    if 0 < sum(times[word] for word in others) < FEWEST_OTHERS * times.total():
+    if others and are_mistakes(sum(times[word] for word in others), times.total()):
         raise _wrong_label(streams, others)
     classes = tuple(sorted(times, key=natural))
     numbers = {word: int(word) if integers else place for place, word in enumerate(classes)}
@@ -290,14 +293,18 @@ def dtype_of(pixels: Floats) -> str:
 
 def dtype_of_most(pixels: Floats) -> str:
     """Give the smallest type that holds the pixels of all rows but a few, which may be mistakes."""
-    kinds = [dtype_of(row) for row in pixels]
-    times = Counter(kinds)
-    kind, fitting = "", 0
+    times = Counter(dtype_of(row) for row in pixels)
+    others = len(pixels)
     for kind in (*TYPES, "float32"):
-        fitting += times[kind]
-        if fitting > (1 - FEWEST_OTHERS) * len(kinds):
-            break
-    return kind
+        others -= times[kind]
+        if not others or are_mistakes(others, len(pixels)):
+            return kind
+    raise AssertionError("every row has one of these types")
+
+
+def are_mistakes(others: int, rows: int) -> bool:
+    """Say whether the rows that are other than the rest are so few that they are mistakes, and not how a file is."""
+    return others < FEWEST_OTHERS * rows or (others == 1 and rows >= ROWS_TO_JUDGE_ONE)
 
 
 def wider(kinds: Iterable[str]) -> str:

@@ -92,8 +92,8 @@ class SparseStream(TextStream):
         if parser.problem == ORDER:
             raise self.wrong(number, f"the index {index:,} after one that is not smaller", "indices that ascend")
         if parser.problem == OUTSIDE:
-            most = len(self._places) - 1
-            raise self.wrong(number, f"the index {index:,}", f"none above {most:,}, as an image has so many pixels")
+            most = f"{len(self._places) - 1:,}" if len(self._places) else "a million"
+            raise self.wrong(number, f"the index {index:,}", f"none above {most}, as an image has no more pixels")
         shown = line.strip()[:SHOWN] + ("…" if len(line.strip()) > SHOWN else "")
         if index < 0:
             expected = "a row in braces" if self._braces else "a number as the label at its beginning"

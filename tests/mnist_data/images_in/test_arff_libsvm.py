@@ -114,6 +114,7 @@ WRONG_PAIRS = {
     "pair": ("1 3:4 5", "something else than a pair after the index 3"),
     "value": ("1 3:4 5:a", "after the index 5"),
     "order": ("1 5:4 3:4", "the index 3 after one that is not smaller"),
+    "far": ("1 3:4 999999999:1", "the index 999,999,999; expected none above a million"),
     "not a label": ("1.5 3:4", "the label 1.5; expected an integer"),
     "too large": ("1 3:1e999", "the pixel inf"),
 }

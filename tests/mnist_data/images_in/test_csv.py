@@ -277,3 +277,59 @@ def test_a_wrong_line_is_named(fault: str, place: int, tmp_path: Path) -> None:
 
     with pytest.raises(UnreadableInput, match=rf"a\.csv(, line {place:,})?: .*({message})"):
         read(tmp_path / "a.csv")
+
+
+HOSTILE = {
+    "a line without an end": (b"1" * (34 << 20), "line 1: a line of more than 32 MiB"),
+    "millions of columns": ((b"0," * (1 << 21) + b"\n") * 2, "more than 1,048,576 columns"),
+    "a quote over all lines": (text(ROWS, HEADER).encode() + b'"' + b"1,1\n" * 999, "line 42: (a quote|1 columns)"),
+    "UTF-16": (text(ROWS, HEADER).encode("utf-16"), "text in UTF-16.*iconv"),
+    "UTF-16 without its mark": (text(ROWS, HEADER).encode("utf-16-be"), "text in UTF-16.*iconv"),
+    "zero bytes": (text(ROWS[:9]).encode() + bytes(5_000), "line 10: 1 columns"),
+    "header only": (HEADER.encode() + b"\n", "no lines of numbers"),
+    "a submission": (b"ImageId,Label\n1,0\n2,0\n", "2 columns, which hold no images"),
+    "words": (b"name,place\nfoo,bar\nbaz,qux\n", "no lines of numbers"),
+    "nothing": (b"", "no lines of numbers"),
+}
+
+
+@pytest.mark.parametrize("form", HOSTILE)
+def test_what_is_no_table_of_images_is_refused(form: str, tmp_path: Path) -> None:
+    """Soon, and without more memory than a line may have."""
+    content, message = HOSTILE[form]
+    (tmp_path / "a.csv").write_bytes(content)
+
+    with pytest.raises(UnreadableInput, match=rf"a\.csv.*{message}"):
+        read(tmp_path / "a.csv")
+
+
+def test_latin_1_is_read(tmp_path: Path) -> None:
+    """Names of columns and of classes."""
+    rows = cells(label=lambda number: "é" if number % 2 else "ß")
+    (tmp_path / "a.csv").write_bytes(text(rows, HEADER.replace("label", "Zähler")).encode("latin-1"))
+
+    stream, _, labels = read(tmp_path / "a.csv")
+
+    assert (stream.classes, labels.tolist()) == (("ß", "é"), (LABELS % 2).tolist())
+
+
+def test_a_header_longer_than_the_head_is_recognised() -> None:
+    """That of 128×128 pixels takes 170 KB."""
+    names = ",".join(["label", *(f"pixel{place}" for place in range(128 * 128))])
+
+    assert recognises(Source("a.csv", f"{names}\n".encode()[:HEAD_BYTES]))
+    assert recognises(Source("a.csv", f"{HEADER}\n{','.join(ROWS[0])}".encode()[:-30]))
+    assert not recognises(Source("a.txt", b"one, 2 words and 3 more words, " * 99))
+
+
+def test_tables_beside_the_images_are_left_out(tmp_path: Path) -> None:
+    """Kaggle's sample of a submission is none of the images, and is named."""
+    (tmp_path / "train.csv").write_text(text(ROWS, HEADER))
+    (tmp_path / "test.csv").write_text(text([row[1:] for row in ROWS], ",".join(NAMES)))
+    (tmp_path / "sample_submission.csv").write_text("ImageId,Label\n1,0\n2,0\n")
+
+    result = mnist_data.convert(tmp_path, tmp_path / "out", progress=False)
+
+    assert result.dataset is not None
+    assert dict(result.dataset.splits) == {"train": COUNT, "unlabelled": COUNT}
+    assert any("sample_submission.csv: left out" in warning for warning in result.warnings)
