@@ -9,6 +9,7 @@ from benchmarks.measure import describe_machine
 
 CLAIMS = (
     "convert",
+    "forms",
     "load",
     "memory",
     "layouts",

@@ -66,8 +66,6 @@ class TextReader:
     def _read(self) -> None:
         """Move what is left to the front, and fill the rest of the buffer."""
         left = self._end - self._begin
-        if left > LONGEST_LINE:
-            raise self._too_long()
         # A view of the old buffer may be in use, so that it can neither be resized nor be written to.
         buffer = bytearray(max(PIECE_BYTES, 2 * left) + 1)
         buffer[:left] = memoryview(self._buffer)[self._begin : self._end]
@@ -77,12 +75,14 @@ class TextReader:
         self._buffer, self._begin, self._end = buffer, 0, left + count
         if not self._started:
             self._start()
-        if self._ended and self._end and buffer[self._end - 1] not in b"\n\r":
-            buffer[self._end] = 0x0A
-            self._end += 1
         cut = buffer.rfind(b"\n", 0, self._end)
         if cut < 0:  # a return that is the last byte may be half of a line's end
             cut = buffer.rfind(b"\r", 0, self._end if self._ended else self._end - 1)
+        if cut < 0 and self._end > LONGEST_LINE:
+            raise self._too_long()
+        if self._ended and self._end > cut + 1:
+            buffer[self._end] = 0x0A
+            cut, self._end = self._end, self._end + 1
         self._cut = cut + 1
 
     def _start(self) -> None:
