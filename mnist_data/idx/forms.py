@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from mnist_data.errors import UnreadableInput
 from mnist_data.idx.byte_order import seems_swapped
+from mnist_data.idx.column_major import require_row_major
 from mnist_data.idx.format import Reader, open_idx
 from mnist_data.idx.labels import LabelForm, form_of
 from mnist_data.idx.layout import Layout, as_announced, layout_of
@@ -53,6 +54,8 @@ def forms_of(pair: Pair, byte_order: ByteOrder = "big", size: str | None = None)
         _require_byte_order(images, items, byte_order)
         _require_byte_order(labels, rows[:, 0] if rows.ndim == 2 and rows.shape[1] else rows.reshape(-1), byte_order)
         whole = items.shape[1:] != shape or not len(items)
+        if not whole:
+            _require_row_major(pair.images, byte_order, items)
         layout = as_announced(shape) if whole and size is None else layout_of(shape, items, pair.images, size)
         return Forms(layout, form_of(labels.header, rows, pair.labels), byte_order)
 
@@ -60,6 +63,11 @@ def forms_of(pair: Pair, byte_order: ByteOrder = "big", size: str | None = None)
 def _first(reader: Reader) -> npt.NDArray[Any]:
     empty = np.empty((0, *reader.header.array_shape), reader.header.dtype.newbyteorder("="))
     return next(reader.batches(ROWS), empty)
+
+
+def _require_row_major(path: str, byte_order: ByteOrder, items: npt.NDArray[Any]) -> None:
+    with open_idx(path, byte_order) as reader:
+        require_row_major(path, reader.header.shape, items, reader.batches(ROWS))
 
 
 def _require_byte_order(reader: Reader, values: npt.NDArray[Any], byte_order: ByteOrder) -> None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from mnist_data.errors import MismatchedPair, UnreadableInput, WrongUse
-from mnist_data.idx.names import Role
+from mnist_data.idx.names import Role, split_named
 from mnist_data.images_in.array_labels import texts_of
 from mnist_data.images_in.array_names import parse_array_name
 from mnist_data.images_in.stored import StoredArray
@@ -89,6 +89,7 @@ def _class_names(arrays: Sequence[tuple[str, StoredArray]]) -> tuple[str | None,
 def _entries(path: str, arrays: Mapping[str, StoredArray]) -> Iterator[_Entry]:
     """Give the arrays of a file that are images or labels; those of other names only where no name says anything."""
     of_file = parse_array_name(ENDINGS.sub("", Path(path).name))
+    of_file = replace(of_file, split=of_file.split or split_named(Path(path).parent.name))
     if len(arrays) == 1:
         ((name, array),) = arrays.items()
         own = parse_array_name(name)

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mnist_data.errors import UnreadableInput, WrongUse
+from mnist_data.idx.column_major import require_row_major
 from mnist_data.idx.layout import CHANNELS, layout_of
 from mnist_data.idx.names import split_order
 from mnist_data.images_in.array_labels import flat_labels, joint_classes
@@ -44,6 +45,12 @@ class ArrayStream(ImageStream):
         self._labels = np.full(images.shape[0], UNLABELLED, np.int64) if labels is None else labels
         item_shape = _item_shape(self.path, images.shape)
         first = images.first(FIRST_ITEMS)
+        require_row_major(
+            self.path,
+            (images.shape[0], *item_shape),
+            first.reshape(len(first), *item_shape),
+            (block.reshape(len(block), *item_shape) for block in images.blocks(FIRST_ITEMS)),
+        )
         self._layout = layout_of(item_shape, first.reshape(len(first), *item_shape), self.path, options.size)
         self.shape = self._layout.shape
         self.dtype = _stored_type(images)

@@ -35,6 +35,9 @@ from mnist_data.images_in.stream import Form, ImageStream, Options, Source
 HEAD_BYTES = 1 << 16
 """Decoded bytes of a file that decide its form."""
 
+DEEPER = 2
+"""Folders down that files are looked for where none lies in the folder itself: data/train.parquet, train/x.npy."""
+
 FORMS: tuple[Form, ...] = (
     folders.FORM,
     npz.FORM,
@@ -144,15 +147,26 @@ def _sources(path: Path) -> Sources:
         return _of_file(path)
     if path.is_file() and (known := _form_of(source := Source(str(path), _head(path)))):
         return {known.key: [source]}
-    found: dict[str, list[Source]] = {}
-    for source in _files_of(path):
-        if form := _form_of(source):
-            found.setdefault(form.key, []).append(source)
+    found = _by_form(_files_of(path))
     if folders.FORM.recognises(Source(str(path))):
         found[folders.FORM.key] = [Source(str(path))]
+    if not found and not _is_dataset(path):
+        found = _by_form(_files_of(path, DEEPER))
     if not found:
         raise _nothing_in(path)
     return found
+
+
+def _by_form(sources: Iterator[Source]) -> dict[str, list[Source]]:
+    found: dict[str, list[Source]] = {}
+    for source in sources:
+        if form := _form_of(source):
+            found.setdefault(form.key, []).append(source)
+    return found
+
+
+def _is_dataset(path: Path) -> bool:
+    return any(path.glob("split=*/*.parquet"))
 
 
 def _of_file(path: Path) -> Sources:
@@ -164,7 +178,7 @@ def _of_file(path: Path) -> Sources:
 
 
 def _nothing_in(path: Path) -> MnistDataError:
-    if any(path.glob("split=*/*.parquet")):
+    if _is_dataset(path):
         return WrongUse(
             f"{path} is a dataset of mnist-data already, with nothing to convert; look at it by mnist-data stats "
             f"{shlex.quote(str(path))} OUT, or write it in other forms by mnist-data export."
@@ -190,8 +204,8 @@ def _names(place: Path) -> list[str]:
     return [member.name for member in within_archive(place)[1]] or list(files_in_folder(place, 0))
 
 
-def _files_of(folder: Path) -> Iterator[Source]:
-    """Give the files of a folder or archive that can have a form.
+def _files_of(folder: Path, depth: int = 0) -> Iterator[Source]:
+    """Give the files of a folder or archive that can have a form; further down only those whose names claim one.
 
     Raises for one whose name claims a form that its content has not.
     """
@@ -201,8 +215,10 @@ def _files_of(folder: Path) -> Iterator[Source]:
         heads = ((path, stream.read(HEAD_BYTES)) for path, stream in decoded_files(archive, others))
         yield from (_checked(Source(str(path), head)) for path, head in heads)
         return
-    for name in files_in_folder(folder, 0):
+    for name in files_in_folder(folder, depth):
         path = folder / name
+        if depth and not _is_claimed(name):
+            continue
         if name == CLASS_LIST or name.lower().endswith(IMAGE_ENDINGS) or not path.is_file():
             continue
         try:

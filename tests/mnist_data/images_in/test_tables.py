@@ -161,6 +161,26 @@ def test_shards_of_a_split_follow_one_another_and_none_may_be_missing(tmp_path: 
         read(tmp_path)
 
 
+def test_what_the_datasets_library_saves_is_read(tmp_path: Path) -> None:
+    """Arrow streams in a folder a split, and a clone of a repository with its files in data/."""
+    import datasets
+
+    features = datasets.Features({"image": datasets.Image(), "label": datasets.ClassLabel(names=list("abcdefg"))})
+    rows = {"image": [Image.fromarray(image) for image in IMAGES], "label": LABELS.tolist()}
+    whole = datasets.Dataset.from_dict(rows, features)
+    split = datasets.DatasetDict({"train": whole.select(range(20)), "test": whole.select(range(20, 30))})
+    split.save_to_disk(tmp_path / "saved")
+    (tmp_path / "clone/data").mkdir(parents=True)
+    for name, part in split.items():
+        part.to_parquet(tmp_path / f"clone/data/{name}-00000-of-00001.parquet")
+
+    for folder in ("saved", "clone"):
+        parts = read(tmp_path / folder)
+        assert list(parts) == ["train", "test"]
+        np.testing.assert_array_equal(IMAGES[20:], parts["test"][0], strict=True)
+        assert ["abcdefg"[label] for label in LABELS[:20]] == parts["train"][1]
+
+
 def test_texts_are_numbered_alike_in_all_splits(tmp_path: Path) -> None:
     """Although the test split has not all of them."""
     names = np.array(["ten", "two", "a10", "a9"])
