@@ -89,6 +89,7 @@ def train(
         return _sweep(dataset, location_of(out), location_of(sweep), over, resume, overwrite, progress)
     from pipelines.networks.evaluation.diagnosis import in_words
     from pipelines.networks.train import train as run
+    from pipelines.stages.turned_classes import about_turned_classes
 
     if recipe is not None:
         given["recipe"] = recipe_from(recipe, "recipe")
@@ -104,7 +105,7 @@ def train(
             report=report,
         )
     page = draw_page(plot, tables, source, f"{folder}/{PAGE}", overwrite=overwrite or resume)
-    warnings = in_words(params.model, tables["diagnosis"])
+    warnings = (*about_turned_classes(source, params.recipe), *in_words(params.model, tables["diagnosis"]))
     return checked(Result("train", out=folder, tables=tables, page=page, warnings=warnings), limits, _errors(tables))
 
 

@@ -161,9 +161,12 @@ def augment(
     only. recipe: a preset's name, a TOML file, or a mapping as in {"rotation": [-10, 10]}. preview: write only a page
     of some originals and copies; out is then its file.
 
-    Raises WrongUse for a dataset of copies, and where the recipe changes the exposure of data whose white level is not
+    The result warns where the recipe turns classes into one another, as 6 into 9. Raises WrongUse for a dataset of
+    copies, and where the recipe changes the exposure of data whose white level is not
     known.
     """
+    from pipelines.stages.turned_classes import about_turned_classes
+
     params, source = Augment(copies=copies, seed=seed, recipe=recipe_from(recipe, "recipe")), dataset_of(dataset)
     if preview:
         from pipelines.stages.preview import preview_tables
@@ -173,12 +176,13 @@ def augment(
         made_by = {"Preview": settings_in_words(params.recorded())}
         tables = preview_tables(source, params)
         draw_page(True, tables, source, page, overwrite=overwrite, made_by=made_by)
-        return Result("augment", out=page, page=page)
+        return Result("augment", out=page, page=page, warnings=about_turned_classes(source, params.recipe))
     from pipelines.stages.augment import augment as run
 
     with working(workers, scheduler, progress) as execution:
         written = run(source, location_of(out), params, execution=execution, overwrite=overwrite)
-    return Result("augment", out=location_of(out), dataset=written)
+    warnings = about_turned_classes(source, params.recipe)
+    return Result("augment", out=location_of(out), dataset=written, warnings=warnings)
 
 
 def corrupt(

@@ -31,6 +31,7 @@ from pipelines.stages.clean import clean, has_quarantine
 from pipelines.stages.convert import ConvertResult, conversion_plan, convert
 from pipelines.stages.convert_images import convert_images, images_plan
 from pipelines.stages.normalize import normalize
+from pipelines.stages.turned_classes import about_turned_classes
 from pipelines.statistics.stats import stats
 
 STEPS = ("convert", "clean", "normalize", "augment", "stats", "train", "dashboard")
@@ -203,6 +204,7 @@ class _Run:
             )
             folders.append(folder)
             self.tables += (folder,)
+            self.warnings += about_turned_classes(source, params.recipe)
             self.warnings += in_words(params.model, read_table(f"{folder}/diagnosis.parquet"))
         return folders
 
