@@ -6,6 +6,8 @@ import re
 from dataclasses import dataclass
 from typing import Literal
 
+from mnist_data.errors import WrongUse
+
 Role = Literal["images", "labels"]
 
 ByteOrder = Literal["big", "little"]
@@ -103,6 +105,12 @@ def split_named(folder: str) -> str | None:
     """
     name = parse_name(folder if re.search("image", folder, re.IGNORECASE) else f"{folder}-images")
     return name.split if not name.dataset else None
+
+
+def require_split_name(name: str) -> None:
+    """Raise WrongUse for a split that cannot name a folder."""
+    if not re.fullmatch(r"[A-Za-z0-9_-]+", name):
+        raise WrongUse(f"The split {name!r} cannot name a folder; use letters, digits, - and _.")
 
 
 def split_order(split: str) -> tuple[int, str]:

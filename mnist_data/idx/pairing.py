@@ -5,7 +5,6 @@ Names give the pairs, contents check them: a file in the wrong role is detected 
 
 from __future__ import annotations
 
-import re
 import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -13,7 +12,7 @@ from pathlib import Path
 
 from mnist_data.errors import MismatchedPair, NotIdx, WrongUse
 from mnist_data.idx.format import Header, open_idx
-from mnist_data.idx.names import ByteOrder, Role, parse_name, spelling_of, split_named, split_order
+from mnist_data.idx.names import ByteOrder, Role, parse_name, require_split_name, spelling_of, split_named, split_order
 from mnist_data.idx.search import headers_in, nearest_headers, siblings
 
 ROLES: tuple[Role, Role] = ("images", "labels")
@@ -207,8 +206,7 @@ def explicit_pairs(images: Iterable[str], labels: Iterable[str], splits: Iterabl
     if len(set(names)) != len(names):
         raise WrongUse(f"The splits {', '.join(names)} are not all different; name each with --split.")
     for name in names:
-        if not re.fullmatch(r"[A-Za-z0-9_-]+", name):
-            raise WrongUse(f"The split {name!r} cannot name a folder; use letters, digits, - and _.")
+        require_split_name(name)
     return [
         Pair(split, str(image), str(label), parse_name(Path(image).name).dataset)
         for split, image, label in zip(names, image_files, label_files, strict=True)

@@ -95,5 +95,7 @@ def unread(head: bytes) -> Unread | None:
         return Unread("a pickle", PICKLE)
     if re.match(rb".{8}\{\s*\"[^\"]{1,200}\"\s*:", head, re.DOTALL):
         return Unread("a model's weights (.safetensors)", "Name images, not a model.")
+    if re.match(rb"\x08[\x01-\x1f][\x12:]", head):
+        return Unread("a model in ONNX", "Name images, not a model.")
     text = head[:4_096].decode("utf-8-sig", errors="replace").lstrip()
     return next((known for form, known in TEXTS if re.match(form, text, re.IGNORECASE | re.DOTALL)), None)

@@ -7,8 +7,10 @@ matter as long as it is clear which folders are the classes.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from mnist_data.errors import WrongUse
 from mnist_data.idx.names import UNLABELLED_SPLIT, parse_name, split_named
@@ -42,7 +44,7 @@ class Assignment:
 def assign(names: Sequence[str], root: str = "", split: str | None = None) -> Assignment:
     """Decide split and class of image files.
 
-    names: below the root, with / between folders. root: the folder's or archive's own name, which may say the split.
+    names: below the root, with / between folders. root: the folder or archive, whose own name may say the split.
     split: that of all files, as the user gives it. Classes are in natural order, the same for all splits; files without
     a class get the label -1, and where they are all of a split it is called unlabelled. Raises WrongUse where two
     levels of folders could be the classes.
@@ -51,7 +53,8 @@ def assign(names: Sequence[str], root: str = "", split: str | None = None) -> As
     Assignment(splits=('train', 'train', 'test'), labels=(0, 1, 0), classes=('5', '10'), notes=())
     """
     common, folders = _without_common([tuple(name.split("/")[:-1]) for name in names])
-    fallback = next((named for name in (*reversed(common), root) if (named := parse_name(name).split)), "train")
+    outer = (*reversed(common), Path(root).absolute().name)
+    fallback = next((named for name in outer if (named := parse_name(name).split)), "train")
     splits, folders = _splits(folders, fallback)
     below, folders = _without_common(folders)
     classes, notes = _classes(root, names, folders, below or common)
@@ -162,11 +165,14 @@ def _unlabelled_apart(splits: Sequence[str], labels: Sequence[int]) -> list[str]
 
 
 def _about_unlabelled(root: str, splits: Sequence[str], labels: Sequence[int]) -> list[str]:
-    notes = []
-    for split in dict.fromkeys(splits):
-        count = sum(label == UNLABELLED for name, label in zip(splits, labels, strict=True) if name == split)
-        if count:
-            notes.append(
-                f"{root or 'the folder'}: {count:,} images of {split} have no label: no folder or name says it."
-            )
-    return notes
+    rows, without = Counter(splits), Counter(split for split, label in zip(splits, labels, strict=True) if label < 0)
+    return [
+        f"{root or 'the folder'}: no folder or name says the labels of {_count(count, rows[split])} of {split}."
+        for split, count in without.items()
+    ]
+
+
+def _count(count: int, rows: int) -> str:
+    if count < rows:
+        return f"{count:,} of {rows:,} images"
+    return "the only image" if rows == 1 else f"all {rows:,} images"

@@ -131,7 +131,7 @@ def folder_streams(roots: Sequence[str], options: Options | None = None) -> list
             root, "no image file lies in it", "image files in class folders", f"Endings: {', '.join(IMAGE_ENDINGS)}."
         )
     names = [file.name if len(roots) == 1 else f"{_stem(file.root)}/{file.name}" for file in files]
-    assigned = assign(names, _stem(root), options.split)
+    assigned = assign(names, root, options.split)
     scanned = scan(root, files, options.skip_unreadable)
     order = sorted(set(range(len(files))) - set(scanned.unreadable), key=lambda place: natural(names[place]))
     splits: dict[str, list[LabelledFile]] = {}

@@ -12,7 +12,7 @@ from mnist_data import storage
 from mnist_data.errors import MnistDataError, NoDataset, UnreadableInput, WrongUse, unknown_name
 from mnist_data.idx.archives import is_archive
 from mnist_data.idx.compression import decoded_files, open_decoded
-from mnist_data.idx.names import looks_like_idx, split_order
+from mnist_data.idx.names import looks_like_idx, require_split_name, split_order
 from mnist_data.idx.search import holds_idx
 from mnist_data.idx.tree import IMAGE_ENDINGS, files_in_folder, is_place, within_archive
 from mnist_data.images_in import (
@@ -61,6 +61,9 @@ READABLE = (
 )
 """The forms as messages name them."""
 
+FEWEST_PIXELS = 8
+"""A table with fewer columns is no table of images."""
+
 _PACKED = r"\.(zip|tar|tgz|tar\.\w+|7z|rar)$"
 
 Sources = Mapping[str, Sequence[Source]]
@@ -82,8 +85,12 @@ def open_source(path: str, options: Options | None = None) -> OpenSource:
     read, where it holds several sets of images, or where nothing says which split an image belongs to.
     """
     options = options or Options()
+    if options.split is not None:
+        require_split_name(options.split)
     form, sources = _chosen(path, _sources(Path(path)), options)
     streams = form.streams(sources, options)
+    if form is folders.FORM and options.form is None:
+        streams[0].notes += _about_tables(path)
     splits = [stream.split for stream in streams]
     if options.split is not None and len(streams) == 1:
         streams[0].split = options.split
@@ -147,13 +154,28 @@ def _sources(path: Path) -> Sources:
         return _of_file(path)
     if path.is_file() and (known := _form_of(source := Source(str(path), _head(path)))):
         return {known.key: [source]}
-    found = _by_form(_files_of(path))
-    if folders.FORM.recognises(Source(str(path))):
-        found[folders.FORM.key] = [Source(str(path))]
-    if not found and not _is_dataset(path):
-        found = _by_form(_files_of(path, DEEPER))
+    _require_no_dataset(path)
+    try:
+        found = _in_place(path)
+    except UnreadableInput:
+        _require_no_datasets(path)  # whose tables are no images, which says less
+        raise
     if not found:
+        _require_no_datasets(path)
         raise _nothing_in(path)
+    return found
+
+
+def _in_place(path: Path) -> dict[str, list[Source]]:
+    """Find the forms in a folder or archive."""
+    has_images = folders.FORM.recognises(Source(str(path)))
+    found = _by_form(_files_of(path, strict=not has_images))
+    if has_images:
+        found = {key: [source for source in sources if not _is_list(source)] for key, sources in found.items()}
+        found = {key: sources for key, sources in found.items() if sources}
+        found[folders.FORM.key] = [Source(str(path))]
+    if not found:
+        found = _by_form(_files_of(path, DEEPER))
     return found
 
 
@@ -165,8 +187,38 @@ def _by_form(sources: Iterator[Source]) -> dict[str, list[Source]]:
     return found
 
 
-def _is_dataset(path: Path) -> bool:
-    return any(path.glob("split=*/*.parquet"))
+def _about_tables(path: str) -> tuple[str, ...]:
+    """Say it where a table lies next to image files: it may have their labels, and is not read."""
+    tables = [name for name in _names(Path(path)) if _is_claimed(name)]
+    return (f"{path}: {', '.join(tables[:3])} next to the images is not read.",) if tables else ()
+
+
+def _is_list(source: Source) -> bool:
+    """Say whether a table next to image files is no table of pixels: it names the images, with a label for each."""
+    if b"\0" in source.head:
+        return False
+    lines = source.head[: 1 << 12].decode("utf-8-sig", "replace").splitlines()
+    return bool(lines) and max(line.count(mark) for line in lines[:2] for mark in ",;\t ") < FEWEST_PIXELS
+
+
+def _require_no_dataset(path: Path) -> None:
+    """Raise WrongUse for a dataset that this package has written."""
+    if any(path.glob("split=*/*.parquet")):
+        raise WrongUse(
+            f"{path} is a dataset of mnist-data already, with nothing to convert; look at it by mnist-data stats "
+            f"{shlex.quote(str(path))}, or write it in another form by mnist-data export."
+        )
+
+
+def _require_no_datasets(path: Path) -> None:
+    """Raise WrongUse for a folder with datasets of this package in it, as a workspace is."""
+    datasets = sorted({file.parent.parent for file in path.glob("*/split=*/*.parquet")})
+    if datasets:
+        names = ", ".join(dataset.name for dataset in datasets)
+        raise WrongUse(
+            f"{path} holds datasets of mnist-data ({names}), with nothing to convert; look at one by mnist-data stats "
+            f"{shlex.quote(str(datasets[0]))}."
+        )
 
 
 def _of_file(path: Path) -> Sources:
@@ -178,11 +230,6 @@ def _of_file(path: Path) -> Sources:
 
 
 def _nothing_in(path: Path) -> MnistDataError:
-    if _is_dataset(path):
-        return WrongUse(
-            f"{path} is a dataset of mnist-data already, with nothing to convert; look at it by mnist-data stats "
-            f"{shlex.quote(str(path))} OUT, or write it in other forms by mnist-data export."
-        )
     packed = [member.name for member in within_archive(path)[1] if re.search(_PACKED, member.name, re.IGNORECASE)]
     if packed:
         return NoDataset(
@@ -204,34 +251,34 @@ def _names(place: Path) -> list[str]:
     return [member.name for member in within_archive(place)[1]] or list(files_in_folder(place, 0))
 
 
-def _files_of(folder: Path, depth: int = 0) -> Iterator[Source]:
+def _files_of(folder: Path, depth: int = 0, strict: bool = True) -> Iterator[Source]:
     """Give the files of a folder or archive that can have a form; further down only those whose names claim one.
 
-    Raises for one whose name claims a form that its content has not.
+    strict: raise for one whose name claims a form that its content has not.
     """
     archive, inside = within_archive(folder)
     if inside:
         others = [member for member in inside if not member.name.lower().endswith((*IMAGE_ENDINGS, CLASS_LIST))]
         heads = ((path, stream.read(HEAD_BYTES)) for path, stream in decoded_files(archive, others))
-        yield from (_checked(Source(str(path), head)) for path, head in heads)
+        yield from (_checked(Source(str(path), head), strict) for path, head in heads)
         return
     for name in files_in_folder(folder, depth):
         path = folder / name
-        if depth and not _is_claimed(name):
+        if depth and (not _is_claimed(name) or "/split=" in f"/{name}"):  # the latter are parts of datasets of ours
             continue
         if name == CLASS_LIST or name.lower().endswith(IMAGE_ENDINGS) or not path.is_file():
             continue
         try:
             head = _head(path)
         except UnreadableInput:
-            if _is_claimed(name):
+            if strict and _is_claimed(name):
                 raise
             continue
-        yield _checked(Source(str(path), head))
+        yield _checked(Source(str(path), head), strict)
 
 
-def _checked(source: Source) -> Source:
-    if _is_claimed(source.path) and _form_of(source) is None:
+def _checked(source: Source, strict: bool) -> Source:
+    if strict and _is_claimed(source.path) and _form_of(source) is None:
         raise refused.error_of(source, READABLE)
     return source
 

@@ -51,6 +51,14 @@ def resolve(source: str, dataset: str | None = None, byte_order: ByteOrder = "bi
         return [pair_of(path, byte_order)]
     if path.exists():
         storage.require_file(path, "a file or folder of IDX files", "Check the path.")
+    if "://" in source:
+        raise NoDataset(
+            source,
+            "an address of one file",
+            "a path on this machine",
+            "Download it, as by curl -LO URL, and give the file; pairs of IDX files are read where they are: "
+            "--images URL --labels URL.",
+        )
     raise _unknown(source, "a path, ")
 
 

@@ -190,6 +190,9 @@ NOT_IDX: dict[str, tuple[bytes, str]] = {
     "lzip": (b"LZIP\x01" + bytes(30), "lzip file.*Unpack"),
     "split zip": (b"PK\x07\x08PK\x03\x04" + bytes(30), "part of a split zip"),
     "png": (b"\x89PNG\r\n\x1a\n" + bytes(30), "single image in PNG.*folder"),
+    "office": (b"\xd0\xcf\x11\xe0" + bytes(30), "Office document"),
+    "onnx": (b"\x08\x08\x3a\xed\xb9\x02" + bytes(30), "model in ONNX"),
+    "safetensors": (b"\x30" + bytes(7) + b'{"weight":{"dtype":"F32"}}', "model's weights"),
     "404": (b"404: Not Found", "error message of a server"),
 }
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import shutil
 import struct
 import tarfile
 import tracemalloc
@@ -392,6 +393,33 @@ def test_an_archive_of_archives_is_named(tmp_path: Path) -> None:
 
     with pytest.raises(NoDataset, match=r"archives within it \(train\.zip, test\.zip\).*Unpack it"):
         mnist_data.convert(path, tmp_path / "out", progress=False)
+
+
+def test_a_table_next_to_images_is_named_or_a_choice(tmp_path: Path) -> None:
+    """A list of names and labels is not read, and said; a table of pixels is another form, which --form chooses."""
+    root = put(tmp_path / "in", SET | {"labels.csv": b"file,label\na.png,5\nb.png,6\n", "ids.csv": b"1,5\n2,6\n"})
+
+    result = mnist_data.convert(root, tmp_path / "out", progress=False)
+
+    assert any("ids.csv, labels.csv next to the images is not read" in warning for warning in result.warnings)
+    put(root, {"train.csv": b"\n".join([b"1," + b",".join([b"0"] * 784)] * 3)})
+    with pytest.raises(WrongUse, match=r"--form image-files; mnist-data convert .* OUT --form csv\."):
+        mnist_data.convert(root, tmp_path / "other", progress=False)
+
+
+def test_what_this_package_wrote_is_named(digits: mnist_data.Dataset, tmp_path: Path) -> None:
+    """A dataset, and a folder with datasets in it, as a workspace is."""
+    shutil.copytree(digits.location, tmp_path / "workspace/digits")
+    for name, words in (("workspace/digits", "is a dataset of mnist-data"), ("workspace", r"holds .*\(digits\)")):
+        with pytest.raises(WrongUse, match=f"{words}.*mnist-data stats"):
+            mnist_data.convert(tmp_path / name, tmp_path / "out", progress=False)
+
+
+@pytest.mark.parametrize("address", ["https://example.com/mnist.zip", "s3://bucket/train-images-idx3-ubyte.gz"])
+def test_an_address_is_no_unknown_dataset(address: str, tmp_path: Path) -> None:
+    """It is downloaded first; IDX files are read where they are."""
+    with pytest.raises(NoDataset, match=r"address of one file.*Download it.*--images URL --labels URL"):
+        mnist_data.convert(address, tmp_path / "out", progress=False)
 
 
 def test_mutated_sets_are_read_right_or_refused(tmp_path: Path) -> None:
