@@ -152,27 +152,39 @@ def predict(
     fail_if: Named | None = None,
     overwrite: bool = False,
 ) -> Result:
-    """Predict the class of each image, with its probability; digits in photos are found first.
+    """Predict the class of each image, with its probability, and say which are probably of none of the classes.
 
     model: a file that `train`, `export_onnx` or `compress` has written, or a folder of `train`, whose networks predict
-    together. images: a dataset, an IDX file, or an image file or folder of them. out: a folder for the table; None
-    writes none. split: of a dataset, by default all. fail_if: "error", the fraction of wrong predictions among those
-    whose label is known -> the highest value allowed.
+    together. images: a dataset, an IDX file, an image file or a folder of them, or another form that `convert` reads;
+    digits in photos are found first. out: a folder for the table; None writes none. split: some splits, by default all.
+    fail_if: "error", the fraction of wrong predictions among those whose label is known -> the highest value allowed.
 
-    The result has the table `predictions`, a row an image. Raises WrongUse for images of another shape or otherwise
-    normalized than those the model was trained on.
+    The result has the table `predictions`, a row an image, and `counts`, a row a class: how many images are labelled
+    and predicted so. Where in_distribution is False, or ood_score above 0, an image is probably of none of the classes;
+    both are missing where the model cannot tell. Findings: how many images are unlabelled and of none of the classes,
+    and notes. Raises WrongUse for images of another shape or otherwise normalized than those the model was trained on.
     """
-    from pipelines.networks.predict import predict as run
+    from pipelines.networks.predict import predict_images as run
     from pipelines.networks.predict import save_predictions
 
     limits = named_values(fail_if, "fail_if", one_of(("error",)))
     network, shown = location_of(model), location_of(images)
     if out is not None:
         require_folder(location_of(out), overwrite)
-    table = run(network, shown, several(split) or None)
+    predicted = run(network, shown, several(split) or None)
+    table = predicted.table
     if out is not None:
         save_predictions(table, location_of(out), network, shown, overwrite=overwrite)
-    result = Result("predict", out=None if out is None else location_of(out), tables={"predictions": table})
+    result = Result(
+        "predict",
+        out=None if out is None else location_of(out),
+        tables={"predictions": table, "counts": predicted.counts},
+        findings={
+            "unlabelled": predicted.unlabelled,
+            "none_of_the_classes": predicted.none_of_the_classes,
+            "notes": list(predicted.notes),
+        },
+    )
     known = table["correct"].dropna()
     return checked(result, limits, {"error": Measured(1 - float(known.mean()))} if len(known) else {})
 

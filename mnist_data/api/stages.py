@@ -34,18 +34,23 @@ def prepare(
     photos: Place,
     out: Place,
     *,
+    split: str | None = None,
+    skip_unreadable: bool = False,
     plot: bool = False,
     overwrite: bool = False,
     workers: int | None = None,
     scheduler: str | None = None,
     progress: bool | None = None,
 ) -> Result:
-    """Make one's own handwritten digits look like MNIST: from photos and scans, also of sheets, to a dataset.
+    """Make one's own digits or letters look like MNIST: from photos and scans, also of sheets, to a dataset.
 
-    photos: an image file, or a folder of them; a digit's label is its folder's name, as in photos/7/mine.jpg, else -1.
-    plot: also write OUT.html, which shows before and after. The result warns of files in which no digit was found.
+    photos: an image file, or a folder or archive of them. Folders give classes and splits as for `convert`, as in
+    photos/train/A/mine.jpg; where no folder says the split it is "train", and images without a label are of the split
+    "unlabelled". split: that of all images. skip_unreadable: leave out files that are no images. plot:
+    also write OUT.html, which shows before and after. The result warns of files in which no digit was found.
 
-    Raises NoDataset where there is no image or no digit in any, UnreadableInput for a file that is no image.
+    Raises NoDataset where there is no image or no digit in any, UnreadableInput, which lists the files that are no
+    images, WrongUse where nothing decides which folders are the classes.
     """
     from pipelines.stages.prepare import prepare as run
 
@@ -53,14 +58,21 @@ def prepare(
     if plot:
         require_free(page, overwrite)
     with working(workers, scheduler, progress) as execution:
-        outcome = run(location_of(photos), place, execution=execution, overwrite=overwrite)
+        outcome = run(
+            location_of(photos),
+            place,
+            split=split,
+            skip_unreadable=skip_unreadable,
+            execution=execution,
+            overwrite=overwrite,
+        )
     return Result(
         "prepare",
         out=place,
         dataset=outcome.dataset,
         page=draw_page(plot, outcome.tables, outcome.dataset, page, overwrite=overwrite) if plot else None,
         findings={"empty": list(outcome.empty)},
-        warnings=tuple(f"{file}: no digit was found in it." for file in outcome.empty),
+        warnings=(*outcome.notes, *(f"{file}: no digit was found in it." for file in outcome.empty)),
     )
 
 

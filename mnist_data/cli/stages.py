@@ -42,17 +42,26 @@ _CLEAN, _NORMALIZE, _AUGMENT, _CORRUPT, _SPLIT = Clean(), Normalize(), Augment()
 
 def prepare(
     photos: Annotated[
-        str, typer.Argument(metavar="PHOTOS", help="An image file, or a folder of images (PNG, JPEG, …).")
+        str, typer.Argument(metavar="PHOTOS", help="An image file, or a folder or archive of images (PNG, JPEG, …).")
     ],
     place: OutArgument = None,
     out: Out = None,
+    split: Annotated[
+        str | None,
+        typer.Option(
+            metavar="SPLIT", help="That of all images. [default: by the folders, or train]", show_default=False
+        ),
+    ] = None,
+    skip_unreadable: Annotated[
+        bool, typer.Option("--skip-unreadable", help="Leave out files that are no images, and say which.")
+    ] = False,
     plot: Annotated[bool, typer.Option("--plot", help="Also write OUT.html, which shows before and after.")] = False,
     overwrite: Overwrite = False,
     workers: Workers = None,
     scheduler: Scheduler = None,
     json: Json = False,
 ) -> None:
-    """Make one's own handwritten digits look like MNIST: from photos and scans, also of sheets, to a dataset.
+    """Make one's own digits or letters look like MNIST: from photos and scans, also of sheets, to a dataset.
 
     Example: mnist-data prepare photos/ data/mine --plot
     """
@@ -60,9 +69,26 @@ def prepare(
     from mnist_data.cli.output import finish
 
     call = partial(
-        run, photos, chosen_out(place, out), plot=plot, overwrite=overwrite, workers=workers, scheduler=scheduler
+        run,
+        photos,
+        chosen_out(place, out),
+        split=split,
+        skip_unreadable=skip_unreadable,
+        plot=plot,
+        overwrite=overwrite,
+        workers=workers,
+        scheduler=scheduler,
     )
-    finish(call, partial(print_dataset, photos), json)
+    finish(call, partial(print_prepared, photos), json)
+
+
+def print_prepared(source: str, result: Result) -> None:
+    """Print the splits of a dataset out of photos, and its classes."""
+    from mnist_data.cli.output import say
+
+    print_dataset(source, result)
+    if result.dataset is not None:
+        say(f"Classes: {', '.join(result.dataset.metadata.classes)}")
 
 
 def clean(

@@ -213,13 +213,16 @@ def predict(
         typer.Argument(metavar="MODEL", help="A .safetensors or .onnx file that train, onnx or compress has written."),
     ],
     images: Annotated[
-        str, typer.Argument(metavar="IMAGES", help="A dataset, an IDX file, or an image file or folder of them.")
+        str,
+        typer.Argument(
+            metavar="IMAGES", help="A dataset, an IDX file, an image file or folder of them, or what convert reads."
+        ),
     ],
     out: Annotated[
         str | None, typer.Option("--out", "-o", metavar="OUT", help="A folder to write all predictions into.")
     ] = None,
     split: Annotated[
-        list[str] | None, typer.Option("--split", help="A split of a dataset; may be repeated. [default: all]")
+        list[str] | None, typer.Option("--split", help="A split of IMAGES; may be repeated. [default: all]")
     ] = None,
     fail_if: Annotated[
         list[str] | None,
@@ -228,7 +231,7 @@ def predict(
     overwrite: Overwrite = False,
     json: Json = False,
 ) -> None:
-    """Predict the class of each image, with its probability; digits in photos are found first.
+    """Predict the class of each image, or that it is probably of none; digits in photos are found first.
 
     Example: mnist-data predict models/mnist/small.safetensors photos/
     """
@@ -236,19 +239,33 @@ def predict(
     from mnist_data.cli.output import finish
 
     call = partial(run, model, images, out, split=split, fail_if=fail_if, overwrite=overwrite)
-    finish(call, print_predictions, json, ("predictions",))
+    finish(call, print_predictions, json, ("predictions", "counts"))
 
 
 def print_predictions(result: Result) -> None:
-    """Print the first predictions, and how many are correct where labels are known."""
+    """Print the first predictions, their counts by class, and how many are correct where labels are known."""
     from mnist_data.cli.output import print_frame, say
 
-    table = result.tables["predictions"]
+    table, counts = result.tables["predictions"], result.tables["counts"]
     known = table["correct"].dropna()
-    columns = ("id", "file", "split", *(("label",) if len(known) else ()), "name", "probability")
-    shown = [name for name in columns if name in table]
-    print_frame(f"{len(table):,} predictions", table[shown].head(_SHOWN).rename(columns={"name": "predicted"}))
+    columns = ("id", "file", "split", *(("label_name",) if table["label_name"].notna().any() else ()))
+    shown = table[[name for name in (*columns, "name", "probability") if name in table]].head(_SHOWN).copy()
+    rejected = ~table["in_distribution"].head(_SHOWN).fillna(True).astype(bool)
+    shown["name"] = shown["name"].mask(rejected, "probably none of the classes")
+    shown["probability"] = shown["probability"].mask(rejected)
+    print_frame(f"{len(table):,} predictions", shown.rename(columns={"label_name": "label", "name": "predicted"}))
     if len(table) > _SHOWN:
         say(f"These are the first {_SHOWN}; --out writes all of them.")
+    for column in ("labelled", "predicted"):
+        occurring = counts[counts[column] > 0]
+        if len(occurring):
+            listed = [f"{name}: {count:,}" for name, count in zip(occurring["name"], occurring[column], strict=True)]
+            say(f"{column.capitalize()}: {', '.join(listed)}.")
+    if result.findings["unlabelled"]:
+        say(f"Without a label: {result.findings['unlabelled']:,} of {len(table):,}.")
+    if result.findings["none_of_the_classes"]:
+        say(f"Probably none of the classes: {result.findings['none_of_the_classes']:,} of {len(table):,}.")
     if len(known):
         say(f"{int(known.sum()):,} of {len(known):,} with a known label are correct ({known.mean():.2%}).")
+    for note in result.findings["notes"]:
+        say(note)

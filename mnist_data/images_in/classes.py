@@ -46,7 +46,7 @@ def assign(names: Sequence[str], root: str = "", split: str | None = None) -> As
 
     names: below the root, with / between folders. root: the folder or archive, whose own name may say the split.
     split: that of all files, as the user gives it. Classes are in natural order, the same for all splits; files without
-    a class get the label -1, and where they are all of a split it is called unlabelled. Raises WrongUse where two
+    a class get the label -1 and are of the split unlabelled. Raises WrongUse where two
     levels of folders could be the classes.
 
     >>> assign(["train/5/a.png", "train/10/b.png", "test/5/c.png"])
@@ -158,10 +158,13 @@ def _some(names: set[str]) -> str:
 
 
 def _unlabelled_apart(splits: Sequence[str], labels: Sequence[int]) -> list[str]:
-    """Call a split without any label by what it is, as Kaggle's test images; of several such the names stay."""
-    labelled = {split for split, label in zip(splits, labels, strict=True) if label != UNLABELLED}
-    without = set(splits) - labelled
-    return [UNLABELLED_SPLIT if split in without and len(without) == 1 else split for split in splits]
+    """Put images without a label into a split of their own, which nothing is trained on, as Kaggle's test images.
+
+    Of several splits without any label the names stay.
+    """
+    if set(labels) == {UNLABELLED} and len(set(splits)) > 1:
+        return list(splits)
+    return [UNLABELLED_SPLIT if label == UNLABELLED else split for split, label in zip(splits, labels, strict=True)]
 
 
 def _about_unlabelled(root: str, splits: Sequence[str], labels: Sequence[int]) -> list[str]:

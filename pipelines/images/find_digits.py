@@ -11,7 +11,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -73,16 +73,23 @@ def digits_of(photo: Image.Image) -> list[Digit]:
     return in_reading_order(digits)
 
 
-def read_photo(path: str | Path) -> Image.Image:
-    """Read an image file, rotated as its EXIF orientation says. Raises UnreadableInput for other files."""
-    from PIL import Image, ImageOps
+def read_photo(path: str | Path | IO[bytes], name: str = "") -> Image.Image:
+    """Read an image file, rotated as its EXIF orientation says. Raises UnreadableInput for other files.
+
+    path: of the file, or its content; name: for the message.
+    """
+    from PIL import Image, ImageOps, UnidentifiedImageError
 
     try:
         with Image.open(path) as file:
             return ImageOps.exif_transpose(file.copy())
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as cause:
+        reason = "it is no image of a known form" if isinstance(cause, UnidentifiedImageError) else cause
         raise UnreadableInput(
-            str(path), f"it cannot be read ({cause})", "an image file (PNG, JPEG, …)", "Save it again as PNG or JPEG."
+            name or str(path),
+            f"it cannot be read ({reason})",
+            "an image file (PNG, JPEG, …)",
+            "Save it again as PNG or JPEG.",
         ) from cause
 
 

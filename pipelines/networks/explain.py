@@ -19,9 +19,10 @@ from pipelines.engine.execution import Progress, Report, silent
 from pipelines.engine.map_dataset import require_images
 from pipelines.images.levels import levels_of
 from pipelines.images.thumbnails import thumbnail_table
+from pipelines.networks.data.as_trained import ready, trained_stages
 from pipelines.networks.evaluation.predictions import predict
 from pipelines.networks.explaining.occlusion import occlude, patches
-from pipelines.networks.predict import class_name, predict_batch, ready, trained_stages
+from pipelines.networks.predict import class_name, predict_batch
 from pipelines.networks.training.device import device, require_torch
 from pipelines.networks.training.model_file import load_model
 

@@ -1,74 +1,161 @@
-"""Predictions of a trained network for new images: a dataset, an IDX file, or photos."""
+"""Predictions of a trained network for new images, and which of them are probably of none of its classes."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from functools import partial
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
 from mnist_data import storage
-from mnist_data.batch import Batch, Images
-from mnist_data.errors import NoDataset, WrongUse
-from mnist_data.idx.format import open_idx
-from mnist_data.parquet.dataset import is_dataset, open_dataset, read_batches
-from mnist_data.parquet.schema import Stage, stage_of
+from mnist_data.batch import Batch, Images, Integers
+from mnist_data.images_in.classes import WORDS
+from mnist_data.images_in.stream import UNLABELLED, Misjudged
+from mnist_data.parquet.schema import Stage
 from mnist_data.parquet.tables import provenance, require_folder, write_table
-from pipelines.images.find_digits import digits_of, read_photo
-from pipelines.images.scaling import Scaling
-from pipelines.networks.evaluation.predictions import Probabilities, predict_mean
+from pipelines.networks.data.as_trained import ready
+from pipelines.networks.data.new_images import NewImages, open_images
+from pipelines.networks.evaluation.predictions import Probabilities
 from pipelines.networks.evaluation.scores import prediction_table
-from pipelines.networks.export.onnx_file import load_onnx
-from pipelines.networks.training.model_file import load_model
-from pipelines.settings.stages import Normalize
-from pipelines.stages.normalize import normalize_batch
-from pipelines.stages.prepare import UNKNOWN, find_photos
+from pipelines.networks.predictor import Predictor, model_files, open_predictor
+
+if TYPE_CHECKING:
+    pass
 
 Network = Callable[[Images], Probabilities]
 """Gives the probabilities of the classes, (n, classes) float32, for images."""
 
-ROWS = 10_000
-"""Images in memory at once."""
+NONE_OF_THEM = "none of the classes"
+"""What an image out of distribution is counted as."""
 
-SHOWN = 40
-"""Most predictions that the command prints."""
+PREFIX = re.compile(r"(digit|class|cls|label|number|num|letter|char|character)[-_ ]*(?=[^-_ ])", re.IGNORECASE)
+"""What class folders have before the name itself, as in digit_5."""
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """Predictions, a row an image, as `predict` gives them, and how many there are of which kind.
+
+    counts: of each class how many images are labelled and predicted so. unlabelled: images without a label. other: of
+    the images whose class the model does not have, the class's name -> how many. notes: for the user.
+    """
+
+    table: pd.DataFrame
+    counts: pd.DataFrame
+    unlabelled: int
+    none_of_the_classes: int | None
+    other: Mapping[str, int] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
 
 
 def predict(model: str | Path, images: str | Path, splits: Sequence[str] | None = None) -> pd.DataFrame:
-    """Predict the class of each image: a row each, as `prediction_table` names the columns, and `name`, the class's.
+    """Predict the class of each image: a row each, as `prediction_table` names the columns, and some more.
 
     model: a file that `train`, `onnx` or `compress` has written, or a folder of `train`, whose networks form an
-    ensemble. images: a dataset, of which `splits` chooses some; an IDX file of images; a photo or a folder of photos,
-    whose digits are found as `prepare` finds them. Images are normalized as the training data was, unless they are
-    already. label is -1 where it is not known; photos get a column `file`, datasets `split`.
+    ensemble. images: a dataset, or any form that `convert` reads but pairs of IDX files, of which `splits` chooses
+    some; an IDX file of images; a photo or a folder of photos, whose digits are found as `prepare` finds them, unless
+    they have the model's size and look more like its images as they are. Images are normalized as the training data
+    was, unless they are already.
+
+    label is the model's number of the class that the image's label names, -1 where it is not known; label_name names
+    it, name the predicted class. ood_score is how far an image is beyond those that the model was fitted to, with the
+    threshold at 0, and in_distribution whether it is not; both are missing where the model cannot tell. Photos get a
+    column `file`, datasets `split`.
 
     Raises UnreadableInput for what is no model or cannot be read, WrongUse for images of another shape or normalization
     than those the model was trained on.
     """
-    network, configuration = _open_network(model)
-    tables = [predict_batch(network, configuration, batch, done) for batch, done in _batches(str(images), splits)]
-    return pd.concat(tables, ignore_index=True)
+    return predict_images(model, images, splits).table
 
 
-def _open_network(model: str | Path) -> tuple[Network, dict[str, Any]]:
-    """Read a network, from an ONNX file without PyTorch; from a folder the ensemble of its networks."""
-    if str(model).endswith(".onnx"):
-        return load_onnx(model)
-    models = [load_model(path) for path in _files(model)]
-    return partial(predict_mean, [network for network, _ in models]), models[0][1]
+def predict_images(model: str | Path, images: str | Path, splits: Sequence[str] | None = None) -> Predictions:
+    """Predict as `predict` does, and count."""
+    predictor = open_predictor(model)
+    source = open_images(str(images), splits, predictor.configuration["shape"], predictor.accepted)
+    try:
+        table, other = _predicted(predictor, source)
+    except Misjudged:  # a stream knows its type and classes better now, which its first rows did not show
+        table, other = _predicted(predictor, source)
+    rejected = int((~table["in_distribution"]).sum()) if predictor.detects else None
+    notes = [note for note in (source.note, predictor.note) if note]
+    if other:
+        listed = ", ".join(f"{name} ({count:,})" for name, count in list(other.items())[:10])
+        notes.append(f"Classes of the images that the model does not have: {listed}.")
+    unlabelled = int((table["label"] == UNLABELLED).sum()) - sum(other.values())
+    counts = count_table(table, predictor.configuration)
+    return Predictions(table, counts, unlabelled, rejected, other, tuple(notes))
 
 
-def _files(model: str | Path) -> list[Path]:
-    """Give the files of a model: itself, or those in a folder that `train` has written."""
-    if not Path(model).is_dir():
-        return [Path(model)]
-    paths = sorted(Path(model).glob("*.safetensors"))
-    if not paths:
-        raise NoDataset(str(model), "no .safetensors file lies in it", "a model, or a folder of them", "Train one.")
-    return paths
+def _predicted(predictor: Predictor, source: NewImages) -> tuple[pd.DataFrame, dict[str, int]]:
+    """Predict all images; give the table, and how many are of which class that the model does not have."""
+    tables = []
+    for batch in source.batches():
+        probabilities, scores = predictor.run(ready(predictor.configuration, batch, source.stages).images)
+        named = _labelled(predictor.configuration, batch, source.classes())
+        table = _table(predictor.configuration, named, probabilities)
+        place = list(table.columns).index("correct")
+        accepted = pd.Series(scores <= 0, dtype="boolean").where(np.full(len(scores), predictor.detects))
+        table.insert(place, "in_distribution", accepted)
+        table.insert(place, "ood_score", scores.astype(np.float32))
+        tables.append(table)
+    joined = pd.concat(tables, ignore_index=True)
+    foreign = joined.loc[(joined["label"] == UNLABELLED) & joined["label_name"].notna(), "label_name"]
+    return joined, {str(name): int(count) for name, count in foreign.value_counts(sort=False).items()}
+
+
+def count_table(table: pd.DataFrame, configuration: Mapping[str, Any]) -> pd.DataFrame:
+    """Count the images of each class: name, labelled, predicted; the last row those of none of the classes."""
+    accepted = table["in_distribution"].fillna(True).astype(bool)
+    rows = [
+        {
+            "name": class_name(configuration, label),
+            "labelled": int((table["label"] == label).sum()),
+            "predicted": int((accepted & (table["predicted"] == label)).sum()),
+        }
+        for label in range(configuration["classes"])
+    ]
+    foreign = int(((table["label"] == UNLABELLED) & table["label_name"].notna()).sum())
+    rows.append({"name": NONE_OF_THEM, "labelled": foreign, "predicted": int((~accepted).sum())})
+    return pd.DataFrame(rows)
+
+
+def _labelled(configuration: Mapping[str, Any], batch: Batch, classes: Sequence[str]) -> Batch:
+    """Give the labels that the model has for the names of the images' classes, and these names as a column."""
+    numbers = class_numbers(configuration["class_names"], classes, configuration["classes"])
+    names = list(classes) or list(configuration["class_names"])
+    texts = [None if label < 0 else names[label] if label < len(names) else str(label) for label in batch.labels]
+    labels = batch.labels
+    if numbers is not None:
+        table = np.array([*numbers, UNLABELLED])  # the last: of no label, and of labels without a name
+        labels = table[np.where((labels < 0) | (labels >= len(numbers)), len(numbers), labels)]
+    return Batch(batch.ids, labels, batch.images, {**batch.columns, "label_name": np.array(texts, object)})
+
+
+def class_numbers(known: Sequence[str], classes: Sequence[str], outputs: int) -> Integers | None:
+    """Give the place of each class among a model's classes, -1 where it has none of that name.
+
+    known: the names of a model's classes; where it has none, they are its numbers of outputs. None where labels are
+    taken as they are: where the classes have no names or the same, or the model has none and they fit in number only.
+
+    >>> class_numbers(["0", "1", "2"], ["digit_1", "two", "A"], 3)
+    array([ 1,  2, -1])
+    """
+    if not classes or list(known) == list(classes):
+        return None
+    places = {_plain(name): place for place, name in reversed(list(enumerate(known or map(str, range(outputs)))))}
+    numbers = np.array([places.get(_plain(name), UNLABELLED) for name in classes], np.int64)
+    by_number = not known and len(classes) == outputs and (numbers == UNLABELLED).all()
+    return None if by_number else numbers
+
+
+def _plain(name: str) -> str:
+    """Give the name of a class without what folders add to it; a digit in words as a digit."""
+    bare = PREFIX.sub("", name, count=1) if PREFIX.match(name) else name
+    return str(WORDS.index(bare.lower())) if bare.lower() in WORDS else bare
 
 
 def save_predictions(
@@ -79,7 +166,7 @@ def save_predictions(
     Raises OutputExists where the folder holds anything that is not to be replaced.
     """
     require_folder(folder, overwrite)
-    models = {path.name: storage.sha256_of(path) for path in _files(model)}
+    models = {path.name: storage.sha256_of(path) for path in model_files(model)}
     made = provenance("predict", {str(images): "", **models}, {})
     write_table(table, f"{folder}/predictions", made)
 
@@ -87,12 +174,18 @@ def save_predictions(
 def predict_batch(
     network: Network, configuration: Mapping[str, Any], batch: Batch, done: Sequence[Stage]
 ) -> pd.DataFrame:
-    """Predict one batch as `predict` does. done: the stages already applied to its images."""
-    table = prediction_table(batch.ids, batch.labels, network(ready(configuration, batch, done).images))
+    """Predict one batch as `predict` does, without scores. done: the stages already applied to its images."""
+    return _table(configuration, batch, network(ready(configuration, batch, done).images))
+
+
+def _table(configuration: Mapping[str, Any], batch: Batch, probabilities: Probabilities) -> pd.DataFrame:
+    table = prediction_table(batch.ids, batch.labels, probabilities)
     table.insert(3, "name", [class_name(configuration, label) for label in table["predicted"]])
     table["correct"] = table["correct"].where(table["label"] >= 0, None).astype("boolean")
-    for place, name in enumerate(name for name in ("file", "split") if name in batch.columns):
-        table.insert(1 + place, name, batch.columns[name])
+    first = [name for name in ("file", "split", "label", "label_name") if name in batch.columns or name == "label"]
+    for place, name in enumerate(first):
+        if name != "label":
+            table.insert(1 + place, name, batch.columns[name])
     return table
 
 
@@ -100,107 +193,3 @@ def class_name(configuration: Mapping[str, Any], label: int) -> str:
     """Name a class of a model; the number itself where no name is known."""
     names = configuration["class_names"]
     return str(names[label]) if 0 <= label < len(names) else str(label)
-
-
-def ready(configuration: Mapping[str, Any], batch: Batch, done: Sequence[Stage]) -> Batch:
-    """Normalize images as the model's training data was.
-
-    configuration: of the model, as `load_model` gives it. done: the stages already applied to the images. Raises
-    WrongUse for images of another shape, type or normalization.
-    """
-    if list(batch.images.shape[1:]) != list(configuration["shape"]):
-        shapes = (batch.images.shape[1:], configuration["shape"])
-        given, expected = ("×".join(map(str, shape)) or "single numbers" for shape in shapes)
-        raise WrongUse(
-            f"The images are {given}, and {configuration['name']} was trained on {expected}; bring photos of digits "
-            "to MNIST's form with mnist-data prepare."
-        )
-    batch = as_trained(batch, trained_stages(configuration), done)
-    if batch.images.dtype != np.dtype(configuration["dtype"]):
-        raise WrongUse(
-            f"The images are of type {batch.images.dtype}, and {configuration['name']} was trained on "
-            f"{configuration['dtype']}; convert or normalize them as its training data was."
-        )
-    return batch
-
-
-def trained_stages(configuration: Mapping[str, Any]) -> tuple[Stage, ...]:
-    """Give the stages applied to a model's training data."""
-    return tuple(stage_of(stage) for stage in configuration["stages"])
-
-
-def as_trained(batch: Batch, trained: Sequence[Stage], done: Sequence[Stage]) -> Batch:
-    """Normalize images as the training data was.
-
-    trained, done: the stages applied to the training data and to these images, of which only normalizations count.
-    Raises WrongUse where these images have been normalized differently.
-    """
-    wanted, had = (
-        [_normalization(stage) for stage in stages if stage.stage == "normalize"] for stages in (trained, done)
-    )
-    if had and had != wanted:
-        raise WrongUse(
-            "These images have been normalized differently from those the model was trained on; give it the dataset "
-            "that they were made from."
-        )
-    for params, scaling in wanted[len(had) :]:
-        batch = normalize_batch(batch, params, scaling)
-    return batch
-
-
-def _normalization(stage: Stage) -> tuple[Normalize, Scaling | None]:
-    """Give the settings of a recorded normalization, and the scaling that it fitted."""
-    return Normalize.from_recorded(stage.parameters), Scaling(**stage.fitted) if stage.fitted else None
-
-
-def _batches(images: str, splits: Sequence[str] | None) -> Iterator[tuple[Batch, Sequence[Stage]]]:
-    """Read images of any kind, each batch with the stages already applied to it."""
-    if not storage.exists(images):
-        raise NoDataset(
-            images,
-            "there is no such file or folder",
-            "a dataset, an IDX file, a photo or a folder of photos",
-            "Check the path.",
-        )
-    if is_dataset(images):
-        dataset = open_dataset(images)
-        for split in splits or tuple(dataset.splits):
-            if split not in dataset.splits:
-                raise WrongUse(f"{images} has no split {split!r}; it has {', '.join(dataset.splits)}.")
-            for batch in read_batches(dataset, split, ROWS):
-                named = {**batch.columns, "split": np.full(len(batch), split, object)}
-                yield Batch(batch.ids, batch.labels, batch.images, named), dataset.metadata.stages
-        return
-    if not Path(images).is_dir():
-        storage.require_file(images, "a dataset, an IDX file, a photo or a folder of photos", "Check the path.")
-    if Path(images).is_file() and not _is_photo(Path(images)):
-        with open_idx(images) as reader:
-            first = 0
-            for pixels in reader.batches(reader.rows_at_once(ROWS)):
-                yield _unknown(pixels, first), ()
-                first += len(pixels)
-    else:
-        yield _photos(images), ()
-
-
-def _is_photo(path: Path) -> bool:
-    """Say whether the file's content is an image that Pillow can read, whatever its name."""
-    from PIL import Image
-
-    try:
-        with Image.open(path):
-            return True
-    except (OSError, ValueError, SyntaxError):
-        return False
-
-
-def _unknown(pixels: Any, first: int, **columns: Any) -> Batch:
-    ids = np.arange(first, first + len(pixels))
-    return Batch(ids, np.full(len(pixels), UNKNOWN, np.int64), pixels, columns)
-
-
-def _photos(images: str) -> Batch:
-    digits = [(name, digit.image) for path, name in find_photos(Path(images)) for digit in digits_of(read_photo(path))]
-    if not digits:
-        raise WrongUse(f"{images}: no digit was found in any photo.")
-    return _unknown(np.stack([image for _, image in digits]), 0, file=np.array([name for name, _ in digits], object))

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -12,20 +15,17 @@ import pandas as pd
 
 from mnist_data import storage
 from mnist_data.batch import Batch
-from mnist_data.errors import NoDataset
+from mnist_data.errors import NoDataset, UnreadableInput
+from mnist_data.images_in.image_scan import left_out_note, unreadable_error
+from mnist_data.images_in.stream import UNLABELLED
 from mnist_data.parquet.dataset import Dataset
 from mnist_data.parquet.schema import Metadata, Stage
-from mnist_data.parquet.writer import Draft, PartWriter
+from mnist_data.parquet.writer import Draft, Part, PartWriter
 from mnist_data.version import __version__
 from pipelines.engine.execution import Execution
-from pipelines.images.find_digits import SIDE, Digit, digits_of, read_photo
+from pipelines.images.find_digits import SIDE, Digit, digits_of
+from pipelines.images.photos import DIGITS, Photo, find_photos
 from pipelines.images.thumbnails import thumbnail_table
-
-ENDINGS = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp")
-"""Names of image files in a folder."""
-
-UNKNOWN = -1
-"""The label of a digit without one."""
 
 BEFORE = 112
 """Side of the square in which the page shows a photo, in pixels."""
@@ -36,41 +36,52 @@ SHOWN = 60
 
 @dataclass(frozen=True)
 class PreparedPhoto:
-    """One photo: its file, the file's SHA-256, the label by its folder, its digits, and the photo itself, reduced."""
+    """One photo: its file, split and label, the file's SHA-256, its digits, and the photo itself, reduced."""
 
     file: str
-    sha256: str
+    split: str
     label: int
+    sha256: str
     digits: tuple[Digit, ...]
     before: npt.NDArray[np.uint8]
 
 
 @dataclass(frozen=True)
 class PrepareResult:
-    """The dataset, the tables of its page, and the photos in which no digit was found."""
+    """The dataset, the tables of its page, the photos in which no digit was found, and what was decided."""
 
     dataset: Dataset
     tables: dict[str, pd.DataFrame]
     empty: tuple[str, ...]
+    notes: tuple[str, ...]
 
 
 def prepare(
     photos: str | Path,
     target: str | Path,
     *,
+    split: str | None = None,
+    skip_unreadable: bool = False,
     execution: Execution | None = None,
     overwrite: bool = False,
 ) -> PrepareResult:
-    """Find the digits of a photo or of all photos below a folder; write a dataset of one split, "test".
+    """Find the digits or letters of a photo or of all photos below a folder or in an archive; write a dataset of them.
 
-    A digit's label is the name of its photo's folder where that is a digit, as in photos/7/mine.jpg, else -1. Columns
-    added: file (below the folder), left, top, right and bottom (int32, pixels in the photo, the last two exclusive).
+    A digit has the class and the split of its photo, as `find_photos` finds them: photos/train/A/mine.jpg is an A of
+    the split train. split: that of all photos. skip_unreadable: leave out files that are no images. Columns added:
+    file (below the folder), left, top, right and bottom (int32, pixels in the photo, the last two exclusive).
 
-    Raises NoDataset where there is no photo or no digit in any, UnreadableInput for a file that is no image.
+    Raises NoDataset where there is no photo or no digit in any, UnreadableInput, which lists the files that are no
+    images, WrongUse where nothing decides which folders are the classes.
     """
-    tasks = find_photos(Path(photos))
+    found = find_photos(str(photos), split)
     storage.require_free(target, overwrite)
-    prepared = (execution or Execution()).run(_prepare, tasks, "prepare")
+    read = (execution or Execution()).run(_prepare, list(found.photos), "prepare")
+    prepared = [photo for photo in read if isinstance(photo, PreparedPhoto)]
+    unreadable = {photo.file.name: outcome for photo, outcome in zip(found.photos, read, strict=True)
+                  if isinstance(outcome, UnreadableInput)}  # fmt: skip
+    if unreadable and (not skip_unreadable or not prepared):
+        raise _unreadable(str(photos), list(unreadable.values()))
     if not any(photo.digits for photo in prepared):
         raise NoDataset(
             str(photos),
@@ -78,62 +89,88 @@ def prepare(
             "dark ink on bright paper, or the reverse",
             "Photograph only the sheet, from above and in even light.",
         )
-    dataset = _write(prepared, photos, target, overwrite)
+    dataset = _write(prepared, found.classes, photos, target, overwrite)
     empty = tuple(photo.file for photo in prepared if not photo.digits)
-    return PrepareResult(dataset, _tables(prepared, dataset.metadata), empty)
+    notes = (*found.notes, *_of_several_digits(prepared, found.classes))
+    left_out = [left_out_note(str(photos), len(read), list(unreadable))] if unreadable else []
+    return PrepareResult(dataset, _tables(prepared, dataset.metadata), empty, (*notes, *left_out))
 
 
-def find_photos(photos: Path) -> list[tuple[Path, str]]:
-    """List the image files below a folder, or the one named: path, and name below the folder, sorted.
-
-    Raises NoDataset where there is none.
-    """
-    if photos.is_dir():
-        files = sorted(path for path in photos.rglob("*") if path.suffix.lower() in ENDINGS and path.is_file())
-        named = [(path, path.relative_to(photos).as_posix()) for path in files]
-    else:
-        named = [(photos, photos.name)] if photos.is_file() else []
-    if not named:
-        problem = "there are no image files in it" if photos.is_dir() else storage.not_a_file(photos)
-        raise NoDataset(str(photos), problem, "a photo or a folder of photos", f"Endings: {', '.join(ENDINGS)}.")
-    return named
+def _of_several_digits(prepared: Sequence[PreparedPhoto], classes: Sequence[str]) -> list[str]:
+    """Say it where the photos of a class that may be one sign, as 10, hold several digits, each of which is one now."""
+    counts: dict[int, list[int]] = {}
+    for photo in prepared:
+        if photo.label != UNLABELLED:
+            counts.setdefault(photo.label, []).append(len(photo.digits))
+    several = [classes[label] for label in sorted(counts) if len(classes[label]) > 1 and np.median(counts[label]) > 1]
+    return [
+        f"Most photos of the class {name} hold several digits or letters, and each of them is now a {name}. If {name} "
+        "is one sign, take mnist-data convert, which keeps images as they are."
+        for name in several
+    ]
 
 
-def _prepare(task: tuple[Path, str]) -> PreparedPhoto:
+def _unreadable(photos: str, errors: Sequence[UnreadableInput]) -> UnreadableInput:
+    """Give the error of one file as it is, and those of several in one."""
+    if len(errors) == 1:
+        return errors[0]
+    return unreadable_error(photos, {error.path: error.found for error in errors})
+
+
+def _prepare(photo: Photo) -> PreparedPhoto | UnreadableInput:
     from PIL import Image, ImageOps
 
-    path, name = task
-    photo = read_photo(path)
-    folder = path.parent.name
-    label = int(folder) if len(folder) == 1 and folder in "0123456789" else UNKNOWN
-    small = ImageOps.contain(photo.convert("RGBA"), (BEFORE, BEFORE))
+    try:
+        content, image = photo.read()
+    except UnreadableInput as error:
+        return error
+    small = ImageOps.contain(image.convert("RGBA"), (BEFORE, BEFORE))
     square = Image.new("RGBA", (BEFORE, BEFORE), (128, 128, 128, 255))
     square.alpha_composite(small, ((BEFORE - small.width) // 2, (BEFORE - small.height) // 2))
-    return PreparedPhoto(name, storage.sha256_of(path), label, tuple(digits_of(photo)), np.asarray(square.convert("L")))
+    digest = hashlib.sha256(content).hexdigest()
+    before = np.asarray(square.convert("L"))
+    name = photo.file.name.encode("utf-8", "replace").decode()  # a file system's names may be no text
+    return PreparedPhoto(name, photo.split, photo.label, digest, tuple(digits_of(image)), before)
 
 
-def _write(prepared: list[PreparedPhoto], photos: str | Path, target: str | Path, overwrite: bool) -> Dataset:
-    digits = [(photo, digit) for photo in prepared for digit in photo.digits]
+def _write(
+    prepared: Sequence[PreparedPhoto], classes: Sequence[str], photos: str | Path, target: str | Path, overwrite: bool
+) -> Dataset:
+    """Write the digits of all photos, which are in the order of their splits."""
+    what = "Digits" if tuple(classes) == DIGITS else "Characters"
     metadata = Metadata(
         dataset=Path(photos).stem,
         shape=(SIDE, SIDE),
         dtype="uint8",
-        title=f"Digits of {Path(photos).name}",
-        classes=tuple("0123456789"),
+        title=f"{what} of {Path(photos).name}",
+        classes=tuple(classes),
         stages=(Stage("prepare", {"pictures": {photo.file: photo.sha256 for photo in prepared}}),),
     )
+    plan = {
+        "stage": "prepare",
+        "pictures": [(photo.file, photo.sha256, photo.split, photo.label) for photo in prepared],
+        "version": __version__,
+    }
+    with Draft(target, plan, overwrite) as draft:
+        parts: list[Part] = []
+        first = 0
+        for split, members in groupby(prepared, lambda photo: photo.split):
+            batch = _batch(list(members), first)
+            if len(batch.labels):
+                parts.append(PartWriter(draft.location, split, 0, metadata).write_all([batch]))
+            first += len(batch.labels)
+        return draft.commit(parts, metadata)
+
+
+def _batch(photos: Sequence[PreparedPhoto], first: int) -> Batch:
+    """Give the digits of photos, with ids from `first`."""
+    digits = [(photo, digit) for photo in photos for digit in photo.digits]
     columns: dict[str, Any] = {"file": np.array([photo.file for photo, _ in digits], object)}
     for side in ("left", "top", "right", "bottom"):
         columns[side] = np.array([getattr(digit, side) for _, digit in digits], np.int32)
-    batch = Batch(
-        np.arange(len(digits)),
-        np.array([photo.label for photo, _ in digits], np.int64),
-        np.stack([digit.image for _, digit in digits]),
-        columns,
-    )
-    plan = {"stage": "prepare", "pictures": [(photo.file, photo.sha256) for photo in prepared], "version": __version__}
-    with Draft(target, plan, overwrite) as draft:
-        return draft.commit([PartWriter(draft.location, "test", 0, metadata).write_all([batch])], metadata)
+    images = np.array([digit.image for _, digit in digits], np.uint8).reshape(-1, SIDE, SIDE)
+    labels = np.array([photo.label for photo, _ in digits], np.int64)
+    return Batch(np.arange(first, first + len(digits)), labels, images, columns)
 
 
 def _tables(prepared: list[PreparedPhoto], metadata: Metadata) -> dict[str, pd.DataFrame]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -187,3 +188,68 @@ def test_real_pictures_give_one_digit_each(tmp_path: Path) -> None:
 
     files = mnist_data.load(outcome.dataset.location)["file"]
     assert len(files) == files.nunique() == 17
+
+
+def save_digits(root: Path, folders: dict[str, int], scale: int = 5) -> None:
+    """Write enlarged digits of the sample, dark on white: of each folder one, the digit that is named."""
+    for folder, digit in folders.items():
+        (root / folder).mkdir(parents=True, exist_ok=True)
+        page = 255 - np.kron(IMAGES[digit == LABELS][0], np.ones((scale, scale), np.uint8))
+        Image.fromarray(page).save(root / folder / "1.png")
+
+
+@pytest.mark.parametrize(
+    ("folders", "classes", "expected"),
+    [
+        ({"A": 3, "b": 4, "": 5}, ("A", "b"), {"train": [0, 1], "unlabelled": [-1]}),
+        ({"train/one": 1, "train/two": 2, "test/two": 2}, ("one", "two"), {"train": [0, 1], "test": [1]}),
+        ({"digit_9": 9, "digit_10": 1}, ("digit_9", "digit_10"), {"train": [0, 1]}),
+        ({"3": 3, "7": 7}, tuple("0123456789"), {"train": [3, 7]}),
+        ({"photos": 3}, tuple("0123456789"), {"unlabelled": [-1]}),
+    ],
+)
+def test_class_folders_of_any_name_give_classes_and_splits(
+    folders: dict[str, int], classes: tuple[str, ...], expected: dict[str, list[int]], tmp_path: Path
+) -> None:
+    """As `convert` finds them, also in a zip; digits alone keep their own numbers."""
+    save_digits(tmp_path / "in", folders)
+    archive = shutil.make_archive(str(tmp_path / "packed"), "zip", tmp_path / "in")
+
+    for source in (tmp_path / "in", Path(archive)):
+        dataset = prepare(source, tmp_path / f"out-{source.suffix}").dataset
+        frame = mnist_data.load(dataset.location)
+
+        assert dataset.metadata.classes == classes
+        assert {split: frame.loc[frame["split"] == split, "label"].tolist() for split in dataset.splits} == expected
+        assert frame["id"].tolist() == list(range(len(frame)))
+    assert dict(prepare(tmp_path / "in", tmp_path / "named", split="extra").dataset.splits) == {"extra": len(frame)}
+
+
+def test_a_class_of_several_signs_is_pointed_out(tmp_path: Path) -> None:
+    """The two digits of a 10 would each be called 10; sheets of one digit are what they are."""
+    page = np.full((200, 360), 255, np.uint8)
+    for place, digit in enumerate((1, 0)):
+        page[30:170, 20 + 170 * place : 160 + 170 * place] = 255 - np.kron(
+            IMAGES[digit == LABELS][0], np.ones((5, 5), np.uint8)
+        )
+    for folder in ("10", "9"):
+        (tmp_path / "in" / folder).mkdir(parents=True)
+        Image.fromarray(page).save(tmp_path / "in" / folder / "1.png")
+
+    notes = prepare(tmp_path / "in", tmp_path / "out").notes
+
+    assert [note[:38] for note in notes] == ["Most photos of the class 10 hold sever"]
+
+
+def test_files_that_are_no_images_are_listed_at_once_or_left_out(tmp_path: Path) -> None:
+    """So that they can be mended at once."""
+    save_digits(tmp_path / "in", {"A": 3})
+    for name in ("x.png", "y.jpg"):
+        (tmp_path / "in/A" / name).write_text("no image")
+
+    with pytest.raises(UnreadableInput, match=r"2 files that cannot be read .*x\.png.*y\.jpg"):
+        prepare(tmp_path / "in", tmp_path / "out")
+    result = prepare(tmp_path / "in", tmp_path / "out", skip_unreadable=True)
+
+    assert len(result.dataset) == 1
+    assert "2 of 3 image files cannot be read" in result.notes[-1]
