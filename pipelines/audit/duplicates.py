@@ -11,7 +11,7 @@ third compares the pairs whose spectra are close.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -22,8 +22,9 @@ import numpy.typing as npt
 from mnist_data.batch import Integers
 from mnist_data.parquet.dataset import HELD_OUT, Dataset, Partition, read_images
 from pipelines.audit.check_result import CheckResult, Scores
-from pipelines.audit.pairs import REACH, Flags, Pairs, compare_pairs, find_close, reach, rotate
-from pipelines.audit.spectra import Floats, magnitudes, unit_ink
+from pipelines.audit.groups import pairs_with_kept
+from pipelines.audit.pairs import REACH, Compare, Flags, Pairs, compare_pairs, find_close, reach, rotate
+from pipelines.audit.spectra import FINE_FREQUENCIES, FREQUENCIES, Floats, magnitudes, unit_ink
 from pipelines.engine.execution import Execution
 from pipelines.engine.id_hash import hashes
 from pipelines.images.measures.faults import find_bad_labels, find_originals, keep_order
@@ -49,9 +50,6 @@ LABEL_CONFLICT = (
     "an exact or near duplicate has another label; the threshold is that of near duplicates",
 )
 LEAKED = ("leaked", "an exact or near duplicate is in another split; the threshold is that of near duplicates")
-
-Compare = Callable[[Integers, str], Pairs]
-"""Compares samples, (pairs, 2) positions in the dataset; the text says what for."""
 
 
 @dataclass(frozen=True)
@@ -93,29 +91,36 @@ def find_duplicates(
     why = "set by hand" if threshold is not None else THRESHOLD_MEANING
     if threshold is None:
         threshold = choose_threshold(_neighbour_distances(kept, points, table.ids[kept], compare))
-    pairs = compare(kept[find_close(points, threshold, execution)], "compare")
-    pairs = pairs.where(pairs.distance <= threshold)
+    close = find_close(points, threshold, execution)
+    if close is None:
+        fine = measure_spectra(partitions, execution, FINE_FREQUENCIES).magnitudes[kept]
+        pairs = pairs_with_kept(kept, points, fine, rank, threshold, compare)
+        groups = _groups(originals, pairs, rank)
+    else:
+        pairs = compare(kept[close], "compare")
+        pairs, groups = pairs.where(pairs.distance <= threshold), originals
     splits = np.repeat(np.arange(len(source.splits)), list(source.splits.values()))
     held_out = [number for number, split in enumerate(source.splits) if split in HELD_OUT]
-    other_split = np.where(np.isin(splits, held_out), -1, _differing(splits, originals, pairs))
+    other_split = np.where(np.isin(splits, held_out), -1, _differing(splits, groups, pairs))
     return [
         _exact(table.ids, originals),
         _near(table.ids, rank, pairs, threshold, why),
-        _named(LABEL_CONFLICT, "label_conflict_with", table.ids, _differing(table.labels, originals, pairs), threshold),
+        _named(LABEL_CONFLICT, "label_conflict_with", table.ids, _differing(table.labels, groups, pairs), threshold),
         _named(LEAKED, "leaked_from", table.ids, other_split, threshold),
     ]
 
 
-def measure_spectra(partitions: Sequence[Partition], execution: Execution) -> Spectra:
+def measure_spectra(partitions: Sequence[Partition], execution: Execution, frequencies: int = FREQUENCIES) -> Spectra:
     """Describe every sample by its spectrum."""
-    parts = execution.run(_measure_spectra, partitions, "duplicates: spectra")
+    measure = partial(_measure_spectra, frequencies=frequencies)
+    parts = execution.run(measure, partitions, "duplicates: spectra")
     return Spectra(*(np.concatenate([getattr(part, name) for part in parts]) for name in Spectra.__annotations__))
 
 
-def _measure_spectra(partition: Partition) -> Spectra:
+def _measure_spectra(partition: Partition, frequencies: int) -> Spectra:
     images = read_images(partition)
     inks = unit_ink(images)
-    return Spectra(np.asarray(inks.any(axis=(1, 2, 3))), magnitudes(inks, max(reach(images.shape[1:]))))
+    return Spectra(np.asarray(inks.any(axis=(1, 2, 3))), magnitudes(inks, max(reach(images.shape[1:])), frequencies))
 
 
 def _neighbour_distances(kept: Integers, points: Floats, ids: Integers, compare: Compare) -> npt.NDArray[np.float64]:
@@ -146,6 +151,16 @@ def choose_threshold(distances: npt.NDArray[np.float64]) -> float:
         return MOST_THRESHOLD
     distance = float(np.quantile(distances[:, NEIGHBOUR - 1], DENSE))
     return float(np.clip(FRACTION * distance, LEAST_THRESHOLD, MOST_THRESHOLD))
+
+
+def _groups(originals: Integers, pairs: Pairs, rank: Integers) -> Integers:
+    """Give for each sample the kept one whose group it belongs to, (n,) positions; itself where it is kept.
+
+    pairs: of a kept sample and another, as `pairs_with_kept` gives them.
+    """
+    chosen = _choose(pairs.first, pairs.second, pairs.distance, rank)
+    nearest = np.where(chosen >= 0, pairs.first[chosen] if len(pairs.first) else 0, np.arange(len(originals)))
+    return nearest[originals]
 
 
 def _differing(values: Integers, first: Integers, pairs: Pairs) -> Integers:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import combinations_with_replacement
@@ -24,10 +24,15 @@ BLOCK_BYTES = 1 << 25
 BLOCK_ROWS, MOST_BLOCKS = 8_192, 64
 """Samples in a block of the search, and how many blocks at most: their pairs are its tasks."""
 
+MOST_PAIRS = 1 << 19
+"""Pairs that are compared at once, of 150 bytes each; where more are close, groups are formed instead of pairs."""
+
 SLACK = 1e-3
 """Added to the search's radius for the rounding of float32."""
 
 Flags = npt.NDArray[np.bool_]
+Places = npt.NDArray[np.int64]
+"""(pairs, 2) int64, positions of samples."""
 
 
 @dataclass(frozen=True)
@@ -48,6 +53,15 @@ class Pairs:
     def where(self, chosen: Flags) -> Pairs:
         """Give some of them."""
         return Pairs(**{name: values[chosen] for name, values in vars(self).items()})
+
+    @staticmethod
+    def joined(parts: Sequence[Pairs]) -> Pairs:
+        """Put several together, at least one."""
+        return Pairs(**{name: np.concatenate([vars(part)[name] for part in parts]) for name in vars(parts[0])})
+
+
+Compare = Callable[[Places, str], Pairs]
+"""Compares samples, (pairs, 2) positions in the dataset; the text says what for."""
 
 
 def reach(shape: Sequence[int]) -> tuple[int, int]:
@@ -74,13 +88,19 @@ class _Blocks:
     begins: tuple[int, int]
 
 
-def find_close(points: Floats, distance: float, execution: Execution) -> npt.NDArray[np.int64]:
+def radius_of(distance: float) -> float:
+    """Give how far apart the spectra of two images can be that are as close as `distance` in pixels."""
+    # Two images of norm 1 at the angle φ, where the distance is sin φ, are 2 sin(φ / 2) apart.
+    return float(2 * np.sin(np.arcsin(distance) / 2)) + SLACK
+
+
+def find_close(points: Floats, distance: float, execution: Execution, most: int = MOST_PAIRS) -> Places | None:
     """Find the pairs of points, (n, axes), that may be as close as `distance` in pixels: (pairs, 2) positions.
 
-    Points are sorted by their first axis, and blocks of them that lie near each other there are searched.
+    None where they are more than `most`. Points are sorted by their first axis, and blocks of them that lie near each
+    other there are searched.
     """
-    # Two images of norm 1 at the angle φ, where the distance is sin φ, are 2 sin(φ / 2) apart.
-    radius = float(2 * np.sin(np.arcsin(distance) / 2)) + SLACK
+    radius = radius_of(distance)
     order = np.argsort(points[:, 0], kind="stable")
     lines = np.ascontiguousarray(points[order].T)
     size = max(BLOCK_ROWS, -(-len(points) // MOST_BLOCKS))
@@ -90,16 +110,18 @@ def find_close(points: Floats, distance: float, execution: Execution) -> npt.NDA
         for left, right in combinations_with_replacement(begins, 2)
         if lines[0, right] - lines[0, min(left + size, len(points)) - 1] <= radius
     ]
-    blocks = execution.run(partial(_search, radius=radius), tasks, "duplicates: search")
+    blocks = execution.run(partial(_search, radius=radius, most=most), tasks, "duplicates: search")
+    if sum(map(len, blocks)) > most:
+        return None
     places = np.concatenate([np.empty((0, 2), np.int64), *blocks])
     return np.asarray(order[places])
 
 
-def _search(blocks: _Blocks, radius: float) -> npt.NDArray[np.int64]:
+def _search(blocks: _Blocks, radius: float, most: int) -> Places:
     from pipelines.kernels.matches import pairs_within
 
     left, right = np.ascontiguousarray(blocks.left), np.ascontiguousarray(blocks.right)
-    pairs = pairs_within(left, right, radius, blocks.begins[0] == blocks.begins[1])
+    pairs = pairs_within(left, right, radius, blocks.begins[0] == blocks.begins[1], most)
     return np.asarray(pairs + np.array(blocks.begins))
 
 

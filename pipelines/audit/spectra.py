@@ -22,6 +22,9 @@ Floats = npt.NDArray[np.float32]
 FREQUENCIES = 48
 """The lowest ones. With half of them nearly twice as many pairs of MNIST's must be compared pixel by pixel."""
 
+FINE_FREQUENCIES = 448
+"""Nearly all that an image of 28×28 has: what tells shots of one scene apart is noise, which has them all."""
+
 
 def unit_ink(images: Images) -> Floats:
     """Give what stands out of the background, scaled to norm 1: (n, h, w, channels) float32, all 0 where nothing does.
@@ -42,20 +45,20 @@ def _nonzero(values: npt.NDArray[np.floating]) -> npt.NDArray[np.floating]:
     return np.where(values > 0, values, 1)
 
 
-def magnitudes(inks: Floats, margin: int) -> Floats:
-    """Give the magnitudes of the lowest frequencies, (n, FREQUENCIES at most) float32.
+def magnitudes(inks: Floats, margin: int, frequencies: int = FREQUENCIES) -> Floats:
+    """Give the magnitudes of the lowest frequencies, (n, frequencies at most) float32.
 
     inks: (n, h, w, channels), whose channels are joined by their mean times √channels, which lengthens no distance.
     margin: pixels by which the ink may be shifted out of the image and is still whole.
     """
     count, height, width, channels = inks.shape
     joined = inks.sum(axis=3).reshape(count, height * width) / np.float32(np.sqrt(channels))
-    real, imaginary = np.split(joined @ _waves(height, width, margin), 2, axis=1)
+    real, imaginary = np.split(joined @ _waves(height, width, margin, frequencies), 2, axis=1)
     return np.asarray(np.hypot(real, imaginary), np.float32)
 
 
 @lru_cache(maxsize=4)
-def _waves(height: int, width: int, margin: int) -> Floats:
+def _waves(height: int, width: int, margin: int, frequencies: int) -> Floats:
     """Give cosines and sines, (pixels, 2 · frequencies), as columns of an orthonormal transform with the margin added.
 
     Of the frequencies f and -f, whose magnitudes are equal, one is given with √2 times the weight.
@@ -71,7 +74,7 @@ def _waves(height: int, width: int, margin: int) -> Floats:
         if opposite not in chosen:
             chosen.append(frequency)
             weights.append(1.0 if opposite == frequency else np.sqrt(2))
-        if len(chosen) == FREQUENCIES:
+        if len(chosen) == frequencies:
             break
     y, x = (grid.reshape(-1, 1) for grid in np.indices((height, width)))
     phases = 2 * np.pi * (y * rows[chosen] + x * columns[chosen])

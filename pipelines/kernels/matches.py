@@ -17,11 +17,11 @@ TOGETHER = 512
 
 
 @compiled
-def pairs_within(left: Floats, right: Floats, radius: float, same: bool) -> npt.NDArray[np.int64]:
+def pairs_within(left: Floats, right: Floats, radius: float, same: bool, most: int) -> npt.NDArray[np.int64]:
     """Find all pairs of points at most `radius` apart: (pairs, 2), the positions in `left` and in `right`.
 
     left, right: (axes, n) float32, the points in ascending order on the first axis. same: left is right, and each
-    pair is given once.
+    pair is given once. most: pairs to find; the search ends with one more.
     """
     pairs = np.empty((1024, 2), np.int64)
     count = 0
@@ -54,6 +54,8 @@ def pairs_within(left: Floats, right: Floats, radius: float, same: bool) -> npt.
                     pairs[count, 0] = point
                     pairs[count, 1] = begin + place
                     count += 1
+                    if count > most:
+                        return pairs[:count]
     return pairs[:count]
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,12 +21,13 @@ from mnist_data.errors import WrongUse
 from mnist_data.idx import format as idx
 from mnist_data.idx import sample
 from mnist_data.idx.pairing import find_pairs
-from mnist_data.parquet.dataset import Dataset
+from mnist_data.parquet.dataset import Dataset, read_batches
 from pipelines.audit import pairs
 from pipelines.audit.check_result import CheckResult
 from pipelines.audit.duplicates import LEAST_THRESHOLD, MOST_THRESHOLD, _choose, choose_threshold, find_duplicates
+from pipelines.audit.groups import pairs_with_kept
 from pipelines.audit.pairs import compare_pairs, find_close, rotate
-from pipelines.audit.spectra import magnitudes, unit_ink
+from pipelines.audit.spectra import FINE_FREQUENCIES, magnitudes, unit_ink
 from pipelines.engine.engine import Cluster, Threads
 from pipelines.engine.execution import Execution
 from pipelines.kernels.matches import match_pairs
@@ -321,3 +324,57 @@ def test_a_sample_is_flagged_by_its_closest_pair_whose_other_sample_is_kept() ->
     chosen = _choose(keep, give, distance, np.arange(5))
 
     assert chosen.tolist() == [-1, -1, 0, 2, 4]
+
+
+@pytest.mark.parametrize("threshold", [0.1, 0.15, 0.25])
+def test_groups_flag_what_all_pairs_flag(digits: Dataset, tmp_path: Path, threshold: float) -> None:
+    """Comparing with kept samples only finds the same pairs to flag samples by, also along chains of changes."""
+    rng = np.random.default_rng(3)
+    originals = next(read_batches(digits, "train")).images[:200]
+    chosen = originals[rng.integers(0, 40, 300)]
+    changed = np.clip(chosen + rng.integers(-20, 21, chosen.shape) * (chosen > 0), 0, 255).astype(np.uint8)
+    images = rng.permutation(np.concatenate([originals, changed]))
+    source = dataset(tmp_path, {"train": (images, np.zeros(len(images)))}, row_group_rows=170)
+    inks = unit_ink(images)
+    compare = partial(compare_pairs, Execution().partitions(source), (28, 28), execution=Execution())
+    points, fine = rotate(magnitudes(inks, 2)), magnitudes(inks, 2, FINE_FREQUENCIES)
+    rank = rng.permutation(len(images))
+
+    close = find_close(points, threshold, Execution())
+    assert close is not None
+    every = compare(close, "all")
+    every = every.where(every.distance <= threshold)
+    groups = pairs_with_kept(np.arange(len(images)), points, fine, rank, threshold, compare)
+
+    sides = np.stack([every.first, every.second])
+    low_first = np.take_along_axis(sides, np.argsort(rank[sides], axis=0), axis=0)
+    by_all = _choose(low_first[0], low_first[1], every.distance, rank)
+    by_kept = _choose(groups.first, groups.second, groups.distance, rank)
+    assert (by_all >= 0).sum() > 50
+    np.testing.assert_array_equal(by_all >= 0, by_kept >= 0)
+    np.testing.assert_array_equal(low_first[0][by_all[by_all >= 0]], groups.first[by_kept[by_kept >= 0]])
+    assert (by_kept[np.unique(groups.first)] < 0).all()
+
+
+@pytest.mark.parametrize("noise", [2, 16])
+def test_shots_of_one_scene_are_one_group(tmp_path: Path, noise: int) -> None:
+    """1,200 near copies have 719,400 pairs: they are one group of the first, or none where they differ too much."""
+    rng = np.random.default_rng(4)
+    scene = np.zeros((28, 28), np.int64)
+    scene[6:22, 8:20] = rng.integers(60, 200, (16, 12))
+    shots = (scene + rng.integers(-noise, noise + 1, (1_200, 28, 28)) * (scene > 0)).astype(np.uint8)
+    source = dataset(tmp_path, {"train": (shots[:1_000], np.arange(1_000) % 2), "test": (shots[1_000:], np.zeros(200))})
+
+    tracemalloc.start()
+    flagged = found(find_duplicates(source, execution=Execution()))
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+
+    if noise == 2:
+        assert set(flagged["near_duplicate"].values()) == {1000}  # the test split is kept
+        assert len(flagged["near_duplicate"]) == 1_199
+        assert len(flagged["label_conflict"]) == 1_200
+        assert len(flagged["leaked"]) == 1_000
+    else:
+        assert flagged["near_duplicate"] == {}
+    assert peak < 150e6

@@ -36,7 +36,7 @@ def test_all_pairs_within_the_radius_are_found_once(
     """Those of SciPy's table of distances; a distance of just the radius counts."""
     left, right = points_of(seed, sizes[0], axes), points_of(seed + 1, sizes[1], axes)
 
-    between, within = pairs_within(left, right, radius, False), pairs_within(left, left, radius, True)
+    between, within = pairs_within(left, right, radius, False, 1 << 20), pairs_within(left, left, radius, True, 1 << 20)
 
     near = np.argwhere(cdist(left.T, right.T, "sqeuclidean") <= radius**2).reshape(-1, 2)
     own = np.argwhere(np.triu(cdist(left.T, left.T, "sqeuclidean") <= radius**2, 1)).reshape(-1, 2)
@@ -49,7 +49,7 @@ def test_more_pairs_than_are_made_room_for_at_first_are_all_found() -> None:
     count = 2 * TOGETHER + 3
     points = np.zeros((2, count), np.float32)
 
-    pairs = pairs_within(points, points, 0.1, True)
+    pairs = pairs_within(points, points, 0.1, True, 1 << 20)
 
     assert len(np.unique(pairs, axis=0)) == len(pairs) == count * (count - 1) // 2
 
