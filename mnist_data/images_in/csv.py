@@ -15,8 +15,9 @@ from dataclasses import replace
 from mnist_data.idx.compression import open_decoded
 from mnist_data.images_in.cells import Grammar, TableStream, is_missing
 from mnist_data.images_in.columns import counted_pixels, named_label
+from mnist_data.images_in.csv_labels import with_labels
 from mnist_data.images_in.rows_of_text import Begin, agree
-from mnist_data.images_in.stream import Form, Options, Source
+from mnist_data.images_in.stream import Form, ImageStream, Options, Source
 from mnist_data.images_in.table import NoImages, Table, open_table
 from mnist_data.images_in.text import UTF_16, TextReader, decoded, is_utf_16
 
@@ -37,7 +38,7 @@ def table_of(path: str) -> Table:
         raise NoImages(path)
     if max(lines[0][1].count(delimiter) for delimiter in DELIMITERS.encode()) > MOST_COLUMNS:
         raise NoImages(path, f"more than {MOST_COLUMNS:,} columns")
-    table = table_in(lines)
+    table = table_in(lines, 1)
     if table is None:
         raise NoImages(path)
     notes = []
@@ -61,14 +62,17 @@ def first_lines(text: bytes, most: int = FIRST_LINES) -> Iterator[tuple[int, byt
             return
 
 
-def table_in(lines: Sequence[tuple[int, bytes, int]]) -> Table | None:
-    """Find a table in the first lines (number, content, bytes before); None where they are none."""
+def table_in(lines: Sequence[tuple[int, bytes, int]], fewest: int = 2) -> Table | None:
+    """Find a table in the first lines (number, content, bytes before); None where they are none.
+
+    fewest: the number of columns that a table has at least.
+    """
     contents = [decoded(content) for _, content, _ in lines]
     grammar = _grammar_of(contents[-1] if len(contents) < 3 else contents[1])
     rows = [grammar.cells(line) for line in contents]
     width = Counter(map(len, rows[1:] or rows)).most_common(1)[0][0]
     body = [cells for cells in rows[1:] if len(cells) == width]
-    if width < 2 or not _mostly_numbers(body or rows, grammar):
+    if width < fewest or not _mostly_numbers(body or rows, grammar):
         return None
     names: list[str] = []
     begin = Begin(lines[0][2], lines[0][0])
@@ -140,18 +144,19 @@ def recognises(source: Source) -> bool:
     """Say whether a file is text whose lines are mostly numbers; the first may be a header, of any length."""
     head = source.head
     if head.startswith(UTF_16) or is_utf_16(head):
-        return _recognises_text(head.replace(b"\0", b"").lstrip(b"\xff\xfe"))
+        return _recognises_text(head.replace(b"\0", b"").lstrip(b"\xff\xfe"), 2)
     # What comes before a zero byte says what a damaged file was.
-    return _recognises_text(head.partition(b"\0")[0].removeprefix(b"\xef\xbb\xbf"))
+    text = head.partition(b"\0")[0].removeprefix(b"\xef\xbb\xbf")
+    return _recognises_text(text, 1 if any(ending in source.path.lower() for ending in FORM.endings) else 2)
 
 
-def _recognises_text(text: bytes) -> bool:
+def _recognises_text(text: bytes, fewest: int) -> bool:
     lines = list(first_lines(text))
     if len(lines) > 2 and not text.endswith((b"\n", b"\r")):
         lines.pop()  # it may be cut off
     if not lines:
         return False
-    return table_in(lines) is not None or (len(lines) == 1 and _counts_pixels(lines[0][1]))
+    return table_in(lines, fewest) is not None or (len(lines) == 1 and _counts_pixels(lines[0][1]))
 
 
 def _counts_pixels(line: bytes) -> bool:
@@ -161,19 +166,31 @@ def _counts_pixels(line: bytes) -> bool:
     return len(names) >= 16 and 2 * len(counted_pixels(names)) > len(names)
 
 
-def csv_streams(sources: Sequence[Source], options: Options) -> list[TableStream]:
-    """Open each file as a split; of several those that hold images, as beside Kaggle's sample_submission.csv."""
-    streams, others = [], []
+def csv_streams(sources: Sequence[Source], options: Options) -> list[ImageStream]:
+    """Open each file as a split; of several those that hold images, as beside Kaggle's sample_submission.csv.
+
+    A table of one column is the labels of the images without labels whose name means the same split.
+    """
+    streams: list[TableStream] = []
+    others: list[NoImages] = []
+    columns: list[tuple[str, Table]] = []
     for source in sources:
         try:
-            streams.append(open_table(source.path, table_of(source.path), options))
+            table = table_of(source.path)
+            if table.count == 1 and len(sources) > 1:
+                columns.append((source.path, table))
+            else:
+                streams.append(open_table(source.path, table, options))
         except NoImages as error:
             others.append(error)
-    if not streams and others:
-        raise others[0]
+    if not streams:
+        raise others[0] if others else NoImages(columns[0][0], "1 column, no image")
     agree(streams)
-    streams[0].notes += tuple(f"{other.path}: left out, it has {other.found}." for other in others)
-    return streams
+    paired = with_labels(streams, columns)
+    taken = {file for stream in paired for file in stream.files}
+    others += [NoImages(path, "1 column, no image") for path, _ in columns if path not in taken]
+    paired[0].notes += tuple(f"{other.path}: left out, it has {other.found}." for other in others)
+    return paired
 
 
 FORM = Form("CSV", (".csv", ".tsv"), recognises, csv_streams)

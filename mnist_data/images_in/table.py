@@ -65,7 +65,9 @@ def open_table(path: str, table: Table, options: Options) -> TableStream:
     count = table.count - table.ends_with_nothing
     columns = _columns(path, table, count, options.size)
     if len(columns.pixels) < FEWEST_PIXELS:
-        raise NoImages(path, f"{count} columns, which hold no images")
+        raise NoImages(
+            path, f"{count} column{'s' if count > 1 else ''}, which hold{'s' if count == 1 else ''} no images"
+        )
     places = np.full(table.count, SKIPPED)
     places[list(columns.pixels)] = np.arange(len(columns.pixels))
     if columns.label is not None:
@@ -80,8 +82,9 @@ def open_table(path: str, table: Table, options: Options) -> TableStream:
 
 
 def split_of(path: str) -> str:
-    """Give the split that the name of a file says; train where it says none."""
-    return parse_name(ENDINGS.sub("", Path(path).name)).split or "train"
+    """Give the split that the name of a file says, also within csvTrainImages; train where it says none."""
+    words = re.sub(r"(?<=[a-z])(?=[A-Z])", "-", ENDINGS.sub("", Path(path).name))
+    return parse_name(words).split or "train"
 
 
 def first_rows(stream: TextStream) -> Floats:

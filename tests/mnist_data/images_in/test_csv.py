@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import numpy.typing as npt
 import pytest
 
 import mnist_data
-from mnist_data.errors import UnreadableInput
+from mnist_data.errors import MismatchedPair, UnreadableInput
 from mnist_data.images_in.cells import TableStream
 from mnist_data.images_in.csv import csv_streams, recognises
 from mnist_data.images_in.open import HEAD_BYTES
@@ -63,6 +64,7 @@ def text(rows: Cells, header: str = "", delimiter: str = ",", newline: str = "\n
 def read(path: Path, size: str | None = None) -> tuple[TableStream, Array, npt.NDArray[np.int64]]:
     """Give the one stream of a file, its images and labels."""
     (stream,) = csv_streams([Source(str(path))], Options(None, size))
+    assert isinstance(stream, TableStream)
     rows = list(stream.rows(7))
     return stream, np.concatenate([part.images for part in rows]), np.concatenate([part.labels for part in rows])
 
@@ -333,3 +335,36 @@ def test_tables_beside_the_images_are_left_out(tmp_path: Path) -> None:
     assert result.dataset is not None
     assert dict(result.dataset.splits) == {"train": COUNT, "unlabelled": COUNT}
     assert any("sample_submission.csv: left out" in warning for warning in result.warnings)
+
+
+def test_labels_may_be_in_a_table_of_their_own(tmp_path: Path) -> None:
+    """As of the Arabic digits: four files, whose names say what belongs together, and as many labels as images."""
+    pixels = [row[1:] for row in ROWS]
+    for split, rows, labels in (("Train", pixels, LABELS), ("Test", pixels[::-1], LABELS[::-1])):
+        (tmp_path / f"csv{split}Images 60k x 784.csv").write_text(text(rows))
+        (tmp_path / f"csv{split}Label 60k x 1.csv").write_text("".join(f"{label}\n" for label in labels))
+
+    result = mnist_data.convert(tmp_path, tmp_path / "out", progress=False)
+    (tmp_path / "csvTestLabel 60k x 1.csv").write_text("5\n" * (COUNT - 1))
+
+    assert result.dataset is not None
+    for split, step in (("train", 1), ("test", -1)):
+        images, labels = mnist_data.to_numpy(result.dataset.location, split=split)
+        np.testing.assert_array_equal(IMAGES[::step], images)
+        assert labels.tolist() == LABELS[::step].tolist()
+    with pytest.raises(MismatchedPair, match=f"{COUNT - 1} labels for the {COUNT} images"):
+        mnist_data.convert(tmp_path, tmp_path / "other", progress=False)
+
+
+def test_memory_is_bounded_by_a_batch(tmp_path: Path) -> None:
+    """Three times as many rows need no more."""
+    body = text(ROWS).encode()
+    peaks = []
+    for times in (800, 2_400):
+        (tmp_path / "a.csv").write_bytes(body * times)
+        (stream,) = csv_streams([Source(str(tmp_path / "a.csv"))], Options())
+        tracemalloc.start()
+        assert sum(len(rows.labels) for rows in stream.rows(1_000)) == COUNT * times
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+    assert peaks[1] < 1.1 * peaks[0] < 40e6
