@@ -6,6 +6,7 @@ written to a local temporary file and sent by one call, so that an exception on 
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import shutil
@@ -13,13 +14,17 @@ import stat
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from glob import escape
 from pathlib import Path
 from typing import Any
 
-from mnist_data.errors import OutputExists, UnreadableInput, WrongUse
+from mnist_data.errors import MnistDataError, OutputExists, UnreadableInput, WrongUse
 
 DRAFT = ".tmp"
 CACHE_OFF = "off"
+
+LONGEST_NAME, LONG_NAME = 255, 200
+"""Bytes in a file's name: the most that file systems take, and the most to which we add endings of our own."""
 
 KINDS = {
     stat.S_IFDIR: "a folder",
@@ -39,8 +44,38 @@ def is_remote(location: str | Path) -> bool:
 
 
 def absolute(location: str | Path) -> str:
-    """Give a URL as it is, and a local path from the root, so that it means the same to another process."""
-    return str(location).rstrip("/") if is_remote(location) else str(Path(location).absolute())
+    """Give a URL as it is, and a local path from the root, so that it means the same to another process.
+
+    Raises WrongUse for one that is not UTF-8, which neither Arrow nor JSON can hold.
+    """
+    place = str(location).rstrip("/") if is_remote(location) else str(Path(location).absolute())
+    require_utf8(place)
+    return place
+
+
+def require_utf8(text: str) -> None:
+    """Raise WrongUse for a name that is not UTF-8; Python holds its bytes as halves of surrogate pairs."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        shown = text.encode(errors="backslashreplace").decode()
+        raise WrongUse(f"{shown}: the name is not UTF-8; rename the file or folder, or choose another name.") from None
+
+
+def shortened(name: str) -> str:
+    """Give a file's name, or of a long one its beginning and a hash, so that endings can be added to it."""
+    raw = os.fsencode(name)
+    if len(raw) <= LONG_NAME:
+        return name
+    return f"{raw[: LONG_NAME - 13].decode(errors='ignore')}-{hashlib.sha256(raw).hexdigest()[:12]}"
+
+
+def require_short(location: str | Path, ending: str) -> None:
+    """Raise WrongUse for a name so long that no file can have it with this ending."""
+    name = str(location).rstrip("/").rpartition("/")[2]
+    most = LONGEST_NAME - len(ending)
+    if len(os.fsencode(name)) > most:
+        raise WrongUse(f"{location}: its name is longer than {most} bytes, which leaves no room for NAME{ending}.")
 
 
 def filesystem(location: str | Path) -> tuple[Any, str]:
@@ -52,22 +87,29 @@ def filesystem(location: str | Path) -> tuple[Any, str]:
 
 
 def sibling(location: str | Path, suffix: str, hidden: bool = False) -> str:
-    """Name a sibling of a file or folder by adding a suffix to its name.
+    """Name a sibling of a file or folder by adding a suffix to its name; a hidden one of a long name is shortened.
 
     >>> sibling("data/mnist/", ".draft", hidden=True)
     'data/.mnist.draft'
     """
     parent, _, name = str(location).rstrip("/").rpartition("/")
-    return (f"{parent}/" if parent or str(location).startswith("/") else "") + ("." if hidden else "") + name + suffix
+    name = f".{shortened(name)}" if hidden else name
+    return (f"{parent}/" if parent or str(location).startswith("/") else "") + name + suffix
 
 
 def exists(location: str | Path) -> bool:
     """Say whether a file or a folder that is not empty is there."""
     if is_remote(location):
         fs, path = filesystem(location)
-        return bool(fs.exists(path))
+        with naming(location):
+            return bool(fs.exists(path))
     folder = Path(location)
-    return any(folder.iterdir()) if folder.is_dir() else folder.exists()
+    try:
+        return any(folder.iterdir()) if folder.is_dir() else folder.exists()
+    except OSError as cause:
+        if cause.errno == errno.ENAMETOOLONG:
+            return False
+        raise
 
 
 def not_a_file(path: str | Path) -> str:
@@ -100,12 +142,47 @@ def remove(location: str | Path) -> None:
     """Remove a file or a folder with all in it; one that is not there is no error."""
     if is_remote(location):
         fs, path = filesystem(location)
-        if fs.exists(path):
-            fs.rm(path, recursive=True)
+        with naming(location):
+            if fs.exists(path):
+                fs.rm(path, recursive=True)
     elif Path(location).is_dir() and not Path(location).is_symlink():
         shutil.rmtree(location)
     else:
         Path(location).unlink(missing_ok=True)
+
+
+@contextmanager
+def naming(location: str | Path) -> Iterator[None]:
+    """Name the file in what goes wrong with it: a full disk says no name, a store says neither URL nor status."""
+    try:
+        yield
+    except MnistDataError:
+        raise
+    except OSError as error:
+        if error.filename is not None:
+            raise
+        status, number = _status(error), error.errno or errno.EIO
+        reason = (f"HTTP status {status}: " if status else "") + (error.strerror or str(error))
+        # The same error, which others may hold already; `args` is what travels between processes.
+        error.errno, error.strerror, error.filename = number, reason, str(location)
+        error.args = (number, reason, str(location))
+        raise
+    except Exception as error:  # a store's library has errors of its own
+        if (status := _status(error)) is None:
+            raise
+        raise OSError(errno.EIO, f"HTTP status {status}: {error}", str(location)) from error
+
+
+def _status(error: BaseException | None) -> int | None:
+    """Find the HTTP status in an error of a store's library, or in what caused it."""
+    while error is not None:
+        response = getattr(error, "response", None)
+        known = response.get("ResponseMetadata", {}).get("HTTPStatusCode") if isinstance(response, dict) else None
+        for status in (known, *(getattr(error, name, None) for name in ("status", "status_code", "code"))):
+            if isinstance(status, int) and 400 <= status < 600:
+                return status
+        error = error.__cause__ or error.__context__
+    return None
 
 
 @contextmanager
@@ -119,16 +196,18 @@ def new_file(location: str | Path, parents: bool = True) -> Iterator[Path]:
             draft = Path(folder) / "draft"
             yield draft
             fs, path = filesystem(location)
-            fs.pipe_file(path, draft.read_bytes())
+            with naming(location):
+                fs.pipe_file(path, draft.read_bytes())
         return
     target = Path(location)
     target.parent.mkdir(parents=parents, exist_ok=True)
     # A name of its own: two writers of one file must not share a draft.
-    handle, name = tempfile.mkstemp(DRAFT, f".{target.name}.", target.parent)
+    handle, name = tempfile.mkstemp(DRAFT, f".{shortened(target.name)}.", target.parent)
     os.close(handle)
     draft = Path(name)
     try:
-        yield draft
+        with naming(target):
+            yield draft
         draft.chmod(0o666 & ~_umask())  # mkstemp's files are for their owner only
         sync(draft)
         draft.replace(target)
@@ -146,9 +225,10 @@ def new_folder(location: str | Path) -> Iterator[Path]:
     """
     target = Path(location)
     target.parent.mkdir(parents=True, exist_ok=True)
-    draft = Path(tempfile.mkdtemp(DRAFT, f".{target.name}.", target.parent))
+    draft = Path(tempfile.mkdtemp(DRAFT, f".{shortened(target.name)}.", target.parent))
     try:
-        yield draft
+        with naming(target):
+            yield draft
         draft.chmod(0o777 & ~_umask())  # mkdtemp's folders are for their owner only
         replace_folder(draft, target)
     finally:
@@ -163,7 +243,7 @@ def _umask() -> int:
 
 def sweep(folder: Path, name: str = "") -> None:
     """Remove the drafts that killed writers have left: of one file, or of all in a folder and below."""
-    for draft in list(folder.glob(f".{name}.*{DRAFT}") if name else folder.rglob(f".*{DRAFT}")):
+    for draft in list(folder.glob(f".{escape(shortened(name))}.*{DRAFT}") if name else folder.rglob(f".*{DRAFT}")):
         remove(draft)
 
 

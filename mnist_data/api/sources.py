@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from os import PathLike, fspath
 from typing import TYPE_CHECKING, TypeVar, cast
 
+from mnist_data import storage
 from mnist_data.api.results import Result
 from mnist_data.api.work import showing
 from mnist_data.errors import WrongUse
@@ -38,7 +39,8 @@ def about(dataset: Dataset) -> dict[str, str | None]:
 
 
 def location_of(place: Place) -> str:
-    """Give the path or URL that is meant as text."""
+    """Give the path or URL that is meant as text. Raises WrongUse for one that is not UTF-8."""
+    storage.require_utf8(fspath(place))
     return fspath(place)
 
 

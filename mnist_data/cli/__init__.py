@@ -6,15 +6,16 @@ Each function is one of `mnist_data.api`, which is imported, as everything heavy
 
 from __future__ import annotations
 
-import io
-import os
 import sys
+from contextlib import suppress
 
 import typer
 
 from mnist_data.cli import audit, claims, comparing, deployment, drift, explain, files, run, stages, stats, training
 from mnist_data.cli.options import before_commands
+from mnist_data.cli.streams import flush
 from mnist_data.errors import MnistDataError
+from mnist_data.storage import require_utf8
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -50,22 +51,37 @@ app.command("compress")(deployment.compress)
 
 def main() -> None:
     """Run the command line; turn our errors into one line on stderr and an exit code."""
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="replace")  # a terminal without × or → gets a question mark
     try:
-        app()
+        for argument in sys.argv[1:]:
+            require_utf8(argument)
+        _run()
+    except KeyboardInterrupt:
+        _fail("interrupted", 130)
     except MnistDataError as error:
         _fail(str(error), error.exit_code)
-    except BrokenPipeError:
-        # The reader of our output (head, less) has gone; what it wanted, it has.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        raise SystemExit(0) from None
     except OSError as error:
-        what = f"{error.filename or 'a file'}: {error.strerror or error}"
+        what = f"{error.filename}: {error.strerror}" if error.filename else str(error)
         _fail(f"{what}; check the path, its rights and the space on its disk.", 2)
 
 
+def _run() -> None:
+    """Run a command, and see that what it printed arrives, also before it ends with another code than 0."""
+    try:
+        app()
+    except SystemExit as end:
+        if end.code == 130:  # of an interruption, which typer ends without a word
+            raise KeyboardInterrupt from None
+        flush()
+        raise
+    except BaseException:
+        with suppress(OSError):
+            flush()
+        raise
+    flush()
+
+
 def _fail(message: str, code: int) -> None:
-    sys.stderr.write(f"mnist-data: {message}\n")
+    with suppress(OSError):
+        sys.stderr.write(f"mnist-data: {message}\n")
+        sys.stderr.flush()
     raise SystemExit(code) from None

@@ -19,7 +19,13 @@ if TYPE_CHECKING:
 
 def print_json(values: Mapping[str, Any]) -> None:
     """Print one JSON object; what is not a number there (NaN) is null."""
-    print(json.dumps(_plain(values), ensure_ascii=False, indent=1, allow_nan=False))  # noqa: T201
+    plain = _plain(values)
+    text = json.dumps(plain, ensure_ascii=False, indent=1, allow_nan=False)
+    try:
+        text.encode(sys.stdout.encoding)
+    except UnicodeEncodeError:  # a question mark would stand for another name
+        text = json.dumps(plain, indent=1, allow_nan=False)
+    print(text)  # noqa: T201
 
 
 def _plain(value: Any) -> Any:

@@ -41,6 +41,7 @@ def require_folder(folder: str | Path, overwrite: bool) -> None:
     if not str(folder).strip():
         raise WrongUse("The output has no name.")
     require_outside(folder)
+    storage.absolute(folder)  # refuses a name that is not UTF-8
     storage.require_free(folder, overwrite)
     if overwrite and holds_dataset(folder):
         raise WrongUse(f"{folder} is a dataset, which tables do not replace; choose another place by --out.")

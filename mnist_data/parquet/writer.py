@@ -176,6 +176,7 @@ class Draft:
         if not str(target).strip():
             raise WrongUse("The output has no name.")
         require_outside(target)
+        storage.require_short(target, MANIFEST)
         self.target = storage.absolute(target)
         self._plan, self._overwrite = fingerprint(plan), overwrite
         self._remote = storage.is_remote(self.target)

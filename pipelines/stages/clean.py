@@ -111,6 +111,7 @@ def clean(
     require_images(source)
     require_other_place(source, target)
     storage.require_free(target, overwrite)  # before the work, not after it
+    storage.require_short(target, f".{max(TABLES, key=len)}.parquet")
     table = measure_dataset(source, execution)
     faults = find_faults(table, execution)
     findings = _findings(table, faults, params)
