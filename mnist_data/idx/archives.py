@@ -18,6 +18,9 @@ from typing import IO, Self
 from mnist_data.errors import DamagedArchive, NoDataset, UnreadableInput
 from mnist_data.idx.decoders import DAMAGE, container_of, decoded
 
+PIECE_BYTES = 1 << 18
+"""Bytes of a file in an archive that are read at a time."""
+
 # What the standard library raises for a zip or tar that is damaged, beside what decoders raise.
 BROKEN = (*DAMAGE, struct.error, ValueError, OverflowError, RuntimeError, NotImplementedError)
 
@@ -148,8 +151,10 @@ def member_contents(path: str | Path, chosen: Collection[Member], limit: int) ->
 def _content(file: IO[bytes] | None, limit: int) -> bytes | str:
     if file is None:
         return "it is a link"
-    content = file.read(limit + 1)
-    return content if len(content) <= limit else f"it has more than {limit:,} bytes"
+    content = bytearray()
+    while len(content) <= limit and (piece := file.read(PIECE_BYTES)):  # which takes the memory that it is asked for
+        content += piece
+    return bytes(content) if len(content) <= limit else f"it has more than {limit:,} bytes"
 
 
 @contextmanager

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from tokenize import TokenError
 from typing import Any
 
 import numpy as np
@@ -27,7 +28,7 @@ def read_header(stream: Any, path: str, name: str = "") -> tuple[tuple[int, ...]
         version = np.lib.format.read_magic(stream)
         read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
         shape, fortran, dtype = read(stream)
-    except (*DAMAGE, SyntaxError, TypeError, MemoryError, RecursionError) as cause:
+    except (*DAMAGE, SyntaxError, TokenError, TypeError, MemoryError, RecursionError) as cause:
         raise damaged(path, cause) from cause
     if dtype.hasobject:
         raise of_objects(path, name)
