@@ -9,10 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 
 from mnist_data.errors import WrongUse
 from mnist_data.idx.layout import Layout, as_announced, layout_of, parse_size
-from mnist_data.images_in.rows_of_text import Begin, Floats, agree, dtype_of
+from mnist_data.images_in.rows_of_text import Begin, Chunk, Floats, agree, dtype_of
 from mnist_data.images_in.sparse import SparseStream
 from mnist_data.images_in.stream import Form, Options, Source
 from mnist_data.images_in.table import NoImages, first_rows, split_of
@@ -25,18 +26,25 @@ FIRST_LINES = 24
 LARGER_SIDES = 6
 """How many longer sides are tried than the last pixel that is not 0 needs: the lowest rows may be empty everywhere."""
 
+SIGNS = ("-1", "1")
+"""The labels of two classes, as machines that separate two have them."""
+
 SPLITS = {"t": "test", "tr": "train", "val": "validation"}
 """How the splits are named at the end of LIBSVM's files, as in mnist.scale.t."""
 
 
 @dataclass(frozen=True)
 class _Scan:
-    """What a first pass over a file has seen. first: the index of the first pixel, 0 or 1. pixels: up to the last."""
+    """What a first pass over a file has seen.
+
+    first: the index of the first pixel, 0 or 1. pixels: up to the last. labels: their smallest and largest.
+    """
 
     path: str
     first: int
     pixels: int
     dtype: str
+    labels: tuple[float, float]
     note: str
 
 
@@ -54,26 +62,43 @@ def libsvm_streams(sources: Sequence[Source], options: Options) -> list[SparseSt
         stream.notes = tuple(filter(None, (scan.note, rounded if larger > pixels else "", layout.note)))
         streams.append(stream)
     agree(streams)
+    if all(scan.labels == (-1, 1) for scan in scans):
+        for stream in streams:
+            stream.classes = SIGNS
+            stream.notes += (f"{stream.path}: its labels are the signs of two classes, {SIGNS[0]} and {SIGNS[1]}.",)
     return streams
 
 
 def _scan(source: Source) -> _Scan:
     path = source.path
     stream = SparseStream(path, "", as_announced((0,)), "float64", Begin(), False, np.empty(0, np.int64))
-    rows = sum(len(chunk.lines) for chunk in stream.chunks())
-    if not rows or stream.seen[1] < 0:
+    low, high = np.inf, -np.inf
+    for chunk in stream.chunks():
+        if chunk.labels is not None:
+            low, high = min(low, chunk.labels.min()), max(high, chunk.labels.max())
+    labels = (float(low), float(high))
+    if not stream.seen or stream.seen[1] < 0:
         raise NoImages(path, "no pixels that are not 0")
     smallest, largest, low, high, fractions = stream.seen
     zero_based = smallest == 0 or b"zero-based" in source.head[:1_000]
     note = f"{path}: its indices begin at 0." if zero_based else ""
     dtype = "float32" if fractions else dtype_of(np.array([low, high]))
-    return _Scan(path, int(not zero_based), int(largest) + zero_based, dtype, note)
+    return _Scan(path, int(not zero_based), int(largest) + zero_based, dtype, labels, note)
+
+
+class _LibsvmStream(SparseStream):
+    """Rows whose labels are numbers, or the signs of two classes."""
+
+    def labels(self, chunk: Chunk, first: int, last: int) -> npt.NDArray[np.int64]:
+        """Give the labels of some rows: 0 for -1 and 1 for 1, where these are the signs of two classes."""
+        labels = super().labels(chunk, first, last)
+        return (labels > 0).astype(np.int64) if self.classes == SIGNS else labels
 
 
 def _stream(scan: _Scan, layout: Layout, dtype: str) -> SparseStream:
     pixels = np.arange(math.prod(layout.stored))
     places = np.concatenate((np.full(scan.first, SKIPPED), pixels))
-    return SparseStream(scan.path, "", layout, dtype, Begin(), False, places)
+    return _LibsvmStream(scan.path, "", layout, dtype, Begin(), False, places)
 
 
 def _layout(scans: Sequence[_Scan], pixels: int, size: str | None) -> Layout:

@@ -158,7 +158,7 @@ def _parse_row(
                 while 48 <= text[at] <= 57 and at - begin < MOST_DIGITS:
                     number, at, digits = number * 10 + (text[at] - 48), at + 1, digits + 1
             if digits and text[at] == delimiter and text[at + 1] > SPACE and number <= MOST_EXACT:
-                pixels[row, place] = number / POWERS[at - point] if at > point else number
+                pixels[row, place] = number / POWERS[at - point] if number and at > point else number
                 at += 1
                 continue
             at = begin

@@ -138,7 +138,7 @@ class TextStream(ImageStream):
                 last = min(len(chunk.lines), first + count - filled)
                 end = filled + last - first
                 self._store(images[filled:end], chunk.pixels[first:last], chunk.lines[first:last])
-                labels[filled:end] = self._labels(chunk, first, last)
+                labels[filled:end] = self.labels(chunk, first, last)
                 first, filled = last, end
                 if filled == count:
                     yield Rows(self._arranged(images), labels, {})
@@ -192,7 +192,8 @@ class TextStream(ImageStream):
             kind = wider((kind, dtype_of(chunk.pixels)))
         return kind, fitting, rows - fitting
 
-    def _labels(self, chunk: Chunk, first: int, last: int) -> npt.NDArray[np.int64]:
+    def labels(self, chunk: Chunk, first: int, last: int) -> npt.NDArray[np.int64]:
+        """Give the labels of some rows of a chunk. Raises UnreadableInput for one that is no integer or no class."""
         if chunk.words is not None:
             return self._numbered(chunk, first, last)
         if chunk.labels is None:

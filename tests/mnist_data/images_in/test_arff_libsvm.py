@@ -108,6 +108,16 @@ def test_usps_as_libsvm_and_as_text(tmp_path: Path) -> None:
     assert (labels.tolist(), stream.split) == (LABELS.tolist(), "test")
 
 
+def test_signs_are_two_classes(tmp_path: Path) -> None:
+    """-1 would else mean an image without label."""
+    (tmp_path / "a.libsvm").write_text(pairs(labels=np.where(LABELS > 4, 1, -1)))
+
+    stream, images, labels = read(tmp_path / "a.libsvm")
+
+    assert (stream.classes, labels.tolist()) == (("-1", "1"), (LABELS > 4).astype(int).tolist())
+    np.testing.assert_array_equal(IMAGES, images)
+
+
 WRONG_PAIRS = {
     "label": ("x 3:4", "'x 3:4'; expected a number as the label"),
     "two labels": ("1,2 3:4", "a number as the label"),
