@@ -10,6 +10,7 @@ from benchmarks.measure import describe_machine
 CLAIMS = (
     "convert",
     "forms",
+    "pictures",
     "load",
     "memory",
     "layouts",

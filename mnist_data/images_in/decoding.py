@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import struct
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from mnist_data.batch import Images
-from mnist_data.images_in.png import SIGNATURE, plain_size
+from mnist_data.images_in.png import SIGNATURE, plain_shape
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -62,15 +63,40 @@ def guarded() -> Iterator[None]:
 
 def header_of(content: bytes) -> ImageHeader:
     """Read an image's header. Raises NotDecoded for what is no image, has several, or is too large."""
-    plain = plain_size(content)
-    if plain is not None:
-        header = ImageHeader(plain, "L", "grey")
-    else:
+    header = plain_header(content)
+    if header is None:
         with _opened(content) as image:
-            header = _header(image, content[24] if content.startswith(SIGNATURE) else 8)
+            header = _header(image, content)
     if header.size[0] * header.size[1] > MAX_PIXELS:
         raise NotDecoded(f"it announces {header.size[1]:,}×{header.size[0]:,} pixels, more than {MAX_PIXELS:,}")
     return header
+
+
+def plain_header(content: bytes) -> ImageHeader | None:
+    """Read the header of a plain PNG or JPEG, which most sets are made of, without Pillow; None for any other file."""
+    shape = plain_shape(content) or _jpeg_shape(content)
+    if shape is None or shape[0] * shape[1] > MAX_PIXELS:
+        return None
+    size = (shape[0], shape[1])
+    return ImageHeader(size, "RGB", "colour") if len(shape) == 3 else ImageHeader(size, "L", "grey")
+
+
+def _jpeg_shape(content: bytes) -> tuple[int, ...] | None:
+    """Give the shape of a JPEG of 8 bits of grey or colour; None for one with an orientation or several images."""
+    if content[:3] != b"\xff\xd8\xff" or b"Exif" in content or b"MPF\0" in content:
+        return None
+    place = 2
+    while content[place : place + 1] == b"\xff" and place + 10 <= len(content):
+        kind = content[place + 1]
+        if kind in (0xC0, 0xC1, 0xC2):  # the frames that are in use
+            depth, height, width, channels = struct.unpack_from(">BHHB", content, place + 4)
+            if depth != 8 or channels not in (1, 3) or not height * width:
+                return None
+            return (height, width, 3) if channels == 3 else (height, width)
+        if kind == 0xDA or kind == 0xFF or 0xD0 <= kind <= 0xD9:
+            return None
+        place += 2 + int.from_bytes(content[place + 2 : place + 4], "big")
+    return None
 
 
 @contextmanager
@@ -92,13 +118,19 @@ def _opened(content: bytes) -> Iterator[Image.Image]:
         raise NotDecoded(f"it cannot be decoded ({words[0] if words else type(cause).__name__})") from cause
 
 
-def _header(image: Image.Image, bits: int) -> ImageHeader:
-    """Describe an opened image. bits: of a channel as the file has them; Pillow reads colours of 16 bits with 8."""
-    frames = getattr(image, "n_frames", 1)
+def _may_be_turned(content: bytes) -> bool:
+    """Say whether a file can have an orientation: looking it up takes as long as decoding a small image."""
+    return b"Exif" in content or b"eXIf" in content or b"EXIF" in content or content[:2] in (b"II", b"MM")
+
+
+def _header(image: Image.Image, content: bytes) -> ImageHeader:
+    """Describe an opened image. Pillow reads colours of 16 bits with 8."""
+    bits = content[24] if content.startswith(SIGNATURE) else 8
+    frames = 1 if image.format == "MPO" else getattr(image, "n_frames", 1)  # the others of a camera's are previews
     if frames > 1:
         raise NotDecoded(f"it holds {frames:,} images")
     size = (image.height, image.width)
-    if image.format != "BMP" and image.getexif().get(ORIENTATION, 1) in (5, 6, 7, 8):
+    if _may_be_turned(content) and image.getexif().get(ORIENTATION, 1) in (5, 6, 7, 8):
         size = size[::-1]
     wide = image.mode.startswith("I")
     kind: Kind = "grey" if image.mode in ("1", "L", "LA", "La") else "colour"
@@ -117,7 +149,7 @@ def pixels_of(content: bytes, kind: Kind, background: int | None = None) -> Imag
     Raises NotDecoded.
     """
     with _opened(content) as image:
-        if image.format != "BMP" and image.getexif().get(ORIENTATION, 1) != 1:
+        if _may_be_turned(content) and image.getexif().get(ORIENTATION, 1) != 1:
             from PIL import ImageOps
 
             image = ImageOps.exif_transpose(image)
@@ -151,4 +183,5 @@ def ink_brightness(content: bytes) -> float:
 
 def is_grey(pixels: Images) -> bool:
     """Say whether the three channels of an image, (h, w, 3), are the same."""
-    return bool((pixels[..., 0] == pixels[..., 1]).all() and (pixels[..., 1] == pixels[..., 2]).all())
+    values = pixels.tobytes()
+    return values[::3] == values[1::3] == values[2::3]

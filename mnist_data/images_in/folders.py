@@ -89,13 +89,16 @@ class FolderStream(ImageStream):
             for place in places:
                 file, content = batch[place]
                 try:
-                    images[place] = self._pixels(content) if file.pixels is None else file.pixels
+                    images[place] = self._pixels(content)
                 except NotDecoded as cause:
                     reasons[file.file.name] = str(cause)
             return reasons
 
-        rest = list(range(len(batch)))
-        if self._scan.kind == "grey" and pays(len(batch), self.shape):
+        rest = [place for place, (file, _) in enumerate(batch) if file.pixels is None]
+        for place, (file, _) in enumerate(batch):
+            if file.pixels is not None:
+                images[place] = file.pixels
+        if self.dtype == "uint8" and len(rest) == len(batch) and pays(len(batch), self.shape):
             rest = decode_plain([content for _, content in batch], images)
         with guarded():
             decoded = pool.map(decode, [rest[first : first + AT_ONCE] for first in range(0, len(rest), AT_ONCE)])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import os
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
@@ -14,7 +13,6 @@ import numpy as np
 from mnist_data.batch import Images
 from mnist_data.errors import UnreadableInput, WrongUse
 from mnist_data.images_in.decoding import (
-    MAX_PIXELS,
     ImageHeader,
     Kind,
     NotDecoded,
@@ -23,9 +21,10 @@ from mnist_data.images_in.decoding import (
     ink_brightness,
     is_grey,
     pixels_of,
+    plain_header,
 )
 from mnist_data.images_in.image_files import ImageFile, contents
-from mnist_data.images_in.png import plain_size
+from mnist_data.images_in.png import decode_plain, pays, plain_shape
 
 NAMED = 5
 """Files that a message names; the others it counts."""
@@ -35,6 +34,9 @@ KEPT_BYTES = 1 << 26
 
 AT_ONCE, WAITING_BYTES = 512, 1 << 24
 """Most files, and about as many bytes of them, that wait to be looked at in threads."""
+
+CHUNK = 64
+"""Files that a thread looks at in one go."""
 
 THREADS = min(4, os.cpu_count() or 1)
 
@@ -120,8 +122,9 @@ class _Looks:
             return
         if self._takes(len(content)):
             self.kept[place] = content
-        if not self._decode and (size := plain_size(content)) and math.prod(size) <= MAX_PIXELS:
-            self.headers[place] = ImageHeader(size, "L", "grey")
+        header = None if self._decode else plain_header(content)
+        if header is not None and (header.kind == "grey" or self.coloured):
+            self.headers[place] = header
             return
         self._waiting.append((place, content))
         self._waiting_bytes += len(content)
@@ -130,19 +133,39 @@ class _Looks:
 
     def finish(self, pool: Executor) -> None:
         """Look at the files that wait."""
-        for (place, _), look in zip(self._waiting, pool.map(self._look, self._waiting), strict=True):
+        waiting = self._waiting if self._decode else self._see_plain(self._waiting)
+        chunks = [waiting[first : first + CHUNK] for first in range(0, len(waiting), CHUNK)]
+        looked = pool.map(lambda chunk: [self._look(content) for _, content in chunk], chunks)
+        looks = (look for chunk in looked for look in chunk)
+        for (place, _), look in zip(waiting, looks, strict=True):
             if isinstance(look, str):
                 self.unreadable[place] = look
                 self.kept.pop(place, None)
-                continue
-            self.headers[place] = look.header
-            self.coloured |= look.coloured
-            self.beyond_16_bits |= look.beyond_16_bits
-            if look.brightness is not None:
-                self._brightness[place] = look.brightness
-            if look.grey is not None and not self.coloured and self._takes(look.grey.nbytes):
-                self.grey[place] = look.grey
+            else:
+                self._note(place, look)
         self._waiting, self._waiting_bytes = [], 0
+
+    def _see_plain(self, waiting: Sequence[tuple[int, bytes]]) -> list[tuple[int, bytes]]:
+        """Look at those that are plain PNGs of one shape together; gives the others."""
+        shape = plain_shape(waiting[0][1]) if waiting else None
+        if shape is None or not pays(len(waiting), shape):
+            return list(waiting)
+        images = np.empty((len(waiting), *shape), np.uint8)
+        rest = set(decode_plain([content for _, content in waiting], images))
+        for number, (place, _) in enumerate(waiting):
+            if number not in rest:
+                grey = images[number, ..., 0] if is_grey(images[number]) else None
+                self._note(place, _Look(ImageHeader(shape[:2], "RGB", "colour"), None, grey is None, grey=grey))  # type: ignore[arg-type]
+        return [file for number, file in enumerate(waiting) if number in rest]
+
+    def _note(self, place: int, look: _Look) -> None:
+        self.headers[place] = look.header
+        self.coloured |= look.coloured
+        self.beyond_16_bits |= look.beyond_16_bits
+        if look.brightness is not None:
+            self._brightness[place] = look.brightness
+        if look.grey is not None and not self.coloured and self._takes(look.grey.nbytes):
+            self.grey[place] = look.grey.copy()
 
     @property
     def background(self) -> int | None:
@@ -156,14 +179,13 @@ class _Looks:
         self._room -= size
         return self._room >= 0
 
-    def _look(self, waiting: tuple[int, bytes]) -> _Look | str:
-        _, content = waiting
+    def _look(self, content: bytes) -> _Look | str:
         try:
             header = header_of(content)
             brightness = ink_brightness(content) if header.alpha else None
             if header.kind == "colour" and not self.coloured:
                 pixels = pixels_of(content, "colour")
-                grey = pixels[..., 0].copy() if is_grey(pixels) else None
+                grey = pixels[..., 0] if is_grey(pixels) else None
                 return _Look(header, brightness, grey is None, grey=None if header.alpha else grey)
             if self._decode or header.mode == "I":
                 pixels = pixels_of(content, header.kind)

@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import pytest
-from PIL import Image
+from PIL import Image, ImageOps
 
 import mnist_data
 from mnist_data.errors import MnistDataError, NoDataset, UnreadableInput, WrongUse
@@ -131,21 +131,21 @@ def test_the_shape_is_that_of_the_whole_set(tmp_path: Path) -> None:
 
 
 def png(image: Pixels, filters: Pixels) -> bytes:
-    """Write a PNG with the filters given, a line each, by the words of the specification."""
-    lines, above = b"", [0] * image.shape[1]
-    for kind, values in zip(filters.tolist(), image.tolist(), strict=True):
+    """Write a PNG, grey or in colour, with the filters given, a line each, by the words of the specification."""
+    height, width = image.shape[:2]
+    step = 3 if image.ndim == 3 else 1
+    lines, above = b"", [0] * width * step
+    for kind, values in zip(filters.tolist(), image.reshape(height, -1).tolist(), strict=True):
         line = []
         for place, value in enumerate(values):
-            left, corner = (values[place - 1], above[place - 1]) if place else (0, 0)
-            start = left + above[place] - corner
-            near = min(
-                (left, above[place], corner), key=lambda other, start=start: abs(start - other)
-            )  # the first of equal ones
-            line.append((value - (0, left, above[place], (left + above[place]) // 2, near)[kind]) % 256)
+            left, corner = (values[place - step], above[place - step]) if place >= step else (0, 0)
+            over = above[place]
+            distances = [abs(left + over - corner - near) for near in (left, over, corner)]
+            nearest = (left, over, corner)[distances.index(min(distances))]  # the first of equal ones
+            line.append((value - (0, left, over, (left + over) // 2, nearest)[kind]) % 256)
         lines, above = lines + bytes([kind, *line]), values
-    return PNG_START + chunk(b"IHDR", struct.pack(">IIBBBBB", image.shape[1], image.shape[0], 8, 0, 0, 0, 0)) + chunk(
-        b"IDAT", zlib.compress(lines)
-    ) + chunk(b"IEND", b"")  # fmt: skip
+    header = struct.pack(">IIBBBBB", width, height, 8, 2 if step == 3 else 0, 0, 0, 0)
+    return PNG_START + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(lines)) + chunk(b"IEND", b"")
 
 
 PNG_START = b"\x89PNG\r\n\x1a\n"
@@ -156,16 +156,17 @@ def chunk(kind: bytes, content: bytes) -> bytes:
     return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
 
 
-def test_many_plain_pngs_are_decoded_as_pillow_does() -> None:
+@pytest.mark.parametrize("shape", [(9, 7), (9, 7, 3)])
+def test_many_plain_pngs_are_decoded_as_pillow_does(shape: tuple[int, ...]) -> None:
     """Every filter in every line; a damaged one, another size or another kind is left to Pillow."""
-    images = RNG.integers(0, 256, (60, 9, 7), dtype=np.uint8)
+    images = RNG.integers(0, 256, (60, *shape), dtype=np.uint8)
     files: list[bytes | str] = [png(image, RNG.integers(0, 5, 9)) for image in images]
     assert all(
         (np.asarray(Image.open(io.BytesIO(file))) == image).all() for file, image in zip(files, images, strict=True)
     )  # type: ignore[arg-type]
     damaged = bytearray(files[3])  # type: ignore[arg-type]
     damaged[60] ^= 1
-    files[3], files[5], files[8] = bytes(damaged), encoded(Image.fromarray(GREY[:5])), MODES["colour"][0]
+    files[3], files[5], files[8] = bytes(damaged), encoded(Image.fromarray(images[5][:5])), MODES["RGBA"][0]
     files[9] = oriented(Image.fromarray(images[9]), 3)
     decoded = np.zeros_like(images)
 
@@ -174,6 +175,31 @@ def test_many_plain_pngs_are_decoded_as_pillow_does() -> None:
     assert rest == [3, 5, 8, 9, 20]
     kept = np.setdiff1d(np.arange(60), rest)
     np.testing.assert_array_equal(images[kept], decoded[kept])
+
+
+@pytest.mark.parametrize("kind", ["grey", "equal channels", "colour", "JPEG", "JPEG, grey", "JPEG on its side"])
+@pytest.mark.parametrize("skip", [False, True])
+def test_sets_large_enough_for_every_way_of_decoding(kind: str, skip: bool, tmp_path: Path) -> None:
+    """Together, in threads, kept from the first look: what Pillow decodes one by one is the truth."""
+    exif = Image.Exif()
+    exif[0x0112] = 8
+    options = {"quality": 95} | ({"exif": exif} if "side" in kind else {}) if "JPEG" in kind else {}
+    files = {}
+    for place, pixels in enumerate(RNG.integers(0, 256, (80, 9, 7), dtype=np.uint8)):
+        image = Image.fromarray(pixels)
+        if kind not in ("grey", "JPEG, grey"):
+            image = image.convert("RGB") if kind == "equal channels" or place != 70 else Image.fromarray(COLOUR)
+        files[f"{place % 3}/{place:02}.png"] = encoded(image, "JPEG" if "JPEG" in kind else "PNG", **options)
+    put(tmp_path, files)
+
+    stream = opened(tmp_path, skip_unreadable=skip)
+
+    assert (len(stream.shape) == 3) == (kind in ("colour", "JPEG", "JPEG on its side"))
+    for rows in stream.rows(50):
+        for name, found in zip(rows.columns["file"], rows.images, strict=True):
+            with Image.open(tmp_path / name) as file:
+                expected = np.asarray(ImageOps.exif_transpose(file).convert("RGB" if len(stream.shape) == 3 else "L"))
+            np.testing.assert_array_equal(expected, found, strict=True)
 
 
 def animation() -> bytes:
