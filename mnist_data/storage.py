@@ -254,11 +254,17 @@ def write_text(location: str | Path, text: str) -> None:
 
 
 def read_text(location: str | Path) -> str | None:
-    """Read a text file in UTF-8; None where there is none."""
+    """Read a text file in UTF-8; None where there is none. What is not UTF-8 in it is marked and no error."""
+    content = read_bytes(location)
+    return None if content is None else content.decode(errors="replace")
+
+
+def read_bytes(location: str | Path) -> bytes | None:
+    """Read a whole file; None where there is none."""
     if is_remote(location):
         fs, path = filesystem(location)
-        return fs.cat_file(path).decode() if fs.exists(path) else None
-    return Path(location).read_text(encoding="utf-8") if Path(location).is_file() else None
+        return bytes(fs.cat_file(path)) if fs.exists(path) else None
+    return Path(location).read_bytes() if Path(location).is_file() else None
 
 
 def sync(path: Path) -> None:

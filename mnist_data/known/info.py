@@ -25,6 +25,7 @@ from mnist_data.known.fingerprints import Fingerprint, read_fingerprints
 from mnist_data.known.identify import Part, fingerprints_of, identify, idx_part, parts_of, parts_of_pairs
 from mnist_data.known.scan import Scan, first_images, orientations, scan
 from mnist_data.parquet.dataset import Dataset, is_dataset, open_dataset, open_parquet
+from mnist_data.parquet.manifest import read_manifest
 from mnist_data.parquet.schema import KEY
 
 Background = Callable[[Images], str]
@@ -69,7 +70,7 @@ def describe(location: str, original: str | None = None, background: Background 
 def _is_ours(path: Path) -> bool:
     """Say whether a folder or file is a dataset of ours, and no Parquet file of others."""
     if path.is_dir():
-        return any(path.glob("split=*/*.parquet"))
+        return any(path.glob("split=*/*.parquet")) or read_manifest(path) is not None
     if not path.is_file():
         return False
     with path.open("rb") as file:

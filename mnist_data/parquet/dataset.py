@@ -5,16 +5,14 @@ The one place that reads datasets; `draft` is the one that writes them.
 
 from __future__ import annotations
 
-import hashlib
 import json
-import re
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from os import PathLike, fspath
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import numpy.typing as npt
 import pyarrow as pa
@@ -22,20 +20,20 @@ import pyarrow.parquet as pq
 
 from mnist_data import storage
 from mnist_data.batch import Batch, Images
-from mnist_data.errors import DamagedArchive, MnistDataError, NoDataset, WrongUse
+from mnist_data.errors import MnistDataError, NoDataset, WrongUse
 from mnist_data.idx.names import UNLABELLED_SPLIT, split_order
+from mnist_data.parquet.files import damage_named, readable, require_sound_footer, require_unique_ids, with_values
+from mnist_data.parquet.files import first_line as first_line
+from mnist_data.parquet.files import open_parquet as open_parquet
+from mnist_data.parquet.manifest import IN_SPLIT, MANIFEST, Manifest, content_hash, differences, read_manifest
+from mnist_data.parquet.records import in_short
 from mnist_data.parquet.schema import Metadata, decode, decode_images, image_columns, metadata_of
-
-MANIFEST = ".manifest.json"
 
 HELD_OUT = ("test", "validation")
 """Splits that are never trained on."""
 
 BATCH_BYTES = 1 << 26
 """Pixels in one batch that is read: of large images, fewer row groups are read together."""
-
-IN_SPLIT = re.compile(r"(split=[^/]+/[^/]+\.parquet)$")
-"""A file's path below its dataset's folder."""
 
 
 @dataclass(frozen=True)
@@ -158,39 +156,9 @@ def _runs(sizes: Sequence[int], rows: int) -> Iterator[tuple[tuple[int, ...], in
         yield tuple(run), count
 
 
-@contextmanager
-def open_parquet(location: str | Path) -> Iterator[pq.ParquetFile]:
-    """Open one Parquet file with its page checksums verified. Raises DamagedArchive where it is broken."""
-    with _damage_named(location):
-        if storage.is_remote(location):
-            fs, path = storage.filesystem(location)
-            with fs.open(path, "rb") as stream, pq.ParquetFile(stream, page_checksum_verification=True) as file:
-                yield file
-        else:
-            with pq.ParquetFile(str(location), page_checksum_verification=True) as file:
-                yield file
-
-
-@contextmanager
-def _damage_named(location: str | Path) -> Iterator[None]:
-    try:
-        yield
-    except (MemoryError, PermissionError, FileNotFoundError):
-        raise  # nothing is wrong with the file
-    except (pa.ArrowException, OSError) as cause:
-        raise DamagedArchive(
-            str(location), f"it cannot be read ({first_line(cause)})", "a whole Parquet file", "Write it again."
-        ) from cause
-
-
-def first_line(error: BaseException) -> str:
-    """Give the first line of an error's words, or its kind where it has none."""
-    return (str(error).splitlines() or [type(error).__name__])[0].rstrip(".")
-
-
 def is_dataset(location: str) -> bool:
-    """Say whether a dataset of ours is meant: any URL, a Parquet file, or a folder with some of its splits."""
-    return storage.is_remote(location) or location.endswith(".parquet") or any(Path(location).glob("split=*/*.parquet"))
+    """Say whether a dataset is meant, of ours or not: any URL, a Parquet file, or a folder with some of them."""
+    return storage.is_remote(location) or location.endswith(".parquet") or any(Path(location).rglob("*.parquet"))
 
 
 def open_dataset(location: str | PathLike[str]) -> Dataset:
@@ -201,24 +169,78 @@ def open_dataset(location: str | PathLike[str]) -> Dataset:
     if isinstance(location, Dataset):
         return location
     name = storage.absolute(fspath(location))
-    files = _files(name)
-    if not files:
-        raise NoDataset(
-            name,
-            "there is no such folder" if _missing(name) else "no Parquet files lie in it",
-            "a dataset written by mnist-data",
-            "Make one with: mnist-data convert SOURCE OUT",
-        )
+    files, manifest = _files(name), read_manifest(name)
+    if not files and manifest is None:
+        raise _nothing_at(name)
+    if manifest is not None:
+        for found, expected in differences(manifest, part_sizes(name)):
+            raise _unlike_manifest(name, found, expected)
+    elif storage.is_remote(name):
+        raise NoDataset(name, "its manifest is missing", "a finished dataset", "Write it again.")
     splits: dict[str, int] = {}
     described: list[Metadata] = []
     for split, path in files:
         with open_parquet(path) as file:
-            if split not in splits:
-                described.append(metadata_of(file.schema_arrow, path))
-            splits[split] = splits.get(split, 0) + file.metadata.num_rows
+            require_sound_footer(file, path)
+            metadata, rows = metadata_of(file.schema_arrow, path), file.metadata.num_rows
+        _require_alike(metadata, described, path)
+        described.append(metadata)
+        splits[split] = splits.get(split, 0) + rows
+        if manifest is not None:
+            _require_recorded(name, manifest, path, rows, metadata)
     # A converted split knows its own sources only: it is written before the others are read.
     sources = tuple(dict.fromkeys(source for metadata in described for source in metadata.sources))
-    return Dataset(name, replace(described[0], sources=sources), splits, _content(name, files), tuple(files))
+    content = (
+        manifest.content
+        if manifest
+        else content_hash((_below(path), storage.sha256_of(Path(path))) for _, path in files)
+    )
+    dataset = Dataset(name, replace(described[0], sources=sources), splits, content, tuple(files))
+    require_unique_ids([path for _, path in files], content)
+    return dataset
+
+
+def _nothing_at(name: str) -> NoDataset:
+    """Describe a place without a dataset; one with Parquet files of another make can be converted."""
+    if _missing(name):
+        found, advice = "there is no such folder", "Make one with: mnist-data convert SOURCE OUT"
+    elif not storage.is_remote(name) and (foreign := next(Path(name).rglob("*.parquet"), None)) is not None:
+        found = f"no folders split=… lie in it, only files such as {foreign.relative_to(name)}"
+        advice = f"Make a dataset of them with: mnist-data convert {name} OUT"
+    else:
+        found, advice = "no Parquet files lie in it", "Make one with: mnist-data convert SOURCE OUT"
+    return NoDataset(name, found, "a dataset written by mnist-data", advice)
+
+
+def _unlike_manifest(name: str, found: str, expected: str) -> NoDataset:
+    manifest = storage.sibling(name, MANIFEST)
+    advice = f"Write it again, or remove {manifest} to take the files as they are."
+    return NoDataset(name, found, expected, "Write it again." if storage.is_remote(name) else advice)
+
+
+def _require_alike(metadata: Metadata, described: Sequence[Metadata], path: str) -> None:
+    """Refuse a file whose images are of another form than those of the files before it."""
+    for name in ("dataset", "shape", "dtype", "layout", "classes"):
+        before = getattr(described[0], name) if described else getattr(metadata, name)
+        if getattr(metadata, name) != before:
+            found = f"{in_short(getattr(metadata, name))} as its {name}"
+            raise NoDataset(path, found, f"{in_short(before)}, as the files before it", "Write the dataset again.")
+
+
+def _require_recorded(name: str, manifest: Manifest, path: str, rows: int, metadata: Metadata) -> None:
+    """Refuse a part whose footer is not what the manifest recorded of it."""
+    part = next(part for part in manifest.parts if part.path == _below(path))
+    if rows != part.rows:
+        raise _unlike_manifest(name, f"its part {part.path} has {rows:,} rows", f"{part.rows:,}, as its manifest says")
+    carried, recorded = (json.loads(said.to_json()) for said in (metadata, manifest.described_metadata()))
+    for field, value in carried.items():
+        expected = recorded[field]
+        alike = (
+            all(item in expected for item in value) if field == "sources" else json.dumps(value) == json.dumps(expected)
+        )  # NaN too
+        if not alike:
+            found = f"its part {part.path} has {in_short(value)} as {field}"
+            raise _unlike_manifest(name, found, f"{in_short(expected)}, as its manifest says")
 
 
 def holds_dataset(location: str | Path) -> bool:
@@ -256,47 +278,22 @@ def _split_of(path: str) -> str:
     return folder.removeprefix("split=") if folder.startswith("split=") else "train"
 
 
-def _content(name: str, files: Sequence[tuple[str, str]]) -> str:
-    """Hash the files by the hashes in the manifest, where it describes just these, else by reading them."""
-    manifest = read_manifest(name)
-    if manifest is not None and manifest_holds(name, manifest):
-        return str(manifest["content"])
-    if storage.is_remote(name):
-        raise NoDataset(
-            name, "its manifest is missing or does not fit its files", "a finished dataset", "Write it again."
-        )
-    return content_hash((_below(path), storage.sha256_of(Path(path))) for _, path in files)
-
-
 def _below(path: str) -> str:
     """Give a file's path below its dataset's folder."""
-    found = IN_SPLIT.search(path)
-    return found.group(1) if found else path.rsplit("/", 1)[-1]
+    within = IN_SPLIT.search(path)
+    return within.group(1) if within else path.rsplit("/", 1)[-1]
 
 
-def content_hash(files: Iterator[tuple[str, str]] | Sequence[tuple[str, str]]) -> str:
-    """Hash (path, SHA-256) pairs into one content hash; their order does not matter."""
-    return hashlib.sha256(json.dumps(sorted(files)).encode()).hexdigest()
-
-
-def read_manifest(location: str | Path) -> dict[str, Any] | None:
-    """Read the manifest next to a dataset; None where there is none."""
-    text = storage.read_text(storage.sibling(location, MANIFEST))
-    return json.loads(text) if text else None
-
-
-def manifest_holds(location: str | Path, manifest: Mapping[str, Any]) -> bool:
-    """Say whether the files of a dataset are those of its manifest, by their names and sizes."""
-    name = str(location).rstrip("/")
-    expected = {part["path"]: part["bytes"] for part in manifest["parts"]}
-    return expected == {_below(path): _size(path) for _, path in _files(name)}
-
-
-def _size(path: str) -> int:
-    if storage.is_remote(path):
-        fs, inner = storage.filesystem(path)
-        return int(fs.size(inner))
-    return Path(path).stat().st_size
+def part_sizes(name: str) -> dict[str, int]:
+    """Give the bytes of each Parquet file in and below a dataset's folder or URL, by its path there."""
+    if storage.is_remote(name):
+        fs, folder = storage.filesystem(name)
+        fs.invalidate_cache()  # another process may have written it since
+        listed = fs.find(folder, detail=True)
+        below = {path.removeprefix(folder).lstrip("/"): int(entry["size"] or 0) for path, entry in listed.items()}
+        return {path: size for path, size in below.items() if path.endswith(".parquet")}
+    files = (path for path in Path(name).rglob("*.parquet") if path.is_file())
+    return {path.relative_to(name).as_posix(): path.stat().st_size for path in files}
 
 
 def read_partition(partition: Partition) -> Batch:
@@ -324,8 +321,10 @@ def read_partition_columns(partition: Partition, names: Sequence[str]) -> dict[s
 def _read_rows(file: pq.ParquetFile, partition: Partition, names: Sequence[str] | None = None) -> pa.Table:
     """Read the rows of a partition. Of a larger row group the others are unpacked a few at a time and let go."""
     groups = list(partition.groups)
+    before = sum(file.metadata.row_group(group).num_rows for group in range(groups[0] if groups else 0))
     if sum(file.metadata.row_group(group).num_rows for group in groups) == partition.rows:
-        return file.read_row_groups(groups, names, use_threads=False)
+        table = file.read_row_groups(groups, names, use_threads=False)
+        return with_values(table, partition.path, before)
     pieces, first, end = [], 0, partition.start + partition.rows
     for piece in file.iter_batches(max(1, partition.rows), groups, names, use_threads=False):
         begin = max(0, partition.start - first)
@@ -334,7 +333,7 @@ def _read_rows(file: pq.ParquetFile, partition: Partition, names: Sequence[str] 
         first += len(piece)
         if first >= end:
             break
-    return pa.Table.from_batches(pieces)
+    return with_values(pa.Table.from_batches(pieces), partition.path, before + partition.start)
 
 
 def read_batches(dataset: Dataset, split: str, rows: int = 10_000) -> Iterator[Batch]:
@@ -349,7 +348,8 @@ def read_columns(dataset: Dataset, split: str, names: Sequence[str]) -> dict[str
     pieces = []
     for path in (path for name, path in dataset.files if name == split):
         with open_parquet(path) as file:
-            pieces.append(file.read(columns=[name for name in names if name in file.schema_arrow.names]))
+            table = file.read(columns=[name for name in names if name in file.schema_arrow.names])
+            pieces.append(with_values(table, path))
     table = pa.concat_tables(pieces)
     return {name: table[name].to_numpy() for name in table.column_names}
 
@@ -381,16 +381,8 @@ def read_whole(files: Sequence[tuple[str, str]]) -> pa.Table:
     """
     tables = []
     for _, path in files:
-        with _damage_named(path), _readable(path) as source:
+        with damage_named(path), readable(path) as source:
             mapped = not storage.is_remote(path)
             table = pq.read_table(source, partitioning=None, page_checksum_verification=True, memory_map=mapped)
-        tables.append(table)
+        tables.append(with_values(table, path))
     return pa.concat_tables(tables).combine_chunks()
-
-
-def _readable(path: str) -> AbstractContextManager[Any]:
-    """Give a local file's path, and a remote file open: by its path pyarrow would open it twice."""
-    if not storage.is_remote(path):
-        return nullcontext(path)
-    fs, inner = storage.filesystem(path)
-    return cast("AbstractContextManager[Any]", fs.open(inner, "rb"))

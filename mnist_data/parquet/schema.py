@@ -10,17 +10,22 @@ from __future__ import annotations
 import io
 import json
 import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
-from typing import Any
+from functools import lru_cache
+from typing import Annotated, Any
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+from msgspec import Meta
 
 from mnist_data.batch import Batch, array_shape
 from mnist_data.errors import NoDataset, WrongUse
 from mnist_data.parquet.former_names import STAGES, fitted_in, rename_parameters
+from mnist_data.parquet.records import Refuse, convert_record, in_short, read_json, read_record
+from mnist_data.parquet.stage_fields import require_fields
 from mnist_data.version import __version__
 
 KEY = b"mnist_data"
@@ -33,6 +38,17 @@ MOST_IMAGE_BYTES = (2**31 - 1) // 8
 MOST_COLUMNS = 1 << 16
 """Columns of the layout "pixels", an image of 256×256: reading them takes five seconds and 700 MB already."""
 
+Side = Annotated[int, Meta(ge=1, le=MOST_IMAGE_BYTES)]
+Count = Annotated[int, Meta(ge=0)]
+
+PIXELS = (
+    *("uint8", "int8", "uint16", "int16", "uint32", "int32", "uint64", "int64"),
+    *("float16", "float32", "float64"),
+)
+"""Types of pixels, by NumPy's names."""
+
+LAYOUTS = ("binary", "list", "pixels", "png")
+
 
 @dataclass(frozen=True)
 class Source:
@@ -43,7 +59,7 @@ class Source:
     role: str
     sha256: str  # of the decoded bytes
     dtype: str  # as IDX stores it, ">i4"
-    shape: tuple[int, ...]
+    shape: Annotated[tuple[Count, ...], Meta(min_length=1)]
 
 
 @dataclass(frozen=True)
@@ -66,12 +82,24 @@ class Stage:
         return values if self.fitted else {name: value for name, value in values.items() if name != "fitted"}
 
 
-def stage_of(recorded: Mapping[str, Any]) -> Stage:
-    """Read a stage as JSON has it, of this version or a former one, with the names that its parameters have today."""
-    stage, parameters = STAGES.get(recorded["stage"], recorded["stage"]), recorded["parameters"]
-    values = {"parameters": rename_parameters(stage, parameters)}
-    values["fitted"] = recorded.get("fitted") or fitted_in(stage, parameters)
-    return Stage(**{**recorded, "stage": stage, **values})
+def _as_value_error(found: str, expected: str) -> ValueError:
+    return ValueError(f"{found}; expected {expected}")
+
+
+def stage_of(recorded: Any, refuse: Refuse = _as_value_error) -> Stage:
+    """Read a stage as JSON has it, of this version or a former one, with the names that its parameters have today.
+
+    Raises what `refuse` makes where it is none: of what has been read strictly before, there is nothing to refuse.
+    """
+    stage = _as_today(convert_record(recorded, Stage, refuse))
+    require_fields(stage.stage, stage.parameters, stage.fitted, refuse)
+    return stage
+
+
+def _as_today(recorded: Stage) -> Stage:
+    stage, parameters = STAGES.get(recorded.stage, recorded.stage), recorded.parameters
+    fitted = recorded.fitted or fitted_in(stage, parameters)
+    return replace(recorded, stage=stage, parameters=rename_parameters(stage, parameters), fitted=fitted)
 
 
 @dataclass(frozen=True)
@@ -82,7 +110,7 @@ class Metadata:
     """
 
     dataset: str
-    shape: tuple[int, ...]
+    shape: tuple[Side, ...]
     dtype: str
     layout: str = "binary"
     title: str = ""
@@ -121,13 +149,21 @@ class Metadata:
         return values
 
     @staticmethod
-    def from_json(text: str | bytes) -> Metadata:
-        """Read it back; equal to what `to_json` was called on."""
-        values = json.loads(text)
-        sources = tuple(Source(**{**source, "shape": tuple(source["shape"])}) for source in values.pop("sources"))
-        stages = tuple(stage_of(stage) for stage in values.pop("stages"))
-        values["shape"], values["classes"] = tuple(values["shape"]), tuple(values["classes"])
-        return Metadata(sources=sources, stages=stages, **values)
+    def from_json(stored: str | bytes, refuse: Refuse) -> Metadata:
+        """Read it back; equal to what `to_json` was called on. Raises what `refuse` makes of anything else."""
+        metadata = read_record(stored, Metadata, refuse)
+        for name, values in (("dtype", PIXELS), ("layout", LAYOUTS)):
+            if getattr(metadata, name) not in values:
+                raise refuse(f"{in_short(getattr(metadata, name))} as {name}", f"one of {', '.join(values)}")
+        if metadata.image_bytes > MOST_IMAGE_BYTES:
+            raise refuse(f"{metadata.shape} as shape", f"images of at most {MOST_IMAGE_BYTES:,} bytes")
+        for source in metadata.sources:
+            if not _is_dtype(source.dtype):
+                raise refuse(f"{in_short(source.dtype)} as the dtype of {in_short(source.name)}", "a type of numbers")
+        stages = tuple(_as_today(stage) for stage in metadata.stages)
+        for stage in stages:
+            require_fields(stage.stage, stage.parameters, stage.fitted, refuse)
+        return replace(metadata, stages=stages)
 
     def after(self, stage: Stage, **changes: Any) -> Metadata:
         """Give the metadata of this dataset once another stage has gone over it."""
@@ -138,54 +174,95 @@ class Metadata:
         return self.classes[label] if 0 <= label < len(self.classes) else str(label)
 
 
+def _is_dtype(name: str) -> bool:
+    try:
+        return np.dtype(name).kind in "buif"
+    except (TypeError, ValueError, SyntaxError):
+        return False
+
+
 def metadata_of(schema: pa.Schema, path: str) -> Metadata:
-    """Read our metadata from an Arrow schema. Raises NoDataset for a Parquet file of another make."""
+    """Read our metadata from an Arrow schema.
+
+    Raises NoDataset for a Parquet file of another make, for metadata that are not as we write them, and for columns
+    that they do not describe.
+    """
     stored = (schema.metadata or {}).get(KEY)
     if stored is None:
         raise NoDataset(
             path,
             "a Parquet file without our metadata",
             "a dataset written by mnist-data",
-            "Convert its IDX files first.",
+            f"Make a dataset of it with: mnist-data convert {path} OUT",
         )
-    try:
-        version = dict(json.loads(stored)).get("format")
-        if version != FORMAT:
-            raise NoDataset(
-                path, f"a dataset of format {version}", f"format {FORMAT}", "Read it with the mnist-data that wrote it."
-            )
-        metadata = Metadata.from_json(stored)
-        _require_sound(metadata)
-    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as cause:
-        raise _unsound(path, f"metadata that cannot be read ({type(cause).__name__})") from cause
+    metadata = _parsed(bytes(stored), path)
     _require_columns(metadata, schema, path)
     return metadata
 
 
-def _require_sound(metadata: Metadata) -> None:
-    """Raise ValueError or TypeError where a field holds what we never write: the file may come from anybody."""
-    texts = ("dataset", "dtype", "layout", "title", "licence", "citation", "note")
-    if not all(isinstance(text, str) for text in (*metadata.classes, *(getattr(metadata, name) for name in texts))):
-        raise TypeError("texts")
-    if not all(type(side) is int and 1 <= side < 2**31 for side in metadata.shape):
-        raise ValueError("shape")
-    if np.dtype(metadata.dtype).kind not in "uif":
-        raise ValueError("dtype")
+@lru_cache(maxsize=64)  # every task reads them again
+def _parsed(stored: bytes, path: str) -> Metadata:
+    def refuse(found: str, expected: str) -> NoDataset:
+        return NoDataset(path, f"its metadata hold {found}", expected, "Write it again from its source.")
+
+    described = read_json(stored, refuse)
+    version = described.get("format") if isinstance(described, dict) else None
+    if version != FORMAT or type(version) is not int:
+        raise NoDataset(
+            path,
+            f"a dataset of format {in_short(version)}",
+            f"format {FORMAT}",
+            "Read it with the mnist-data that wrote it.",
+        )
+    return Metadata.from_json(stored, refuse)
 
 
 def _require_columns(metadata: Metadata, schema: pa.Schema, path: str) -> None:
     """Refuse a file without the columns that its metadata announce; images of another size would be cut wrongly."""
-    for name in ("id", "label"):
-        if name not in schema.names or not pa.types.is_integer(schema.field(name).type):
-            raise _unsound(path, f"no column of whole numbers named {name!r}")
-    if metadata.layout == "binary":
-        kind = schema.field("image").type if "image" in schema.names else None
-        if not isinstance(kind, pa.FixedSizeBinaryType) or kind.byte_width != metadata.image_bytes:
-            raise _unsound(path, f"images of {kind} where its metadata say {metadata.image_bytes:,} bytes")
+    name, count = next(iter(Counter(schema.names).most_common(1)), ("", 1))
+    if count > 1:
+        raise _unsound(path, f"{count} columns named {in_short(name)}", "one column of a name")
+    images = _announced(metadata, schema, path)
+    for wanted in (pa.field("id", pa.int64()), pa.field("label", pa.int64()), *images):
+        kind = schema.field(wanted.name).type if wanted.name in schema.names else None
+        if kind is None:
+            raise _unsound(path, f"no column {wanted.name!r}", f"one of type {wanted.type}, as its metadata say")
+        if not _same_type(kind, wanted.type):
+            raise _unsound(path, f"column {wanted.name!r} of type {kind}", f"{wanted.type}, as its metadata say")
+    known = {"id", "label", *(image.name for image in images)}
+    for column in schema:
+        if column.name not in known and not _is_plain(column.type):
+            raise _unsound(path, f"column {in_short(column.name)} of type {column.type}", "numbers, or texts")
 
 
-def _unsound(path: str, found: str) -> NoDataset:
-    return NoDataset(path, found, "a dataset written by mnist-data", "Write it again from its source.")
+def _announced(metadata: Metadata, schema: pa.Schema, path: str) -> list[pa.Field]:
+    """Give the columns of images that metadata announce. Raises NoDataset for a layout that cannot hold them."""
+    columns = len(image_columns(schema.names, metadata))
+    if metadata.layout == "pixels" and columns != math.prod(metadata.shape):
+        raise _unsound(path, f"{columns:,} columns of pixels", f"{math.prod(metadata.shape):,}, as its metadata say")
+    try:
+        return _image_fields(metadata)
+    except WrongUse as cause:
+        raise _unsound(path, f"a layout that cannot be ({cause})", "one that holds its images") from None
+
+
+def _same_type(kind: pa.DataType, wanted: pa.DataType) -> bool:
+    """Compare types; of lists only what their items are, and how many, and of a struct what its fields are."""
+    if pa.types.is_fixed_size_list(kind) and pa.types.is_fixed_size_list(wanted):
+        return bool(kind.list_size == wanted.list_size and kind.value_type == wanted.value_type)
+    if pa.types.is_struct(kind) and pa.types.is_struct(wanted):
+        return [(child.name, child.type) for child in kind] == [(child.name, child.type) for child in wanted]
+    return bool(kind == wanted)
+
+
+def _is_plain(kind: pa.DataType) -> bool:
+    """Say whether a column of this type is one that a sample may have besides its image."""
+    texts = pa.types.is_string(kind) or pa.types.is_large_string(kind)
+    return bool(texts or pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_boolean(kind))
+
+
+def _unsound(path: str, found: str, expected: str) -> NoDataset:
+    return NoDataset(path, found, expected, "Write it again from its source.")
 
 
 def arrow_schema(metadata: Metadata, columns: Mapping[str, npt.NDArray[Any]] | None = None) -> pa.Schema:
@@ -309,10 +386,24 @@ def _joined(column: pa.ChunkedArray) -> pa.Array:
     return joined if isinstance(joined, pa.Array) else pa.concat_arrays(joined.chunks)
 
 
+_MODES = {(): "L", (1,): "L", (3,): "RGB", (4,): "RGBA"}
+"""Pillow's mode of a PNG file, by the channels of its image."""
+
+
 def _decode_png(column: pa.ChunkedArray, shape: tuple[int, ...]) -> npt.NDArray[np.uint8]:
-    from PIL import Image
+    """Decode PNG files, (n,), to images, `shape`. Raises ValueError for what is none, or of another size or mode."""
+    from PIL import Image, UnidentifiedImageError
 
     images = np.empty(shape, np.uint8)
+    height, width, *channels = shape[1:]
+    expected = ((width, height), _MODES[tuple(channels)])
     for row, file in enumerate(column.to_pylist()):
-        images[row] = np.asarray(Image.open(io.BytesIO(file["bytes"]))).reshape(shape[1:])
+        try:
+            with Image.open(io.BytesIO(file["bytes"]), formats=["PNG"]) as image:
+                if (image.size, image.mode) != expected:
+                    raise ValueError(f"it is {image.width}×{image.height} {image.mode}")
+                images[row] = np.asarray(image).reshape(shape[1:])
+        except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as cause:
+            reason = "" if isinstance(cause, UnidentifiedImageError) else f", {cause}"
+            raise ValueError(f"an image is no PNG file of {width}×{height} {expected[1]}, row {row}{reason}") from None
     return images

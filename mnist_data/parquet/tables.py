@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping
 from contextlib import ExitStack
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +15,10 @@ import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
 
 from mnist_data import storage
-from mnist_data.errors import WrongUse
+from mnist_data.errors import UnreadableInput, WrongUse
 from mnist_data.parquet.dataset import holds_dataset, open_parquet, require_outside
 from mnist_data.parquet.former_names import TABLES, VALUES, rename_parameters, renamed_columns
+from mnist_data.parquet.records import read_record
 from mnist_data.parquet.schema import ATTRS_KEY
 from mnist_data.version import __version__
 
@@ -107,8 +109,8 @@ def read_tables(folder: str | Path) -> dict[str, pd.DataFrame]:
 
 def read_table(path: str) -> pd.DataFrame:
     """Read one table; integers stay integers where some are missing, which plain pandas turns into floats."""
-    frame = pd.read_parquet(path)
-    with open_parquet(path) as file:
+    with open_parquet(path) as file:  # whatever is wrong with the file, also with what pandas takes from it, is named
+        frame = pd.read_parquet(path)
         whole = [field.name for field in file.schema_arrow if pa.types.is_integer(field.type)]
     frame = frame.astype({name: "Int64" for name in whole if frame[name].dtype.kind == "f"})
     frame = frame.rename(columns=renamed_columns(frame.columns))
@@ -121,5 +123,19 @@ def table_provenance(path: str) -> dict[str, Any]:
         made = (file.schema_arrow.metadata or {}).get(KEY)
     if not made:
         return {"stage": "", "inputs": {}, "parameters": {}, "version": ""}
-    recorded = dict(json.loads(made))
-    return {**recorded, "parameters": rename_parameters(recorded["stage"], recorded["parameters"])}
+
+    def refuse(found: str, expected: str) -> UnreadableInput:
+        return UnreadableInput(path, f"its metadata hold {found}", expected, "Write the table again.")
+
+    recorded = read_record(made, _Provenance, refuse)
+    return {**asdict(recorded), "parameters": rename_parameters(recorded.stage, recorded.parameters)}
+
+
+@dataclass(frozen=True)
+class _Provenance:
+    """How a table was made, as `provenance` describes it."""
+
+    stage: str
+    inputs: dict[str, str]
+    parameters: dict[str, Any]
+    version: str

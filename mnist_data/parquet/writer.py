@@ -10,7 +10,6 @@ import hashlib
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -20,18 +19,10 @@ import pyarrow.parquet as pq
 
 from mnist_data import storage
 from mnist_data.batch import Batch
-from mnist_data.errors import MnistDataError, OutputExists, WrongUse
-from mnist_data.parquet.dataset import (
-    IN_SPLIT,
-    MANIFEST,
-    Dataset,
-    content_hash,
-    manifest_holds,
-    open_dataset,
-    open_parquet,
-    read_manifest,
-    require_outside,
-)
+from mnist_data.errors import MnistDataError, NoDataset, OutputExists, WrongUse
+from mnist_data.parquet.dataset import Dataset, open_dataset, open_parquet, part_sizes, require_outside
+from mnist_data.parquet.manifest import IN_SPLIT, MANIFEST, differences, new_manifest, read_manifest
+from mnist_data.parquet.manifest import Part as Part
 from mnist_data.parquet.schema import Metadata, arrow_schema, encode
 
 PAGE_BYTES = 1 << 26
@@ -39,17 +30,6 @@ PAGE_BYTES = 1 << 26
 
 ROWS_IN_A_PART = 1_000_000
 """Most samples in one file: MNIST's training split is one, two million images are two; all stay open to the end."""
-
-
-@dataclass(frozen=True)
-class Part:
-    """One Parquet file of a dataset. path: below the dataset's folder, as in split=train/part-00000.parquet."""
-
-    path: str
-    split: str
-    rows: int
-    bytes: int
-    sha256: str
 
 
 def holds_only_a_dataset(folder: Path) -> bool:
@@ -161,8 +141,13 @@ def fingerprint(plan: Mapping[str, Any]) -> str:
 
 def is_current(location: str | Path, plan: Mapping[str, Any]) -> bool:
     """Say whether a dataset is there, whole, and made by just this plan."""
-    manifest = read_manifest(location)
-    return manifest is not None and manifest["plan"] == fingerprint(plan) and manifest_holds(location, manifest)
+    try:
+        manifest = read_manifest(location)
+    except NoDataset:  # a damaged one says nothing of any plan
+        return False
+    if manifest is None or manifest.plan != fingerprint(plan):
+        return False
+    return not any(differences(manifest, part_sizes(storage.absolute(location))))
 
 
 class Draft:
@@ -230,20 +215,13 @@ class Draft:
 
     def commit(self, parts: Sequence[Part], metadata: Metadata) -> Dataset:
         """Move the draft to the dataset's place and write the manifest next to it."""
-        manifest = {
-            "format": metadata.format,
-            "plan": self._plan,
-            "content": content_hash([(part.path, part.sha256) for part in parts]),
-            "rows": sum(part.rows for part in parts),
-            "parts": [asdict(part) for part in parts],
-            "metadata": json.loads(metadata.to_json()),
-        }
+        manifest = new_manifest(self._plan, parts, metadata)
         storage.remove(storage.sibling(self.target, MANIFEST))
         if self._remote:
             self._copy(parts)
         else:
             storage.replace_folder(Path(self.location), Path(self.target))
-        storage.write_text(storage.sibling(self.target, MANIFEST), json.dumps(manifest, indent=1))
+        storage.write_text(storage.sibling(self.target, MANIFEST), manifest.to_json())
         return open_dataset(self.target)
 
     def _copy(self, parts: Sequence[Part]) -> None:

@@ -97,7 +97,7 @@ def compress(
 
 def _settings(configuration: Mapping[str, Any], params: Compress) -> Train:
     """Give the settings of the training after pruning: recipe and validation as the original's, others from params."""
-    original = Train.from_recorded(configuration["parameters"])
+    original = Train.from_recorded(configuration.get("parameters", {}))
     return Train(
         model=configuration["name"],
         epochs=params.epochs,
@@ -138,8 +138,8 @@ def _fine_tuned(
     report: Report,
 ) -> tuple[nn.Module, Detector | None]:
     """Train a pruned network further; give with it what says which images are of none of its classes."""
-    stages = tuple(stage_of(stage) for stage in configuration["stages"])
-    levels = levels_of(replace(source.metadata, stages=stages, dtype=configuration["dtype"]))
+    stages = tuple(stage_of(stage) for stage in configuration.get("stages", ()))
+    levels = levels_of(replace(source.metadata, stages=stages, dtype=configuration.get("dtype", "uint8")))
     loader = training.loader(Augmentation(settings.recipe, levels))
 
     def after_epoch(state: State) -> None:

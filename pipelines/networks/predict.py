@@ -125,8 +125,8 @@ def count_table(table: pd.DataFrame, configuration: Mapping[str, Any]) -> pd.Dat
 
 def _labelled(configuration: Mapping[str, Any], batch: Batch, classes: Sequence[str]) -> Batch:
     """Give the labels that the model has for the names of the images' classes, and these names as a column."""
-    numbers = class_numbers(configuration["class_names"], classes, configuration["classes"])
-    names = list(classes) or list(configuration["class_names"])
+    numbers = class_numbers(configuration.get("class_names", ()), classes, configuration["classes"])
+    names = list(classes) or list(configuration.get("class_names", ()))
     texts = [None if label < 0 else names[label] if label < len(names) else str(label) for label in batch.labels]
     labels = batch.labels
     if numbers is not None:
@@ -191,5 +191,5 @@ def _table(configuration: Mapping[str, Any], batch: Batch, probabilities: Probab
 
 def class_name(configuration: Mapping[str, Any], label: int) -> str:
     """Name a class of a model; the number itself where no name is known."""
-    names = configuration["class_names"]
+    names = configuration.get("class_names", ())
     return str(names[label]) if 0 <= label < len(names) else str(label)

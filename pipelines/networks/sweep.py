@@ -15,6 +15,7 @@ import pandas as pd
 from mnist_data import storage
 from mnist_data.errors import CheckFailed, WrongUse, unknown_name
 from mnist_data.parquet.dataset import Dataset
+from mnist_data.parquet.records import in_short
 from mnist_data.parquet.tables import provenance, read_table, require_folder, table_provenance, write_table
 from mnist_data.parquet.writer import fingerprint
 from pipelines.engine.execution import Progress, Report, silent
@@ -27,7 +28,6 @@ from pipelines.networks.training.device import require_torch
 from pipelines.networks.training.fit import Fit, State, epochs_for, fit
 from pipelines.settings.toml import read_toml
 from pipelines.settings.training import Train
-from pipelines.settings.values import in_short
 
 STAGE = "sweep"
 

@@ -15,8 +15,9 @@ import msgspec
 
 from mnist_data.errors import WrongUse, unknown_name
 from mnist_data.parquet.former_names import rename_parameters
+from mnist_data.parquet.records import in_short
 from pipelines.settings.recipe import Recipe, in_words, recipe_from
-from pipelines.settings.values import checked, expected, in_short
+from pipelines.settings.values import checked, expected
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -2,17 +2,44 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+from msgspec import Meta
 
 from mnist_data import storage
 from mnist_data.errors import MissingExtra, UnreadableInput
 from mnist_data.parquet.former_names import rename_parameters
+from mnist_data.parquet.records import convert_record, read_json
+
+if TYPE_CHECKING:
+    from mnist_data.parquet.records import Refuse
 
 Model = Literal["mlp", "lenet5", "tiny", "small", "large"]
 """The networks that can be trained, by name."""
+
+Size = Annotated[int, Meta(ge=1, le=65_536)]
+"""A side, or a number of channels, classes or units: far beyond any here, and products of three fit 64 bits."""
+
+
+@dataclass(frozen=True)
+class _Header:
+    """What is read of a network's configuration; all else in it is for people."""
+
+    name: Model
+    shape: Annotated[tuple[Size, ...], Meta(min_length=2, max_length=3)]
+    classes: Size
+    widths: tuple[Size, ...] | None = None
+    class_names: tuple[str, ...] = ()
+    dataset: str = ""
+    dtype: Literal["uint8", "int8", "uint16", "int16", "uint32", "int32", "float16", "float32", "float64"] = "uint8"
+    stages: tuple[dict[str, Any], ...] = ()
+    parameters: dict[str, Any] | None = None
+    plan: dict[str, Any] | None = None
+    history: tuple[dict[str, float | None], ...] = ()
+    best_epoch: Annotated[int, Meta(ge=0)] = 0
 
 
 def read_configuration(path: str | Path) -> dict[str, Any]:
@@ -31,20 +58,34 @@ def read_configuration(path: str | Path) -> dict[str, Any]:
 
 
 def configuration_in(path: str, metadata: Mapping[str, str]) -> dict[str, Any]:
-    """Read what `build` needs, and the rest, from the metadata of a model's file."""
-    try:
-        values = json.loads(metadata.get("configuration", "null"))
-        shape, widths = values["shape"], values.get("widths", [])
-        sizes = [values["classes"], *shape, *widths]
-        known = values["name"] in get_args(Model) and len(shape) in (2, 3)
-        # 65,536 is far beyond any image here, and keeps products of three within 64 bits.
-        if known and all(type(size) is int and 1 <= size <= 65_536 for size in sizes):
-            if "parameters" in values:
-                values["parameters"] = rename_parameters("train", values["parameters"])
-            return dict(values)
-    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
-        pass
-    raise not_a_model(path, "its metadata describes no network of ours", "a name, a shape and classes")
+    """Read what `build` needs, and the rest, from the metadata of a model's file.
+
+    Raises UnreadableInput, which names the field, for a configuration that is not as `train` writes it.
+    """
+    from mnist_data.parquet.schema import stage_of
+
+    def refuse(found: str, expected: str) -> UnreadableInput:
+        return not_a_model(path, f"its metadata hold {found}", expected)
+
+    if "configuration" not in metadata:
+        raise not_a_model(path, "its metadata describe no network of ours", "a network that mnist-data has written")
+    values = read_json(metadata["configuration"], refuse)
+    if not isinstance(values, dict):
+        raise refuse("no object as the configuration", "one with a name, a shape and classes")
+    known = {name: values[name] for name in _Header.__dataclass_fields__ if name in values}
+    header = convert_record(known, _Header, refuse)
+    for stage in header.stages:
+        stage_of(stage, refuse)
+    _require_layers(values, refuse)
+    if header.parameters is not None:
+        values["parameters"] = rename_parameters("train", header.parameters)
+    return values
+
+
+def _require_layers(values: Mapping[str, Any], refuse: Refuse) -> None:
+    """Refuse a list of widths that is there and says nothing."""
+    if "widths" in values and not values["widths"]:
+        raise refuse(f"{values['widths']!r} as widths", "the widths of the layers, or no such field")
 
 
 def require_model(path: str | Path) -> None:

@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from mnist_data.errors import WrongUse, unknown_name
+from mnist_data.parquet.records import in_short
 from pipelines.settings.toml import read_toml
-from pipelines.settings.values import Fraction, between, checked, in_short
+from pipelines.settings.values import Fraction, between, checked
 
 
 @dataclass(frozen=True)

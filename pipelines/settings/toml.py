@@ -8,9 +8,7 @@ from typing import Any
 
 from mnist_data import storage
 from mnist_data.errors import UnreadableInput
-
-DEEPEST = 32
-"""Tables and lists within each other; far beyond any file of ours, and far below what Python can recurse into."""
+from mnist_data.parquet.records import DEEPEST, depth_of
 
 
 def read_toml(path: str | Path, advice: str) -> dict[str, Any]:
@@ -25,7 +23,7 @@ def read_toml(path: str | Path, advice: str) -> dict[str, Any]:
         raise _too_deep(path, advice) from None
     except ValueError as cause:  # of the syntax, of the encoding, or of a number too long
         raise UnreadableInput(str(path), _reason(cause), "a TOML file", advice) from cause
-    if _depth(values) > DEEPEST:
+    if depth_of(values) > DEEPEST:
         raise _too_deep(path, advice)
     return values
 
@@ -41,14 +39,3 @@ def _too_deep(path: str | Path, advice: str) -> UnreadableInput:
     return UnreadableInput(
         str(path), f"its tables or lists are nested more than {DEEPEST} deep", "fewer levels", advice
     )
-
-
-def _depth(values: dict[str, Any]) -> int:
-    """Count the levels of tables and lists within each other, one level after another."""
-    level: list[Any] = [values]
-    depth = 0
-    while level:
-        depth += 1
-        items = (item for part in level for item in (part.values() if isinstance(part, dict) else part))
-        level = [item for item in items if isinstance(item, dict | list)]
-    return depth

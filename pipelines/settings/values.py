@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-import reprlib
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, get_args, get_origin
 
 import msgspec
 
 from mnist_data.errors import WrongUse
+from mnist_data.parquet.records import in_short
 
 Text = Annotated[str, msgspec.Meta(min_length=1)]
 Whole = Annotated[int, msgspec.Meta(ge=0)]
 Positive = Annotated[float, msgspec.Meta(gt=0, description="a number above 0")]
 Fraction = Annotated[float, msgspec.Meta(ge=0, le=1)]
 Seed = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
-
-_SHORT = reprlib.Repr()
-_SHORT.maxlevel, _SHORT.maxlist, _SHORT.maxtuple, _SHORT.maxdict = 4, 20, 20, 20
-_SHORT.maxstring = _SHORT.maxother = _SHORT.maxlong = 200
 
 
 def between(low: float, high: float) -> Any:
@@ -37,11 +33,6 @@ def checked(value: Any, kind: Any, where: str, unit: str = "") -> Any:
     except (msgspec.ValidationError, UnicodeEncodeError):  # the latter of half a character, as of a bad argument
         within = f" ({unit})" if unit else ""
         raise WrongUse(f"{where} is {in_short(value)}; it {expected(kind)}{within}.") from None
-
-
-def in_short(value: Any) -> str:
-    """Write a value for a message, as Python does, but never more than fits one."""
-    return _SHORT.repr(value)
 
 
 def expected(kind: Any) -> str:

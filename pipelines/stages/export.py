@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import re
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -79,7 +81,8 @@ def export_idx(source: Dataset, target: Path, *, as_stored: bool = False, overwr
         prefix = split if prefixes.get(split) in source.splits else prefixes.get(split, split)
         if form.transpose or form.first_label:
             # By this name `convert` knows that images are transposed and where labels start.
-            prefix = f"{source.metadata.dataset}-{split}"
+            name = re.sub(r"[^\w.+-]", "-", source.metadata.dataset)  # of a file, whatever the metadata say
+            prefix = f"{name}-{split}"
         names = [_name(prefix, role, header) for role, header in _roles(form)]
         planned.append((split, form, [target / name for name in names]))
     for _, _, paths in planned:
@@ -131,7 +134,13 @@ def _form(source: Dataset, split: str, as_stored: bool) -> _Form:
     shape = (metadata.shape[1], metadata.shape[0], *metadata.shape[2:]) if transpose else metadata.shape
     layout = as_announced(shape)
     if "stored" in recorded and (stored := _source(metadata, split, "images")):
-        layout, shape = Layout(tuple(recorded["stored"]), tuple(recorded["axes"])), stored.shape[1:]
+        layout = Layout(tuple(recorded["stored"]), tuple(recorded["axes"]))
+        if layout.shape != shape or math.prod(stored.shape[1:]) != math.prod(shape):
+            raise WrongUse(
+                f"{source.location}: its images no longer lie as the stage 'convert' recorded them; export them with "
+                "--as-stored."
+            )
+        shape = stored.shape[1:]
     images = Header(np.dtype(metadata.dtype).newbyteorder(">"), (rows, *shape))
     images.encode()  # refuses a type that IDX does not have before a file is begun
     described = _source(metadata, split, "labels")

@@ -29,17 +29,17 @@ def ready(configuration: Mapping[str, Any], batch: Batch, done: Sequence[Stage])
             "to MNIST's form with mnist-data prepare."
         )
     batch = as_trained(batch, trained_stages(configuration), done)
-    if batch.images.dtype != np.dtype(configuration["dtype"]):
+    if batch.images.dtype != np.dtype(configuration.get("dtype", "uint8")):
         raise WrongUse(
             f"The images are of type {batch.images.dtype}, and {configuration['name']} was trained on "
-            f"{configuration['dtype']}; convert or normalize them as its training data was."
+            f"{configuration.get('dtype', 'uint8')}; convert or normalize them as its training data was."
         )
     return batch
 
 
 def trained_stages(configuration: Mapping[str, Any]) -> tuple[Stage, ...]:
     """Give the stages applied to a model's training data."""
-    return tuple(stage_of(stage) for stage in configuration["stages"])
+    return tuple(stage_of(stage) for stage in configuration.get("stages", ()))
 
 
 def as_trained(batch: Batch, trained: Sequence[Stage], done: Sequence[Stage]) -> Batch:

@@ -48,7 +48,7 @@ def onnx_graph(network: nn.Module, configuration: Mapping[str, Any]) -> onnx.Mod
     import onnx
     from onnx import helper
 
-    shape, byte = configuration["shape"], configuration["dtype"] == "uint8"
+    shape, byte = configuration["shape"], configuration.get("dtype", "uint8") == "uint8"
     graph = _Graph()
     if byte:
         graph.add("Cast", to=onnx.TensorProto.FLOAT)

@@ -91,7 +91,11 @@ def load_onnx(path: str | Path) -> tuple[OnnxNetwork, dict[str, Any]]:
         session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
     except Exception as error:  # onnxruntime's errors have no other base in common
         raise _not_ours(path, f"onnxruntime cannot read it ({first_line(error)})") from error
-    configuration = configuration_in(str(path), session.get_modelmeta().custom_metadata_map)
+    try:
+        described = session.get_modelmeta().custom_metadata_map
+    except UnicodeDecodeError as cause:
+        raise _not_ours(path, f"its metadata are not UTF-8 (byte {cause.start:,})") from None
+    configuration = configuration_in(str(path), described)
     _check_ends(path, session, configuration)
     return OnnxNetwork(session), configuration
 
@@ -99,7 +103,7 @@ def load_onnx(path: str | Path) -> tuple[OnnxNetwork, dict[str, Any]]:
 def _check_ends(path: str | Path, session: onnxruntime.InferenceSession, configuration: Mapping[str, Any]) -> None:
     """Raise UnreadableInput for a graph whose inputs or outputs are not those of its configuration."""
     ends = [(end.name, end.type, end.shape[1:]) for end in (*session.get_inputs(), *session.get_outputs())]
-    kind = "tensor(uint8)" if configuration.get("dtype") == "uint8" else "tensor(float)"
+    kind = "tensor(uint8)" if configuration.get("dtype", "uint8") == "uint8" else "tensor(float)"
     expected = [
         (INPUT, kind, list(configuration["shape"])),
         (OUTPUT, "tensor(float)", [configuration["classes"]]),

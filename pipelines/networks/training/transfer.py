@@ -120,7 +120,8 @@ def _channels(number: int) -> str:
 def _require_range(path: str, known: Mapping[str, Any], metadata: Metadata) -> None:
     """Raise WrongUse for pixels of another range, as 0 … 1 instead of standardized values."""
     before = _range_of(
-        known.get("dtype", "uint8"), [(stage.stage, stage.parameters) for stage in map(stage_of, known["stages"])]
+        known.get("dtype", "uint8"),
+        [(stage.stage, stage.parameters) for stage in map(stage_of, known.get("stages", ()))],
     )
     now = _range_of(metadata.dtype, [(stage.stage, stage.parameters) for stage in metadata.stages])
     if before != now:

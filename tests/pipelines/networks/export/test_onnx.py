@@ -132,7 +132,7 @@ def test_files_that_are_not_ours_are_refused(model: Path, sample_idx: Path, tmp_
     for name in ("cut", "text", "empty"):
         with pytest.raises(UnreadableInput, match=rf"{name}\.onnx: onnxruntime cannot read it"):
             predict(tmp_path / f"{name}.onnx", images)
-    with pytest.raises(UnreadableInput, match=r"foreign\.onnx: its metadata describes no network of ours"):
+    with pytest.raises(UnreadableInput, match=r"foreign\.onnx: its metadata describe no network of ours"):
         predict(tmp_path / "foreign.onnx", images)
     with pytest.raises(UnreadableInput, match=r"other\.onnx: its graph has the inputs and outputs"):
         predict(tmp_path / "other.onnx", images)

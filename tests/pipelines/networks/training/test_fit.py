@@ -335,26 +335,37 @@ def test_a_model_that_is_cut_off_is_refused(fitted, tmp_path, keep):
 
 
 @pytest.mark.parametrize(
-    "change",
+    ("change", "named"),
     [
-        {"name": "resnet"},
-        {"classes": 0},
-        {"classes": True},
-        {"shape": [8]},
-        {"shape": "88"},
-        {"shape": [8, 10**12]},
-        {"name": ["small"]},
-        {"parameters": 3},
+        ({"name": "resnet"}, "'resnet' as name"),
+        ({"name": ["small"]}, "['small'] as name"),
+        ({"classes": 0}, "0 as classes"),
+        ({"classes": True}, "True as classes"),
+        ({"shape": [8]}, "[8] as shape"),
+        ({"shape": "88"}, "'88' as shape"),
+        ({"shape": [8, 10**12]}, "1000000000000 as shape[1]"),
+        ({"shape": [8, 10**40]}, "whole numbers below"),
+        ({"widths": 5}, "5 as widths"),
+        ({"parameters": 3}, "3 as parameters"),
+        ({"class_names": [0]}, "0 as class_names[0]"),
+        ({"dtype": "object"}, "'object' as dtype"),
+        ({"stages": [{"stage": "normalize", "parameters": {"scale": 3}}]}, "3 as scale"),
+        ({"stages": "x"}, "'x' as stages"),
+        ({"history": [{"epoch": "x"}]}, "'x' as history[0]"),
+        ({"best_epoch": -1}, "-1 as best_epoch"),
     ],
     ids=str,
 )
-def test_a_configuration_that_is_none_is_refused(fitted, tmp_path, change):
-    """The metadata comes out of a file, so nothing in it is believed."""
+def test_a_configuration_that_is_none_is_refused(fitted, tmp_path, change, named):
+    """The metadata comes out of a file, so nothing in it is believed; the message names the field."""
     path = tmp_path / "model.safetensors"
     save_model(fitted.model, path, CONFIGURATION | change)
 
-    with pytest.raises(UnreadableInput, match="describes no network of ours"):
+    with pytest.raises(UnreadableInput) as refused:
         load_model(path)
+
+    assert "model.safetensors: its metadata hold" in str(refused.value)
+    assert named in str(refused.value)
 
 
 @pytest.mark.parametrize("metadata", [None, {"configuration": "{"}, {"configuration": "[1]"}], ids=str)
