@@ -102,6 +102,23 @@ class OutputExists(MnistDataError):  # noqa: N818
         )
 
 
+class StoreFailed(MnistDataError):  # noqa: N818
+    """An object store refused a request, failed, or was not reached; what it had been asked is of no effect.
+
+    url: of the object or folder. reason: in words, with the HTTP status where there is one.
+    """
+
+    def __init__(self, url: str, reason: str) -> None:
+        super().__init__(url, reason)
+        self.url, self.reason = url, reason
+
+    def __str__(self) -> str:
+        return (
+            f"{self.url}: the store did not do what was asked ({self.reason}); check the address, the rights and the "
+            "connection, and repeat the command."
+        )
+
+
 class LostWorkers(MnistDataError):  # noqa: N818
     """Worker processes died again and again over the same task."""
 

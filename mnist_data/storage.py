@@ -12,13 +12,14 @@ import os
 import shutil
 import stat
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from glob import escape
 from pathlib import Path
 from typing import Any
 
-from mnist_data.errors import MnistDataError, OutputExists, UnreadableInput, WrongUse
+from mnist_data.errors import MissingExtra, MnistDataError, OutputExists, StoreFailed, UnreadableInput, WrongUse
 
 DRAFT = ".tmp"
 CACHE_OFF = "off"
@@ -79,11 +80,68 @@ def require_short(location: str | Path, ending: str) -> None:
 
 
 def filesystem(location: str | Path) -> tuple[Any, str]:
-    """Give the fsspec filesystem of a URL or path, and the path on it."""
+    """Give the fsspec filesystem of a URL, whose failures are our errors, and the path on it.
+
+    Raises WrongUse for a store that is not known, MissingExtra where its library is not installed.
+    """
     import fsspec
 
-    fs, path = fsspec.core.url_to_fs(str(location))
-    return fs, path
+    protocol = str(location).partition("://")[0]
+    try:
+        fs, path = fsspec.core.url_to_fs(str(location))
+    except ImportError as cause:
+        raise MissingExtra(f"the library for {protocol}://", protocol, f"Reading and writing {location}") from cause
+    except ValueError as cause:
+        raise WrongUse(f"{location}: there is no store for {protocol}:// ({cause}).") from None
+    return _Store(fs, str(location)), path
+
+
+class _Store:
+    """An fsspec filesystem, or a file on one, each failure of which names its URL and, where there is one, the status.
+
+    Stores raise what their libraries raise: OSError, errors of botocore, of aiohttp and others without a common base.
+    """
+
+    def __init__(self, wrapped: Any, location: str) -> None:
+        self._wrapped, self._location = wrapped, location
+
+    def __getattr__(self, name: str) -> Any:
+        value = getattr(self._wrapped, name)
+        return partial(self._call, value) if callable(value) else value
+
+    def _call(self, function: Callable[..., Any], *args: Any, **options: Any) -> Any:
+        try:
+            result = function(*args, **options)
+        except MnistDataError:
+            raise
+        except Exception as cause:
+            raise StoreFailed(self._location, failure_in_words(cause)) from cause
+        return _Store(result, self._location) if hasattr(result, "readinto") else result
+
+    def __enter__(self) -> _Store:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._wrapped.close()
+
+
+def failure_in_words(error: BaseException) -> str:
+    """Say why a store failed: the HTTP status, wherever its library keeps it, and the first line of the reason.
+
+    >>> failure_in_words(PermissionError("Access Denied"))
+    'Access Denied'
+    """
+    reason = (str(error).splitlines() or [""])[0].strip() or type(error).__name__
+    cause: BaseException | None = error
+    while cause is not None:
+        response = getattr(cause, "response", None)
+        known = response.get("ResponseMetadata", {}).get("HTTPStatusCode") if isinstance(response, dict) else None
+        named = (getattr(cause, "status", None), getattr(cause, "status_code", None), vars(cause).get("code"))
+        for status in (known, *named):
+            if isinstance(status, int) and 300 <= status < 600:
+                return f"HTTP {status}: {reason}"
+        cause = cause.__cause__ or cause.__context__
+    return reason
 
 
 def sibling(location: str | Path, suffix: str, hidden: bool = False) -> str:

@@ -128,9 +128,8 @@ def _only_file(name: str, container: str) -> Iterator[IO[bytes]]:
 @contextmanager
 def _open_binary(name: str) -> Iterator[IO[bytes]]:
     if "://" in name:
-        import fsspec
-
-        with fsspec.open(name, "rb") as file:
+        fs, remote = storage.filesystem(name)
+        with fs.open(remote, "rb") as file:
             yield file
         return
     if parts := outer_file(name):

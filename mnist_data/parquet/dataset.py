@@ -25,7 +25,16 @@ from mnist_data.idx.names import UNLABELLED_SPLIT, split_order
 from mnist_data.parquet.files import damage_named, readable, require_sound_footer, require_unique_ids, with_values
 from mnist_data.parquet.files import first_line as first_line
 from mnist_data.parquet.files import open_parquet as open_parquet
-from mnist_data.parquet.manifest import IN_SPLIT, MANIFEST, Manifest, content_hash, differences, read_manifest
+from mnist_data.parquet.manifest import (
+    IN_SPLIT,
+    MANIFEST,
+    Manifest,
+    content_hash,
+    differences,
+    part_sizes,
+    read_manifest,
+)
+from mnist_data.parquet.publish import passing
 from mnist_data.parquet.records import in_short
 from mnist_data.parquet.schema import Metadata, decode, decode_images, image_columns, metadata_of
 
@@ -169,14 +178,10 @@ def open_dataset(location: str | PathLike[str]) -> Dataset:
     if isinstance(location, Dataset):
         return location
     name = storage.absolute(fspath(location))
-    files, manifest = _files(name), read_manifest(name)
-    if not files and manifest is None:
+    manifest = _manifest_of(name)
+    files = _files(name, manifest)
+    if not files:
         raise _nothing_at(name)
-    if manifest is not None:
-        for found, expected in differences(manifest, part_sizes(name)):
-            raise _unlike_manifest(name, found, expected)
-    elif storage.is_remote(name):
-        raise NoDataset(name, "its manifest is missing", "a finished dataset", "Write it again.")
     splits: dict[str, int] = {}
     described: list[Metadata] = []
     for split, path in files:
@@ -198,6 +203,37 @@ def open_dataset(location: str | PathLike[str]) -> Dataset:
     dataset = Dataset(name, replace(described[0], sources=sources), splits, content, tuple(files))
     require_unique_ids([path for _, path in files], content)
     return dataset
+
+
+def _manifest_of(name: str) -> Manifest | None:
+    """Read the manifest of a dataset, and compare it with the files that are there. Raises NoDataset for others.
+
+    On an object store it is read again where it has changed meanwhile: the dataset was replaced while we looked.
+    """
+    manifest = read_manifest(name)
+    for found, expected in _differences(name, manifest):
+        if storage.is_remote(name) and (now := read_manifest(name)) != manifest:
+            manifest = now
+            for found_now, expected_now in _differences(name, now):
+                raise _unlike_manifest(name, found_now, expected_now)
+            break
+        raise _unlike_manifest(name, found, expected)
+    return manifest
+
+
+def _differences(name: str, manifest: Manifest | None) -> Iterator[tuple[str, str]]:
+    """Say how the files differ from the manifest; those that a writer is adding or removing are passed over."""
+    remote = storage.is_remote(name)
+    if manifest is None and not remote:
+        return
+    sizes = part_sizes(name)
+    if manifest is None:
+        yield from [("its manifest is missing", "a finished dataset")] if sizes else []
+        return
+    if remote and sizes.keys() - {part.path for part in manifest.parts}:
+        underway = passing(name) - {part.path for part in manifest.parts}
+        sizes = {path: size for path, size in sizes.items() if path not in underway}
+    yield from differences(manifest, sizes)
 
 
 def _nothing_at(name: str) -> NoDataset:
@@ -245,7 +281,7 @@ def _require_recorded(name: str, manifest: Manifest, path: str, rows: int, metad
 
 def holds_dataset(location: str | Path) -> bool:
     """Say whether files of splits lie in a folder or URL."""
-    return bool(_files(storage.absolute(location)))
+    return bool(_files(storage.absolute(location), None))
 
 
 def require_outside(location: str | Path) -> None:
@@ -260,16 +296,17 @@ def _missing(name: str) -> bool:
     return not (storage.exists(name) if storage.is_remote(name) else Path(name).exists())
 
 
-def _files(name: str) -> list[tuple[str, str]]:
-    """List (split, path), splits in the order train, test, others."""
-    if storage.is_remote(name):
-        fs, path = storage.filesystem(name)
-        found = [str(fs.unstrip_protocol(file)) for file in fs.find(path) if IN_SPLIT.search(file)]
+def _files(name: str, manifest: Manifest | None) -> list[tuple[str, str]]:
+    """List (split, path) of the files that count, splits in the order train, test, others."""
+    if manifest is not None:
+        paths = [f"{name}/{part.path}" for part in manifest.parts]
+    elif storage.is_remote(name):
+        paths = [f"{name}/{path}" for path in part_sizes(name) if IN_SPLIT.fullmatch(path)]
     elif Path(name).is_file():
-        found = [name]
+        paths = [name]
     else:
-        found = [str(path) for path in Path(name).glob("split=*/*.parquet")]
-    files = [(_split_of(path), path) for path in found]
+        paths = [str(path) for path in Path(name).glob("split=*/*.parquet")]
+    files = [(_split_of(path), path) for path in paths]
     return sorted(files, key=lambda file: (split_order(file[0]), *file))
 
 
@@ -282,18 +319,6 @@ def _below(path: str) -> str:
     """Give a file's path below its dataset's folder."""
     within = IN_SPLIT.search(path)
     return within.group(1) if within else path.rsplit("/", 1)[-1]
-
-
-def part_sizes(name: str) -> dict[str, int]:
-    """Give the bytes of each Parquet file in and below a dataset's folder or URL, by its path there."""
-    if storage.is_remote(name):
-        fs, folder = storage.filesystem(name)
-        fs.invalidate_cache()  # another process may have written it since
-        listed = fs.find(folder, detail=True)
-        below = {path.removeprefix(folder).lstrip("/"): int(entry["size"] or 0) for path, entry in listed.items()}
-        return {path: size for path, size in below.items() if path.endswith(".parquet")}
-    files = (path for path in Path(name).rglob("*.parquet") if path.is_file())
-    return {path.relative_to(name).as_posix(): path.stat().st_size for path in files}
 
 
 def read_partition(partition: Partition) -> Batch:

@@ -22,6 +22,8 @@ MANIFEST = ".manifest.json"
 IN_SPLIT = re.compile(r"(split=[^/]+/[^/]+\.parquet)$")
 """A file's path below its dataset's folder."""
 
+_NEW_NAME = re.compile(r"-[0-9a-f]{12}\.parquet$")
+
 Count = Annotated[int, Meta(ge=0)]
 Digest = Annotated[str, Meta(pattern="^[0-9a-f]{64}$")]
 
@@ -79,7 +81,7 @@ def _refuse_metadata(found: str, expected: str) -> ValueError:
 def new_manifest(plan: str, parts: Iterable[Part], metadata: Metadata) -> Manifest:
     """Record a dataset that is complete."""
     listed = tuple(parts)
-    content = content_hash((part.path, part.sha256) for part in listed)
+    content = content_hash((logical(part.path), part.sha256) for part in listed)
     rows = sum(part.rows for part in listed)
     return Manifest(metadata.format, plan, content, rows, listed, json.loads(metadata.to_json()))
 
@@ -135,8 +137,17 @@ def _contradictions(manifest: Manifest) -> Iterator[tuple[str, str]]:
 
 
 def logical(path: str) -> str:
-    """Give the name that a part has in the content hash: the one that it has on a disk."""
-    return path
+    """Give the name that a part has in the content hash: that on a disk, whatever it is called on an object store.
+
+    >>> logical("split=test/part-00000-0123456789ab.parquet")
+    'split=test/part-00000.parquet'
+    """
+    return _NEW_NAME.sub(".parquet", path)
+
+
+def new_name(part: Part) -> str:
+    """Give the path of a part that can lie next to the one it replaces: with its content in its name."""
+    return logical(part.path).removesuffix(".parquet") + f"-{part.sha256[:12]}.parquet"
 
 
 def differences(manifest: Manifest, sizes: Mapping[str, int]) -> Iterator[tuple[str, str]]:
@@ -151,3 +162,15 @@ def differences(manifest: Manifest, sizes: Mapping[str, int]) -> Iterator[tuple[
             yield f"its part {part.path} has {sizes[part.path]:,} bytes", f"{part.bytes:,}, as its manifest says"
     for path in sorted(sizes.keys() - {part.path for part in manifest.parts}):
         yield f"{in_short(path)} is no part of it", "only the files of its manifest"
+
+
+def part_sizes(name: str) -> dict[str, int]:
+    """Give the bytes of each Parquet file in and below a dataset's folder or URL, by its path there."""
+    if storage.is_remote(name):
+        fs, folder = storage.filesystem(name)
+        fs.invalidate_cache()  # another process may have written it since
+        listed = fs.find(folder, detail=True)
+        below = {path.removeprefix(folder).lstrip("/"): int(entry["size"] or 0) for path, entry in listed.items()}
+        return {path: size for path, size in below.items() if path.endswith(".parquet")}
+    files = (path for path in Path(name).rglob("*.parquet") if path.is_file())
+    return {path.relative_to(name).as_posix(): path.stat().st_size for path in files}

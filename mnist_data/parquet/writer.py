@@ -9,7 +9,7 @@ import base64
 import hashlib
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -19,10 +19,11 @@ import pyarrow.parquet as pq
 
 from mnist_data import storage
 from mnist_data.batch import Batch
-from mnist_data.errors import MnistDataError, NoDataset, OutputExists, WrongUse
-from mnist_data.parquet.dataset import Dataset, open_dataset, open_parquet, part_sizes, require_outside
-from mnist_data.parquet.manifest import IN_SPLIT, MANIFEST, differences, new_manifest, read_manifest
+from mnist_data.errors import MnistDataError, NoDataset, OutputExists, StoreFailed, WrongUse
+from mnist_data.parquet.dataset import Dataset, open_dataset, open_parquet, require_outside
+from mnist_data.parquet.manifest import IN_SPLIT, MANIFEST, differences, new_manifest, part_sizes, read_manifest
 from mnist_data.parquet.manifest import Part as Part
+from mnist_data.parquet.publish import draft_of, publish, recover
 from mnist_data.parquet.schema import Metadata, arrow_schema, encode
 
 PAGE_BYTES = 1 << 26
@@ -32,9 +33,13 @@ ROWS_IN_A_PART = 1_000_000
 """Most samples in one file: MNIST's training split is one, two million images are two; all stay open to the end."""
 
 
-def holds_only_a_dataset(folder: Path) -> bool:
-    """Say whether a folder holds Parquet files of splits and nothing else, so that it can be replaced."""
-    return folder.is_dir() and all(IN_SPLIT.search(str(path)) for path in folder.rglob("*") if not path.is_dir())
+def holds_only_a_dataset(location: str) -> bool:
+    """Say whether a folder or URL holds Parquet files of splits and nothing else, so that it can be replaced."""
+    if storage.is_remote(location):
+        fs, folder = storage.filesystem(location)
+        return all(IN_SPLIT.fullmatch(path.removeprefix(folder).lstrip("/")) for path in fs.find(folder))
+    below = (path for path in Path(location).rglob("*") if not path.is_dir())
+    return Path(location).is_dir() and all(IN_SPLIT.search(str(path)) for path in below)
 
 
 class PartWriter:
@@ -165,21 +170,22 @@ class Draft:
         self.target = storage.absolute(target)
         self._plan, self._overwrite = fingerprint(plan), overwrite
         self._remote = storage.is_remote(self.target)
-        self._folder = storage.sibling(self.target, ".draft", hidden=True)
+        self._folder = draft_of(self.target)
         self.location = f"{self._folder}/data"
         self._lock: Any = None
         self._refuse_to_replace()
 
     def _refuse_to_replace(self) -> None:
-        if not self._remote:
+        if self._remote:
+            recover(self.target)  # what an interrupted attempt has left; stores have no locks
+        else:
             storage.recover_folder(Path(self.target))
         storage.require_free(self.target, self._overwrite)
-        if not self._remote and storage.exists(self.target) and not holds_only_a_dataset(Path(self.target)):
+        if storage.exists(self.target) and not holds_only_a_dataset(self.target):
             raise WrongUse(f"{self.target} holds more than a dataset, so it is not replaced; remove it yourself.")
 
     def __enter__(self) -> Draft:
         if self._remote:
-            storage.remove(self._folder)  # what an interrupted attempt has left; stores have no locks
             return self
         from filelock import FileLock, Timeout
 
@@ -215,27 +221,23 @@ class Draft:
 
     def commit(self, parts: Sequence[Part], metadata: Metadata) -> Dataset:
         """Move the draft to the dataset's place and write the manifest next to it."""
-        manifest = new_manifest(self._plan, parts, metadata)
-        storage.remove(storage.sibling(self.target, MANIFEST))
         if self._remote:
-            self._copy(parts)
+            publish(self.location, self.target, self._plan, parts, metadata)
         else:
+            manifest = new_manifest(self._plan, parts, metadata)
+            storage.remove(storage.sibling(self.target, MANIFEST))
             storage.replace_folder(Path(self.location), Path(self.target))
-        storage.write_text(storage.sibling(self.target, MANIFEST), manifest.to_json())
+            storage.write_text(storage.sibling(self.target, MANIFEST), manifest.to_json())
         return open_dataset(self.target)
-
-    def _copy(self, parts: Sequence[Part]) -> None:
-        """Replace the dataset on an object store, which has no rename: the manifest that follows makes it count."""
-        storage.remove(self.target)
-        fs, target = storage.filesystem(self.target)
-        _, draft = storage.filesystem(self.location)
-        for part in parts:
-            fs.copy(f"{draft}/{part.path}", f"{target}/{part.path}")
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if error is None or (isinstance(error, MnistDataError) and not error.resumable):
+        if self._remote:
+            # What is left when even this fails, the next run removes; the first error is the one to report.
+            with suppress(StoreFailed) if error is not None else nullcontext():
+                recover(self.target)
+        elif error is None or (isinstance(error, MnistDataError) and not error.resumable):
             storage.remove(self._folder)
         if self._lock is not None:
             self._lock.release()
