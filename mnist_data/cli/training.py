@@ -65,9 +65,9 @@ def print_evaluation(evaluation: pd.DataFrame) -> None:
             row.samples,
             f"{row.accuracy:.2%}",
             f"{row.low:.2%} – {row.high:.2%}",
-            f"{row.seconds:.0f}",
+            None if row.seconds is pd.NA else str(row.seconds),
         )
-        for row in evaluation.itertuples()
+        for row in evaluation.assign(seconds=evaluation["seconds"].round().astype("Int64")).itertuples()
     ]
     print_table("Accuracy", ["model", "split", "seed", "samples", "accuracy", "95 % interval", "seconds"], rows)
 

@@ -5,8 +5,11 @@
 
 from __future__ import annotations
 
+import json
+import math
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
@@ -15,9 +18,10 @@ import numpy as np
 import pandas as pd
 
 from mnist_data import storage
-from mnist_data.errors import WrongUse
+from mnist_data.errors import UnreadableInput, WrongUse
 from mnist_data.known.label_tables import WRITER
 from mnist_data.parquet.dataset import Dataset
+from mnist_data.parquet.records import convert_record, read_json
 from mnist_data.parquet.schema import Metadata
 from mnist_data.parquet.tables import provenance, remove_table, require_folder, write_table
 from mnist_data.version import __version__
@@ -41,7 +45,7 @@ from pipelines.networks.training.checkpoint import Plan, load_checkpoint, other_
 from pipelines.networks.training.device import require_torch, resolved
 from pipelines.networks.training.fit import EpochRecord, Fit, State, fit, fresh, history_table
 from pipelines.networks.training.model_file import load_model, save_model
-from pipelines.settings.model_header import Model
+from pipelines.settings.model_header import Model, not_a_model
 from pipelines.settings.training import Train
 from pipelines.stages.split import choose_writers
 from pipelines.stages.validation import split_validation
@@ -49,8 +53,8 @@ from pipelines.stages.validation import split_validation
 if TYPE_CHECKING:
     from pipelines.networks.training.transfer import StartNetwork
 
-OURS = re.compile(rf"({'|'.join(get_args(Model))})(-seed\d+)?\.(safetensors|ood\.npz|checkpoint)")
-"""File names of a training's models, their detectors, and checkpoints."""
+OURS = re.compile(rf"({'|'.join(get_args(Model))})(-seed\d+)?\.(safetensors|ood\.npz|checkpoint|seconds\.json)")
+"""File names of a training's models, their detectors, checkpoints and times."""
 
 MISTAKES = 60
 """Most misclassified samples kept with their images, the most confident first."""
@@ -71,6 +75,11 @@ class Member:
     def checkpoint(self) -> str:
         """The path of its checkpoint while it is being trained."""
         return self.path.removesuffix(".safetensors") + ".checkpoint"
+
+    @property
+    def seconds(self) -> str:
+        """The path of the times of its epochs: next to the model, whose bytes depend on the plan alone."""
+        return self.path.removesuffix(".safetensors") + ".seconds.json"
 
 
 def train(
@@ -232,9 +241,23 @@ def _finished(member: Member) -> Fit:
     network, configuration = load_model(member.path)
     if configuration.get("plan") != member.plan:
         raise other_plan(member.path, configuration.get("plan", {}), member.plan)
-    history = tuple(EpochRecord(**record) for record in configuration["history"])
+    history = _history(member, configuration.get("history", []))
     parameters = sum(tensor.numel() for tensor in network.parameters())
     return Fit(network, history, configuration["best_epoch"], parameters)
+
+
+def _history(member: Member, recorded: Sequence[Mapping[str, Any]]) -> tuple[EpochRecord, ...]:
+    """Join the epochs of a network's file with their times; those of 0.1.0 have them, of lost ones nothing is known."""
+
+    def refuse(found: str, expected: str) -> UnreadableInput:
+        return not_a_model(member.path, f"its history holds {found}", expected)
+
+    seconds = [math.nan] * len(recorded)
+    with suppress(ValueError):
+        stored = read_json(storage.read_bytes(member.seconds) or b"[]", lambda found, _: ValueError(found))
+        seconds[: len(stored)] = [float(value) for value in stored][: len(recorded)]
+    epochs = ({"seconds": time, **record} for record, time in zip(recorded, seconds, strict=True))
+    return tuple(convert_record(epoch, EpochRecord, refuse) for epoch in epochs)
 
 
 def _diagnosis(
@@ -379,8 +402,14 @@ def _save(
         "stages": [stage.recorded() for stage in metadata.stages],
         "parameters": params.recorded(),
         "plan": member.plan,
-        "history": [asdict(record) for record in result.history],
+        "history": [_without_time(record) for record in result.history],
         "best_epoch": result.best_epoch,
         **({"start": start.recorded(), **start.layers} if start else {}),
     }
+    storage.write_text(member.seconds, json.dumps([record.seconds for record in result.history]))
     save_model(result.model, member.path, configuration)
+
+
+def _without_time(record: EpochRecord) -> dict[str, float]:
+    """Give the record of an epoch as it is in every training of the same plan."""
+    return {name: value for name, value in asdict(record).items() if name != "seconds"}

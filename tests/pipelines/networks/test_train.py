@@ -56,6 +56,20 @@ def test_a_series_goes_on_at_the_seed_it_had_reached(digits: Dataset, tmp_path: 
     assert not list(tmp_path.glob("*.checkpoint"))
 
 
+def test_two_trainings_of_one_seed_are_the_same_file(digits: Dataset, tmp_path: Path) -> None:
+    """To the last byte: what a training took lies next to it. A network without its times is resumed, too."""
+    for name in ("a", "b"):
+        train(digits, tmp_path / name, QUICK)
+    model = (tmp_path / "a/mlp.safetensors").read_bytes()
+
+    assert (tmp_path / "b/mlp.safetensors").read_bytes() == model
+    kept = train(digits, tmp_path / "a", QUICK, resume=True)["history"]
+    assert (kept["seconds"] > 0).all()
+    (tmp_path / "a/mlp.seconds.json").unlink()
+    assert train(digits, tmp_path / "a", QUICK, resume=True)["history"]["seconds"].isna().all()
+    assert (tmp_path / "a/mlp.safetensors").read_bytes() == model
+
+
 def test_networks_of_an_earlier_training_make_room(digits: Dataset, tmp_path: Path) -> None:
     """A folder holds the networks of one training; a file that no training wrote stays."""
     train(digits, tmp_path, Train(model="mlp", epochs=1, seeds=2))
