@@ -31,6 +31,7 @@ from mnist_data.parquet.manifest import (
     Manifest,
     content_hash,
     differences,
+    logical,
     part_sizes,
     read_manifest,
 )
@@ -195,14 +196,10 @@ def open_dataset(location: str | PathLike[str]) -> Dataset:
             _require_recorded(name, manifest, path, rows, metadata)
     # A converted split knows its own sources only: it is written before the others are read.
     sources = tuple(dict.fromkeys(source for metadata in described for source in metadata.sources))
-    content = (
-        manifest.content
-        if manifest
-        else content_hash((_below(path), storage.sha256_of(Path(path))) for _, path in files)
-    )
-    dataset = Dataset(name, replace(described[0], sources=sources), splits, content, tuple(files))
+    hashes = [] if manifest else [(logical(_below(path)), storage.sha256_of(Path(path))) for _, path in files]
+    content = manifest.content if manifest else content_hash(hashes)
     require_unique_ids([path for _, path in files], content)
-    return dataset
+    return Dataset(name, replace(described[0], sources=sources), splits, content, tuple(files))
 
 
 def _manifest_of(name: str) -> Manifest | None:
@@ -269,11 +266,12 @@ def _require_recorded(name: str, manifest: Manifest, path: str, rows: int, metad
     if rows != part.rows:
         raise _unlike_manifest(name, f"its part {part.path} has {rows:,} rows", f"{part.rows:,}, as its manifest says")
     carried, recorded = (json.loads(said.to_json()) for said in (metadata, manifest.described_metadata()))
-    for field, value in carried.items():
-        expected = recorded[field]
-        alike = (
-            all(item in expected for item in value) if field == "sources" else json.dumps(value) == json.dumps(expected)
-        )  # NaN too
+    for field in carried:
+        value, expected = carried[field], recorded[field]
+        if field == "sources":  # a part knows those of its split; of other forms than IDX the manifest lists none
+            alike = not expected or all(item in expected for item in value)
+        else:
+            alike = json.dumps(value) == json.dumps(expected)  # as texts, in which NaN is like NaN
         if not alike:
             found = f"its part {part.path} has {in_short(value)} as {field}"
             raise _unlike_manifest(name, found, f"{in_short(expected)}, as its manifest says")

@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from mnist_data import storage
+from mnist_data.errors import NoDataset
 from mnist_data.parquet.manifest import MANIFEST, Part, new_manifest, new_name, part_sizes, read_manifest
 from mnist_data.parquet.records import read_record
 from mnist_data.parquet.schema import Metadata
@@ -51,7 +52,8 @@ def recover(target: str) -> None:
     """Finish what an attempt to write a dataset has begun: remove its draft, and files that are no part of it."""
     begun = _begun(target)
     if begun is not None:
-        for path in begun.old if _counts(target, begun) else begun.new:
+        kept = _kept(target, begun)
+        for path in set(begun.old if kept == set(begun.new) else begun.new) - kept:
             storage.remove(f"{target}/{path}")
     storage.remove(draft_of(target))
 
@@ -77,7 +79,10 @@ def _begun(target: str) -> _Begun | None:
     return None
 
 
-def _counts(target: str, begun: _Begun) -> bool:
-    """Say whether the new dataset is the one that counts. Its files lie next to the old ones, so neither is lost."""
-    manifest = read_manifest(target)
-    return manifest is not None and {part.path for part in manifest.parts} == set(begun.new)
+def _kept(target: str, begun: _Begun) -> set[str]:
+    """Give the files of the dataset that counts, the old one or the new one; all, where its manifest is damaged."""
+    try:
+        manifest = read_manifest(target)
+    except NoDataset:
+        return {*begun.new, *begun.old}
+    return {part.path for part in manifest.parts} if manifest else set()

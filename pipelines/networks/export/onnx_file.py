@@ -17,7 +17,7 @@ from mnist_data.parquet.dataset import first_line, require_outside
 from pipelines.engine.engine import cores
 from pipelines.networks.export.graph import INPUT, OUTPUT, onnx_graph, require_onnx
 from pipelines.networks.training.model_file import load_model
-from pipelines.settings.model_header import configuration_in, require_model
+from pipelines.settings.model_header import UNSEALED, configuration_in, require_model, require_seal, sealed
 
 if TYPE_CHECKING:
     import onnx
@@ -50,9 +50,10 @@ def save_onnx(model: onnx.ModelProto, path: str | Path, configuration: Mapping[s
     """Write an ONNX model with the configuration of its network, as JSON, in its metadata."""
     from onnx import helper
 
-    helper.set_model_props(model, {"configuration": json.dumps(without_training(configuration))})
+    described = json.dumps(without_training(configuration))
+    helper.set_model_props(model, {"configuration": described, "sha256": UNSEALED})
     with storage.new_file(path) as draft:
-        draft.write_bytes(model.SerializeToString())
+        draft.write_bytes(sealed(model.SerializeToString(deterministic=True)))
 
 
 def without_training(configuration: Mapping[str, Any]) -> dict[str, Any]:
@@ -96,6 +97,7 @@ def load_onnx(path: str | Path) -> tuple[OnnxNetwork, dict[str, Any]]:
     except UnicodeDecodeError as cause:
         raise _not_ours(path, f"its metadata are not UTF-8 (byte {cause.start:,})") from None
     configuration = configuration_in(str(path), described)
+    require_seal(path, described, content)
     _check_ends(path, session, configuration)
     return OnnxNetwork(session), configuration
 

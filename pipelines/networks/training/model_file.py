@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from mnist_data import storage
 from pipelines.networks.training.device import require_torch
-from pipelines.settings.model_header import configuration_in, not_a_model, require_model
+from pipelines.settings.model_header import UNSEALED, configuration_in, not_a_model, require_model, require_seal, sealed
 
 if TYPE_CHECKING:
     from torch import nn
@@ -28,7 +28,7 @@ def save_model(model: nn.Module, path: str | Path, configuration: Mapping[str, A
     # safetensors stores C order only; our convolutions are channels-last in memory.
     weights = {name: tensor.contiguous() for name, tensor in model.state_dict().items()}
     with storage.new_file(path) as draft:
-        draft.write_bytes(save(weights, {"configuration": json.dumps(configuration)}))
+        draft.write_bytes(sealed(save(weights, {"configuration": json.dumps(configuration), "sha256": UNSEALED})))
 
 
 def load_model(path: str | Path) -> tuple[nn.Module, dict[str, Any]]:
@@ -43,11 +43,13 @@ def load_model(path: str | Path) -> tuple[nn.Module, dict[str, Any]]:
     require_model(path)
     try:
         with safe_open(path, framework="pt") as file:
-            configuration = configuration_in(str(path), file.metadata() or {})
+            metadata = file.metadata() or {}
+            configuration = configuration_in(str(path), metadata)
             with torch.device("meta"):  # shapes without memory: a wrong configuration costs nothing
                 network = _network(str(path), configuration)
             _check_tensors(str(path), file, network)
             weights = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  (not a mapping)
+        require_seal(path, metadata, Path(path).read_bytes())
     except (SafetensorError, OSError) as error:
         raise not_a_model(path, str(error), "a model in the safetensors format") from error
     network.load_state_dict(weights, assign=True)

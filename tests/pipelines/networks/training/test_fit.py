@@ -351,7 +351,7 @@ def test_a_model_that_is_cut_off_is_refused(fitted, tmp_path, keep):
         ({"dtype": "object"}, "'object' as dtype"),
         ({"stages": [{"stage": "normalize", "parameters": {"scale": 3}}]}, "3 as scale"),
         ({"stages": "x"}, "'x' as stages"),
-        ({"history": [{"epoch": "x"}]}, "'x' as history[0]"),
+        ({"history": [{"epoch": "x"}]}, "{'epoch': 'x'} as history[0]"),
         ({"best_epoch": -1}, "-1 as best_epoch"),
     ],
     ids=str,
