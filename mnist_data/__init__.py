@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from mnist_data.api.results import Result
     from mnist_data.api.run import run
     from mnist_data.api.stages import augment, clean, corrupt, normalize, prepare, split
+    from mnist_data.api.verify import verify
     from mnist_data.errors import CheckFailed, MnistDataError
     from mnist_data.parquet.dataset import Dataset, open_dataset
     from mnist_data.parquet.frames import images, load, to_numpy
@@ -61,6 +62,7 @@ __all__ = [
     "to_numpy",
     "torch_dataset",
     "train",
+    "verify",
 ]
 
 _HOMES = {
@@ -71,6 +73,7 @@ _HOMES = {
     "mnist_data.api.results": ("Result",),
     "mnist_data.api.run": ("run",),
     "mnist_data.api.stages": ("augment", "clean", "corrupt", "normalize", "prepare", "split"),
+    "mnist_data.api.verify": ("verify",),
     "mnist_data.errors": ("CheckFailed", "MnistDataError"),
     "mnist_data.parquet.dataset": ("Dataset", "open_dataset"),
     "mnist_data.parquet.frames": ("images", "load", "to_numpy"),

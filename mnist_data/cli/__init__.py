@@ -11,7 +11,20 @@ from contextlib import suppress
 
 import typer
 
-from mnist_data.cli import audit, claims, comparing, deployment, drift, explain, files, run, stages, stats, training
+from mnist_data.cli import (
+    audit,
+    claims,
+    comparing,
+    deployment,
+    drift,
+    explain,
+    files,
+    run,
+    stages,
+    stats,
+    training,
+    verify,
+)
 from mnist_data.cli.options import before_commands
 from mnist_data.cli.streams import flush
 from mnist_data.errors import MnistDataError
@@ -32,6 +45,7 @@ app.command("convert")(files.convert)
 app.command("prepare")(stages.prepare)
 app.command("export")(files.export)
 app.command("info")(files.info)
+app.command("verify")(verify.verify)
 app.command("clean")(stages.clean)
 app.command("normalize")(stages.normalize)
 app.command("augment")(stages.augment)

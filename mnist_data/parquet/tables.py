@@ -80,7 +80,9 @@ def merge_tables(
             plain = _for_csv(piece)
             if writer is None or lines is None:
                 schema = piece.schema.with_metadata(metadata)
-                writer = stack.enter_context(pq.ParquetWriter(parquet, schema, compression="zstd"))
+                writer = stack.enter_context(
+                    pq.ParquetWriter(parquet, schema, compression="zstd", write_page_checksum=True)
+                )
                 lines = stack.enter_context(pa_csv.CSVWriter(text, plain.schema))
             writer.write_table(piece.replace_schema_metadata(metadata))
             lines.write_table(plain)

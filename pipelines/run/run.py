@@ -23,6 +23,7 @@ from pipelines.engine.map_dataset import plan_of
 from pipelines.networks.evaluation.diagnosis import in_words
 from pipelines.networks.train import train
 from pipelines.run.report import collect_tables, write_report
+from pipelines.run.sums import write_sums
 from pipelines.settings.base import Settings
 from pipelines.settings.run import Config
 from pipelines.settings.training import Train
@@ -174,6 +175,7 @@ class _Run:
             return
         storage.remove(stamp)
         make()
+        write_sums(folder)
         storage.write_text(stamp, fingerprint(plan))
         self.done(step, False)
 

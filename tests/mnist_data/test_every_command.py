@@ -27,6 +27,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "prepare": ("photo.png out --plot", "out.html"),
     "export": ("dataset out", "out/t10k-labels-idx1-ubyte"),
     "info": ("dataset", ""),
+    "verify": ("dataset", ""),
     "clean": ("dataset out", "out.quarantine.parquet"),
     "normalize": ("dataset out", "out"),
     "augment": ("dataset out", "out"),

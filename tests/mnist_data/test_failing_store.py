@@ -60,8 +60,9 @@ class Trouble:
 @pytest.fixture(scope="module")
 def door() -> Iterator[Callable[[Trouble | None], None]]:
     """Start an S3 server behind a door, and give a function that says what the door does."""
-    pytest.importorskip("s3fs")
+    s3fs = pytest.importorskip("s3fs")
     pytest.importorskip("moto.server")
+    s3fs.S3FileSystem.clear_instance_cache()  # connections that other tests have opened lead to their own servers
     from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
     from werkzeug.serving import make_server
 
@@ -93,6 +94,7 @@ def door() -> Iterator[Callable[[Trouble | None], None]]:
         storage.filesystem("s3://trouble")[0].mkdir("trouble")
         yield lambda trouble: current.__setitem__(0, trouble or Trouble())
     server.shutdown()
+    s3fs.S3FileSystem.clear_instance_cache()
 
 
 @pytest.fixture

@@ -1,0 +1,42 @@
+"""verify: every file of a dataset, a network or a workspace against what was recorded when it was written."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, fields
+
+import pandas as pd
+
+from mnist_data.api.results import Result
+from mnist_data.api.sources import Place, location_of
+from mnist_data.api.work import working
+from mnist_data.errors import CheckFailed
+
+
+def verify(path: Place, *, progress: bool | None = None) -> Result:
+    """Compare every file of a dataset, a network or a folder of them, as a run's workspace, with its recorded hash.
+
+    Of a dataset also: parts missing or foreign, the manifest, the metadata, values missing, ids that repeat, and the
+    source files where they lie near it. Of a workspace also whether each result was made from the datasets in it.
+
+    The result has as findings how many files were verified and their bytes, and the table `findings` (file, found,
+    expected, advice). Raises CheckFailed, which has the result, where that table has rows; NoDataset where nothing of
+    ours lies.
+    """
+    from pipelines.run.verify import Finding
+    from pipelines.run.verify import verify as run
+
+    with working(None, None, progress) as execution:
+        verified = run(location_of(path), execution)
+    columns = [column.name for column in fields(Finding)]
+    table = pd.DataFrame([asdict(finding) for finding in verified.findings], columns=columns)
+    result = Result(
+        "verify",
+        tables={"findings": table},
+        findings={"path": location_of(path), "files": verified.files, "bytes": verified.size},
+    )
+    if len(table):
+        count = f"{len(table)} finding{'s' if len(table) > 1 else ''}"
+        failure = CheckFailed(f"verify: {location_of(path)} is not as it was written ({count}).")
+        failure.result = result
+        raise failure
+    return result

@@ -1,0 +1,383 @@
+"""Verifying datasets, networks and workspaces: every file against what was recorded of it when it was written."""
+
+from __future__ import annotations
+
+import glob
+import hashlib
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from mnist_data import storage
+from mnist_data.errors import MnistDataError, NoDataset, UnreadableInput
+from mnist_data.idx.compression import open_decoded
+from mnist_data.parquet.dataset import Dataset, open_dataset
+from mnist_data.parquet.files import open_parquet, repeated_id, require_sound_footer, with_values
+from mnist_data.parquet.manifest import MANIFEST, Manifest, Part, differences, part_sizes, read_manifest
+from mnist_data.parquet.publish import passing
+from mnist_data.parquet.schema import Metadata, metadata_of
+from mnist_data.parquet.tables import KEY as TABLE_KEY
+from mnist_data.parquet.tables import table_provenance
+from pipelines.engine.execution import Execution
+from pipelines.run.sums import SUMS, files_below, read_sums
+from pipelines.settings.base import settings_in_words
+from pipelines.settings.model_header import not_a_model, read_configuration, require_seal
+
+MODELS = (".safetensors", ".onnx")
+
+MADE_FROM_ONE = ("stats", "audit", "train")
+"""Stages whose tables are made from one dataset, whose content hash they record."""
+
+BLOCK = 1 << 20
+"""Bytes read at once."""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that is wrong. file: where. found, expected: in words. advice: what makes it right again."""
+
+    file: str
+    found: str
+    expected: str
+    advice: str
+
+
+@dataclass
+class Verified:
+    """What was verified, and what was found. files: how many were read. size: their bytes."""
+
+    findings: list[Finding] = field(default_factory=list)
+    files: int = 0
+    size: int = 0
+    datasets: dict[str, Dataset] = field(default_factory=dict)
+
+
+def verify(location: str, execution: Execution | None = None) -> Verified:
+    """Verify a dataset, a network, a table, or all of these in a folder, as in the workspace of a run.
+
+    Of datasets: manifest, metadata, parts missing, foreign or altered, values missing, ids that repeat, and the source
+    files where they lie near. Of networks: the hash that their files carry. Of tables: checksums and metadata; in a
+    workspace also their hashes. Of a workspace: whether each result was made from the datasets in it.
+
+    Raises NoDataset where there is nothing of ours.
+    """
+    return _Verification(execution or Execution()).all(location.rstrip("/"))
+
+
+@dataclass(frozen=True)
+class _PartTask:
+    """One part of a dataset to read. recorded: what the manifest says of it; None where there is none."""
+
+    path: str
+    recorded: Part | None
+    rows: int
+
+
+class _Verification:
+    """One call: what has been found so far."""
+
+    def __init__(self, execution: Execution) -> None:
+        self.execution, self.result = execution, Verified()
+
+    def all(self, location: str) -> Verified:
+        path = Path(location)
+        if storage.is_remote(location) or _is_one_dataset(location):
+            self.dataset(location)
+        elif path.is_file():
+            self.file(path)
+        else:
+            self.folder(path)
+        return self.result
+
+    def note(self, file: object, found: str, expected: str, advice: str) -> None:
+        self.result.findings.append(Finding(str(file), found, expected, advice))
+
+    def caught(self, error: MnistDataError, file: object, advice: str) -> None:
+        """Turn an error into a finding, with the advice that fits here."""
+        if isinstance(error, UnreadableInput):
+            self.note(error.path, error.found, error.expected, advice)
+        else:
+            self.note(file, str(error), "a readable file", advice)
+
+    def folder(self, folder: Path) -> None:
+        datasets, files, sums = contents_of(folder)
+        if not datasets and not files and not sums:
+            raise NoDataset(
+                str(folder),
+                "nothing that mnist-data has written lies in it"
+                if folder.is_dir()
+                else "there is no such file or folder",
+                "a dataset, a network, or a folder of them",
+                "Check the path.",
+            )
+        for location in datasets:
+            self.dataset(location)
+        for path in sums:
+            self.sums(path)
+        for path in files:
+            self.file(path)
+        if (folder / f"convert{MANIFEST}").exists():
+            self.workspace(folder, files)
+
+    def dataset(self, location: str) -> None:
+        name = storage.absolute(location)
+        before = len(self.result.findings)
+        manifest = self.manifest(name)
+        sizes = part_sizes(name)
+        if manifest is None and not sizes and len(self.result.findings) == before:
+            open_dataset(name)  # raises NoDataset, which says what there is
+        again = remake_command(manifest, name)
+        if manifest is not None:
+            underway = passing(name) if storage.is_remote(name) else set()
+            there = {path: size for path, size in sizes.items() if path not in underway}
+            for found, expected in differences(manifest, there):
+                self.note(name, found, expected, again)
+        self.foreign(name)
+        recorded = {part.path: part for part in manifest.parts} if manifest else {}
+        paths = [path for path in (recorded or sizes) if path in sizes]
+        tasks = [_PartTask(f"{name}/{path}", recorded.get(path), sizes[path]) for path in paths]
+        checked = self.execution.run(_check_part, tasks, "verify")
+        for findings in checked:
+            for finding in findings:
+                self.note(finding.file, finding.found, finding.expected, again)
+        self.result.files += len(tasks)
+        self.result.size += sum(task.rows for task in tasks)
+        if not any(checked):
+            self.ids([task.path for task in tasks], again)
+        if len(self.result.findings) == before:
+            self.opened(name, again)
+
+    def manifest(self, name: str) -> Manifest | None:
+        """Read the manifest of a dataset, byte for byte."""
+        path = storage.sibling(name, MANIFEST)
+        try:
+            manifest = read_manifest(name)
+        except UnreadableInput as error:
+            self.caught(error, path, remake_command(None, name))
+            return None
+        self.result.files += 1
+        if manifest is None and part_sizes(name):
+            self.note(path, "there is no manifest", "one that records its files", remake_command(None, name))
+        if manifest is not None and manifest.sha256 and storage.read_bytes(path) != manifest.to_json().encode():
+            self.note(path, "it is not written as it was", "its own text", remake_command(manifest, name))
+        return manifest
+
+    def foreign(self, name: str) -> None:
+        """Find files in the folder of a dataset that are no Parquet files; other readers stumble over them."""
+        if storage.is_remote(name) or not Path(name).is_dir():
+            return
+        for path in sorted(Path(name).rglob("*")):
+            if path.is_file() and path.suffix != ".parquet":
+                self.note(path, "it is no part of the dataset", "only Parquet files in its folder", "Move it away.")
+
+    def ids(self, paths: Sequence[str], again: str) -> None:
+        with suppress(UnreadableInput):  # a value that is missing has been found before
+            repeated = repeated_id(paths)
+            if repeated is not None:
+                sample, first, second = repeated
+                where = "in this file" if first == second else f"and in {first}"
+                self.note(second, f"the id {sample} is there twice, {where}", "ids that are unique", again)
+
+    def opened(self, name: str, again: str) -> None:
+        """Open a dataset of which nothing was found, as all commands do, and look for its sources."""
+        try:
+            dataset = open_dataset(name)
+        except MnistDataError as error:
+            self.caught(error, name, again)
+            return
+        self.result.datasets[dataset.content] = dataset
+        for path, found, expected in changed_sources(dataset):
+            self.note(path, found, expected, "Fetch it again, or convert it anew into another dataset.")
+
+    def file(self, path: Path) -> None:
+        self.result.files += 1
+        self.result.size += path.stat().st_size
+        try:
+            if path.suffix in MODELS:
+                _check_model(path)
+            else:
+                _check_table(str(path))
+        except MnistDataError as error:
+            self.caught(error, path, _advice(error))
+
+    def sums(self, path: Path) -> None:
+        """Compare the files of a result with the record that was written when it was complete."""
+        result = path.with_name(path.name.removesuffix(SUMS))
+        again = f"Make it again: remove {result}, and repeat the run into {path.parent}."
+        try:
+            recorded = read_sums(str(path)).files
+        except UnreadableInput as error:
+            self.caught(error, path, again)
+            return
+        there = files_below(result) if result.exists() else {}
+        for name, expected in recorded.items():
+            file = there.get(name)
+            if file is None:
+                self.note(result / name, "it is missing", "a file, as recorded", again)
+            elif file.stat().st_size != expected.bytes or storage.sha256_of(file) != expected.sha256:
+                self.note(file, "its bytes are not those that were written", f"the hash {expected.sha256}", again)
+        for name in sorted(there.keys() - recorded.keys()):
+            self.note(there[name], "it is no file of this result", "only the files that were recorded", again)
+
+    def workspace(self, folder: Path, files: Sequence[Path]) -> None:
+        """Find results in a workspace that were made from other datasets than those that lie there."""
+        again = f"mnist-data run SOURCE --out {folder}"
+        known = set(self.result.datasets)
+        for dataset in list(self.result.datasets.values()):
+            last = dataset.metadata.stages[-1] if dataset.metadata.stages else None
+            if last is not None and last.input and last.input not in known:
+                self.note(dataset.location, "it was made from a dataset that is not here", "one of these", again)
+        for path in files:
+            with suppress(MnistDataError):  # has been found before
+                made_from = _made_from(path)
+                if made_from and made_from not in known:
+                    self.note(path, "it was made from a dataset that is not here", "one of these", again)
+
+
+def contents_of(folder: Path) -> tuple[list[str], list[Path], list[Path]]:
+    """List what we have written into a folder and below: datasets, other files, and records of files."""
+    manifests = [path for path in folder.rglob(f"*{MANIFEST}") if not _hidden(path, folder)]
+    datasets = {str(path).removesuffix(MANIFEST) for path in manifests}
+    datasets |= {str(path.parent) for path in folder.rglob("split=*") if path.is_dir() and not _hidden(path, folder)}
+    files = [
+        path
+        for path in sorted(folder.rglob("*"))
+        if path.suffix in (*MODELS, ".parquet") and path.is_file() and not _hidden(path, folder)
+        if not any(str(parent) in datasets for parent in path.parents)
+    ]
+    return sorted(datasets), files, sorted(folder.rglob(f"*{SUMS}"))
+
+
+def _hidden(path: Path, folder: Path) -> bool:
+    return any(part.startswith(".") for part in path.relative_to(folder).parts)
+
+
+def _is_one_dataset(location: str) -> bool:
+    place = Path(location)
+    parts = place.is_dir() and any(place.glob("split=*/*.parquet"))
+    return parts or storage.read_bytes(storage.sibling(location, MANIFEST)) is not None
+
+
+def _check_part(task: _PartTask) -> list[Finding]:
+    """Read one part, and compare it with what is recorded of it; its rows are read where nothing is recorded."""
+    try:
+        digest = _digest(task.path) if task.recorded else ""
+        if task.recorded and digest != task.recorded.sha256:
+            return [Finding(task.path, f"its hash is {digest}", f"{task.recorded.sha256}, as its manifest says", "")]
+        with open_parquet(task.path) as file:
+            require_sound_footer(file, task.path)
+            metadata_of(file.schema_arrow, task.path)
+            columns = [name for name in file.schema_arrow.names if file.schema_arrow.field(name).nullable]
+            for group in range(file.metadata.num_row_groups):
+                names = columns if task.recorded else None
+                if names is None or names:
+                    with_values(file.read_row_group(group, columns=names, use_threads=False), task.path)
+    except UnreadableInput as error:
+        return [Finding(error.path, error.found, error.expected, "")]
+    return []
+
+
+def _digest(path: str) -> str:
+    if not storage.is_remote(path):
+        return storage.sha256_of(Path(path))
+    fs, inner = storage.filesystem(path)
+    with fs.open(inner, "rb") as file:
+        hasher = hashlib.sha256()
+        while block := file.read(BLOCK):
+            hasher.update(block)
+    return hasher.hexdigest()
+
+
+def _check_model(path: Path) -> None:
+    """Raise UnreadableInput where a network's file is not what was written. PyTorch is not needed."""
+    if path.suffix == ".onnx":
+        from pipelines.networks.export.onnx_file import load_onnx
+
+        load_onnx(path)
+        return
+    from safetensors import SafetensorError, safe_open
+
+    read_configuration(path)
+    try:
+        with safe_open(path, framework="np") as file:
+            for name in file.keys():  # noqa: SIM118  (not a mapping)
+                file.get_tensor(name)
+            metadata = file.metadata() or {}
+    except (SafetensorError, OSError, TypeError) as cause:
+        raise not_a_model(path, str(cause), "a model in the safetensors format") from cause
+    require_seal(path, metadata, path.read_bytes())
+
+
+def _check_table(path: str) -> None:
+    """Read a whole table. Raises UnreadableInput where it is damaged."""
+    with open_parquet(path) as file:
+        plain, arrow = file.metadata.metadata or {}, file.schema_arrow.metadata or {}
+        if any(plain.get(name, value) != value for name, value in arrow.items()):
+            raise UnreadableInput(path, "two copies of its metadata differ", "a whole table", "Write it again.")
+        for group in range(file.metadata.num_row_groups):
+            file.read_row_group(group, use_threads=False)
+        known = TABLE_KEY in (file.schema_arrow.metadata or {})
+    if known:
+        table_provenance(path)
+
+
+def _advice(error: MnistDataError) -> str:
+    return error.advice if isinstance(error, UnreadableInput) else "Write it again."
+
+
+def _made_from(path: Path) -> str:
+    """Give the content hash of the dataset that a network or table says it was made from; empty where it says none."""
+    if path.suffix == ".safetensors":
+        return str((read_configuration(path).get("plan") or {}).get("input", ""))
+    if path.suffix != ".parquet":
+        return ""
+    made = table_provenance(str(path))
+    inputs = [value for name, value in made["inputs"].items() if name not in ("start", "corrections", "model")]
+    return inputs[0] if made["stage"] in MADE_FROM_ONE and len(inputs) == 1 else ""
+
+
+def changed_sources(dataset: Dataset) -> Iterator[tuple[str, str, str]]:
+    """Compare the files that a dataset was converted from, where they lie near it, with their recorded hashes.
+
+    Gives path, what was found and what was expected. Near: in the dataset's folder, or in one beside it.
+    """
+    if storage.is_remote(dataset.location):
+        return
+    near = Path(dataset.location).parent
+    for source in dataset.metadata.sources:
+        if source.role not in ("images", "labels") or Path(source.name).name != source.name:
+            continue
+        for path in sorted({*near.glob(glob.escape(source.name)), *near.glob(f"*/{glob.escape(source.name)}")}):
+            with suppress(MnistDataError, OSError):
+                if (digest := _decoded(path)) != source.sha256:
+                    yield str(path), f"its decoded content has the hash {digest}", f"{source.sha256}, as recorded"
+
+
+def _decoded(path: Path) -> str:
+    with open_decoded(path) as stream:
+        while stream.read(BLOCK):
+            pass
+        return stream.sha256
+
+
+def remake_command(manifest: Manifest | None, name: str) -> str:
+    """Give the command that makes a dataset again, as far as its metadata tell."""
+    metadata = _metadata_near(manifest, name)
+    if metadata is None or not metadata.stages:
+        return f"mnist-data convert SOURCE {name} --overwrite"
+    last = metadata.stages[-1]
+    source = "SOURCE" if last.stage in ("convert", "prepare", "label_tables") else "DATASET"
+    command = "convert" if last.stage == "label_tables" else last.stage
+    words = settings_in_words(last.parameters)
+    return f"mnist-data {command} {source} {name} --overwrite" + (f" (its settings: {words})" if words else "")
+
+
+def _metadata_near(manifest: Manifest | None, name: str) -> Metadata | None:
+    """Read the metadata from the manifest, else from the first part that has them."""
+    if manifest is not None:
+        return manifest.described_metadata()
+    for path in sorted(part_sizes(name)):
+        with suppress(UnreadableInput), open_parquet(f"{name}/{path}") as file:
+            return metadata_of(file.schema_arrow, path)
+    return None

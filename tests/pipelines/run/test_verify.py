@@ -1,0 +1,276 @@
+"""verify: what rots, goes missing or is put there is found, whatever file it is in; what is whole is left alone."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+import mnist_data
+from mnist_data.errors import CheckFailed, NoDataset
+from mnist_data.idx.sample import write_sample
+from mnist_data.parquet.dataset import open_dataset
+from mnist_data.parquet.manifest import Part, new_manifest, read_manifest
+from pipelines.networks.training.model_file import load_model, save_model
+from pipelines.run.verify import verify
+
+Cli = Callable[..., tuple[int, str, str]]
+
+FORMER = Path(__file__).parents[2] / "fixtures/0.1.0"
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Give a folder with a dataset of each layout that matters, a network in both forms, and tables."""
+    folder = tmp_path_factory.mktemp("whole")
+    mnist_data.augment(FORMER / "dataset", folder / "augmented")
+    mnist_data.clean(FORMER / "dataset", folder / "cleaned")
+    pytest.importorskip("torch")
+    pytest.importorskip("onnx")
+    pytest.importorskip("onnxruntime")
+    network, configuration = load_model(FORMER / "models/tiny.safetensors")  # written anew, it carries its hash
+    save_model(network, folder / "models/tiny.safetensors", configuration)
+    shutil.copy(FORMER / "models/evaluation.parquet", folder / "models")
+    mnist_data.export_onnx(folder / "models/tiny.safetensors", folder / "tiny.onnx")
+    return folder
+
+
+@pytest.fixture
+def copy(whole: Path, tmp_path: Path) -> Path:
+    """Give a copy of that folder, to be damaged."""
+    return Path(shutil.copytree(whole, tmp_path / "copy"))
+
+
+def test_what_is_whole_is_said_to_be(whole: Path, command_line: Cli) -> None:
+    """Exit code 0, also of what the first version wrote, of each kind of path, and as JSON."""
+    for path in (whole, whole / "augmented", whole / "models/tiny.safetensors", whole / "tiny.onnx", FORMER):
+        code, out, err = command_line("verify", path)
+
+        assert (code, err) == (0, "")
+        assert "all as they were written" in out
+    described = json.loads(command_line("verify", whole, "--json")[1])
+    assert described["findings"] == []
+    assert described["files"] > 8
+
+
+def flip(path: Path, random: np.random.Generator) -> None:
+    """Alter one bit: anywhere, near the end, where footers are, or near the begin, where headers are."""
+    content = bytearray(path.read_bytes())
+    low, high = ((0, len(content)), (-min(len(content), 3_000), 0), (0, min(len(content), 1_500)))[random.integers(3)]
+    content[int(random.integers(low, high))] ^= 1 << int(random.integers(8))
+    path.write_bytes(content)
+
+
+SEALED = (
+    "augmented.manifest.json",
+    "augmented/split=test/part-00000.parquet",
+    "augmented/split=train/part-00000.parquet",
+    "models/tiny.safetensors",
+    "tiny.onnx",
+)
+"""Files of each kind that carries hashes, each verified alone or with its dataset."""
+
+
+def flips_are_found(copy: Path, flips: int, seed: int) -> None:
+    random = np.random.default_rng(seed)
+    for number in range(flips):
+        path = copy / SEALED[number % len(SEALED)]
+        content = path.read_bytes()
+        flip(path, random)
+
+        assert verify(str(copy / "augmented" if "augmented" in str(path) else path)).findings, (number, path)
+
+        path.write_bytes(content)
+
+
+def test_every_flipped_bit_is_found(copy: Path) -> None:
+    """In data, footers, manifests and networks, at places that a seed chooses."""
+    flips_are_found(copy, 60, seed=1)
+
+
+@pytest.mark.slow
+def test_two_thousand_flipped_bits_are_found(copy: Path) -> None:
+    """The same, more often."""
+    flips_are_found(copy, 2_000, seed=2)
+
+
+DAMAGE: dict[str, tuple[Callable[[Path], object], str]] = {
+    "a part is missing": (lambda folder: (folder / "augmented/split=test/part-00000.parquet").unlink(), "is missing"),
+    "a dataset is missing": (lambda folder: shutil.rmtree(folder / "augmented"), "is missing"),
+    "a part is there twice": (
+        lambda folder: shutil.copy(
+            folder / "augmented/split=test/part-00000.parquet", folder / "augmented/split=test/part-00001.parquet"
+        ),
+        "is no part of it",
+    ),
+    "a note lies among the parts": (lambda folder: (folder / "augmented/note.txt").write_text("x"), "is no part"),
+    "the manifest is missing": (lambda folder: (folder / "augmented.manifest.json").unlink(), "there is no manifest"),
+    "the manifest is another": (
+        lambda folder: shutil.copy(folder / "cleaned.manifest.json", folder / "augmented.manifest.json"),
+        "as its manifest says",
+    ),
+    "a manifest is written otherwise": (
+        lambda folder: reformat(folder / "augmented.manifest.json"),
+        "it is not written as it was",
+    ),
+    "a table is damaged": (lambda folder: scratch(folder / "models/evaluation.parquet"), "evaluation.parquet"),
+    "a network is cut off": (lambda folder: cut(folder / "models/tiny.safetensors"), "tiny.safetensors"),
+    "a network is empty": (lambda folder: (folder / "models/tiny.safetensors").write_bytes(b""), "tiny.safetensors"),
+}
+
+
+def reformat(path: Path) -> None:
+    path.write_text(json.dumps(json.loads(path.read_text())))
+
+
+def scratch(path: Path) -> None:
+    content = bytearray(path.read_bytes())
+    content[60] ^= 8
+    path.write_bytes(content)
+
+
+def cut(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:-9])
+
+
+@pytest.mark.parametrize("case", DAMAGE)
+def test_what_is_missing_foreign_or_altered_is_named(case: str, copy: Path, command_line: Cli) -> None:
+    """Exit code 1; each finding has its file, what was found and expected, and what makes it right again."""
+    damage, expected = DAMAGE[case]
+    damage(copy)
+
+    code, out, err = command_line("verify", copy)
+
+    assert code == 1
+    assert "is not as it was written" in err
+    assert expected in out
+    with pytest.raises(CheckFailed) as failed:
+        mnist_data.verify(copy)
+    findings = failed.value.result["findings"]
+    assert len(findings) >= 1
+    assert (findings[["file", "found", "expected", "advice"]] != "").all(axis=None)
+    assert findings["file"].str.contains(str(copy)).all()
+
+
+def rewrite(folder: Path, change: Callable[[pa.Table], pa.Table]) -> None:
+    """Write the test split anew, with a manifest that fits: what is wrong then was so when it was written."""
+    path = folder / "augmented/split=test/part-00000.parquet"
+    pq.write_table(change(pq.read_table(path, partitioning=None)), path)
+    manifest, metadata = read_manifest(folder / "augmented"), open_metadata(folder)
+    assert manifest is not None
+    parts = [
+        Part(part.path, part.split, part.rows, file.stat().st_size, sha256(file))
+        for part in manifest.parts
+        for file in [folder / "augmented" / part.path]
+    ]
+    (folder / "augmented.manifest.json").write_text(new_manifest(manifest.plan, parts, metadata).to_json())
+
+
+def open_metadata(folder: Path) -> object:
+    manifest = read_manifest(folder / "augmented")
+    assert manifest is not None
+    return manifest.described_metadata()
+
+
+def sha256(path: Path) -> str:
+    import hashlib
+
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def test_values_that_are_missing_and_ids_that_repeat_are_found(copy: Path) -> None:
+    """Though every hash fits."""
+
+    def without_label(table: pa.Table) -> pa.Table:
+        labels = [None, *table["label"].to_pylist()[1:]]
+        nullable = pa.field("label", pa.int64())
+        return table.set_column(table.column_names.index("label"), nullable, pa.array(labels, pa.int64()))
+
+    rewrite(copy, without_label)
+    assert [finding.found for finding in verify(str(copy / "augmented")).findings] == [
+        "row 0, counted from 0, has no label"
+    ]
+
+    def with_first_id_twice(table: pa.Table) -> pa.Table:
+        labels = pa.array(np.zeros(len(table), np.int64))
+        ids = [table["id"][1].as_py(), *table["id"].to_pylist()[1:]]
+        table = table.set_column(table.column_names.index("label"), pa.field("label", pa.int64(), False), labels)
+        return table.set_column(0, pa.field("id", pa.int64(), False), pa.array(ids))
+
+    rewrite(copy, with_first_id_twice)
+    assert "is there twice, in this file" in verify(str(copy / "augmented")).findings[0].found
+
+
+def test_a_source_that_has_changed_is_found(tmp_path: Path) -> None:
+    """Where it lies near the dataset that was converted from it."""
+    write_sample(tmp_path / "idx")
+    mnist_data.convert(tmp_path / "idx", tmp_path / "data")
+    assert mnist_data.verify(tmp_path / "data").tables["findings"].empty
+
+    path = next((tmp_path / "idx").glob("*test-labels*"))
+    content = bytearray(path.read_bytes())
+    content[-1] ^= 1
+    path.write_bytes(content)
+
+    (finding,) = verify(str(tmp_path / "data")).findings
+    assert finding.file == str(path)
+    assert "its decoded content has the hash" in finding.found
+
+
+@pytest.mark.slow
+def test_a_workspace_is_verified_whole(tmp_path: Path) -> None:
+    """Each result against its record, and against the datasets that it was made from."""
+    workspace = tmp_path / "work"
+    mnist_data.run("sample", workspace, until="stats")
+    assert mnist_data.verify(workspace).tables["findings"].empty
+
+    table = workspace / "stats/summary.csv"
+    table.write_text(table.read_text().replace("0", "1", 1))
+    (workspace / "stats/labels.csv").unlink(missing_ok=True)
+    assert {Path(finding.file).name for finding in verify(str(workspace)).findings} >= {"summary.csv"}
+
+    mnist_data.run("sample", workspace, until="stats", overwrite=True)
+    shutil.rmtree(workspace / "clean")
+    (workspace / "clean.manifest.json").unlink()
+    found = [finding for finding in verify(str(workspace)).findings if "not here" in finding.found]
+    assert {Path(finding.file).name for finding in found} > {"normalize", "summary.parquet"}
+    assert all("mnist-data run" in finding.advice for finding in found)
+
+
+def test_what_is_not_ours_is_refused(tmp_path: Path, command_line: Cli) -> None:
+    """A folder without anything of ours, and a path that is none: exit code 2."""
+    (tmp_path / "empty").mkdir()
+    for name in ("empty", "nowhere"):
+        code, out, err = command_line("verify", tmp_path / name)
+
+        assert (code, out) == (2, "")
+        assert str(tmp_path / name) in err
+    with pytest.raises(NoDataset):
+        mnist_data.verify(tmp_path / "empty")
+
+
+def test_a_dataset_on_a_store_is_verified(tmp_path: Path) -> None:
+    """Through the same reads; here the store in memory."""
+    import fsspec
+
+    name = "memory://verified/data"
+    mnist_data.augment(FORMER / "dataset", name, overwrite=True)
+    assert open_dataset(name).content
+    assert verify(name).findings == []
+
+    fs = fsspec.filesystem("memory")
+    path = "/verified/data/split=test/part-00000.parquet"
+    content = bytearray(fs.cat_file(path))
+    content[500] ^= 1
+    fs.pipe_file(path, bytes(content))
+
+    (finding,) = verify(name).findings
+    assert "as its manifest says" in finding.expected
+    assert isinstance(pd.read_parquet(FORMER / "dataset"), pd.DataFrame)
