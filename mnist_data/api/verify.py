@@ -12,28 +12,26 @@ from mnist_data.api.work import working
 from mnist_data.errors import CheckFailed
 
 
-def verify(path: Place, *, progress: bool | None = None) -> Result:
+def verify(path: Place, *, repair: bool = False, progress: bool | None = None) -> Result:
     """Compare every file of a dataset, a network or a folder of them, as a run's workspace, with its recorded hash.
 
     Of a dataset also: parts missing or foreign, the manifest, the metadata, values missing, ids that repeat, and the
     source files where they lie near it. Of a workspace also whether each result was made from the datasets in it.
 
-    The result has as findings how many files were verified and their bytes, and the table `findings` (file, found,
-    expected, advice). Raises CheckFailed, which has the result, where that table has rows; NoDataset where nothing of
-    ours lies.
+    repair: make damaged datasets again from what they were made from, where that is whole and lies near; a dataset is
+    replaced only if every byte is then as it was. The result has as findings how many files were verified, their bytes
+    and which datasets were repaired, and the table `findings` (file, found, expected, advice). Raises CheckFailed,
+    which has the result, where that table has rows; NoDataset where nothing of ours lies.
     """
     from pipelines.run.verify import Finding
     from pipelines.run.verify import verify as run
 
     with working(None, None, progress) as execution:
-        verified = run(location_of(path), execution)
+        verified = run(location_of(path), execution, repair=repair)
     columns = [column.name for column in fields(Finding)]
     table = pd.DataFrame([asdict(finding) for finding in verified.findings], columns=columns)
-    result = Result(
-        "verify",
-        tables={"findings": table},
-        findings={"path": location_of(path), "files": verified.files, "bytes": verified.size},
-    )
+    counts = {"files": verified.files, "bytes": verified.size, "repaired": verified.repaired}
+    result = Result("verify", tables={"findings": table}, findings={"path": location_of(path), **counts})
     if len(table):
         count = f"{len(table)} finding{'s' if len(table) > 1 else ''}"
         failure = CheckFailed(f"verify: {location_of(path)} is not as it was written ({count}).")

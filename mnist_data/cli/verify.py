@@ -18,6 +18,10 @@ def verify(
         str,
         typer.Argument(metavar="PATH", help="A dataset, a network, a table, or a folder of these, as run's workspace."),
     ],
+    repair: Annotated[
+        bool,
+        typer.Option("--repair", help="Make damaged datasets again from their inputs, byte for byte as they were."),
+    ] = False,
     json: Json = False,
 ) -> None:
     """Compare every file with what was recorded when it was written; exit with 1 where anything differs.
@@ -27,13 +31,15 @@ def verify(
     from mnist_data.api.verify import verify as run
     from mnist_data.cli.output import finish
 
-    finish(partial(run, path), print_findings, json, ("findings",))
+    finish(partial(run, path, repair=repair), print_findings, json, ("findings",))
 
 
 def print_findings(result: Result) -> None:
     """Print what is wrong, where, and what makes it right; or that nothing is."""
     from mnist_data.cli.output import say
 
+    for name in result.findings["repaired"]:
+        say(f"{name}: made again, byte for byte.")
     for row in result.tables["findings"].itertuples():
         say(f"{row.file}: {row.found}; expected {row.expected}.\n  {row.advice}")
     if result.tables["findings"].empty:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import glob
 import hashlib
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
@@ -11,7 +10,6 @@ from pathlib import Path
 
 from mnist_data import storage
 from mnist_data.errors import MnistDataError, NoDataset, UnreadableInput
-from mnist_data.idx.compression import open_decoded
 from mnist_data.parquet.dataset import Dataset, open_dataset
 from mnist_data.parquet.files import open_parquet, repeated_id, require_sound_footer, with_values
 from mnist_data.parquet.manifest import MANIFEST, Manifest, Part, differences, part_sizes, read_manifest
@@ -20,6 +18,8 @@ from mnist_data.parquet.schema import Metadata, metadata_of
 from mnist_data.parquet.tables import KEY as TABLE_KEY
 from mnist_data.parquet.tables import table_provenance
 from pipelines.engine.execution import Execution
+from pipelines.run.repair import repair as repair_dataset
+from pipelines.run.sources import found_near
 from pipelines.run.sums import SUMS, files_below, read_sums
 from pipelines.settings.base import settings_in_words
 from pipelines.settings.model_header import not_a_model, read_configuration, require_seal
@@ -45,24 +45,52 @@ class Finding:
 
 @dataclass
 class Verified:
-    """What was verified, and what was found. files: how many were read. size: their bytes."""
+    """What was verified, and what was found. files: how many were read. size: their bytes.
+
+    datasets: those that are whole, by their content hashes. damaged: the places of others. repaired: of those that were
+    made again.
+    """
 
     findings: list[Finding] = field(default_factory=list)
     files: int = 0
     size: int = 0
     datasets: dict[str, Dataset] = field(default_factory=dict)
+    damaged: list[str] = field(default_factory=list)
+    repaired: list[str] = field(default_factory=list)
 
 
-def verify(location: str, execution: Execution | None = None) -> Verified:
+def verify(location: str, execution: Execution | None = None, *, repair: bool = False) -> Verified:
     """Verify a dataset, a network, a table, or all of these in a folder, as in the workspace of a run.
 
     Of datasets: manifest, metadata, parts missing, foreign or altered, values missing, ids that repeat, and the source
     files where they lie near. Of networks: the hash that their files carry. Of tables: checksums and metadata; in a
     workspace also their hashes. Of a workspace: whether each result was made from the datasets in it.
 
-    Raises NoDataset where there is nothing of ours.
+    repair: make damaged datasets again where what they were made from is whole and near, as `repair_dataset` does; what
+    is found then is given. Raises NoDataset where there is nothing of ours.
     """
-    return _Verification(execution or Execution()).all(location.rstrip("/"))
+    execution, place = execution or Execution(), location.rstrip("/")
+    verified = _Verification(execution).all(place)
+    repaired: list[str] = []
+    while repair and (now := [name for name in verified.damaged if _repair(name, verified, execution)]):
+        repaired += now
+        verified = _Verification(execution).all(place)
+    verified.repaired = repaired
+    return verified
+
+
+def _repair(name: str, verified: Verified, execution: Execution) -> bool:
+    return repair_dataset(name, verified.datasets | _datasets_near(name), execution)
+
+
+def _datasets_near(name: str) -> dict[str, Dataset]:
+    """Open the datasets next to one, by their content hashes: one of them may be what it was made from."""
+    near = {}
+    for path in sorted(Path(name).parent.glob(f"*{MANIFEST}")):
+        with suppress(MnistDataError):
+            dataset = open_dataset(str(path).removesuffix(MANIFEST))
+            near[dataset.content] = dataset
+    return near
 
 
 @dataclass(frozen=True)
@@ -147,6 +175,8 @@ class _Verification:
             self.ids([task.path for task in tasks], again)
         if len(self.result.findings) == before:
             self.opened(name, again)
+        else:
+            self.result.damaged.append(name)
 
     def manifest(self, name: str) -> Manifest | None:
         """Read the manifest of a dataset, byte for byte."""
@@ -344,21 +374,11 @@ def changed_sources(dataset: Dataset) -> Iterator[tuple[str, str, str]]:
     """
     if storage.is_remote(dataset.location):
         return
-    near = Path(dataset.location).parent
     for source in dataset.metadata.sources:
-        if source.role not in ("images", "labels") or Path(source.name).name != source.name:
-            continue
-        for path in sorted({*near.glob(glob.escape(source.name)), *near.glob(f"*/{glob.escape(source.name)}")}):
-            with suppress(MnistDataError, OSError):
-                if (digest := _decoded(path)) != source.sha256:
+        if source.role in ("images", "labels"):
+            for path, digest in found_near(source, dataset.location):
+                if digest != source.sha256:
                     yield str(path), f"its decoded content has the hash {digest}", f"{source.sha256}, as recorded"
-
-
-def _decoded(path: Path) -> str:
-    with open_decoded(path) as stream:
-        while stream.read(BLOCK):
-            pass
-        return stream.sha256
 
 
 def remake_command(manifest: Manifest | None, name: str) -> str:

@@ -61,6 +61,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Give a working directory with a dataset, two models, a photo and a file of claims."""
     for name in ("dataset", "models", "models-lenet5"):
         shutil.copytree(FIXTURES / name, tmp_path / name)
+    shutil.copy(FIXTURES / "dataset.manifest.json", tmp_path)
     digit = Image.fromarray(255 - np.asarray(to_numpy(FIXTURES / "dataset", "test")[0][0])).resize((84, 84))
     photo = Image.new("L", (200, 100), 255)
     photo.paste(digit, (50, 8))

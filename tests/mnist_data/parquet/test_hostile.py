@@ -99,7 +99,7 @@ BROKEN: dict[str, tuple[Callable[[Path], object], str]] = {
     "images of another size": (lambda path: ours(path, Metadata("x", (8, 9), "uint8")), "fixed_size_binary[72]"),
     "images of another type": (lambda path: ours(path, Metadata("x", (8, 8), "uint16")), "fixed_size_binary[128]"),
     "a column of lists": (lambda path: ours(path, more=[[1.0]] * ROWS), "'more' of type list"),
-    "pixels by the billion": (lambda path: ours(path, Metadata("x", (2**15, 2**15), "uint8", "pixels")), "pixels"),
+    "pixels by the billion": (lambda path: ours(path, Metadata("x", (2**13, 2**13), "uint8", "pixels")), "pixels"),
     "PNG files of floats": (lambda path: ours(path, Metadata("x", (8, 8), "float32", "png"), files()), "png"),
     "a type that is none": (lambda path: ours(path, Metadata("x", (8, 4), ">u2")), "'>u2' as dtype"),
     "no image": (
@@ -148,7 +148,7 @@ def test_a_folder_of_other_parquet_files_can_be_converted(command_line: Cli, tmp
         FOREIGN["Hugging Face"](path)
         folder = tmp_path / name.split("/")[0]
 
-        for command in ("info", "stats"):
+        for command in ("stats", "audit"):
             code, _, err = command_line(command, folder)
 
             assert code == 2
@@ -175,7 +175,7 @@ HOSTILE: dict[str, tuple[Callable[[dict[str, Any]], object], str]] = {
     "a shape of fractions": (lambda values: {**values, "shape": [28.0, 28]}, "28.0 as shape[0]"),
     "a negative shape": (lambda values: {**values, "shape": [28, -28]}, "-28 as shape[1]"),
     "a shape of nothing": (lambda values: {**values, "shape": [0, 28]}, "0 as shape[0]"),
-    "a shape of petabytes": (lambda values: {**values, "shape": [2**30, 2**30]}, "at most 268,435,455 bytes"),
+    "a shape of petabytes": (lambda values: {**values, "shape": [2**20, 2**20]}, "at most 268,435,455 bytes"),
     "another shape": (lambda values: {**values, "shape": [27, 28]}, "fixed_size_binary[756]"),
     "pixels that are objects": (lambda values: {**values, "dtype": "object"}, "'object' as dtype"),
     "an unknown layout": (lambda values: {**values, "layout": "zip"}, "'zip' as layout"),

@@ -15,6 +15,7 @@ import pytest
 
 import mnist_data
 from mnist_data.errors import CheckFailed, NoDataset
+from mnist_data.idx import format as idx
 from mnist_data.idx.sample import write_sample
 from mnist_data.parquet.dataset import open_dataset
 from mnist_data.parquet.manifest import Part, new_manifest, read_manifest
@@ -242,6 +243,56 @@ def test_a_workspace_is_verified_whole(tmp_path: Path) -> None:
     found = [finding for finding in verify(str(workspace)).findings if "not here" in finding.found]
     assert {Path(finding.file).name for finding in found} > {"normalize", "summary.parquet"}
     assert all("mnist-data run" in finding.advice for finding in found)
+
+
+def bytes_below(folder: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+@pytest.mark.parametrize("name", ["converted", "cleaned", "copies", "normalized"])
+def test_what_can_be_made_again_is_repaired_byte_for_byte(name: str, tmp_path: Path, command_line: Cli) -> None:
+    """From the files or the dataset that it was made from; nothing else is left or changed."""
+    write_small_idx(tmp_path / "idx")
+    mnist_data.convert(tmp_path / "idx", tmp_path / "converted", row_group_rows=50, compression="lz4")
+    mnist_data.clean(tmp_path / "converted", tmp_path / "cleaned", duplicate="keep", blank="keep", constant="keep")
+    mnist_data.augment(tmp_path / "cleaned", tmp_path / "copies", copies=2, seed=5)
+    mnist_data.normalize(tmp_path / "cleaned", tmp_path / "normalized", scale="standardize")
+    whole = bytes_below(tmp_path)
+    damages: tuple[Callable[[], object], ...] = (
+        lambda: scratch(tmp_path / name / "split=train/part-00000.parquet"),
+        lambda: shutil.rmtree(tmp_path / name / "split=test"),
+        lambda: scratch(Path(f"{tmp_path / name}.manifest.json")),
+        lambda: shutil.rmtree(tmp_path / name),
+    )
+    for damage in damages:
+        damage()
+        assert command_line("verify", tmp_path)[0] == 1
+
+        code, out, err = command_line("verify", tmp_path, "--repair")
+
+        assert (code, err) == (0, "")
+        assert f"{tmp_path / name}: made again, byte for byte." in out
+        assert bytes_below(tmp_path) == whole
+
+
+def write_small_idx(folder: Path) -> None:
+    folder.mkdir()
+    random = np.random.default_rng(5)
+    for split, rows in (("train", 120), ("t10k", 40)):
+        idx.write(folder / f"{split}-images-idx3-ubyte", random.integers(0, 256, (rows, 12, 12), np.uint8))
+        idx.write(folder / f"{split}-labels-idx1-ubyte", (np.arange(rows) % 3).astype(np.uint8))
+
+
+def test_what_cannot_be_made_again_stays_as_it_is(copy: Path, command_line: Cli) -> None:
+    """Without the dataset that it was made from, nothing is replaced, and the finding stays."""
+    scratch(copy / "augmented/split=train/part-00000.parquet")
+    before = bytes_below(copy)
+
+    code, _, err = command_line("verify", copy, "--repair")
+
+    assert code == 1
+    assert "is not as it was written" in err
+    assert bytes_below(copy) == before
 
 
 def test_what_is_not_ours_is_refused(tmp_path: Path, command_line: Cli) -> None:
