@@ -72,7 +72,11 @@ def verify(location: str, execution: Execution | None = None, *, repair: bool = 
     execution, place = execution or Execution(), location.rstrip("/")
     verified = _Verification(execution).all(place)
     repaired: list[str] = []
-    while repair and (now := [name for name in verified.damaged if _repair(name, verified, execution)]):
+    while repair:
+        left = [name for name in verified.damaged if name not in repaired]
+        now = [name for name in left if _repair(name, verified, execution)]
+        if not now:
+            break
         repaired += now
         verified = _Verification(execution).all(place)
     verified.repaired = repaired
@@ -95,7 +99,10 @@ def _datasets_near(name: str) -> dict[str, Dataset]:
 
 @dataclass(frozen=True)
 class _PartTask:
-    """One part of a dataset to read. recorded: what the manifest says of it; None where there is none."""
+    """One part of a dataset to read. recorded: what the manifest says of it; None where there is none.
+
+    rows: its bytes, by which progress is counted.
+    """
 
     path: str
     recorded: Part | None

@@ -55,7 +55,7 @@ def test_a_sweep_does_not_need_the_test_split(digits: Dataset, grid: Path, tmp_p
     shutil.copytree(digits.location, tmp_path / "dataset")
     for path in (tmp_path / "dataset/split=test").glob("*.parquet"):
         content = bytearray(path.read_bytes())
-        content[4 : len(content) // 2] = bytes(len(content) // 2 - 4)
+        content[len(content) // 4 : len(content) // 2] = bytes(len(content) // 2 - len(content) // 4)  # of images
         path.write_bytes(content)
     damaged = sweep(open_dataset(tmp_path / "dataset"), tmp_path / "a", read_grid(grid, {"seeds": 1}))
     whole = sweep(digits, tmp_path / "b", read_grid(grid, {"seeds": 1}))
