@@ -27,6 +27,9 @@ BROKEN = (*DAMAGE, struct.error, ValueError, OverflowError, RuntimeError, NotImp
 NAMED = 5
 """Files that a message names."""
 
+MOST_WORDS = 160
+"""Characters of a library's message that are quoted."""
+
 MANY = 0xFFFF
 """What the end of a zip has as a number that needs more than 16 bits."""
 
@@ -145,7 +148,7 @@ def member_contents(path: str | Path, chosen: Collection[Member], limit: int) ->
             except UnreadableInput as cause:
                 yield member, cause.found
             except BROKEN as cause:
-                yield member, f"its part of the archive is damaged ({cause or type(cause).__name__})"
+                yield member, f"its part of the archive is damaged ({_words(cause)})"
 
 
 def _content(file: IO[bytes] | None, limit: int) -> bytes | str:
@@ -199,17 +202,24 @@ def _damaged(path: str, cause: Exception) -> UnreadableInput:
         return UnreadableInput(path, LAST_PART, "a whole archive", JOIN)
     return DamagedArchive(
         path,
-        f"the archive is cut off or altered ({str(cause) or type(cause).__name__})",
+        f"the archive is cut off or altered ({_words(cause)})",
         "a whole zip or tar archive",
         "Fetch it again: the most common cause is a broken download.",
     )
+
+
+def _words(cause: Exception) -> str:
+    """Give what a library says; not all of it where it quotes what was damaged."""
+    words = str(cause) or type(cause).__name__
+    return words if len(words) <= MOST_WORDS else f"{words[:MOST_WORDS]}…"
 
 
 def _names(path: str) -> list[str]:
     """Give the name of each entry of an archive, in its order; empty for what is no file."""
     with _opened(path) as archive:
         if isinstance(archive, zipfile.ZipFile):
-            return ["" if info.is_dir() else _with_slashes(info.filename) for info in archive.infolist()]
+            names = (info.filename for info in archive.infolist())
+            return ["" if not name or name.endswith("/") else _with_slashes(name) for name in names]
         return [
             _with_slashes(entry.name) if entry.isreg() or entry.islnk() or entry.issym() else "" for entry in archive
         ]
@@ -229,5 +239,5 @@ def _open_entry(path: str | Path, archive: zipfile.ZipFile, entry: zipfile.ZipIn
         except NotImplementedError as cause:
             found, advice = f"it is packed in a rare way ({cause})", "Unpack the archive yourself, and give the folder."
         except BROKEN as cause:
-            found, advice = f"its part of the archive is damaged ({cause})", "Fetch the archive again."
+            found, advice = f"its part of the archive is damaged ({_words(cause)})", "Fetch the archive again."
     raise UnreadableInput(f"{path}/{entry.filename}", found, "a file that can be read", advice)

@@ -23,6 +23,9 @@ ALIKE = 0.7
 CLEARLY = 1.5
 """How many times rougher the images must be as they are read, for the other order to be theirs."""
 
+LEAST_SIDE = 10
+"""Pixels a side: smaller images have too few neighbours to tell."""
+
 SAMPLED = 500
 
 
@@ -35,7 +38,7 @@ def require_row_major(
     have no rows and columns. Other shapes, and arrays beyond MAX_BYTES, are not looked at.
     """
     small = math.prod(shape) * first.dtype.itemsize <= MAX_BYTES
-    if len(shape) != 3 or min(shape) < 3 or not small or _roughness(first) < ALIKE:
+    if len(shape) != 3 or shape[0] < 3 or min(shape[1:]) < LEAST_SIDE or not small or _roughness(first) < ALIKE:
         return
     whole = np.concatenate(list(blocks))
     sample = np.unique(np.linspace(0, len(whole) - 1, SAMPLED).astype(np.int64))

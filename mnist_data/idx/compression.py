@@ -153,7 +153,7 @@ def _not_one(name: str, container: str, files: list[str]) -> NotIdx:
 
 
 def _only_member(name: str, archive: zipfile.ZipFile) -> IO[bytes]:
-    entries = [entry for entry in archive.infolist() if not entry.is_dir()]
+    entries = [entry for entry in archive.infolist() if not entry.filename.endswith("/")]
     if len(entries) != 1:
         raise _not_one(name, "zip", [entry.filename for entry in entries])
     if entries[0].flag_bits & 1:

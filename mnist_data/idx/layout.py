@@ -21,6 +21,9 @@ from mnist_data.errors import WrongUse
 CHANNELS = (1, 3, 4)
 """Numbers of channels that images have."""
 
+LEAST_COLOUR_SIDE = 8
+"""Pixels a side of images in colour whose values lie in a row: fewer are more likely grey and of another shape."""
+
 CLEARLY = 1.5
 """How many times rougher another layout must be for the pixels to decide against it."""
 
@@ -106,7 +109,7 @@ def _of_flat(length: int, items: npt.NDArray[Any], path: str) -> Layout:
     if side > 1 and side * side == length and _agrees(flat, side):
         note = f"{path}: items of {length} values are read as images of {side}×{side}; --size overrides this."
         return Layout((side, side), (0, 1), note)
-    if length % 3 == 0 and colour_side > 1 and 3 * colour_side**2 == length:
+    if length % 3 == 0 and colour_side >= LEAST_COLOUR_SIDE and 3 * colour_side**2 == length:
         planes, pixels = (_step(flat, stride) for stride in (1, 3))
         if max(planes, pixels) > CLEARLY * min(planes, pixels):
             layout = (

@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from mnist_data.errors import UnreadableInput, WrongUse
 from mnist_data.idx.column_major import require_row_major
-from mnist_data.idx.layout import CHANNELS, layout_of
+from mnist_data.idx.layout import CHANNELS, layout_of, parse_size
 from mnist_data.idx.names import split_order
 from mnist_data.images_in.array_labels import flat_labels, joint_classes
 from mnist_data.images_in.array_sets import ArraySet
@@ -81,7 +81,7 @@ def array_streams(sets: Sequence[ArraySet], options: Options) -> list[ArrayStrea
 
     Raises MismatchedPair for labels that are not one for each image; whatever ArrayStream raises.
     """
-    placed = [_items_first(each) for each in sets]
+    placed = [_items_first(each, options.size) for each in sets]
     labelled = [
         flat_labels(each.labels.whole(), images.shape[0], each.files[-1])
         for each, (images, _) in zip(sets, placed, strict=True)
@@ -103,14 +103,19 @@ def array_streams(sets: Sequence[ArraySet], options: Options) -> list[ArrayStrea
     return sorted(streams, key=lambda stream: split_order(stream.split))
 
 
-def _items_first(arrays: ArraySet) -> tuple[StoredArray, str]:
-    """Bring the axis that counts the images to the front, where it is the last, as in MATLAB; and say so."""
+def _items_first(arrays: ArraySet, size: str | None) -> tuple[StoredArray, str]:
+    """Bring the axis that counts the images to the front, where it is the last, as in MATLAB; and say so.
+
+    size: of an image as the user gives it, which can decide it.
+    """
     images, shape = arrays.images, arrays.images.shape
     labels = arrays.labels.shape if arrays.labels is not None else ()
     last = shape[-1] in labels and shape[0] not in labels
     if arrays.labels is None:
         # Images are square far more often than there are as many of them as they are wide.
         last = len(shape) in (3, 4) and shape[0] == shape[1] and shape[-1] > max(shape[0], *CHANNELS)
+    if size is not None and math.prod(parse_size(size)) == math.prod(shape[1:]):
+        last = last and math.prod(shape[1:]) == math.prod(shape[:-1])
     if not last:
         return ReversedItems(images) if images.reversed_axes else images, ""
     note = f"{images.path}: an array of {'×'.join(map(str, shape))} is read as {shape[-1]:,} images, by its last axis."

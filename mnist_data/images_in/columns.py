@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from mnist_data.errors import WrongUse
-from mnist_data.idx.layout import parse_size
+from mnist_data.idx.layout import CHANNELS, parse_size
 from mnist_data.images_in.rows_of_text import Floats
 
 LABEL_NAMES = (
@@ -56,7 +56,7 @@ class Columns:
 
 @dataclass(frozen=True)
 class Pixel:
-    """The name of a pixel's column. place: as its numbers say: one of all, or row and column."""
+    """The name of a pixel's column. place: as its numbers say: one of all, or row, column and, in colour, channel."""
 
     column: int
     stem: str
@@ -73,21 +73,23 @@ def columns_by_name(path: str, names: Sequence[str], texts: Sequence[int], size:
     taken = {pixel.column for pixel in pixels} | {label}
     others = [column for column, name in enumerate(names) if column not in taken and name]
     rest = [column for column in others if not COUNTING_NAMES.fullmatch(names[column])]
+    ordered = sorted(pixels, key=lambda pixel: pixel.place)
+    named_size = _named_size(ordered)
+    decided = label is not None or named_size is not None or _is_plausible(len(pixels), size)
     notes: list[str] = []
     if label is None and len(rest) > 1:
         raise WrongUse(f"{path}: which of the columns {_listed(names, rest)} is the label? Name it label.")
     if label is None and rest:
         label = rest[0]
         notes.append(f"{path}: its labels are taken from the column {names[label]}.")
-    elif label is None and not _is_plausible(len(pixels), size) and _is_plausible(len(pixels) - 1, size):
+    elif not decided and _is_plausible(len(pixels) - 1, size):
         return Columns(tuple(pixel.column for pixel in pixels), None, open=True)
     left_out = [column for column in others if column != label]
     if left_out:
         notes.append(f"{path}: columns that are left out: {_listed(names, left_out)}.")
-    ordered = sorted(pixels, key=lambda pixel: pixel.place)
     if ordered != list(pixels):
         notes.append(f"{path}: its pixels are put in the order that their columns' names say.")
-    return Columns(tuple(pixel.column for pixel in ordered), label, _named_size(ordered), tuple(notes))
+    return Columns(tuple(pixel.column for pixel in ordered), label, named_size, tuple(notes))
 
 
 def columns_by_values(path: str, count: int, texts: Sequence[int], values: Floats, size: str | None) -> Columns:
@@ -153,7 +155,11 @@ def counted_pixels(names: Sequence[str], left_out: Sequence[int | None] = ()) ->
     counted = []
     for column, name in enumerate(names):
         match = re.fullmatch(r"(.*?)(\d+)(?:(\D+)(\d+))?", name)
-        if match and column not in left_out:
+        if column not in left_out and (three := re.fullmatch(r"(\D*)(\d+)(\D+)(\d+)(\D+)(\d+)", name)):
+            stem, row, between, place_in_row, and_between, channel = three.groups()
+            place: tuple[int, ...] = (int(row), int(place_in_row), int(channel))
+            counted.append(Pixel(column, f"{stem}#{between}#{and_between}", place))
+        elif match and column not in left_out:
             stem, first, between, second = match.groups()
             place = (int(first),) if second is None else (int(first), int(second))
             if stem.lower().endswith("x") and (between or "").lower().strip("_-. ") == "y":
@@ -174,11 +180,12 @@ def _named_pixels(names: Sequence[str], label: int | None, texts: Sequence[int])
 
 
 def _named_size(pixels: Sequence[Pixel]) -> str | None:
-    """Give the size of an image whose header names rows and columns, and all of them."""
-    if not pixels or len(pixels[0].place) != 2:
+    """Give the size of an image whose header names rows, columns and, in colour, channels, and all of them."""
+    if not pixels or len(pixels[0].place) < 2:
         return None
-    height, width = (len({pixel.place[axis] for pixel in pixels}) for axis in (0, 1))
-    return f"{height}x{width}" if height * width == len(pixels) and min(height, width) > 1 else None
+    height, width, *channels = (len({pixel.place[axis] for pixel in pixels}) for axis in range(len(pixels[0].place)))
+    whole = math.prod((height, width, *channels)) == len(pixels) and min(height, width) > 1
+    return "x".join(map(str, (height, width, *channels))) if whole and all(n in CHANNELS for n in channels) else None
 
 
 def _is_plausible(pixels: int, size: str | None) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import struct
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,9 @@ from mnist_data.images_in.stream import Form, Options, Source
 
 MAGIC = b"MATLAB 5.0"
 
+MOST_UNPACKED = 1_040
+"""Bytes that a byte of a file can be unpacked to, at most: deflate has 1,032."""
+
 EMNIST = "dataset"
 """The struct that holds all of an EMNIST file: train and test, each with images, labels and writers; and a mapping."""
 
@@ -32,13 +36,16 @@ def open_mat(path: str) -> dict[str, StoredArray]:
     from scipy.io.matlab import MatReadError
 
     file = local_file(path)
-    broken = (*DAMAGE, MatReadError, KeyError, IndexError, TypeError, AttributeError, MemoryError, struct.error)
+    # NameError: SciPy's own reader can leave a variable without a value.
+    broken = (*DAMAGE, MatReadError, LookupError, TypeError, AttributeError, MemoryError, NameError, struct.error)
     try:
-        sizes = {name: math.prod(shape) for name, shape, _ in whosmat(file)}
-        if sum(sizes.values()) > MAX_WHOLE_BYTES:
+        values = sum(math.prod(shape) for _, shape, _ in whosmat(file))
+        if values > MOST_UNPACKED * Path(file).stat().st_size:
+            raise ValueError(f"its headers announce {values:,} values, more than it can hold")
+        if values > MAX_WHOLE_BYTES:
             raise UnreadableInput(
                 path,
-                f"variables of {sum(sizes.values()):,} values, which would all be read at once",
+                f"variables of {values:,} values, which would all be read at once",
                 f"at most {MAX_WHOLE_BYTES:,}",
                 "Save it as MATLAB 7.3 (save -v7.3), which is read piece by piece.",
             )

@@ -143,7 +143,7 @@ def write_hdf5(images: ImageSet, folder: Path) -> Path:
 
     with h5py.File(folder / "mine.h5", "w") as file:
         for name, array in arrays_of(images, ("{}/images", "{}/labels")).items():
-            file.create_dataset(name, data=array.astype("S") if array.dtype.kind == "U" else array)
+            file.create_dataset(name, data=array.tolist() if array.dtype.kind == "U" else array)
     return folder / "mine.h5"
 
 
@@ -207,12 +207,22 @@ def write_libsvm(images: ImageSet, folder: Path) -> Path:
 
 
 def _pictures(images: ImageSet) -> bool:
-    """Say whether PNG files can hold a set, and colour is seen in it."""
+    """Say whether PNG files can hold a set."""
     return images.dtype == np.uint8
 
 
 def _labelled(images: ImageSet) -> bool:
     return all(labels is not None for _, labels in images.splits.values())
+
+
+def _tabular(images: ImageSet) -> bool:
+    """Say whether PNG files can hold a set, and all tables have the same columns."""
+    return _pictures(images) and _labelled(images)
+
+
+def _bordered(images: ImageSet) -> bool:
+    """Say whether a dark border tells pixels from labels."""
+    return _labelled(images) and min(images.shape[:2]) > 3
 
 
 def _numbers(images: ImageSet) -> bool:
@@ -223,7 +233,7 @@ WRITERS: dict[str, Writer] = {
     "kaggle": Writer("csv", lambda images, folder: write_csv(images, folder, last=False), flat=True),
     "openml csv": Writer("csv", lambda images, folder: write_csv(images, folder, last=True), flat=True),
     "pjreddie": Writer(
-        "csv", lambda images, folder: write_csv(images, folder, last=False, header=False), flat=True, holds=_labelled
+        "csv", lambda images, folder: write_csv(images, folder, last=False, header=False), flat=True, holds=_bordered
     ),
     "openml arff": Writer("arff", write_arff, flat=True, holds=_labelled),
     "libsvm": Writer("libsvm", write_libsvm, flat=True, holds=_numbers),
@@ -231,14 +241,12 @@ WRITERS: dict[str, Writer] = {
     "medmnist": Writer("npz", lambda images, folder: write_npz(images, folder, "{}_images", "{}_labels")),
     "npy": Writer("npy", write_npy, holds=lambda images: len(images.splits) == 1 or _labelled(images)),
     "h5py": Writer("hdf5", write_hdf5),
-    "scipy": Writer("matlab", write_mat, holds=lambda images: not images.names),
+    "scipy": Writer("matlab", write_mat, holds=_numbers),
     "hugging face": Writer(
-        "parquet", lambda images, folder: write_table(images, folder, pq.write_table, ".parquet"), holds=_pictures
+        "parquet", lambda images, folder: write_table(images, folder, pq.write_table, ".parquet"), holds=_tabular
     ),
-    "pandas": Writer("parquet", write_pixel_columns, flat=True),
-    "arrow": Writer(
-        "arrow", lambda images, folder: write_table(images, folder, write_arrow, ".arrow"), holds=_pictures
-    ),
+    "pandas": Writer("parquet", write_pixel_columns, flat=True, holds=_labelled),
+    "arrow": Writer("arrow", lambda images, folder: write_table(images, folder, write_arrow, ".arrow"), holds=_tabular),
     "imagefolder": Writer("image-files", write_folders, holds=_pictures),
     "zip": Writer("image-files", write_zip, holds=_pictures),
     "tar": Writer("image-files", write_tar, holds=_pictures),

@@ -91,7 +91,7 @@ def test_images_without_labels_are_counted(tmp_path: Path) -> None:
 
     assert sum(findings["splits"].values()) == 4
     assert findings["unlabelled"] == 2
-    assert any("no label" in note or "no class" in note for note in findings["notes"])
+    assert any("label" in note and "unlabelled" in note for note in findings["notes"])
 
 
 REFUSED: dict[str, bytes] = {
