@@ -25,6 +25,9 @@ _CLASS = re.compile(
     re.IGNORECASE,
 )
 
+GENERIC = frozenset({"images", "image", "imgs", "img", "pictures", "photos", "png", "jpg", "jpeg", "data", "files"})
+"""Names of folders that say nothing of what is in them."""
+
 Folders = tuple[str, ...]
 
 
@@ -57,7 +60,8 @@ def assign(names: Sequence[str], root: str = "", split: str | None = None) -> As
     fallback = next((named for name in outer if (named := parse_name(name).split)), "train")
     splits, folders = _splits(folders, fallback)
     below, folders = _without_common(folders)
-    classes, notes = _classes(root, names, folders, below or common)
+    sole = _sole_class(common, below)
+    classes, notes = _classes(root, names, folders, sole)
     ordered = sorted(set(filter(None, classes)), key=natural)
     number = {name: label for label, name in enumerate(ordered)}
     labels = tuple(UNLABELLED if name is None else number[name] for name in classes)
@@ -84,6 +88,16 @@ def _without_common(folders: Sequence[Folders]) -> tuple[Folders, list[Folders]]
     return (folders[0][:common] if folders else ()), [parts[common:] for parts in folders]
 
 
+def _sole_class(common: Folders, below: Folders) -> str:
+    """Give the class that all images have, if they have: one folder around all images may be anything.
+
+    common: the folders around all. below: those around all within the folders of the splits.
+    """
+    name = (*common[-1:], *below[-1:])[-1:]
+    in_split = below or any(map(split_named, common[:-1]))
+    return next((part for part in name if _CLASS.fullmatch(part) or (in_split and part.lower() not in GENERIC)), "")
+
+
 def _splits(folders: Sequence[Folders], fallback: str) -> tuple[list[str], list[Folders]]:
     """Find the split of each file, and take its folder off. Other folders next to those of splits are splits, too."""
     outer = {parts[0] for parts in folders if parts}
@@ -106,15 +120,15 @@ def _splits(folders: Sequence[Folders], fallback: str) -> tuple[list[str], list[
 
 
 def _classes(
-    root: str, names: Sequence[str], folders: Sequence[Folders], common: Folders
+    root: str, names: Sequence[str], folders: Sequence[Folders], sole: str
 ) -> tuple[list[str | None], list[str]]:
     """Give the name of each file's class, or None, and what was decided."""
     if any(folders):
         different = {parts for parts in folders if parts}
         level = _level(root, different)
         return [parts[level] if parts else None for parts in folders], _about_merged(root, different, level)
-    if common and _CLASS.fullmatch(common[-1]):
-        return [common[-1]] * len(names), []
+    if sole:
+        return [sole] * len(names), []
     labels = labels_in_names(names)
     if labels is None:
         return [None] * len(names), []

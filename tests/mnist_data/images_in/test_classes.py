@@ -30,6 +30,8 @@ from mnist_data.images_in.name_labels import labels_in_names
         ("train/a test/b", "train= test="),
         ("5/a 5/b", "train=5 train=5"),
         ("photos/a photos/b", "unlabelled= unlabelled="),
+        ("train/cats/a train/cats/b", "train=cats train=cats"),
+        ("train/images/a train/images/b", "unlabelled= unlabelled="),
     ],
 )
 def test_folders_give_split_and_class(names: str, expected: str) -> None:
