@@ -19,9 +19,9 @@ import pyarrow.parquet as pq
 
 from mnist_data import storage
 from mnist_data.batch import Batch
-from mnist_data.errors import MnistDataError, NoDataset, OutputExists, StoreFailed, WrongUse
+from mnist_data.errors import MnistDataError, OutputExists, StoreFailed, UnreadableInput, WrongUse
 from mnist_data.parquet.dataset import Dataset, open_dataset, open_parquet, require_outside
-from mnist_data.parquet.manifest import IN_SPLIT, MANIFEST, differences, new_manifest, part_sizes, read_manifest
+from mnist_data.parquet.manifest import IN_SPLIT, MANIFEST, new_manifest, read_manifest
 from mnist_data.parquet.manifest import Part as Part
 from mnist_data.parquet.publish import draft_of, publish, recover
 from mnist_data.parquet.schema import Metadata, arrow_schema, encode
@@ -145,14 +145,15 @@ def fingerprint(plan: Mapping[str, Any]) -> str:
 
 
 def is_current(location: str | Path, plan: Mapping[str, Any]) -> bool:
-    """Say whether a dataset is there, whole, and made by just this plan."""
+    """Say whether a dataset is there, opens, and was made by just this plan."""
     try:
         manifest = read_manifest(location)
-    except NoDataset:  # a damaged one says nothing of any plan
+        if manifest is None or manifest.plan != fingerprint(plan):
+            return False
+        open_dataset(location)
+    except UnreadableInput:  # a damaged one is made again
         return False
-    if manifest is None or manifest.plan != fingerprint(plan):
-        return False
-    return not any(differences(manifest, part_sizes(storage.absolute(location))))
+    return True
 
 
 class Draft:

@@ -18,10 +18,12 @@ import pytest
 from PIL import Image
 
 import mnist_data
+from mnist_data.batch import Batch
 from mnist_data.errors import DamagedArchive, MnistDataError, NoDataset, UnreadableInput
 from mnist_data.parquet.dataset import Dataset, open_dataset, read_columns
 from mnist_data.parquet.manifest import read_manifest
 from mnist_data.parquet.schema import Metadata
+from mnist_data.parquet.writer import Draft, PartWriter, is_current
 
 Cli = Callable[..., tuple[int, str, str]]
 
@@ -301,6 +303,27 @@ def test_a_dataset_that_is_not_as_its_manifest_says_is_refused(case: str, copy: 
         assert (code, out) == (2, ""), command
         assert "data" in err
         assert expected in err
+
+
+def test_a_dataset_that_is_damaged_is_not_taken_for_current(tmp_path: Path) -> None:
+    """A run makes it again instead of stopping at it, whether its manifest, its files or its footers are damaged."""
+    metadata = Metadata("x", (2, 2), "uint8")
+    batch = Batch(IDS, LABELS, np.zeros((ROWS, 2, 2), np.uint8))
+    for damage in (
+        lambda folder: alter(folder, "rows", 7),
+        lambda folder: shorten(folder / "split=train/part-00000.parquet"),
+        lambda folder: flip(folder / "split=train/part-00000.parquet"),
+    ):
+        with Draft(tmp_path / "data", {"plan": 1}, overwrite=True) as draft:
+            draft.commit([PartWriter(draft.location, "train", 0, metadata).write_all([batch])], metadata)
+        assert is_current(tmp_path / "data", {"plan": 1})
+        damage(tmp_path / "data")
+        assert not is_current(tmp_path / "data", {"plan": 1})
+
+
+def flip(path: Path) -> None:
+    content = path.read_bytes()
+    path.write_bytes(content.replace(b'"format": 1', b'"format": 3'))
 
 
 def test_a_footer_that_tells_another_story_than_the_manifest_is_noticed(copy: Path) -> None:
