@@ -9,6 +9,7 @@ from mnist_data.api.results import Result
 from mnist_data.api.sources import Place, about, dataset_of, location_of
 from mnist_data.api.work import working
 from mnist_data.errors import WrongUse
+from mnist_data.locks import claimed
 from mnist_data.parquet.tables import require_folder
 from pipelines.settings.analysis import Audit, Selftest, Stats
 from pipelines.settings.checks import CHECKS
@@ -45,10 +46,11 @@ def stats(
 
     params, source = Stats(bins=bins, grid=grid, morphometrics=morphometrics), dataset_of(dataset)
     folder = place_beside(out, source, "stats")
-    with working(workers, scheduler, progress) as execution:
-        tables = run(source, folder, params, execution=execution, overwrite=overwrite)
-    shown = collect_tables(folder, source, source) if plot else {}
-    page = draw_page(plot, shown, source, f"{folder}/{PAGE}", overwrite=overwrite)
+    with claimed(folder, overwrite) as replace:
+        with working(workers, scheduler, progress) as execution:
+            tables = run(source, folder, params, execution=execution, overwrite=replace)
+        shown = collect_tables(folder, source, source) if plot else {}
+        page = draw_page(plot, shown, source, f"{folder}/{PAGE}", overwrite=replace)
     return Result("stats", out=folder, tables=tables, page=page, findings=about(source))
 
 
@@ -93,15 +95,15 @@ def audit(
         raise WrongUse("--selftest reports on the checks, not on the data; leave out --plot and --fail-if.")
     source = dataset_of(dataset)
     folder = place_beside(out, source, "selftest" if selftest else "audit")
-    with working(workers, scheduler, progress) as execution:
+    with claimed(folder, overwrite) as replace, working(workers, scheduler, progress) as execution:
         if selftest:
             from pipelines.audit.selftest import selftest as test
 
             planted = Selftest(faults=faults, seed=seed, audit=params)
-            table = test(source, folder, planted, execution=execution, overwrite=overwrite)
+            table = test(source, folder, planted, execution=execution, overwrite=replace)
             return Result("audit", out=folder, tables={"selftest": table})
-        tables = run(source, folder, params, execution=execution, overwrite=overwrite)
-    page = draw_page(plot, tables, source, f"{folder}/{PAGE}", overwrite=overwrite)
+        tables = run(source, folder, params, execution=execution, overwrite=replace)
+        page = draw_page(plot, tables, source, f"{folder}/{PAGE}", overwrite=replace)
     polarity = tables["checks"].attrs["polarity"]
     result = Result("audit", out=folder, tables=tables, page=page, findings={"polarity": polarity})
     counts = tables["checks"].groupby("check")[["flagged", "samples"]].sum().to_dict("index")
@@ -136,12 +138,13 @@ def claims(
     limits = named_values(fail_if, "fail_if", count_of(CLAIM_LIMITS, "verdict"))
     source, predicted = dataset_of(dataset), table_file(predictions, "predictions")
     chosen = load_claims(source.metadata.dataset, None if claims is None else location_of(claims))
-    if out is not None:
-        require_folder(location_of(out), overwrite)
-    with working(workers, scheduler, progress) as execution:
-        table = check_claims(source, chosen, predicted, execution=execution)
-    if out is not None:
-        write_claims(table, location_of(out), source, chosen, predicted, overwrite=overwrite)
+    with claimed(None if out is None else location_of(out), overwrite) as replace:
+        if out is not None:
+            require_folder(location_of(out), replace)
+        with working(workers, scheduler, progress) as execution:
+            table = check_claims(source, chosen, predicted, execution=execution)
+        if out is not None:
+            write_claims(table, location_of(out), source, chosen, predicted, overwrite=replace)
     result = Result("claims", out=None if out is None else location_of(out), tables={"claims": table})
     words = {"true": VERDICTS[True], "false": VERDICTS[False], "undecided": VERDICTS[None]}
     measured = {name: Measured(int((table["verdict"] == word).sum()), len(table)) for name, word in words.items()}

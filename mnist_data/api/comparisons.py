@@ -11,6 +11,7 @@ from mnist_data.api.results import Result
 from mnist_data.api.sources import Place, dataset_of, location_of
 from mnist_data.api.work import working
 from mnist_data.errors import WrongUse, unknown_name
+from mnist_data.locks import claimed
 from mnist_data.parquet.dataset import Dataset
 from mnist_data.parquet.tables import require_folder
 from pipelines.settings.analysis import Drift
@@ -62,14 +63,15 @@ def drift(
     params, source = Drift(samples=samples, resamples=resamples, seed=seed, by_class=by_class), dataset_of(a)
     sides = sides_of(source, None if b is None else dataset_of(b), split, between, classes)
     folder = place_beside(out, source, "drift") if plot or out is not None else None
-    if folder is not None:
-        require_folder(folder, overwrite)
-    with working(workers, scheduler, progress) as execution:
-        tables = run(*sides, params, execution=execution)
     page = None
-    if folder is not None:
-        save(tables, folder, sides, params, overwrite=overwrite)
-        page = draw_page(plot, tables, source, f"{folder}/{PAGE}", overwrite=overwrite)
+    with claimed(folder, overwrite) as replace:
+        if folder is not None:
+            require_folder(folder, replace)
+        with working(workers, scheduler, progress) as execution:
+            tables = run(*sides, params, execution=execution)
+        if folder is not None:
+            save(tables, folder, sides, params, overwrite=replace)
+            page = draw_page(plot, tables, source, f"{folder}/{PAGE}", overwrite=replace)
     values = {"a": sides[0].name, "b": sides[1].name}
     result = Result("drift", out=folder, tables=tables, page=page, findings=values)
     return checked(result, limits, {name: _farthest(tables["drift"], name) for name in limits})
@@ -130,11 +132,12 @@ def compare(
 
     limits = named_values(fail_if, "fail_if", one_of(COMPARE_LIMITS))
     first, second = location_of(a), location_of(b)
-    if out is not None:
-        require_folder(location_of(out), overwrite)
-    tables = run(first, second, across_datasets=across_datasets)
-    if out is not None:
-        write_comparison(tables, location_of(out), first, second, overwrite=overwrite)
+    with claimed(None if out is None else location_of(out), overwrite) as replace:
+        if out is not None:
+            require_folder(location_of(out), replace)
+        tables = run(first, second, across_datasets=across_datasets)
+        if out is not None:
+            write_comparison(tables, location_of(out), first, second, overwrite=replace)
     row = tables["comparison"].iloc[0]
     values = {"a": first, "b": second, "verdict": verdict(row, f"A ({first})", f"B ({second})")}
     result = Result("compare", out=None if out is None else location_of(out), tables=tables, findings=values)

@@ -13,6 +13,7 @@ from mnist_data.api.sources import Place, dataset_of, fetched, location_of, pair
 from mnist_data.api.work import showing, working
 from mnist_data.errors import WrongUse
 from mnist_data.idx.names import ByteOrder
+from mnist_data.locks import claimed
 from mnist_data.storage import sha256_of
 from pipelines.engine.execution import downloading
 from pipelines.settings.stages import Compression, Convert, ExportForm, Layout
@@ -54,7 +55,7 @@ def fetch(
         return Result("fetch", tables={"datasets": known_datasets()})
     if name is None:
         raise WrongUse("Name a known dataset to fetch; --list names them all.")
-    with showing(progress) as report:
+    with claimed(None if out is None else location_of(out), overwrite), showing(progress) as report:
         folder = download(
             name,
             None if out is None else location_of(out),
@@ -201,7 +202,8 @@ def export(
     """
     from pipelines.stages.export import export as run
 
-    paths = run(dataset_of(dataset), location_of(out), form=form, as_stored=as_stored, overwrite=overwrite)
+    with claimed(location_of(out), overwrite) as replace:
+        paths = run(dataset_of(dataset), location_of(out), form=form, as_stored=as_stored, overwrite=replace)
     return Result("export", out=location_of(out), tables={"files": _files_table(paths)})
 
 

@@ -13,6 +13,7 @@ from mnist_data.api.results import Result
 from mnist_data.api.sources import Place, dataset_of, location_of, several
 from mnist_data.api.work import showing
 from mnist_data.errors import WrongUse
+from mnist_data.locks import claimed
 from mnist_data.parquet.tables import require_folder
 from pipelines.settings.model_header import Model
 from pipelines.settings.recipe import Recipe, recipe_from
@@ -94,7 +95,8 @@ def train(
     if recipe is not None:
         given["recipe"] = recipe_from(recipe, "recipe")
     params, source, folder = train_settings(given, preset), dataset_of(dataset), location_of(out)
-    with showing(progress) as report:
+    # What a killed training has left is for --resume to go on with, and not to be replaced unasked.
+    with claimed(folder, overwrite), showing(progress) as report:
         tables = run(
             source,
             folder,
@@ -123,7 +125,7 @@ def _sweep(
     from pipelines.networks.sweep import sweep as run
 
     points = read_grid(file, over)
-    with showing(progress) as report:
+    with claimed(out, overwrite), showing(progress) as report:
         tables = run(dataset_of(dataset), out, points, resume=resume, overwrite=overwrite, report=report)
     alike = [name for name in points[0].settings if len({str(point.settings[name]) for point in points}) == 1]
     return Result("train", out=out, tables=tables, findings={"alike": alike})
@@ -169,12 +171,13 @@ def predict(
 
     limits = named_values(fail_if, "fail_if", one_of(("error",)))
     network, shown = location_of(model), location_of(images)
-    if out is not None:
-        require_folder(location_of(out), overwrite)
-    predicted = run(network, shown, several(split) or None)
-    table = predicted.table
-    if out is not None:
-        save_predictions(table, location_of(out), network, shown, overwrite=overwrite)
+    with claimed(None if out is None else location_of(out), overwrite) as replace:
+        if out is not None:
+            require_folder(location_of(out), replace)
+        predicted = run(network, shown, several(split) or None)
+        table = predicted.table
+        if out is not None:
+            save_predictions(table, location_of(out), network, shown, overwrite=replace)
     result = Result(
         "predict",
         out=None if out is None else location_of(out),
@@ -212,10 +215,11 @@ def explain(
     from pipelines.networks.explain import reproduction
 
     source, network, folder = dataset_of(dataset), model_file(model), location_of(out)
-    with showing(progress) as report:
-        tables = run(network, source, folder, split, several(id), overwrite=overwrite, report=report)
-    made_by = reproduction(tables, Path(network)) if plot else None
-    page = draw_page(plot, tables, source, f"{folder}/{PAGE}", overwrite=overwrite, made_by=made_by)
+    with claimed(folder, overwrite) as replace:
+        with showing(progress) as report:
+            tables = run(network, source, folder, split, several(id), overwrite=replace, report=report)
+        made_by = reproduction(tables, Path(network)) if plot else None
+        page = draw_page(plot, tables, source, f"{folder}/{PAGE}", overwrite=replace, made_by=made_by)
     return Result("explain", out=folder, tables=tables, page=page)
 
 
@@ -228,7 +232,8 @@ def export_onnx(model: Place, out: Place, *, overwrite: bool = False) -> Result:
     from pipelines.networks.export.onnx_file import export_onnx as run
 
     path = location_of(out) if location_of(out).endswith(".onnx") else f"{location_of(out)}.onnx"
-    run(model_file(model), path, overwrite=overwrite)
+    with claimed(path, overwrite) as replace:
+        run(model_file(model), path, overwrite=replace)
     return Result("export_onnx", out=path)
 
 
@@ -258,6 +263,6 @@ def compress(
 
     params = Compress(amount=amount, calibration=calibration, epochs=epochs, learning_rate=learning_rate, seed=seed)
     source, network, folder = dataset_of(dataset), model_file(model), location_of(out)
-    with showing(progress) as report:
-        table = run(network, source, folder, params, overwrite=overwrite, report=report)
+    with claimed(folder, overwrite) as replace, showing(progress) as report:
+        table = run(network, source, folder, params, overwrite=replace, report=report)
     return Result("compress", out=folder, tables={"compression": table})

@@ -10,6 +10,7 @@ import pandas as pd
 from mnist_data.api.results import Result
 from mnist_data.api.sources import Place, about, location_of
 from mnist_data.api.work import working
+from mnist_data.locks import claimed
 from mnist_data.parquet.tables import read_table
 from pipelines.settings.model_header import Model
 from pipelines.settings.recipe import Recipe, recipe_from
@@ -57,7 +58,7 @@ def run(
             "train": {"epochs": epochs, "model": model, "seed": seed},
         }
     )
-    with working(workers, scheduler, progress) as execution:
+    with claimed(settings.out, overwrite), working(workers, scheduler, progress) as execution:
         outcome = run_pipeline(settings, execution=execution, until=until, overwrite=overwrite, done=done or _unheard)
     models = [folder for folder in outcome.tables if folder.name != "stats"]
     tables = {

@@ -59,7 +59,7 @@ def require_row_major(
 
 def _roughness(images: npt.NDArray[Any]) -> float:
     """Give the mean difference of neighbours as a fraction of that of any two pixels of an image; 1 for blank ones."""
-    values = np.nan_to_num(images[:SAMPLED].astype(np.float64))
+    values = np.nan_to_num(images[:SAMPLED].astype(np.float64), posinf=0, neginf=0)
     flat = values.reshape(len(values), -1)
     pixels = np.random.default_rng(0).permutation(flat.shape[1])
     anywhere = np.abs(flat - flat[:, pixels]).mean() if flat.size else 0.0
