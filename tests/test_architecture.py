@@ -25,7 +25,6 @@ ROOMS = (
     "mnist_data.version",
     "mnist_data.batch",
     "mnist_data.storage",
-    "mnist_data.locks",
     "mnist_data.compiled",
     "mnist_data.idx",
     "mnist_data.images_in",

@@ -9,7 +9,7 @@ from mnist_data.api.results import Result
 from mnist_data.api.sources import Place, about, dataset_of, location_of
 from mnist_data.api.work import working
 from mnist_data.errors import WrongUse
-from mnist_data.locks import claimed
+from mnist_data.parquet.locks import claimed
 from mnist_data.parquet.tables import require_folder
 from pipelines.settings.analysis import Audit, Selftest, Stats
 from pipelines.settings.checks import CHECKS

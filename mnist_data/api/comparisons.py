@@ -11,8 +11,8 @@ from mnist_data.api.results import Result
 from mnist_data.api.sources import Place, dataset_of, location_of
 from mnist_data.api.work import working
 from mnist_data.errors import WrongUse, unknown_name
-from mnist_data.locks import claimed
 from mnist_data.parquet.dataset import Dataset
+from mnist_data.parquet.locks import claimed
 from mnist_data.parquet.tables import require_folder
 from pipelines.settings.analysis import Drift
 

@@ -13,7 +13,7 @@ from mnist_data.api.sources import Place, dataset_of, fetched, location_of, pair
 from mnist_data.api.work import showing, working
 from mnist_data.errors import WrongUse
 from mnist_data.idx.names import ByteOrder
-from mnist_data.locks import claimed
+from mnist_data.parquet.locks import claimed
 from mnist_data.storage import sha256_of
 from pipelines.engine.execution import downloading
 from pipelines.settings.stages import Compression, Convert, ExportForm, Layout

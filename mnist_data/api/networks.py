@@ -13,7 +13,7 @@ from mnist_data.api.results import Result
 from mnist_data.api.sources import Place, dataset_of, location_of, several
 from mnist_data.api.work import showing
 from mnist_data.errors import WrongUse
-from mnist_data.locks import claimed
+from mnist_data.parquet.locks import claimed
 from mnist_data.parquet.tables import require_folder
 from pipelines.settings.model_header import Model
 from pipelines.settings.recipe import Recipe, recipe_from

@@ -10,7 +10,7 @@ import pandas as pd
 from mnist_data.api.results import Result
 from mnist_data.api.sources import Place, about, location_of
 from mnist_data.api.work import working
-from mnist_data.locks import claimed
+from mnist_data.parquet.locks import claimed
 from mnist_data.parquet.tables import read_table
 from pipelines.settings.model_header import Model
 from pipelines.settings.recipe import Recipe, recipe_from

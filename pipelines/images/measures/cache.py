@@ -106,14 +106,8 @@ def write(content: str, kind: str, facts: Mapping[str, Any], pieces: Iterable[pa
     owner = tempfile.TemporaryDirectory(prefix="mnist-data-")
     path = Path(owner.name) / "measures.parquet"
     identity = json.dumps({**_identity(content, kind), "facts": dict(facts)}, sort_keys=True)
-    writer: pq.ParquetWriter | None = None
-    for piece in pieces:
-        if writer is None:
-            schema = piece.schema.with_metadata({KEY: identity})
-            writer = pq.ParquetWriter(path, schema, compression="lz4", use_dictionary=False)
-        writer.write_table(piece.replace_schema_metadata(writer.schema.metadata))
-    if writer is not None:
-        writer.close()
+    with storage.naming(path):  # of a full disk
+        _write_all(path, identity, pieces)
     folder = cache_folder()
     if folder is not None:
         with suppress(OSError):  # a folder that is read-only, or a full disk
@@ -124,6 +118,17 @@ def write(content: str, kind: str, facts: Mapping[str, Any], pieces: Iterable[pa
             owner.cleanup()
             return MeasureFile(kept, dict(facts))
     return MeasureFile(path, dict(facts), owner)
+
+
+def _write_all(path: Path, identity: str, pieces: Iterable[pa.Table]) -> None:
+    writer: pq.ParquetWriter | None = None
+    for piece in pieces:
+        if writer is None:
+            schema = piece.schema.with_metadata({KEY: identity})
+            writer = pq.ParquetWriter(path, schema, compression="lz4", use_dictionary=False)
+        writer.write_table(piece.replace_schema_metadata(writer.schema.metadata))
+    if writer is not None:
+        writer.close()
 
 
 def cache_folder() -> Path | None:
