@@ -140,11 +140,12 @@ def _fine_tuned(
     """Train a pruned network further; give with it what says which images are of none of its classes."""
     stages = tuple(stage_of(stage) for stage in configuration.get("stages", ()))
     levels = levels_of(replace(source.metadata, stages=stages, dtype=configuration.get("dtype", "uint8")))
-    loader = training.loader(Augmentation(settings.recipe, levels))
+    augmentation = Augmentation(settings.recipe, levels)
+    loader = training.loader(augmentation)
 
     def after_epoch(state: State) -> None:
         record, samples = state.history[-1], len(training.ids)
         report(Progress("after pruning", record.epoch * samples, record.epochs * samples))
 
     tuned = fit(loader, validation.loader(), configuration["classes"], settings, after_epoch, start=network).model
-    return tuned, fit_detector(tuned, loader, validation.loader(), settings.seed)
+    return tuned, fit_detector(tuned, loader, validation.loader(augmentation), settings.seed)

@@ -118,12 +118,13 @@ def train(
     if params.corruptions:
         levels_of(source.metadata).width()  # raises now, and not after an hour of training
     corrected = None if corrections is None else read_corrections(corrections)
-    training, validation = training_samples(source, params)
+    training, validation, calibration = _divided(source, params)
     classes = class_count(source, training)
     start = _start(source, folder, params, classes)
     if not resume:
         _remove_models(str(folder))
-    loaders = training.loader(Augmentation(params.recipe, levels_of(source.metadata))), validation.loader()
+    augmentation = Augmentation(params.recipe, levels_of(source.metadata))
+    loaders = training.loader(augmentation), validation.loader(), calibration.loader(augmentation)
     fits = [
         _trained(member, *loaders, classes, params, source.metadata, start, resume, report)
         for member in members(source, folder, params)
@@ -204,6 +205,7 @@ def _trained(
     member: Member,
     training: Loader,
     validation: Loader,
+    calibration: Loader,
     classes: int,
     params: Train,
     metadata: Metadata,
@@ -228,7 +230,7 @@ def _trained(
     settings = params.replace(seed=member.seed)
     initial = start.network(member.seed) if start else None
     result = fit(training, validation, classes, settings, after_epoch, start=initial, resumed=resumed)
-    detector = fit_detector(result.model, training, validation, member.seed)
+    detector = fit_detector(result.model, training, calibration, member.seed)
     _save(result, member, metadata, settings, classes, start)
     if detector is not None:
         save_detector(detector, member.path)
@@ -279,18 +281,24 @@ def _diagnosis(
 
 def training_samples(source: Dataset, params: Train) -> tuple[Samples, Samples]:
     """Give the training samples and the validation samples."""
+    training, validation, _ = _divided(source, params)
+    return training, validation
+
+
+def _divided(source: Dataset, params: Train) -> tuple[Samples, Samples, Samples]:
+    """Give the training samples, the validation samples, and these with their copies, as far as there are any."""
     samples = open_samples(source, source.training_split)
     if "validation" in source.splits:
         validation = open_samples(source, "validation")
-        return samples, validation.take(validation.copies == 0)
+        return samples, validation.take(validation.copies == 0), validation
     writers = samples.groups.get(WRITER)
+    original = samples.copies == 0
     if writers is not None and len(np.unique(writers)) > 1:
-        original = samples.copies == 0
         chosen = choose_writers(writers[original], samples.labels[original], params.validation_fraction, params.seed)
         held_out = np.isin(writers, chosen)
-        return samples.take(~held_out), samples.take(held_out & original)
-    rows = split_validation(samples.ids, samples.labels, samples.ids, params, samples.copies)
-    return samples.take(rows[0]), samples.take(rows[1])
+        return samples.take(~held_out), samples.take(held_out & original), samples.take(held_out)
+    training, validating = split_validation(samples.ids, samples.labels, samples.ids, params, samples.copies)
+    return samples.take(training), samples.take(validating), samples.take(~training)
 
 
 def _by_seed(tables: Sequence[pd.DataFrame], params: Train) -> pd.DataFrame:

@@ -1,6 +1,6 @@
 """Whether an image is in distribution: like those that a network was trained on, or probably of none of its classes.
 
-An image is seen in two ways: by the network, as the mean of every map behind each ReLU and the maxima of the last ones,
+An image is seen in two ways: by the network, as its last ReLU's units, or the mean and maximum of its last ReLU's maps,
 and by itself, as its brightness in the cells of a coarse grid. In each, its distance is Mahalanobis' squared one to the
 nearest class, with one covariance for all classes (Lee, Lee, Lee and Shin: A simple unified framework for detecting
 out-of-distribution samples and adversarial attacks, NeurIPS 2018), shrunk to a multiple of the identity. A distance
@@ -163,14 +163,15 @@ def load_detector(model: str | Path) -> Detector | None:
 def fit_detector(network: nn.Module, training: Loader, validation: Loader, seed: int) -> Detector | None:
     """Fit the distances to training samples as the network sees them, and the threshold to all validation samples.
 
-    network: a chain of layers, as `build` makes it. seed: of the training. None without validation samples, for then
-    nothing says how far off an image of the classes may be.
+    network: a chain of layers, as `build` makes it. training, validation: augmented alike, each as in the first epoch,
+    for what the network has seen is what it can be expected to know. seed: of the training. None without validation
+    samples, for then nothing says how far off an image of the classes may be.
     """
     if not len(validation.labels):
         return None
     with every_core():
         seen, labels = _joined(network, _first(training, seed))
-        known, _ = _joined(network, validation.in_order(ROWS))
+        known, _ = _joined(network, validation.shuffled(ROWS, seed, 1))
     views = {name: fit_distance(seen[name], labels, SHRINKAGE[name]).calibrated(known[name]) for name in SHRINKAGE}
     scores = Detector(views, 0.0, 0.0, 0)(known)
     place = conformal_place(len(scores))
@@ -236,15 +237,14 @@ def logits_and_features(network: nn.Module, images: Images) -> tuple[torch.Tenso
     from torch import nn
 
     network.eval()
-    maps: list[torch.Tensor] = []
     with torch.inference_mode():
-        flow = pixels = inputs(images)
+        flow = last = pixels = inputs(images)
         for layer in network.to(device()).children():
             flow = layer(flow)
-            maps += [flow] if isinstance(layer, nn.ReLU) else []
-        means = [part.flatten(2).mean(2) if part.ndim == 4 else part for part in maps]
-        maxima = [part.flatten(2).amax(2) for part in maps[-1:] if part.ndim == 4]
-        views = {"network": torch.cat([*means, *maxima], 1), "image": _coarse(pixels)}
+            last = flow if isinstance(layer, nn.ReLU) else last
+        maps = last.flatten(2) if last.ndim == 4 else None
+        seen = last if maps is None else torch.cat([maps.mean(2), maps.amax(2)], 1)
+        views = {"network": seen, "image": _coarse(pixels)}
     return flow, {name: view.double().cpu().numpy() for name, view in views.items()}
 
 
