@@ -18,8 +18,12 @@ UNLABELLED_SPLIT = "unlabelled"
 _PACKED = "gz|gzip|bz2|xz|lzma|zst|lz4|zip|tar|tgz"
 _ENDING = re.compile(rf"\.({_PACKED}|idx|bin|dat|raw|download|crdownload|part)$", re.IGNORECASE)
 # What browsers and file managers add to a second copy: " (1)", " - Copy", " copy 2", "Copy of ".
-_COPY = re.compile(r"\s*\(\d+\)$|[-_\s]+copy(\s*\(?\d+\)?)?$|^copy\s+of\s+", re.IGNORECASE)
-_IDX = re.compile(r"[-_.]?idx(\d+)([-_.](ubyte|byte|short|int|float|double))?$", re.IGNORECASE)
+_COPY = re.compile(
+    r"\s*\(\d+\)$|[-_\s]+copy(\s*\(?\d+\)?)?$|^(copy\s+of|kopie\s+von|copie\s+de|copia\s+de)\s+", re.IGNORECASE
+)
+# The same after IDX's own ending, in other languages, and what wget and editors add: "ubyte - Kopie", "ubyte.gz.1".
+_ADDED = r"([-_.~\s]*(\(|\[|~|copy|kopie|copie|copia|cópia|копия|副本|コピー|(gz\.)?\d{1,2}$).*|~)?"
+_IDX = re.compile(rf"[-_.]?idx(\d+)([-_.](ubyte|byte|short|int|float|double))?{_ADDED}$", re.IGNORECASE)
 # The spellings seen in the wild: train-images, X_kannada_MNIST_train, y_…, digits.labels, …
 _IMAGES = re.compile(r"(^|[-_.])(images?|imgs?|pixels)(?=[-_.]|$)|^x(?=[-_.])", re.IGNORECASE)
 _LABELS = re.compile(r"(^|[-_.])(labels?|lbls?|targets?)(?=[-_.]|$)|^y(?=[-_.])", re.IGNORECASE)
