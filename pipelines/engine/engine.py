@@ -157,6 +157,13 @@ def _connected(address: str) -> Iterator[Any]:
     logger.setLevel(logging.CRITICAL)
     try:
         with Client(address, timeout=SECONDS_TO_ANSWER) as client:
+            try:
+                client.wait_for_workers(1, timeout=SECONDS_TO_ANSWER)
+            except TimeoutError:
+                raise WrongUse(
+                    f"The Dask scheduler at {address} has no workers, so nobody would do the work; start one: "
+                    f"dask worker {address}"
+                ) from None
             yield client
     finally:
         logger.setLevel(level)

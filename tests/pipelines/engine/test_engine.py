@@ -189,3 +189,18 @@ def test_workers_that_die_over_a_task_end_the_run_with_advice() -> None:
     """Not with a traceback of the scheduler's."""
     with open_execution(workers=1) as execution, pytest.raises(LostWorkers, match="Use fewer --workers"):
         execution.run(die, [1], "test")
+
+
+def test_a_scheduler_without_workers_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody would do the work; the message says how to start a worker."""
+    from distributed import LocalCluster
+
+    from pipelines.engine import engine
+
+    monkeypatch.setattr(engine, "SECONDS_TO_ANSWER", 1)
+    with (
+        LocalCluster(n_workers=0, host="127.0.0.1", dashboard_address="127.0.0.1:0", silence_logs=50) as cluster,
+        pytest.raises(WrongUse, match="has no workers.* dask worker tcp://"),
+        engine.open_engine(scheduler=cluster.scheduler_address),
+    ):
+        pass
