@@ -14,7 +14,7 @@ from mnist_data.idx.layout import as_announced, layout_of
 from mnist_data.images_in.cells import NUMBER, Grammar
 from mnist_data.images_in.classes import natural
 from mnist_data.images_in.columns import FEWEST_PIXELS, columns_by_name
-from mnist_data.images_in.rows_of_text import Begin, TextStream, agree, dtype_of_most
+from mnist_data.images_in.rows_of_text import Begin, TextStream, agree, dtype_of_most, is_integer
 from mnist_data.images_in.sparse import SparseStream
 from mnist_data.images_in.stream import Form, Options, Source
 from mnist_data.images_in.table import NoImages, Table, first_rows, open_table, split_of
@@ -105,11 +105,11 @@ def _number(streams: Sequence[TextStream], declared: Sequence[tuple[str, ...]]) 
     if not all(declared):
         return
     classes = declared[0] if len(set(declared)) == 1 else tuple(sorted(set().union(*declared), key=natural))
-    are_numbers = all(map(NUMBER.fullmatch, classes))
+    are_numbers = all(map(is_integer, classes))
     for stream in streams:
         if stream.has_words:
             stream.classes = () if are_numbers else classes
-            stream.numbers = {word: int(float(word)) if are_numbers else place for place, word in enumerate(classes)}
+            stream.numbers = {word: int(word) if are_numbers else place for place, word in enumerate(classes)}
 
 
 def read_head(path: str) -> Head:

@@ -18,7 +18,7 @@ from mnist_data.images_in.text import LABEL, TEXT_LABEL, Bytes, decoded
 CELLS_AT_ONCE = 1 << 18
 """Numbers that are held as float64 before they get their type: 2 MiB, which stay in a processor's cache."""
 
-NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
+NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?")
 DECIMAL_COMMA = re.compile(r"[+-]?\d+(,\d+)?([eE][+-]?\d+)?")
 
 MISSING = frozenset({"", "na", "n/a", "nan", "null", "none", "?"})

@@ -32,6 +32,9 @@ COUNTING_NAMES = re.compile(
 
 FEWEST_PIXELS = 4
 
+LONGEST_NAME = 64
+"""Characters of the longest name that can count a pixel."""
+
 CLEARLY = 2.0
 """How many times more the label must differ from its neighbour than a pixel at the other end does from its own."""
 
@@ -154,12 +157,14 @@ def counted_pixels(names: Sequence[str], left_out: Sequence[int | None] = ()) ->
     """
     counted = []
     for column, name in enumerate(names):
+        if column in left_out or len(name) > LONGEST_NAME:
+            continue
         match = re.fullmatch(r"(.*?)(\d+)(?:(\D+)(\d+))?", name)
-        if column not in left_out and (three := re.fullmatch(r"(\D*)(\d+)(\D+)(\d+)(\D+)(\d+)", name)):
+        if three := re.fullmatch(r"(\D*)(\d+)(\D+)(\d+)(\D+)(\d+)", name):
             stem, row, between, place_in_row, and_between, channel = three.groups()
             place: tuple[int, ...] = (int(row), int(place_in_row), int(channel))
             counted.append(Pixel(column, f"{stem}#{between}#{and_between}", place))
-        elif match and column not in left_out:
+        elif match:
             stem, first, between, second = match.groups()
             place = (int(first),) if second is None else (int(first), int(second))
             if stem.lower().endswith("x") and (between or "").lower().strip("_-. ") == "y":

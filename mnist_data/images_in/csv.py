@@ -29,6 +29,16 @@ MOST_COLUMNS = 1 << 20
 
 DELIMITERS = ",;\t| "
 
+_LIST = r" {0,9}\d[\d.]*( +\d[\d.]*){8,} {0,9}"
+
+ONE_CELL = re.compile(
+    rf'[,;\t] {{0,9}}"?{_LIST}"?($|[,;\t])|^"?{_LIST}"?[,;\t]|\[\s*\d[\d.]*((,\s*|\s+)\d[\d.]*){{8,}},?\s*(\]|$)'
+)
+"""A cell that holds a list of numbers, next to others."""
+
+AS_BLANKS = b",;\t\"[]'"
+"""What stands around and between such numbers."""
+
 
 def table_of(path: str) -> Table:
     """Read the first lines. Raises NoImages where they are no table."""
@@ -68,6 +78,8 @@ def table_in(lines: Sequence[tuple[int, bytes, int]], fewest: int = 2) -> Table 
     fewest: the number of columns that a table has at least.
     """
     contents = [decoded(content) for _, content, _ in lines]
+    if ONE_CELL.search(contents[-1] if len(contents) < 3 else contents[1]):
+        return _table_of_lists(lines)
     grammar = _grammar_of(contents[-1] if len(contents) < 3 else contents[1])
     rows = [grammar.cells(line) for line in contents]
     width = Counter(map(len, rows[1:] or rows)).most_common(1)[0][0]
@@ -87,6 +99,26 @@ def table_in(lines: Sequence[tuple[int, bytes, int]], fewest: int = 2) -> Table 
     if len(names) == width - 1:  # no name for what a line ends with, or for the names of R's rows
         names = [*names, ""] if not any(row[-1] for row in body) else ["", *names]
     return Table(grammar, begin, tuple(names), tuple(map(tuple, body)), _words(names, body, grammar))
+
+
+def _table_of_lists(lines: Sequence[tuple[int, bytes, int]]) -> Table | None:
+    """Find a table whose pixels are one cell, as FER-2013 has them; its cells are read as columns of their own."""
+    blanks = bytes.maketrans(AS_BLANKS, b" " * len(AS_BLANKS))
+    flat = [(number, content.translate(blanks).strip(), before) for number, content, before in lines]
+    names: list[str] = []
+    if len(lines) > 1 and not ONE_CELL.search(decoded(lines[0][1])):
+        names, flat = re.split(r"[,;\t]", decoded(lines[0][1])), flat[1:]
+    table = table_in(flat)
+    if table is None:
+        return None
+    begin = replace(table.begin, offset=flat[0][2], lines=flat[0][0], blanks=AS_BLANKS)
+    pixels = table.count - len(names) + 1
+    lists = [place for place, cell in enumerate(re.split(r"[,;\t](?!\s)", decoded(lines[-1][1]))) if " " in cell]
+    if names and lists and lists[0] < len(names):
+        listed = [f"{names[lists[0]]}{number}" for number in range(pixels)]
+        names[lists[0] : lists[0] + 1] = listed
+    words = _words(names, table.cells, table.grammar)
+    return replace(table, begin=begin, names=tuple(name.strip(' "') for name in names), words=words)
 
 
 def _words(names: Sequence[str], body: Sequence[Sequence[str]], grammar: Grammar) -> tuple[int, ...]:
@@ -120,7 +152,7 @@ def _is_header(first: Sequence[str], body: Sequence[Sequence[str]], grammar: Gra
     words = [place for place in numeric if place < len(first) and not grammar.is_number(first[place])]
     if 2 * len([place for place in words if not is_missing(first[place])]) > len(numeric):
         return True
-    numbers = [int(cell) for cell in first if cell.isdecimal()]
+    numbers = [int(cell) for cell in first if cell.isdecimal() and len(cell) < 9]
     counts = numbers == list(range(numbers[0], numbers[0] + len(numbers))) if numbers else False
     if counts and len(numbers) >= max(16, len(first) - 3) and numbers[0] in (0, 1):
         return True

@@ -30,6 +30,9 @@ FEWEST_OTHERS = 0.01
 ROWS_TO_JUDGE_ONE = 20
 """Rows among which a single one of another type is a mistake, too."""
 
+LONGEST_WORD = 200
+"""Characters of the longest name of a class."""
+
 Floats = npt.NDArray[np.float64]
 
 
@@ -59,11 +62,15 @@ class Parser(ABC):
 
 @dataclass(frozen=True)
 class Begin:
-    """Where the rows begin. offset, lines: bytes and lines before. first_row: a row instead of the last of these."""
+    """Where the rows begin. offset, lines: bytes and lines before. first_row: a row instead of the last of these.
+
+    blanks: bytes that are read as blanks.
+    """
 
     offset: int = 0
     lines: int = 0
     first_row: bytes = b""
+    blanks: bytes = b""
 
 
 class TextStream(ImageStream):
@@ -106,7 +113,7 @@ class TextStream(ImageStream):
         """Give all rows as they are read, and set the hash at their end. Raises UnreadableInput for a wrong one."""
         parser = self.parser()
         with open_decoded(self.path) as stream:
-            reader = TextReader(stream)
+            reader = TextReader(stream, self.begin.blanks)
             reader.skip(self.begin.offset, self.begin.lines)
             if self.begin.first_row:
                 yield parser.chunk(np.frombuffer(self.begin.first_row, np.uint8), reader.lines - 1)
@@ -234,7 +241,7 @@ def number_words(streams: Sequence[TextStream]) -> None:
         stream.read_words()
         if stream.has_words:
             _count_words(stream, times)
-    others = [word for word in times if not _is_integer(word)]
+    others = [word for word in times if not is_integer(word)]
     integers = not others
     if others and are_mistakes(sum(times[word] for word in others), times.total()):
         raise _wrong_label(streams, others)
@@ -254,10 +261,10 @@ def _count_words(stream: TextStream, times: Counter[str]) -> None:
         if missing is not None:
             raise stream.wrong(int(chunk.lines[missing]), "no label", "one in every line")
         times.update(words)
-        if len(times) > MOST_CLASSES:
+        if len(times) > MOST_CLASSES or any(len(word) > LONGEST_WORD for word in words):
             raise UnreadableInput(
                 stream.path,
-                f"labels that are more than {MOST_CLASSES:,} different words, such as {min(times)!r}",
+                f"labels that are many different words, or long ones, such as {min(times)[:LONGEST_WORD]!r}",
                 "labels that are classes",
                 "Name the column of the classes label, and take the other one out.",
             )
@@ -276,7 +283,8 @@ def _wrong_label(streams: Sequence[TextStream], others: Sequence[str]) -> Unread
     return stream.wrong(line, f"{word!r} as the label", "an integer, as in the other lines")
 
 
-def _is_integer(word: str) -> bool:
+def is_integer(word: str) -> bool:
+    """Say whether a word is an integer that can be a label."""
     return bool(re.fullmatch(r"[+-]?\d{1,9}", word))
 
 

@@ -30,10 +30,11 @@ UTF_16 = (b"\xff\xfe", b"\xfe\xff")
 
 
 class TextReader:
-    """The pieces of a text. lines: how many come before what is not used yet."""
+    """The pieces of a text. lines: how many come before what is not used yet. blanks: bytes to be read as blanks."""
 
-    def __init__(self, stream: DecodedStream) -> None:
+    def __init__(self, stream: DecodedStream, blanks: bytes = b"") -> None:
         self.lines = 0
+        self._blanks = bytes.maketrans(blanks, b" " * len(blanks)) if blanks else None
         self._stream = stream
         self._buffer = bytearray()
         self._begin = self._cut = self._end = 0
@@ -71,6 +72,8 @@ class TextReader:
         buffer[:left] = memoryview(self._buffer)[self._begin : self._end]
         with memoryview(buffer) as view:
             count = self._stream.readinto(view[left:-1])
+        if self._blanks:
+            buffer[left : left + count] = buffer[left : left + count].translate(self._blanks)
         self._ended = count < len(buffer) - 1 - left
         self._buffer, self._begin, self._end = buffer, 0, left + count
         if not self._started:

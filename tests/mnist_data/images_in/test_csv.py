@@ -11,7 +11,7 @@ import numpy.typing as npt
 import pytest
 
 import mnist_data
-from mnist_data.errors import MismatchedPair, UnreadableInput
+from mnist_data.errors import MismatchedPair, UnreadableInput, WrongUse
 from mnist_data.images_in.cells import TableStream
 from mnist_data.images_in.csv import csv_streams, recognises
 from mnist_data.images_in.open import HEAD_BYTES
@@ -129,6 +129,9 @@ SAME = {
         [[row[0], *(row[1 + place] for place in AS_TEXT)] for row in ROWS],
         ",".join(["label", *(NAMES[place] for place in AS_TEXT)]),
     ),
+    "pixels in one cell": "emotion,pixels,Usage\n" + text([[row[0], " ".join(row[1:]), "Training"] for row in ROWS]),
+    "a list in one cell": "pixels,label\n" + text([[f'"[{", ".join(row[1:])}]"', row[0]] for row in ROWS]),
+    "a list without header": text([[row[0], f'"[{" ".join(row[1:])}]"'] for row in ROWS]),
     "a row that pandas took for the header": text(ROWS[1:], mangled(ROWS[0])),
 }
 
@@ -290,6 +293,10 @@ HOSTILE = {
     "zero bytes": (text(ROWS[:9]).encode() + bytes(5_000), "line 10: 1 columns"),
     "header only": (HEADER.encode() + b"\n", "no lines of numbers"),
     "a submission": (b"ImageId,Label\n1,0\n2,0\n", "2 columns, which hold no images"),
+    "a name of digits": (text(ROWS, HEADER.replace("pixel9", "9" * 300_000 + "x", 1)).encode(), "143 values"),
+    "a label of digits": (text([["x" + "9" * 9_000, *row[1:]] for row in ROWS], HEADER).encode(), "or long ones"),
+    "blanks": (b"1," + b" " * 1_000_000 + b"x\n2,3\n", "no lines of numbers|2 columns"),
+    "brackets": (b"1,[" + b"2, " * 400_000 + b"x\n" + b"[1 " * 400_000 + b"\n", "."),
     "words": (b"name,place\nfoo,bar\nbaz,qux\n", "no lines of numbers"),
     "nothing": (b"", "no lines of numbers"),
 }
@@ -301,7 +308,7 @@ def test_what_is_no_table_of_images_is_refused(form: str, tmp_path: Path) -> Non
     content, message = HOSTILE[form]
     (tmp_path / "a.csv").write_bytes(content)
 
-    with pytest.raises(UnreadableInput, match=rf"a\.csv.*{message}"):
+    with pytest.raises((UnreadableInput, WrongUse), match=rf"a\.csv.*{message}"):
         read(tmp_path / "a.csv")
 
 
