@@ -11,6 +11,7 @@ CLAIMS = (
     "convert",
     "forms",
     "pictures",
+    "array_forms",
     "load",
     "memory",
     "layouts",

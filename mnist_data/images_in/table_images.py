@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import io
 import math
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -15,14 +15,13 @@ import pyarrow.compute as pc
 from mnist_data.batch import Integers
 from mnist_data.errors import UnreadableInput
 from mnist_data.idx.layout import layout_of
+from mnist_data.images_in.decoding import ImageHeader, Kind, NotDecoded, guarded, header_of, is_grey, pixels_of
+from mnist_data.images_in.png import decode_plain, pays
 from mnist_data.images_in.stream import Options
 from mnist_data.images_in.table_columns import Columns, is_bytes, is_list
 
 FILE_MAGIC = (b"\x89PNG", b"\xff\xd8\xff", b"GIF8", b"BM", b"II*\0", b"MM\0*", b"RIFF", b"\0\0\x01\0")
 """First bytes of image files."""
-
-GREY = ("1", "L", "LA", "I;16", "I", "F")
-"""Modes of Pillow that have no colour."""
 
 Pixels = npt.NDArray[Any]
 
@@ -54,48 +53,58 @@ class FileImages(TableImages):
 
     def __init__(self, path: str, first: pa.RecordBatch) -> None:
         super().__init__(path)
-        colour, modes, sizes = False, set(), []
-        for row, content in enumerate(_contents(first.column(0))):
-            image = self._open(content, row)
-            colour = colour or (image.mode not in GREY and _has_colour(image))
-            modes.add(image.mode)
-            sizes.append((image.height, image.width))
-        self.dtype = "float32" if "F" in modes else "int32" if modes & {"I", "I;16"} else "uint8"
-        self.shape = (*sizes[0], 3) if colour else sizes[0]
+        contents = _contents(first.column(0))
+        with guarded():
+            headers = [self._header(content, row) for row, content in enumerate(contents)]
+            colour = any(
+                header.kind == "colour" and not is_grey(self._decoded(content, "colour", row))
+                for row, (header, content) in enumerate(zip(headers, contents, strict=True))
+            )
+        kinds = {header.kind for header in headers}
+        deep: Kind = "float" if "float" in kinds else "wide" if "wide" in kinds else "grey"
+        self._kind: Kind = "colour" if colour else deep
+        self.dtype = {"float": "float32", "wide": "int32"}.get(self._kind, "uint8")
+        self.shape = (*headers[0].size, 3) if colour else headers[0].size
 
     def decode(self, batch: pa.RecordBatch, rows: Integers) -> Pixels:
         """Give the images of some rows."""
+        contents = _contents(batch.column(0))
         pixels = np.empty((batch.num_rows, *self.shape), self.dtype)
-        for place, content in enumerate(_contents(batch.column(0))):
-            image = self._open(content, rows[place])
-            if (image.height, image.width) != self.shape[:2]:
-                size = f"an image of {image.height}×{image.width}"
-                raise self.wrong(rows[place], size, f"{self.shape[0]}×{self.shape[1]}, as the first rows have")
-            pixels[place] = self._pixels(image, rows[place])
+        rest: Sequence[int] = range(len(contents))
+        if self._kind == "grey" and pays(len(contents), self.shape):
+            rest = decode_plain([content or b"" for content in contents], pixels)
+        with guarded():
+            for place in rest:
+                pixels[place] = self._checked(contents[place], rows[place])
         return pixels
 
-    def _pixels(self, image: Any, row: int) -> Pixels:
-        if len(self.shape) == 3:
-            return np.asarray(image.convert("RGB"))
-        if image.mode not in GREY and _has_colour(image):
+    def _checked(self, content: bytes | None, row: int) -> Pixels:
+        header = self._header(content, row)
+        if header.size != self.shape[:2]:
+            size = "×".join(map(str, header.size))
+            raise self.wrong(row, f"an image of {size}", f"{self.shape[0]}×{self.shape[1]}, as the first rows have")
+        if header.kind in ("wide", "float") and header.kind != self._kind:
+            raise self.wrong(row, f"an image of mode {header.mode}", f"pixels of {self.dtype}, as the first rows have")
+        if header.kind == "colour" and self._kind == "grey" and not is_grey(self._decoded(content, "colour", row)):
             raise self.wrong(row, "an image in colour", "grey, as the first rows are")
-        deep = image.mode in ("I", "I;16", "F")
-        if deep and self.dtype == "uint8":
-            raise self.wrong(row, f"an image of mode {image.mode}", "8 bits a pixel, as the first rows have")
-        return np.asarray(image if deep else image.convert("L"))
+        return self._decoded(content, self._kind, row)
 
-    def _open(self, content: bytes | None, row: int) -> Any:
-        from PIL import Image
-
+    def _header(self, content: bytes | None, row: int) -> ImageHeader:
         if content is None:
             raise self.wrong(row, "no image", "an image in each row")
         try:
-            image = Image.open(io.BytesIO(content))
-            image.load()
-        except (OSError, ValueError, SyntaxError, TypeError, EOFError, Image.DecompressionBombError) as cause:
-            why = str(cause).split(" <")[0]
-            raise self.wrong(row, f"bytes that are no image file ({why})", "a PNG, JPEG or the like") from cause
-        return image
+            return header_of(content)
+        except NotDecoded as cause:
+            raise self._undecoded(row, cause) from cause
+
+    def _decoded(self, content: bytes | None, kind: Kind, row: int) -> Pixels:
+        try:
+            return pixels_of(content or b"", kind)
+        except NotDecoded as cause:
+            raise self._undecoded(row, cause) from cause
+
+    def _undecoded(self, row: int, cause: NotDecoded) -> UnreadableInput:
+        return self.wrong(row, f"bytes that are no image file ({cause})", "a PNG, JPEG or the like")
 
 
 class RawImages(TableImages):
@@ -218,7 +227,7 @@ class PixelImages(TableImages):
                 raise self.wrong(rows[_first(column.is_null())], f"no value in {name!r}", "a number for each pixel")
         kinds = set(chosen.schema.types)
         if len(kinds) == 1 and not pa.types.is_boolean(chosen.schema.types[0]) and chosen.num_rows:
-            return np.asarray(chosen.to_tensor(row_major=True).to_numpy())
+            return np.asarray(chosen.to_tensor(row_major=False).to_numpy())
         arrays = [_numbers(column) for column in chosen.columns]
         return np.stack(arrays, axis=1) if arrays else np.empty((0, self._count), np.uint8)
 
@@ -239,11 +248,6 @@ def _contents(column: pa.Array) -> list[bytes | None]:
     if isinstance(column, pa.ExtensionArray):
         column = column.storage
     return (column.field("bytes") if pa.types.is_struct(column.type) else column).to_pylist()  # type: ignore[no-any-return]
-
-
-def _has_colour(image: Any) -> bool:
-    pixels = np.asarray(image.convert("RGB"))
-    return bool((pixels != pixels[..., :1]).any())
 
 
 def _first(mask: pa.Array) -> int:

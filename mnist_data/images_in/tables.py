@@ -50,12 +50,15 @@ class TableStream(ImageStream):
         self.path = tables[0].path if len(tables) == 1 else str(Path(tables[0].path).parent)
         self._tables, self._columns, self._facts, self._value = tuple(tables), columns, facts, value
         self._hash = hashlib.sha256()
-        first = next(
-            (batch for table in tables for batch in table.batches(columns.pictures, FIRST_ROWS) if len(batch)), None
-        )
+        self._others = {**{name: name for name in facts.kept}, **facts.ids}
+        named = (*columns.pictures, *filter(None, (columns.label, columns.split)), *self._others)
+        self._names = list(dict.fromkeys(named))
+        firsts = (table.first(self._names, FIRST_ROWS) for table in tables)
+        first = next((batch for batch in firsts if batch is not None), None)
         if first is None:
             raise UnreadableInput(self.path, "no rows", "an image in each row", "Check which file it is.")
-        self._images = table_images(tables[0].path, first, columns, options)
+        pictures = first.select(list(columns.pictures))
+        self._images = table_images(tables[0].path, pictures, columns, options)
         self.shape, self.dtype = self._images.shape, self._images.dtype
         unlabelled = "" if self._labelled else f"{self.path}: its rows have no label."
         self.notes = tuple(filter(None, (*columns.notes, *facts.notes, self._images.note, unlabelled)))
@@ -71,23 +74,20 @@ class TableStream(ImageStream):
     def rows(self, count: int) -> Iterator[Rows]:
         """Give the rows in order. Raises UnreadableInput, which names the row, for one that is no labelled image."""
         self._hash = hashlib.sha256()
-        columns = self._columns
-        others = {**{name: name for name in self._facts.kept}, **self._facts.ids}
-        names = dict.fromkeys((*columns.pictures, *filter(None, (columns.label, columns.split)), *others))
         step = max(1, min(count, BLOCK_BYTES // max(1, math.prod(self.shape) * np.dtype(self.dtype).itemsize)))
         for table in self._tables:
             row = 0
             self._images.path = table.path
-            for batch in table.batches(list(names), step):
+            for batch in table.blocks(self._names, step):
                 numbers = np.arange(row, row + len(batch))
                 row += len(batch)
                 if self._value is not None:
-                    chosen = pc.equal(plain_values(batch[columns.split]), self._value)
+                    chosen = pc.equal(plain_values(batch[self._columns.split]), self._value)
                     batch, numbers = batch.filter(chosen), numbers[chosen.to_numpy(zero_copy_only=False)]
                 if len(batch):
-                    yield self._rows(table.path, batch, numbers, others)
+                    yield from _in_parts(self._rows(table.path, batch, numbers), step)
 
-    def _rows(self, path: str, batch: pa.RecordBatch, numbers: Integers, others: Mapping[str, str]) -> Rows:
+    def _rows(self, path: str, batch: pa.RecordBatch, numbers: Integers) -> Rows:
         images = self._images.decode(batch, numbers)
         labels = np.full(len(batch), UNLABELLED, np.int64)
         if self._labelled:
@@ -95,7 +95,15 @@ class TableStream(ImageStream):
         if not self.files:
             self._hash.update(images.tobytes())
             self._hash.update(labels.tobytes())
-        return Rows(images, labels, {kept: column_values(batch[name]) for name, kept in others.items()})
+        return Rows(images, labels, {kept: column_values(batch[name]) for name, kept in self._others.items()})
+
+
+def _in_parts(rows: Rows, count: int) -> Iterator[Rows]:
+    """Give rows at most `count` at a time, without a copy."""
+    for start in range(0, len(rows.labels), count):
+        part = slice(start, start + count)
+        columns = {name: values[part] for name, values in rows.columns.items()}
+        yield Rows(rows.images[part], rows.labels[part], columns)
 
 
 def table_streams(tables: Sequence[TableSource], options: Options) -> list[TableStream]:
