@@ -81,7 +81,10 @@ def array_streams(sets: Sequence[ArraySet], options: Options) -> list[ArrayStrea
 
     Raises MismatchedPair for labels that are not one for each image; whatever ArrayStream raises.
     """
-    placed = [_items_first(each, options.size) for each in sets]
+    labelled_items = {
+        each.images.shape[1:] for each in sets if each.labels and each.images.shape[0] in each.labels.shape
+    }
+    placed = [_items_first(each, options.size, each.images.shape[1:] in labelled_items) for each in sets]
     labelled = [
         flat_labels(each.labels.whole(), images.shape[0], each.files[-1])
         for each, (images, _) in zip(sets, placed, strict=True)
@@ -103,17 +106,19 @@ def array_streams(sets: Sequence[ArraySet], options: Options) -> list[ArrayStrea
     return sorted(streams, key=lambda stream: split_order(stream.split))
 
 
-def _items_first(arrays: ArraySet, size: str | None) -> tuple[StoredArray, str]:
+def _items_first(arrays: ArraySet, size: str | None, as_labelled: bool = False) -> tuple[StoredArray, str]:
     """Bring the axis that counts the images to the front, where it is the last, as in MATLAB; and say so.
 
-    size: of an image as the user gives it, which can decide it.
+    size: of an image as the user gives it, which can decide it. as_labelled: whether images with labels in the same
+    file have the size of these, if the first axis counts them.
     """
     images, shape = arrays.images, arrays.images.shape
     labels = arrays.labels.shape if arrays.labels is not None else ()
     last = shape[-1] in labels and shape[0] not in labels
     if arrays.labels is None:
         # Images are square far more often than there are as many of them as they are wide.
-        last = len(shape) in (3, 4) and shape[0] == shape[1] and shape[-1] > max(shape[0], *CHANNELS)
+        wide = len(shape) in (3, 4) and shape[0] == shape[1] and shape[-1] > max(shape[0], *CHANNELS)
+        last = wide and not as_labelled
     if size is not None and math.prod(parse_size(size)) == math.prod(shape[1:]):
         last = last and math.prod(shape[1:]) == math.prod(shape[:-1])
     if not last:

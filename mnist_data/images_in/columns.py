@@ -110,7 +110,9 @@ def columns_by_values(path: str, count: int, texts: Sequence[int], values: Float
         pixels = tuple(column for column in columns if column != texts[0])
         return Columns(pixels, texts[0], None, (f"{path}: its labels are taken from column {texts[0] + 1:,}.",))
     counted = len(values) >= 3 and bool((np.diff(values[:, 0]) == 1).all()) and values[0, 0] in (0, 1)
-    if counted and not _is_plausible(count, size) and (_is_plausible(count - 2, size) or len(values) >= 20):
+    # A few rows may have the labels 0, 1, 2, …; with a label besides, another number of columns is left.
+    few = _is_plausible(count - 2, size) and not _is_plausible(count - 1, size)
+    if counted and not _is_plausible(count, size) and (few or len(values) >= 20):
         note = f"{path}: its first column counts the lines and is left out."
         return Columns(tuple(columns[1:]), None, None, (note,), open=not _is_plausible(count - 1, size))
     return Columns(tuple(columns), None, open=not _is_plausible(count, size))

@@ -130,7 +130,7 @@ FEW = settings(
     derandomize=True,
     phases=[Phase.generate],  # the first set that fails is small enough
 )
-MANY = settings(max_examples=80, deadline=None, suppress_health_check=list(HealthCheck))
+MANY = settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
 
 
 @pytest.mark.parametrize("name", WRITERS)
