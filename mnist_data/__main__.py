@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 import signal
 import sys
+from contextlib import suppress
 from types import FrameType
+
+INTERRUPTED = 130
 
 
 def main() -> None:
@@ -20,8 +24,13 @@ def main() -> None:
         run()
     except KeyboardInterrupt:
         _stop()
+    except SystemExit as end:
+        if end.code == INTERRUPTED:
+            _leave()
+        raise
     finally:
-        signal.signal(signal.SIGINT, _stop)  # what runs at the end of Python must not print a traceback either
+        # The work is done or has failed: its exit code stands, and Python would take back any other handler at its end.
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def _interrupt(_number: int, frame: FrameType | None) -> None:
@@ -34,11 +43,23 @@ def _interrupt(_number: int, frame: FrameType | None) -> None:
     raise KeyboardInterrupt
 
 
+def _leave() -> None:
+    """End after what was registered for the end, with 130.
+
+    Python would end by the signal where the interruption came while it ran a text by exec or eval, as the making of
+    classes does, even if it was handled.
+    """
+    atexit._run_exitfuncs()
+    with suppress(OSError):
+        sys.stdout.flush()
+    os._exit(INTERRUPTED)
+
+
 def _stop(*_: object) -> None:
     """End the process at once."""
     line = "\x1b[?25h" if sys.stderr is not None and sys.stderr.isatty() else ""  # a bar may have hidden the cursor
     os.write(2, f"{line}mnist-data: interrupted\n".encode())
-    os._exit(130)
+    os._exit(INTERRUPTED)
 
 
 if __name__ == "__main__":
