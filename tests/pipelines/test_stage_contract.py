@@ -157,6 +157,7 @@ OTHERS = {
     "run": "all stages, one after another",
     "apply_stage": "what the stages share",
     "plan_of": "describes a run and does nothing",
+    "verify": "reads files and compares sums, a task a file",
 }
 """What takes an execution and is no stage or analysis of its own, and why."""
 
