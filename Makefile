@@ -8,6 +8,8 @@ UV := $(shell command -v uv 2>/dev/null)
 # What `make test-oldest` runs: pytest's arguments, as in `make test-oldest OLDEST_TESTS="tests/mnist_data -x"`.
 OLDEST_TESTS ?= -m "not slow"
 OLDEST := .venv-oldest
+# What `make torture` attacks, and for how long: `make torture TORTURE="kills --seconds 60 --seed 7"`.
+TORTURE ?= --seconds 600 --seed 1
 
 ifdef UV
 MAKE_VENV = uv venv --quiet --allow-existing --python $(PYTHON) $(VENV)
@@ -17,7 +19,7 @@ MAKE_VENV = $(PYTHON) -m venv $(VENV) && $(BIN)/python -m pip install --quiet "p
 INSTALL = $(BIN)/python -m pip install --quiet --constraint constraints.txt $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX))
 endif
 
-.PHONY: help run test test-slow test-oldest lint format bench docs clean
+.PHONY: help run test test-slow test-oldest torture lint format bench docs clean
 
 help:  ## List the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
@@ -33,6 +35,9 @@ test-slow: $(VENV)/test  ## Run the tests that take minutes
 
 test-oldest: $(OLDEST)/test  ## Run the tests with the oldest dependencies that pyproject.toml allows
 	$(OLDEST)/bin/python -m pytest $(OLDEST_TESTS)
+
+torture: $(VENV)/test  ## Attack what docs/reliability.md promises, ten minutes each
+	$(BIN)/python -m tests.torture $(TORTURE)
 
 lint: $(VENV)/lint  ## Check style and types
 	$(BIN)/ruff check .

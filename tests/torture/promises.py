@@ -1,0 +1,7 @@
+"""Every promise that is attacked, in the order of docs/reliability.md."""
+
+from __future__ import annotations
+
+from tests.torture.attack import Promise
+
+PROMISES: tuple[Promise, ...] = ()

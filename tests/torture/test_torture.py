@@ -1,0 +1,27 @@
+"""A minute of each attack: enough to notice a promise that no longer holds. `make torture` takes longer."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from tests.torture.attack import Attack, Promise
+from tests.torture.promises import PROMISES
+
+SECONDS = float(os.environ.get("TORTURE_SECONDS", "60"))
+SEED = 0
+"""Fixed, so that a run that fails fails again; longer runs take others."""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("promise", PROMISES, ids=lambda promise: promise.name)
+def test_the_promise_holds(promise: Promise, tmp_path: Path) -> None:
+    """A seeded minute of tries finds nothing that breaks the promise, and makes at least one."""
+    attack = Attack(tmp_path, SEED, seconds=SECONDS)
+
+    promise.attack(attack)
+
+    assert attack.findings == []
+    assert attack.outcomes
