@@ -8,6 +8,9 @@ UV := $(shell command -v uv 2>/dev/null)
 # What `make test-oldest` runs: pytest's arguments, as in `make test-oldest OLDEST_TESTS="tests/mnist_data -x"`.
 OLDEST_TESTS ?= -m "not slow"
 OLDEST := .venv-oldest
+# Processes that run the tests. Each has one thread for numbers, as the tests bring their own threads and processes.
+JOBS ?= 2
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses $(JOBS) --dist worksteal
 # What `make torture` attacks, and for how long: `make torture TORTURE="kills --seconds 60 --seed 7"`.
 TORTURE ?= --seconds 600 --seed 1
 
@@ -28,10 +31,10 @@ run: $(VENV)/run  ## Run the whole pipeline on the embedded sample; ends with a 
 	$(BIN)/mnist-data run
 
 test: $(VENV)/test  ## Run the tests, without those that take minutes
-	$(BIN)/python -m pytest -m "not slow"
+	$(PYTEST) -m "not slow"
 
 test-slow: $(VENV)/test  ## Run the tests that take minutes
-	$(BIN)/python -m pytest -m slow
+	$(PYTEST) -m slow --durations 15
 
 test-oldest: $(OLDEST)/test  ## Run the tests with the oldest dependencies that pyproject.toml allows
 	$(OLDEST)/bin/python -m pytest $(OLDEST_TESTS)
