@@ -16,6 +16,7 @@ Integers = npt.NDArray[np.int64]
 """(n,) int64."""
 
 MAX_NUMPY_RANK = 64
+MOST_SIZES_SHOWN = 8
 
 
 def array_shape(item_shape: Sequence[int]) -> tuple[int, ...]:
@@ -25,6 +26,18 @@ def array_shape(item_shape: Sequence[int]) -> tuple[int, ...]:
     ((28, 28), (2,))
     """
     return tuple(item_shape) if len(item_shape) < MAX_NUMPY_RANK else (math.prod(item_shape),)
+
+
+def shape_text(sizes: Sequence[int]) -> str:
+    """Write a shape for a reader; of one with very many dimensions the first and the last.
+
+    >>> shape_text((28, 28)), shape_text([3, *[1] * 200, 5, 7])
+    ('28×28', '3×1×1×…×5×7 (203 dimensions)')
+    """
+    if len(sizes) <= MOST_SIZES_SHOWN:
+        return "×".join(map(str, sizes))
+    first, last = ("×".join(map(str, some)) for some in (sizes[:3], sizes[-2:]))
+    return f"{first}×…×{last} ({len(sizes)} dimensions)"
 
 
 def exchange_axes(items: npt.NDArray[Any], item_shape: Sequence[int]) -> npt.NDArray[Any]:

@@ -153,10 +153,11 @@ def convert(
 
 def print_conversion(result: Result) -> None:
     """Print the splits of a converted dataset, what a reader must know of it, and what to do next."""
+    from mnist_data.batch import shape_text
     from mnist_data.cli.output import print_table, say
 
     assert result.dataset is not None
-    metadata, size = result.dataset.metadata, "×".join(map(str, result.dataset.metadata.shape))
+    metadata, size = result.dataset.metadata, shape_text(result.dataset.metadata.shape)
     rows = [(part, rows, size, metadata.dtype) for part, rows in result.dataset.splits.items()]
     print_table(f"{metadata.title or metadata.dataset} → {result.out}", ["split", "samples", "size", "type"], rows)
     if metadata.note:

@@ -342,11 +342,12 @@ def print_split(source: str, result: Result) -> None:
 
 def print_dataset(source: str, result: Result) -> None:
     """Print the splits of a dataset that was written; nothing where only a page was."""
+    from mnist_data.batch import shape_text
     from mnist_data.cli.output import print_table
 
     if result.dataset is None:
         return
-    size = "×".join(map(str, result.dataset.metadata.shape))
+    size = shape_text(result.dataset.metadata.shape)
     rows = [(split, samples, size, result.dataset.metadata.dtype) for split, samples in result.dataset.splits.items()]
     print_table(f"{source} → {result.out}", ["split", "samples", "size", "type"], rows)
 

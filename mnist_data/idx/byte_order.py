@@ -10,6 +10,9 @@ import numpy.typing as npt
 LEAST, MOST = 1e-8, 1e8
 """Floats outside these magnitudes are unlikely pixels or labels; exchanged bytes nearly always give such."""
 
+LOOKED_AT = 1 << 20
+"""Values that decide: of larger arrays the first rows, so that memory does not grow with an image."""
+
 
 def seems_swapped(values: npt.NDArray[Any]) -> bool:
     """Say whether values would be far more plausible with their bytes exchanged.
@@ -22,6 +25,7 @@ def seems_swapped(values: npt.NDArray[Any]) -> bool:
     """
     if values.dtype.itemsize == 1 or not values.size:
         return False
+    values = _first_rows(values)
     swapped = values.byteswap()
     if values.dtype.kind == "f":
         return _usual(swapped) > 0.99 and _usual(values) < 0.9
@@ -30,6 +34,14 @@ def seems_swapped(values: npt.NDArray[Any]) -> bool:
         # Pixels may have been scaled up from bytes; but then none is negative, as half of exchanged ones are.
         return values.ndim == 1 or bool((values < 0).any())
     return values.ndim > 1 and values.shape[-1] > 1 and largest > 255 and _roughness(values) > 1.5 * _roughness(swapped)
+
+
+def _first_rows(values: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """Give the first rows of pixels, and of a very long row its beginning, where there are more than LOOKED_AT."""
+    if values.ndim < 2 or values.size <= LOOKED_AT:
+        return values[:LOOKED_AT]
+    width = values.shape[-1]
+    return values.reshape(-1, width)[: max(1, LOOKED_AT // width), :LOOKED_AT]
 
 
 def _usual(values: npt.NDArray[Any]) -> float:

@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mnist_data import storage
-from mnist_data.batch import array_shape
+from mnist_data.batch import array_shape, shape_text
 from mnist_data.errors import DamagedArchive, NotIdx, TrailingBytes, TruncatedIdx, WrongUse
 from mnist_data.idx.compression import DecodedStream, open_decoded
 from mnist_data.idx.names import ByteOrder
@@ -83,7 +83,9 @@ class Header:
         '00000803 0000ea60 0000001c 0000001c'
         """
         if not 1 <= len(self.shape) <= 255 or any(not 0 <= size < 2**32 for size in self.shape):
-            raise WrongUse(f"IDX holds arrays of 1 to 255 dimensions below 2**32, not of shape {self.shape}.")
+            raise WrongUse(
+                f"IDX holds arrays of 1 to 255 dimensions below 2**32, not of shape {shape_text(self.shape)}."
+            )
         code = CODES.get(self.dtype.str[1:])
         if code is None:
             raise WrongUse(f"IDX has no type for {self.dtype.name} values; it has {', '.join(TYPE_NAMES.values())}.")
@@ -163,7 +165,7 @@ class Reader:
 
 
 def _items(header: Header) -> str:
-    size = "×".join(map(str, header.item_shape))
+    size = shape_text(header.item_shape)
     return f"{header.items:,} items" + (f" of {size}" if size else "")
 
 
@@ -187,7 +189,7 @@ def _read_header(stream: DecodedStream, byte_order: ByteOrder = "big") -> Header
     shape, exchanged = (struct.unpack(f"{order}{start[3]}I", sizes) for order in "><")
     if reverse or _far_too_large(shape, exchanged):
         if byte_order == "big":
-            found = f"sizes {'×'.join(map(str, shape))}, which are {'×'.join(map(str, exchanged))} if little-endian"
+            found = f"sizes {shape_text(shape)}, which are {shape_text(exchanged)} if little-endian"
             raise _little_endian(stream.path, found)
         shape = exchanged
     header = Header(np.dtype(TYPES[start[2]]).newbyteorder(">" if byte_order == "big" else "<"), shape)
@@ -196,9 +198,9 @@ def _read_header(stream: DecodedStream, byte_order: ByteOrder = "big") -> Header
     if size > MAX_ITEM_BYTES:
         raise NotIdx(
             stream.path,
-            f"its header announces items of {size:,} bytes ({'×'.join(map(str, shape[1:]))})",
+            f"its header announces items of {size:,} bytes ({shape_text(shape[1:])})",
             f"items of at most {MAX_ITEM_BYTES:,} bytes",
-            "The header is damaged: fetch the file again.",
+            "Fetch the file again if its header is damaged; cut the images, or make them smaller, if it is right.",
         )
     return header
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,6 +20,9 @@ from mnist_data.idx.pairing import Pair
 
 ROWS = 1_000
 """Rows that decide."""
+
+VALUES = 1 << 20
+"""Values that decide: of large items fewer rows are read for it, at least one."""
 
 
 @dataclass(frozen=True)
@@ -62,7 +66,8 @@ def forms_of(pair: Pair, byte_order: ByteOrder = "big", size: str | None = None)
 
 def _first(reader: Reader) -> npt.NDArray[Any]:
     empty = np.empty((0, *reader.header.array_shape), reader.header.dtype.newbyteorder("="))
-    return next(reader.batches(ROWS), empty)
+    rows = max(1, min(ROWS, VALUES // max(1, math.prod(reader.header.item_shape))))
+    return next(reader.batches(rows), empty)
 
 
 def _require_row_major(path: str, byte_order: ByteOrder, items: npt.NDArray[Any]) -> None:

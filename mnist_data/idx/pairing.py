@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from mnist_data.batch import shape_text
 from mnist_data.errors import MismatchedPair, NotIdx, WrongUse
 from mnist_data.idx.format import Header, open_idx
 from mnist_data.idx.names import ByteOrder, Role, parse_name, require_split_name, spelling_of, split_named, split_order
@@ -181,7 +182,7 @@ def _pair(split: str, files: dict[Role, Path], dataset: str | None) -> Pair:
 
 
 def _wrong_role(path: str, wanted: Role, header: Header) -> MismatchedPair:
-    shape = "×".join(map(str, header.shape))
+    shape = shape_text(header.shape)
     expected = {
         "images": "images: at least two dimensions, the first counting them",
         "labels": "labels: integers, one for each image, or a table of 16- or 32-bit integers",

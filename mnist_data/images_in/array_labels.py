@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from mnist_data.batch import shape_text
 from mnist_data.errors import MismatchedPair
 from mnist_data.idx.labels import labels_of
 from mnist_data.images_in.class_names import number_texts
@@ -63,7 +64,7 @@ def is_one_hot(rows: npt.NDArray[Any]) -> bool:
 
 def _several(values: npt.NDArray[Any], items: int) -> tuple[str, str, str]:
     """Say what labels are that are more than one for each image: found, expected, advice."""
-    shape = "×".join(map(str, values.shape))
+    shape = shape_text(values.shape)
     expected = "one label for each image, or one-hot rows"
     advice = "Write one class for each image, as in numpy.savez(FILE, images=…, labels=…)."
     if values.ndim > 2:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from mnist_data.batch import shape_text
 from mnist_data.errors import UnreadableInput, WrongUse
 from mnist_data.idx.column_major import require_row_major
 from mnist_data.idx.layout import CHANNELS, layout_of, parse_size
@@ -123,7 +124,7 @@ def _items_first(arrays: ArraySet, size: str | None, as_labelled: bool = False) 
         last = last and math.prod(shape[1:]) == math.prod(shape[:-1])
     if not last:
         return ReversedItems(images) if images.reversed_axes else images, ""
-    note = f"{images.path}: an array of {'×'.join(map(str, shape))} is read as {shape[-1]:,} images, by its last axis."
+    note = f"{images.path}: an array of {shape_text(shape)} is read as {shape[-1]:,} images, by its last axis."
     whole = images.whole()
     return OpenArray(images.path, whole.T if images.reversed_axes else np.moveaxis(whole, -1, 0)), note
 
@@ -137,7 +138,7 @@ def _item_shape(path: str, shape: Sequence[int]) -> tuple[int, ...]:
     if not item or len(item) > 3 or volume or 0 in item:
         what = "volumes" if volume or len(item) > 3 else "no images"
         raise WrongUse(
-            f"{path}: an array of {'×'.join(map(str, shape))} holds {what}; images are height×width, or with "
+            f"{path}: an array of {shape_text(shape)} holds {what}; images are height×width, or with "
             f"{', '.join(map(str, CHANNELS[:-1]))} or {CHANNELS[-1]} channels."
         )
     return item

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from mnist_data.batch import MAX_NUMPY_RANK, shape_text
 from mnist_data.errors import UnreadableInput
 from mnist_data.idx.compression import open_decoded
 from mnist_data.images_in.array_sets import partners_of, sets_of
@@ -32,8 +33,8 @@ def read_header(stream: Any, path: str, name: str = "") -> tuple[tuple[int, ...]
         raise damaged(path, cause) from cause
     if dtype.hasobject:
         raise of_objects(path, name)
-    if any(side < 0 for side in shape) or dtype.itemsize == 0:
-        raise damaged(path, ValueError(f"its header announces {shape} of {dtype}"))
+    if any(side < 0 for side in shape) or dtype.itemsize == 0 or len(shape) > MAX_NUMPY_RANK:
+        raise damaged(path, ValueError(f"its header announces {shape_text(shape)} of {dtype}"))
     return tuple(shape), bool(fortran), dtype
 
 
@@ -65,7 +66,7 @@ def _cut_off(path: str, shape: Sequence[int], dtype: np.dtype[Any]) -> Unreadabl
     size = Path(path).stat().st_size
     return UnreadableInput(
         path,
-        f"{size:,} bytes, too few for {'×'.join(map(str, shape))} values of {dtype}",
+        f"{size:,} bytes, too few for {shape_text(shape)} values of {dtype}",
         "as many values as its header announces",
         "Fetch the file again.",
     )

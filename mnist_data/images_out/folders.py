@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from mnist_data import storage
-from mnist_data.batch import Images, Integers
+from mnist_data.batch import Images, Integers, shape_text
 from mnist_data.errors import WrongUse
 from mnist_data.idx.names import split_name
 from mnist_data.images_in.class_list import CLASS_LIST, folder_names, write_class_list
@@ -53,7 +53,7 @@ def _require_lossless(source: Dataset) -> None:
     grey, colour = shape[2:] in ((), (1,)), shape[2:] == (3,)
     if not (grey and dtype in ("uint8", "uint16")) and not (colour and dtype == "uint8"):
         raise WrongUse(
-            f"{source.location} holds {dtype} images of {'×'.join(map(str, shape))}; PNG files hold uint8 and uint16 "
+            f"{source.location} holds {dtype} images of {shape_text(shape)}; PNG files hold uint8 and uint16 "
             "in grey, and uint8 in three channels. NumPy's arrays hold all types: --form npz."
         )
 

@@ -13,6 +13,8 @@ import numpy.typing as npt
 from numpy.lib import format as npy
 
 from mnist_data import storage
+from mnist_data.batch import MAX_NUMPY_RANK, shape_text
+from mnist_data.errors import WrongUse
 from mnist_data.idx.names import split_name
 from mnist_data.images_in.class_list import folder_names
 from mnist_data.images_in.stream import UNLABELLED
@@ -31,8 +33,14 @@ def write_npz(source: Dataset, place: Path, *, overwrite: bool = False) -> list[
 
     The arrays are x_SPLIT, (n, *shape) of the dataset's type, and y_SPLIT, (n,) uint8 where the labels fit and int64
     otherwise, −1 for none; a split `unlabelled` has no labels. class_names are there where the dataset has them. The
-    arrays are written batch by batch; memory is bounded by a batch and the labels of a split. Raises OutputExists.
+    arrays are written batch by batch; memory is bounded by a batch and the labels of a split. Raises OutputExists, or
+    WrongUse for items of more dimensions than an array of NumPy has.
     """
+    if len(source.metadata.shape) >= MAX_NUMPY_RANK:
+        raise WrongUse(
+            f"{source.location} holds items of shape {shape_text(source.metadata.shape)}; NumPy's arrays have at most "
+            f"{MAX_NUMPY_RANK} dimensions, the first for the items. IDX holds up to 255: --form idx."
+        )
     name = folder_names([source.metadata.dataset or "dataset"])[0]
     path = place if place.suffix == ".npz" else place / f"{name}.npz"
     storage.require_free(path, overwrite)

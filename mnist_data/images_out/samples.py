@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from mnist_data.batch import Integers
+from mnist_data.batch import Integers, shape_text
 from mnist_data.errors import WrongUse
 from mnist_data.parquet.dataset import Dataset, read_columns
 
@@ -19,6 +19,6 @@ def require_images(source: Dataset, form: str) -> None:
     shape = source.metadata.shape
     if len(shape) not in (2, 3):
         raise WrongUse(
-            f"{source.location} holds items of shape {shape}, which are no images; {form} holds height, width and, in "
-            "colour, channels. NumPy's arrays hold them: --form npz."
+            f"{source.location} holds items of shape {shape_text(shape)}, which are no images; {form} holds height, "
+            "width and, in colour, channels. IDX holds arrays of any shape: --form idx."
         )

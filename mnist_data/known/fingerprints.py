@@ -155,7 +155,9 @@ def canonical(images: Images) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.boo
             values = values * np.where(scaled, 255, 1).astype(values.dtype)
             whole = np.clip(np.nan_to_num(np.rint(values)), 0, 255)
         else:
-            whole = np.clip(values, 0, 255)
+            # A type that cannot hold 255 cannot take it as a limit (NumPy 2.0).
+            largest = np.iinfo(values.dtype).max if values.dtype.kind in "iu" else 1
+            whole = np.clip(values, 0, min(255, int(largest)))
         exact = (np.abs(values - whole) <= ROUNDING).all(axis=1)
     return whole.astype(np.uint8).reshape(images.shape), exact
 

@@ -141,9 +141,9 @@ def idx_part(images: str, labels: str | None = None, name: str = "") -> Part:
 
 
 def _idx_labels(path: str, items: int) -> Integers | None:
-    """Read labels, of a label table the first column; None where their number is not that of the images."""
+    """Read labels, of a label table the first column; None where there is not one for each image."""
     with open_idx(path) as reader:
-        if reader.header.items != items or reader.header.dtype.kind == "f":
+        if reader.header.items != items or reader.header.dtype.kind == "f" or 0 in reader.header.item_shape:
             return None
         batches = [batch if batch.ndim == 1 else batch[:, 0] for batch in reader.batches(1 << 20)]
     return np.concatenate([np.empty(0, np.int64), *batches]).astype(np.int64)

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from mnist_data import storage
-from mnist_data.batch import Images
+from mnist_data.batch import Images, shape_text
 from mnist_data.errors import MnistDataError, NoDataset
 from mnist_data.idx.format import open_idx
 from mnist_data.idx.forms import forms_of
@@ -152,7 +152,7 @@ def _refusal(streams: Sequence[ImageStream]) -> list[str]:
     """Say it where the splits do not fit into one dataset."""
     if len({(tuple(stream.shape), stream.dtype) for stream in streams}) == 1:
         return []
-    listed = "; ".join(f"{stream.split} {'×'.join(map(str, stream.shape))} {stream.dtype}" for stream in streams)
+    listed = "; ".join(f"{stream.split} {shape_text(stream.shape)} {stream.dtype}" for stream in streams)
     return [f"convert refuses it: the splits have images of different shapes or types ({listed})."]
 
 
@@ -170,7 +170,7 @@ def _background_of(parts: Sequence[Part], background: Background | None) -> dict
     """Say what the background of the first samples is, where they are images."""
     if background is None or not parts or len(parts[0].shape) not in (2, 3):
         return {}
-    first = next((images for images, _, _ in parts[0].read() if len(images)), None)
+    first = next((images for images, _, _ in parts[0].read() if images.size), None)
     return {} if first is None else {"background": background(first[:FIRST_SAMPLES])}
 
 

@@ -19,7 +19,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from mnist_data import storage
-from mnist_data.batch import Batch, Images
+from mnist_data.batch import Batch, Images, shape_text
 from mnist_data.errors import MnistDataError, NoDataset, WrongUse
 from mnist_data.idx.names import UNLABELLED_SPLIT, split_order
 from mnist_data.parquet.files import damage_named, readable, require_sound_footer, require_unique_ids, with_values
@@ -84,7 +84,7 @@ class Dataset:
 
     def __repr__(self) -> str:
         splits = ", ".join(f"{rows:,} {split}" for split, rows in self.splits.items())
-        return f"Dataset({self.location!r}: {splits}; {'×'.join(map(str, self.metadata.shape))} {self.metadata.dtype})"
+        return f"Dataset({self.location!r}: {splits}; {shape_text(self.metadata.shape)} {self.metadata.dtype})"
 
     def _repr_html_(self) -> str:
         """Show a notebook its splits, sizes and some samples."""

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from mnist_data.batch import Batch, Integers
+from mnist_data.batch import Batch, Integers, shape_text
 from mnist_data.parquet.schema import Metadata
 
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ def dataset_html(location: str, metadata: Metadata, splits: Mapping[str, int], b
 
     batch: some of its samples; None where they cannot be read. The template escapes all text.
     """
-    size = "×".join(map(str, metadata.shape))
+    size = shape_text(metadata.shape)
     classes = f", {len(metadata.classes)} classes" if metadata.classes else ""
     return _template().render(
         title=metadata.title or metadata.dataset,

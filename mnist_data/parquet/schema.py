@@ -21,7 +21,7 @@ import numpy.typing as npt
 import pyarrow as pa
 from msgspec import Meta
 
-from mnist_data.batch import Batch, array_shape
+from mnist_data.batch import Batch, array_shape, shape_text
 from mnist_data.errors import NoDataset, WrongUse
 from mnist_data.parquet.former_names import STAGES, fitted_in, rename_parameters
 from mnist_data.parquet.records import Refuse, convert_record, in_short, read_json, read_record
@@ -156,7 +156,7 @@ class Metadata:
             if getattr(metadata, name) not in values:
                 raise refuse(f"{in_short(getattr(metadata, name))} as {name}", f"one of {', '.join(values)}")
         if metadata.image_bytes > MOST_IMAGE_BYTES:
-            raise refuse(f"{metadata.shape} as shape", f"images of at most {MOST_IMAGE_BYTES:,} bytes")
+            raise refuse(f"{shape_text(metadata.shape)} as shape", f"images of at most {MOST_IMAGE_BYTES:,} bytes")
         for source in metadata.sources:
             if not _is_dtype(source.dtype):
                 raise refuse(f"{in_short(source.dtype)} as the dtype of {in_short(source.name)}", "a type of numbers")
@@ -289,7 +289,7 @@ def _image_fields(metadata: Metadata) -> list[pa.Field]:
     size = math.prod(metadata.shape)
     if not 0 < metadata.image_bytes <= MOST_IMAGE_BYTES:
         raise WrongUse(
-            f"Images of {'×'.join(map(str, metadata.shape))} {metadata.dtype} hold {metadata.image_bytes:,} bytes; a "
+            f"Images of {shape_text(metadata.shape)} {metadata.dtype} hold {metadata.image_bytes:,} bytes; a "
             f"Parquet dataset holds images of 1 to {MOST_IMAGE_BYTES:,}. Cut them, or make them smaller."
         )
     if metadata.layout == "pixels" and size > MOST_COLUMNS:
@@ -306,8 +306,8 @@ def _image_fields(metadata: Metadata) -> list[pa.Field]:
         return [pa.field(f"pixel{index}", value, nullable=False) for index in range(size)]
     if metadata.dtype != "uint8" or not (len(metadata.shape) == 2 or metadata.shape[2:] in ((1,), (3,), (4,))):
         raise WrongUse(
-            f"The layout 'png' holds uint8 images of 1, 3 or 4 channels, not {metadata.dtype} of {metadata.shape}; "
-            "choose binary, list or pixels."
+            f"The layout 'png' holds uint8 images of 1, 3 or 4 channels, not {metadata.dtype} of "
+            f"{shape_text(metadata.shape)}; choose binary, list or pixels."
         )
     return [pa.field("image", pa.struct([pa.field("bytes", pa.binary()), pa.field("path", pa.string())]))]
 

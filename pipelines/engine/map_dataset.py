@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mnist_data.batch import Batch
+from mnist_data.batch import Batch, shape_text
 from mnist_data.errors import WrongUse
 from mnist_data.parquet.dataset import Dataset, Partition, read_partition
 from mnist_data.parquet.schema import Metadata, Stage
@@ -151,9 +151,10 @@ def require_other_place(source: Dataset, target: str | Path) -> None:
 def require_images(source: Dataset) -> None:
     """Refuse what no stage can treat: items that are not height × width, with or without channels."""
     if len(source.metadata.shape) not in (2, 3):
-        shape = "×".join(map(str, source.metadata.shape))
+        shape = shape_text(source.metadata.shape)
         raise WrongUse(
-            f"{source.location}: its items have the shape {shape}; the stages work on height×width[×channels]."
+            f"{source.location}: its items have the shape {shape}; the stages work on height×width[×channels]. "
+            "If they are images, convert their source again with their size, as in --size 28x28."
         )
 
 

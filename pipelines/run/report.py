@@ -8,6 +8,7 @@ from pathlib import Path
 import pandas as pd
 
 from mnist_data import storage
+from mnist_data.batch import shape_text
 from mnist_data.parquet.dataset import Dataset
 from mnist_data.parquet.tables import read_table, read_tables, table_provenance
 from mnist_data.version import __version__
@@ -79,7 +80,7 @@ def write_report(
 
 
 def _subtitle(source: Dataset) -> str:
-    size = "×".join(map(str, source.metadata.shape))
+    size = shape_text(source.metadata.shape)
     splits = ", ".join(f"{rows:,} {split}" for split, rows in source.splits.items())
     classes = f", {len(source.metadata.classes)} classes" if source.metadata.classes else ""
     return f"{len(source):,} images of {size} pixels ({splits}){classes}"

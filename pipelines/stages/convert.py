@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mnist_data import storage
-from mnist_data.batch import Batch, exchange_axes
+from mnist_data.batch import Batch, exchange_axes, shape_text
 from mnist_data.errors import WrongUse
 from mnist_data.idx.format import Header, Reader, open_idx
 from mnist_data.idx.forms import Forms, forms_of
@@ -191,7 +191,8 @@ def _metadata(
 ) -> Metadata:
     shapes = {(form.layout.shape, images.dtype) for form, (images, _) in zip(forms, headers, strict=True)}
     if len(shapes) != 1:
-        listed = "; ".join(f"{pair.split} {form.layout.shape}" for pair, form in zip(pairs, forms, strict=True))
+        sizes = (shape_text(form.layout.shape) for form in forms)
+        listed = "; ".join(f"{pair.split} {size}" for pair, size in zip(pairs, sizes, strict=True))
         raise WrongUse(f"The splits have images of different shapes or types ({listed}); convert them one by one.")
     shape, dtype = shapes.pop()
     if params.transpose:

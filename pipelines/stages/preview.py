@@ -11,7 +11,7 @@ from mnist_data.batch import Batch
 from mnist_data.errors import WrongUse
 from mnist_data.parquet.dataset import Dataset
 from mnist_data.parquet.schema import Metadata
-from pipelines.engine.map_dataset import require_originals
+from pipelines.engine.map_dataset import require_images, require_originals
 from pipelines.images.levels import levels_of
 from pipelines.images.thumbnails import first_samples, thumbnail_table
 from pipelines.settings.recipe import TRANSFORMS
@@ -31,6 +31,7 @@ def preview_tables(source: Dataset, params: Augment) -> dict[str, pd.DataFrame]:
     three samples for each transform alone, in every copy, the weakest first, with columns for the transform, its
     meaning and its range. Raises WrongUse as `augment` does.
     """
+    require_images(source)
     require_originals(source, "preview")
     require_levels(params.recipe, levels_of(source.metadata))
     originals, levels = first_of_each_class(source), levels_of(source.metadata)

@@ -185,7 +185,12 @@ def test_a_notebook_shows_a_page_in_a_frame(browser: Any, tables: dict[str, pd.D
     for frame in frames:
         frame.wait_for_selector("html[data-drawn]", timeout=60_000)
     frames[0].click("nav a[href='#filters']")
-    frames[0].wait_for_function("() => document.querySelector('#filters').getBoundingClientRect().top < 300")
+    top = "() => document.querySelector('#filters').getBoundingClientRect().top"
+    for _ in range(200):  # older releases of Playwright wait by eval, which the page forbids
+        if frames[0].evaluate(top) < 300:
+            break
+        opened.wait_for_timeout(50)
+    assert frames[0].evaluate(top) < 300
     drawn = [frame.locator(".js-plotly-plot").count() for frame in frames]
     origins = {frame.evaluate("window.origin") for frame in frames}
     address = opened.url

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from mnist_data.batch import Batch
+from mnist_data.batch import Batch, shape_text
 from mnist_data.errors import WrongUse
 from mnist_data.parquet.schema import Stage, stage_of
 from pipelines.images.scaling import Scaling
@@ -23,7 +23,7 @@ def ready(configuration: Mapping[str, Any], batch: Batch, done: Sequence[Stage])
     """
     if list(batch.images.shape[1:]) != list(configuration["shape"]):
         shapes = (batch.images.shape[1:], configuration["shape"])
-        given, expected = ("×".join(map(str, shape)) or "single numbers" for shape in shapes)
+        given, expected = (shape_text(shape) or "single numbers" for shape in shapes)
         raise WrongUse(
             f"The images are {given}, and {configuration['name']} was trained on {expected}; bring photos of digits "
             "to MNIST's form with mnist-data prepare."

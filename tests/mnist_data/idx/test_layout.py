@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -10,9 +11,11 @@ import pytest
 
 from mnist_data.errors import MismatchedPair, NotIdx, WrongUse
 from mnist_data.idx.byte_order import seems_swapped
-from mnist_data.idx.format import Header, open_idx, read
+from mnist_data.idx.format import Header, open_idx, read, write
+from mnist_data.idx.forms import forms_of
 from mnist_data.idx.labels import encode_labels, form_of, labels_of
 from mnist_data.idx.layout import layout_of, parse_size
+from mnist_data.idx.pairing import Pair
 
 
 @pytest.fixture(scope="module")
@@ -175,3 +178,20 @@ def test_little_endian_headers_are_named_and_read_when_asked(
         read(path)
     with open_idx(path, "little") as reader:
         np.testing.assert_array_equal(array, np.concatenate(list(reader.batches(100))))
+
+
+@pytest.mark.parametrize("dtype", ["u1", ">i2"])
+def test_what_decides_takes_memory_that_does_not_grow_with_an_image(dtype: str, tmp_path: Path) -> None:
+    """Byte order, layout and column-major order are decided by a million values, also of images of four million."""
+    noise = np.random.default_rng(0).integers(0, 256, (3, 2048, 2047), np.uint8).astype(dtype)
+    write(tmp_path / "images", noise)
+    write(tmp_path / "labels", np.zeros(3, np.uint8))
+    tracemalloc.start()
+    try:
+        forms = forms_of(Pair("train", str(tmp_path / "images"), str(tmp_path / "labels")))
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+    assert forms.layout.shape == (2048, 2047)
+    assert peak < 2 * noise.nbytes + 8 * (8 << 20)
