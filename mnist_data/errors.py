@@ -135,6 +135,22 @@ class LostWorkers(MnistDataError):  # noqa: N818
         )
 
 
+class WorkersNotStarted(MnistDataError):  # noqa: N818
+    """Worker processes on this machine ended before they had begun."""
+
+    resumable = True
+
+    def __init__(self, workers: int) -> None:
+        super().__init__(workers)
+        self.workers = workers
+
+    def __str__(self) -> str:
+        return (
+            f"The {self.workers} worker processes of --workers did not start; something ended them, as a system does "
+            "whose memory is full. Use fewer, or leave --workers out and work on threads."
+        )
+
+
 class LostScheduler(MnistDataError):  # noqa: N818
     """The connection to a cluster's scheduler ended while it worked."""
 
@@ -148,6 +164,31 @@ class LostScheduler(MnistDataError):  # noqa: N818
         return (
             f"The Dask scheduler at {self.address} was lost while it worked; start it again, or another one, and "
             "repeat the command: finished parts are kept where the stage can go on from them."
+        )
+
+
+class IdleCluster(MnistDataError):  # noqa: N818
+    """A cluster has workers no more, or none that does the tasks that it was given.
+
+    workers: how many it has. seconds: how long they were waited for.
+    """
+
+    resumable = True
+
+    def __init__(self, address: str, workers: int, seconds: float) -> None:
+        super().__init__(address, workers, seconds)
+        self.address, self.workers, self.seconds = address, workers, seconds
+
+    def __str__(self) -> str:
+        state = (
+            f"none of its {self.workers} workers runs a task, as where their memory is full"
+            if self.workers
+            else "all of its workers are gone"
+        )
+        return (
+            f"The Dask cluster at {self.address} has done no work for {self.seconds:g} seconds: {state}. Start workers "
+            f"(dask worker {self.address}), with more memory if they had too little, and repeat the command: finished "
+            "parts are kept where the stage can go on from them."
         )
 
 

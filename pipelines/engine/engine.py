@@ -1,26 +1,20 @@
 """Where work runs: this thread, threads here, processes on loopback, or a Dask cluster that exists already.
 
-The only file that knows Dask. A task takes paths, row groups and parameters and gives a small record of what it
-wrote: image arrays never pass through a scheduler.
+Only this file and clusters.py know Dask. A task takes paths, row groups and parameters and gives a small record of
+what it wrote: image arrays never pass through a scheduler.
 """
 
 from __future__ import annotations
 
-import logging
 import os
-import re
-import sys
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 from mnist_data.errors import LostScheduler, LostWorkers, WrongUse
-
-SECONDS_TO_ANSWER = 10
-"""How long a scheduler is waited for."""
+from pipelines.engine.clusters import connected, local_cluster, watching
 
 Task = TypeVar("Task")
 Result = TypeVar("Result")
@@ -95,11 +89,13 @@ class Cluster:
         position = {future.key: number for number, future in enumerate(futures)}
         results: list[Any] = [None] * len(futures)
         try:
-            for future, result in as_completed(futures, with_results=True):
-                if future.cancelled():  # the result is then an error, which Dask gives instead of raising it
-                    raise LostScheduler(self.address)
-                results[position[future.key]] = result
-                done(tasks[position[future.key]])
+            with watching(self.client, self.address, futures) as watch:
+                for future, result in as_completed(futures, with_results=True):
+                    if future.cancelled():  # the result is then an error, which Dask gives instead of raising it
+                        raise watch.failure or LostScheduler(self.address)
+                    results[position[future.key]] = result
+                    watch.finished += 1
+                    done(tasks[position[future.key]])
         except KilledWorker as cause:
             raise LostWorkers(str(cause.last_worker.address if cause.last_worker else "unknown")) from None
         finally:
@@ -137,101 +133,10 @@ def open_engine(workers: int | None = None, scheduler: str | None = None) -> Ite
     if workers is not None and scheduler is not None:
         raise WrongUse("--workers and --scheduler exclude each other: either new processes here, or a cluster there.")
     if scheduler is not None:
-        with _connected(scheduler) as client:
+        with connected(scheduler) as client:
             yield Cluster(client, client.scheduler.address)
     elif workers:
-        with _local_cluster(workers) as client:
+        with local_cluster(workers) as client:
             yield Cluster(client, client.scheduler.address)
     else:
         yield Serial() if workers == 0 else Threads(cores())
-
-
-@contextmanager
-def _connected(address: str) -> Iterator[Any]:
-    from distributed import Client
-
-    _require_scheduler(address)
-    # Its loss is an error of ours; Dask would also log it, with a traceback.
-    logger = logging.getLogger("distributed.client")
-    level = logger.level
-    logger.setLevel(logging.CRITICAL)
-    try:
-        with Client(address, timeout=SECONDS_TO_ANSWER) as client:
-            try:
-                client.wait_for_workers(1, timeout=SECONDS_TO_ANSWER)
-            except TimeoutError:
-                raise WrongUse(
-                    f"The Dask scheduler at {address} has no workers, so nobody would do the work; start one: "
-                    f"dask worker {address}"
-                ) from None
-            yield client
-    finally:
-        logger.setLevel(level)
-
-
-def _require_scheduler(address: str) -> None:
-    """Raise WrongUse where no Dask scheduler answers at an address; a client that meets none leaves tracebacks."""
-    import asyncio
-
-    # Dask would take a port of 99999 for 34463.
-    scheme, _, place = address.rpartition("://")
-    port = re.fullmatch(r"\S+:(\d+)/?", place)
-    if scheme in ("", "tcp", "tls", "ws", "wss") and not (port and 0 < int(port[1]) < 2**16):
-        raise WrongUse(f"{address!r} is no address of a Dask scheduler; write it as in tcp://host:8786.")
-    try:
-        with ThreadPoolExecutor(1) as pool:  # a notebook's own thread runs a loop already
-            answer = pool.submit(asyncio.run, _identity(address)).result()
-    except Exception as cause:  # of any class, by the kind of address: a missing library, a certificate, a closed door
-        reason = (str(cause).splitlines() or [""])[0] or type(cause).__name__
-        raise WrongUse(
-            f"No Dask scheduler answers at {address} ({reason}); check the address, as in tcp://host:8786."
-        ) from cause
-    if answer.get("type") != "Scheduler":
-        raise WrongUse(
-            f"At {address} answers a Dask {answer.get('type')}, not the scheduler; give the scheduler's address."
-        )
-
-
-async def _identity(address: str) -> dict[str, Any]:
-    """Ask who answers at an address."""
-    from distributed.core import rpc
-    from distributed.security import Security
-
-    async with rpc(
-        address, timeout=SECONDS_TO_ANSWER, connection_args=Security().get_connection_args("client")
-    ) as other:
-        return dict(await other.identity())
-
-
-@contextmanager
-def _local_cluster(workers: int) -> Iterator[Any]:
-    _require_main_guard()
-    from distributed import Client, LocalCluster
-
-    # Dask's defaults would listen on every interface of the machine.
-    cluster = LocalCluster(
-        n_workers=workers, threads_per_worker=1, host="127.0.0.1", dashboard_address="127.0.0.1:0", silence_logs=50
-    )
-    with cluster, Client(cluster) as client:
-        yield client
-
-
-def _require_main_guard() -> None:
-    """Raise WrongUse where the program's own script would start workers again in each worker.
-
-    A worker imports the script anew, under another name than "__main__", to find the functions in it. Notebooks,
-    `python -c` and `python -m package` have no such script.
-    """
-    main = sys.modules.get("__main__")
-    spec, path = getattr(main, "__spec__", None), getattr(main, "__file__", None)
-    if path is None or (spec is not None and spec.name.rpartition(".")[2] == "__main__"):
-        return
-    try:
-        text = Path(path).read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError):
-        return
-    if "__main__" not in text:
-        raise WrongUse(
-            f"{path} starts worker processes, and each of them runs the script again; put what it does into a function "
-            'main(), and at its end: if __name__ == "__main__": main()'
-        )

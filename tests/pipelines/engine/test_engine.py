@@ -16,7 +16,8 @@ from typing import Any
 import psutil
 import pytest
 
-from mnist_data.errors import LostScheduler, LostWorkers, TruncatedIdx, WrongUse
+from mnist_data.errors import IdleCluster, LostScheduler, LostWorkers, TruncatedIdx, WrongUse
+from pipelines.engine.clusters import SAME_EVERYWHERE, _differences, _versions
 from pipelines.engine.engine import Cluster, Serial, Threads
 from pipelines.engine.execution import Execution, Progress, open_execution
 
@@ -92,7 +93,7 @@ def test_an_address_of_no_scheduler_is_refused_with_the_form_that_one_has(addres
 
 def test_an_address_where_nobody_answers_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     """After some seconds; a worker's address is not its scheduler's."""
-    monkeypatch.setattr("pipelines.engine.engine.SECONDS_TO_ANSWER", 0.5)
+    monkeypatch.setattr("pipelines.engine.clusters.SECONDS_TO_ANSWER", 0.5)
 
     with pytest.raises(WrongUse, match=r"tcp://127.0.0.1:1 \(.*\); check the address"):
         _open(scheduler="tcp://127.0.0.1:1")
@@ -195,12 +196,72 @@ def test_a_scheduler_without_workers_is_not_waited_for(monkeypatch: pytest.Monke
     """Nobody would do the work; the message says how to start a worker."""
     from distributed import LocalCluster
 
-    from pipelines.engine import engine
+    from pipelines.engine import clusters, engine
 
-    monkeypatch.setattr(engine, "SECONDS_TO_ANSWER", 1)
+    monkeypatch.setattr(clusters, "SECONDS_TO_ANSWER", 1)
     with (
         LocalCluster(n_workers=0, host="127.0.0.1", dashboard_address="127.0.0.1:0", silence_logs=50) as cluster,
         pytest.raises(WrongUse, match="has no workers.* dask worker tcp://"),
         engine.open_engine(scheduler=cluster.scheduler_address),
     ):
         pass
+
+
+@pytest.fixture
+def started(request: pytest.FixtureRequest) -> Iterator[Any]:
+    """Give a cluster without workers, and close it after; the parameter is the memory of those that come."""
+    from distributed import LocalCluster
+
+    place = {"host": "127.0.0.1", "protocol": "tcp://", "dashboard_address": "127.0.0.1:0", "silence_logs": 50}
+    memory = getattr(request, "param", "auto")
+    with LocalCluster(n_workers=0, processes=False, threads_per_worker=1, memory_limit=memory, **place) as cluster:
+        yield cluster
+
+
+def test_a_cluster_that_loses_all_workers_is_not_waited_for(started: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Dask would wait for ever for somebody to do the rest; what is finished is kept."""
+    monkeypatch.setattr("pipelines.engine.clusters.SECONDS_WITHOUT_WORK", 0.5)
+    monkeypatch.setattr("pipelines.engine.clusters.SECONDS_BETWEEN_LOOKS", 0.1)
+    started.scale(1)
+
+    with (
+        open_execution(
+            scheduler=started.scheduler_address, report=lambda event: event.rows and started.scale(0)
+        ) as run,
+        pytest.raises(
+            IdleCluster, match=r"all of its workers are gone.*dask worker tcp://.*repeat the command"
+        ) as lost,
+    ):
+        run.run(time.sleep, [0.3] * 20, "test")
+    assert lost.value.resumable
+
+
+@pytest.mark.parametrize("started", ["1MB"], indirect=True)
+def test_workers_that_run_no_task_are_not_waited_for(started: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A worker whose memory is full pauses, for as long as that is so."""
+    monkeypatch.setattr("pipelines.engine.clusters.SECONDS_WITHOUT_WORK", 0.5)
+    monkeypatch.setattr("pipelines.engine.clusters.SECONDS_BETWEEN_LOOKS", 0.1)
+    started.scale(1)
+
+    with (
+        open_execution(scheduler=started.scheduler_address) as execution,
+        pytest.raises(IdleCluster, match="none of its 1 workers runs a task, as where their memory is full"),
+    ):
+        execution.run(time.sleep, [0.1] * 100, "test")
+
+
+@pytest.mark.parametrize(
+    ("package", "version", "expected"),
+    [
+        ("pyarrow", "1.0", "pyarrow 1.0, where"),
+        ("python", "3.9.1", "Python 3.9, where"),
+        ("numba", None, "of no known"),
+    ],
+)
+def test_workers_with_another_library_are_known(package: str, version: str | None, expected: str) -> None:
+    """They would fail in the middle, or write other bytes; a last number of Python's alone is no difference."""
+    here = dict.fromkeys(SAME_EVERYWHERE, "2.0") | {"python": "3.11.7"}
+    there = here | {"python": "3.11.2"} | {package: version}
+
+    assert expected in _differences(_versions({"packages": there}), _versions({"packages": here}))
+    assert _differences(_versions({"packages": here | {"python": "3.11.2"}}), _versions({"packages": here})) == ""
