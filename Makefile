@@ -8,9 +8,10 @@ UV := $(shell command -v uv 2>/dev/null)
 # What `make test-oldest` runs: pytest's arguments, as in `make test-oldest OLDEST_TESTS="tests/mnist_data -x"`.
 OLDEST_TESTS ?= -m "not slow"
 OLDEST := .venv-oldest
-# Processes that run the tests. Each has one thread for numbers, as the tests bring their own threads and processes.
+# Processes that run the tests. Each has one thread for numbers, as the tests bring their own threads and processes; and
+# PyTorch's threads sleep while they wait for each other, or two trainings at once take ten times as long as one.
 JOBS ?= 2
-PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses $(JOBS) --dist worksteal
+PYTEST := OMP_NUM_THREADS=1 OMP_WAIT_POLICY=PASSIVE $(BIN)/python -m pytest --numprocesses $(JOBS) --dist worksteal
 # What `make torture` attacks, and for how long: `make torture TORTURE="kills --seconds 60 --seed 7"`.
 TORTURE ?= --seconds 600 --seed 1
 
