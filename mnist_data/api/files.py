@@ -6,8 +6,6 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import urlsplit
 
-import pandas as pd
-
 from mnist_data.api.results import Result
 from mnist_data.api.sources import Place, dataset_of, fetched, location_of, pairs_of, streams_of
 from mnist_data.api.work import showing, working
@@ -20,6 +18,8 @@ from pipelines.settings.stages import Compression, Convert, ExportForm, Layout
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    import pandas as pd
 
 _CONVERT = Convert()
 
@@ -74,6 +74,8 @@ def known_datasets() -> pd.DataFrame:
     download), fetched_from (its first host), checksum_source (where the checksums of its files are published), page.
     What is not published is missing.
     """
+    import pandas as pd
+
     from mnist_data.known.catalog import CATALOG
 
     rows = [
@@ -99,6 +101,8 @@ def known_datasets() -> pd.DataFrame:
 
 def _files_table(paths: Sequence[Path]) -> pd.DataFrame:
     """Describe files, and folders of files by their number and their bytes together."""
+    import pandas as pd
+
     files = [path for path in paths if path.is_file()]
     rows = [(str(path), path.stat().st_size, sha256_of(path)) for path in files]
     table = pd.DataFrame(rows, columns=["path", "bytes", "sha256"])

@@ -341,5 +341,5 @@ def read_fingerprints(path: str | Path = DATA) -> tuple[Fingerprint, ...]:
             np.frombuffer(row["images"], CELL),
             np.frombuffer(row["labelled"], CELL),
         )
-        for row in pq.read_table(str(path)).to_pylist()
+        for row in pq.ParquetFile(str(path)).read().to_pylist()
     )

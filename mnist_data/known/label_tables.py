@@ -10,11 +10,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import permutations
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 
 from mnist_data import storage
 from mnist_data.batch import Batch, Integers
@@ -23,6 +22,9 @@ from mnist_data.idx.format import open_idx
 from mnist_data.idx.pairing import find_label_tables
 from mnist_data.parquet.dataset import Dataset, read_columns
 from mnist_data.parquet.schema import Metadata
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 WRITER, SERIES = "writer_id", "hsf_series"
 """The columns for the writer of a sample, and for the one of NIST's collections (handwriting sample forms)."""
@@ -189,6 +191,8 @@ def _read_table(path: str, split: str, rows: int, first_id: int, first_label: in
 
 def dataset_writers(source: Dataset) -> pd.DataFrame:
     """Read the writer of each sample of a dataset: id, split and, where it is known, writer_id."""
+    import pandas as pd
+
     parts = [pd.DataFrame(read_columns(source, split, ["id", WRITER])).assign(split=split) for split in source.splits]
     return pd.concat(parts, ignore_index=True)
 
@@ -200,6 +204,8 @@ def shared_writers(samples: pd.DataFrame) -> pd.DataFrame | None:
     alone: split, samples, writers, other, shared_writers, and shared_samples, the fraction of the split's samples that
     are by writers of the other, 0 where nothing leaks.
     """
+    import pandas as pd
+
     if WRITER not in samples:
         return None
     writers = {split: rows[WRITER] for split, rows in samples.groupby("split", sort=False, observed=True)}

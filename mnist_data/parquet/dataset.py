@@ -22,6 +22,7 @@ from mnist_data import storage
 from mnist_data.batch import Batch, Images, shape_text
 from mnist_data.errors import MnistDataError, NoDataset, WrongUse
 from mnist_data.idx.names import UNLABELLED_SPLIT, split_order
+from mnist_data.parquet.arrays import to_numpy
 from mnist_data.parquet.files import damage_named, readable, require_sound_footer, require_unique_ids, with_values
 from mnist_data.parquet.files import first_line as first_line
 from mnist_data.parquet.files import open_parquet as open_parquet
@@ -338,7 +339,7 @@ def read_partition_columns(partition: Partition, names: Sequence[str]) -> dict[s
     """Read columns of one partition, (rows,) each, without its images."""
     with open_parquet(partition.path) as file:
         table = _read_rows(file, partition, names)
-    return {name: table[name].to_numpy() for name in table.column_names}
+    return {name: to_numpy(table[name]) for name in table.column_names}
 
 
 def _read_rows(file: pq.ParquetFile, partition: Partition, names: Sequence[str] | None = None) -> pa.Table:
@@ -374,7 +375,7 @@ def read_columns(dataset: Dataset, split: str, names: Sequence[str]) -> dict[str
             table = file.read(columns=[name for name in names if name in file.schema_arrow.names])
             pieces.append(with_values(table, path))
     table = pa.concat_tables(pieces)
-    return {name: table[name].to_numpy() for name in table.column_names}
+    return {name: to_numpy(table[name]) for name in table.column_names}
 
 
 def read_sample(dataset: Dataset, sample: int) -> Batch:

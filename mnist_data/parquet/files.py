@@ -16,6 +16,7 @@ import pyarrow.parquet as pq
 
 from mnist_data import storage
 from mnist_data.errors import DamagedArchive, MnistDataError, UnreadableInput
+from mnist_data.parquet.arrays import to_numpy
 
 
 @contextmanager
@@ -149,4 +150,4 @@ def repeated_id(files: Sequence[str]) -> tuple[int, str, str] | None:
 
 def _ids(path: str) -> npt.NDArray[np.int64]:
     with open_parquet(path) as file:
-        return np.asarray(with_values(file.read(columns=["id"], use_threads=False), path)["id"].to_numpy())
+        return to_numpy(with_values(file.read(columns=["id"], use_threads=False), path)["id"])

@@ -23,6 +23,7 @@ from msgspec import Meta
 
 from mnist_data.batch import Batch, array_shape, shape_text
 from mnist_data.errors import NoDataset, WrongUse
+from mnist_data.parquet.arrays import to_arrow, to_numpy
 from mnist_data.parquet.former_names import STAGES, fitted_in, rename_parameters
 from mnist_data.parquet.records import Refuse, convert_record, in_short, read_json, read_record
 from mnist_data.parquet.stage_fields import require_fields
@@ -314,8 +315,8 @@ def _image_fields(metadata: Metadata) -> list[pa.Field]:
 
 def encode(batch: Batch, schema: pa.Schema, layout: str) -> pa.Table:
     """Make a table of a batch. The pixels of the binary layout are shared with the batch, not copied."""
-    arrays = [pa.array(batch.ids), pa.array(batch.labels), *_encode_images(batch.images, schema, layout)]
-    arrays += [pa.array(values) for values in batch.columns.values()]
+    arrays = [to_arrow(batch.ids), to_arrow(batch.labels), *_encode_images(batch.images, schema, layout)]
+    arrays += [to_arrow(values) for values in batch.columns.values()]
     return pa.Table.from_arrays(arrays, schema=schema)
 
 
@@ -326,9 +327,9 @@ def _encode_images(images: npt.NDArray[Any], schema: pa.Schema, layout: str) -> 
         kind = schema.field("image").type
         return [pa.FixedSizeBinaryArray.from_buffers(kind, len(images), [None, pa.py_buffer(little)])]
     if layout == "list":
-        return [pa.FixedSizeListArray.from_arrays(pa.array(flat.reshape(-1)), type=schema.field("image").type)]
+        return [pa.FixedSizeListArray.from_arrays(to_arrow(flat.reshape(-1)), type=schema.field("image").type)]
     if layout == "pixels":
-        return [pa.array(np.ascontiguousarray(flat[:, index])) for index in range(flat.shape[1])]
+        return [to_arrow(flat[:, index]) for index in range(flat.shape[1])]
     files = [{"bytes": _png(image), "path": None} for image in little]
     return [pa.array(files, type=schema.field("image").type)]
 
@@ -345,8 +346,8 @@ def decode(table: pa.Table, metadata: Metadata) -> Batch:
     """Make a batch of a table with our columns; the inverse of `encode`. The images are read-only."""
     images = decode_images(table, metadata)
     known = {"id", "label", "split", *image_columns(table.column_names, metadata)}
-    columns = {name: table[name].to_numpy() for name in table.column_names if name not in known}
-    return Batch(table["id"].to_numpy(), table["label"].to_numpy(), images, columns)
+    columns = {name: to_numpy(table[name]) for name in table.column_names if name not in known}
+    return Batch(to_numpy(table["id"]), to_numpy(table["label"]), images, columns)
 
 
 def image_columns(names: Sequence[str], metadata: Metadata) -> list[str]:
@@ -362,7 +363,7 @@ def decode_images(table: pa.Table, metadata: Metadata) -> npt.NDArray[Any]:
     shape = (table.num_rows, *array_shape(metadata.shape))
     if metadata.layout == "pixels":
         names = [f"pixel{index}" for index in range(math.prod(metadata.shape))]
-        return np.stack([table[name].to_numpy() for name in names], axis=1).reshape(shape)
+        return np.stack([to_numpy(table[name]) for name in names], axis=1).reshape(shape)
     if metadata.layout == "png":
         return _decode_png(table["image"], shape)
     column = table["image"]

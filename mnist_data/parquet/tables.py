@@ -7,9 +7,8 @@ from collections.abc import Iterable, Mapping
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import pandas as pd
 import pyarrow as pa
 import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
@@ -21,6 +20,9 @@ from mnist_data.parquet.former_names import TABLES, VALUES, rename_parameters, r
 from mnist_data.parquet.records import read_record
 from mnist_data.parquet.schema import ATTRS_KEY
 from mnist_data.version import __version__
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 KEY = b"mnist_data_table"
 """The schema key under which a table says how it was made; a dataset's is another."""
@@ -111,6 +113,8 @@ def read_tables(folder: str | Path) -> dict[str, pd.DataFrame]:
 
 def read_table(path: str) -> pd.DataFrame:
     """Read one table; integers stay integers where some are missing, which plain pandas turns into floats."""
+    import pandas as pd
+
     with open_parquet(path) as file:  # whatever is wrong with the file, also with what pandas takes from it, is named
         frame = pd.read_parquet(path)
         whole = [field.name for field in file.schema_arrow if pa.types.is_integer(field.type)]

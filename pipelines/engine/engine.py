@@ -55,6 +55,9 @@ class Threads:
         self, function: Callable[[Task], Result], tasks: Sequence[Task], done: Callable[[Task], None]
     ) -> list[Result]:
         """Run them all."""
+        if len(tasks) < 2:  # nothing runs side by side, and Dask takes longer to load than a few hundred images
+            with one_core():
+                return Serial().map(function, tasks, done)
         import dask
         from dask.threaded import get  # the scheduler's name as a text would load all of distributed: half a second
 
