@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from mnist_data import storage
-from mnist_data.errors import MnistDataError, UnreadableInput
+from mnist_data.errors import CheckFailed, UnreadableInput, WrongUse
 from mnist_data.idx.names import split_order
 from mnist_data.idx.pairing import Pair
 from mnist_data.parquet.dataset import Dataset, open_dataset
@@ -66,11 +66,14 @@ def repair(name: str, known: Mapping[str, Dataset], execution: Execution) -> boo
     draft = storage.sibling(name, ".repair", hidden=True)
     try:
         for make in _ways(metadata, name, known, execution):
-            with suppress(MnistDataError):
+            try:
                 make(draft)
-                if open_dataset(draft).content == expected:
-                    _put(draft, name, manifest)
-                    return True
+                if open_dataset(draft).content != expected:
+                    continue
+            except (UnreadableInput, WrongUse, CheckFailed):  # not what it was made from, or not so
+                continue
+            _put(draft, name, manifest)
+            return True
     finally:
         for left in Path(draft).parent.glob(glob.escape(Path(draft).name) + "*"):
             storage.remove(left)

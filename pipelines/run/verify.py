@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from mnist_data import storage
-from mnist_data.errors import MnistDataError, NoDataset, UnreadableInput
+from mnist_data.errors import NoDataset, UnreadableInput
 from mnist_data.parquet.dataset import Dataset, open_dataset
 from mnist_data.parquet.files import open_parquet, repeated_id, require_sound_footer, with_values
 from mnist_data.parquet.manifest import MANIFEST, Manifest, Part, differences, part_sizes, read_manifest
@@ -91,7 +91,7 @@ def _datasets_near(name: str) -> dict[str, Dataset]:
     """Open the datasets next to one, by their content hashes: one of them may be what it was made from."""
     near = {}
     for path in sorted(Path(name).parent.glob(f"*{MANIFEST}")):
-        with suppress(MnistDataError):
+        with suppress(UnreadableInput):
             dataset = open_dataset(str(path).removesuffix(MANIFEST))
             near[dataset.content] = dataset
     return near
@@ -128,12 +128,9 @@ class _Verification:
     def note(self, file: object, found: str, expected: str, advice: str) -> None:
         self.result.findings.append(Finding(str(file), found, expected, advice))
 
-    def caught(self, error: MnistDataError, file: object, advice: str) -> None:
-        """Turn an error into a finding, with the advice that fits here."""
-        if isinstance(error, UnreadableInput):
-            self.note(error.path, error.found, error.expected, advice)
-        else:
-            self.note(file, str(error), "a readable file", advice)
+    def caught(self, error: UnreadableInput, advice: str) -> None:
+        """Turn what is wrong with a file into a finding, with the advice that fits here; other errors are none."""
+        self.note(error.path, error.found, error.expected, advice)
 
     def folder(self, folder: Path) -> None:
         datasets, files, sums = contents_of(folder)
@@ -191,7 +188,7 @@ class _Verification:
         try:
             manifest = read_manifest(name)
         except UnreadableInput as error:
-            self.caught(error, path, remake_command(None, name))
+            self.caught(error, remake_command(None, name))
             return None
         self.result.files += 1
         if manifest is None and part_sizes(name):
@@ -220,8 +217,8 @@ class _Verification:
         """Open a dataset of which nothing was found, as all commands do, and look for its sources."""
         try:
             dataset = open_dataset(name)
-        except MnistDataError as error:
-            self.caught(error, name, again)
+        except UnreadableInput as error:
+            self.caught(error, again)
             return
         self.result.datasets[dataset.content] = dataset
         for path, found, expected in changed_sources(dataset):
@@ -235,8 +232,8 @@ class _Verification:
                 _check_model(path)
             else:
                 _check_table(str(path))
-        except MnistDataError as error:
-            self.caught(error, path, _advice(error))
+        except UnreadableInput as error:
+            self.caught(error, error.advice)
 
     def sums(self, path: Path) -> None:
         """Compare the files of a result with the record that was written when it was complete."""
@@ -245,7 +242,7 @@ class _Verification:
         try:
             recorded = read_sums(str(path)).files
         except UnreadableInput as error:
-            self.caught(error, path, again)
+            self.caught(error, again)
             return
         there = files_below(result) if result.exists() else {}
         for name, expected in recorded.items():
@@ -266,7 +263,7 @@ class _Verification:
             if last is not None and last.input and last.input not in known:
                 self.note(dataset.location, "it was made from a dataset that is not here", "one of these", again)
         for path in files:
-            with suppress(MnistDataError):  # has been found before
+            with suppress(UnreadableInput):  # has been found before
                 made_from = _made_from(path)
                 if made_from and made_from not in known:
                     self.note(path, "it was made from a dataset that is not here", "one of these", again)
@@ -357,10 +354,6 @@ def _check_table(path: str) -> None:
         known = TABLE_KEY in (file.schema_arrow.metadata or {})
     if known:
         table_provenance(path)
-
-
-def _advice(error: MnistDataError) -> str:
-    return error.advice if isinstance(error, UnreadableInput) else "Write it again."
 
 
 def _made_from(path: Path) -> str:

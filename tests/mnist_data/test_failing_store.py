@@ -5,13 +5,8 @@ A real S3 server, with a door before it that answers some requests as a store in
 
 from __future__ import annotations
 
-import socket
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import suppress
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from threading import Thread
-from typing import Any
 
 import pandas as pd
 import pytest
@@ -23,78 +18,18 @@ from mnist_data.parquet.frames import load
 from mnist_data.parquet.manifest import part_sizes
 from pipelines.settings.stages import Augment
 from pipelines.stages.augment import augment
+from tests.troubled_store import Trouble, troubled_store
 
 Cli = Callable[..., tuple[int, str, str]]
 
 SOURCE = Path(__file__).parents[1] / "fixtures/0.1.0/dataset"
 
-RESET = 0
-"""Stands for a connection that is closed without an answer."""
-
-
-@dataclass
-class Trouble:
-    """What the door does: from the Nth request of a method on, answers with a status instead of passing it on.
-
-    method: "any" for all. last: the last request that is answered so; None for ever. copies: whether only uploads or
-    only copies within the store count. seen: the requests of the method so far.
-    """
-
-    method: str = ""
-    first: int = 1
-    status: int = 500
-    last: int | None = None
-    copies: bool | None = None
-    seen: list[str] = field(default_factory=list)
-
-    def strikes(self, environ: dict[str, Any]) -> bool:
-        """Count a request, and say whether it is one to fail."""
-        if self.method not in (environ["REQUEST_METHOD"], "any"):
-            return False
-        if self.copies is not None and ("HTTP_X_AMZ_COPY_SOURCE" in environ) != self.copies:
-            return False
-        self.seen.append(environ["PATH_INFO"])
-        return self.first <= len(self.seen) <= (self.last or len(self.seen))
-
 
 @pytest.fixture(scope="module")
 def door() -> Iterator[Callable[[Trouble | None], None]]:
     """Start an S3 server behind a door, and give a function that says what the door does."""
-    s3fs = pytest.importorskip("s3fs")
-    pytest.importorskip("moto.server")
-    s3fs.S3FileSystem.clear_instance_cache()  # connections that other tests have opened lead to their own servers
-    from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
-    from werkzeug.serving import make_server
-
-    store = DomainDispatcherApplication(create_backend_app)
-    current: list[Trouble] = [Trouble()]
-
-    def answer(environ: dict[str, Any], start: Any) -> Iterable[bytes]:
-        trouble = current[0]
-        if not trouble.strikes(environ):
-            return store(environ, start)  # type: ignore[no-any-return]
-        if trouble.status == RESET:
-            environ["werkzeug.socket"].shutdown(socket.SHUT_RDWR)
-            return []
-        with suppress(OSError):
-            environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
-        start(f"{trouble.status} trouble", [("Content-Type", "application/xml")])
-        if environ["REQUEST_METHOD"] == "HEAD":
-            return []
-        return [b"<Error><Code>Trouble</Code><Message>the store is in trouble</Message></Error>"]
-
-    server = make_server("127.0.0.1", 0, answer, threaded=True)
-    Thread(target=server.serve_forever, daemon=True).start()
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{server.port}")
-        for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
-            patch.setenv(name, "test")
-        patch.setenv("AWS_DEFAULT_REGION", "us-east-1")
-        patch.setenv("AWS_MAX_ATTEMPTS", "1")
-        storage.filesystem("s3://trouble")[0].mkdir("trouble")
-        yield lambda trouble: current.__setitem__(0, trouble or Trouble())
-    server.shutdown()
-    s3fs.S3FileSystem.clear_instance_cache()
+    with troubled_store() as door:
+        yield door
 
 
 @pytest.fixture
@@ -109,18 +44,19 @@ TROUBLES = [
     *(Trouble("PUT", number, 500) for number in range(1, 7)),
     Trouble("PUT", 3, 503),
     Trouble("PUT", 2, 403),
-    Trouble("PUT", 4, RESET),
+    Trouble("PUT", 4, kind="reset"),
     Trouble("PUT", 2, 500, copies=True),
     Trouble("POST", 1, 500),
     Trouble("HEAD", 9, 500),
     Trouble("GET", 9, 503),
     *(Trouble("any", number, 500) for number in (1, 6, 18, 24, 30, 34, 38)),
-    Trouble("any", 36, RESET),
+    Trouble("any", 36, kind="reset"),
 ]
 
 
 def called(trouble: Trouble) -> str:
-    return f"{trouble.method}-{trouble.first}-{trouble.status}{'-copies' if trouble.copies else ''}"
+    what = trouble.status if trouble.kind == "status" else trouble.kind
+    return f"{trouble.method}-{trouble.first}-{what}{'-copies' if trouble.copies else ''}"
 
 
 @pytest.mark.usefixtures("quick")
@@ -141,7 +77,7 @@ def test_a_reader_sees_the_old_or_the_new_whatever_fails(
     assert trouble.seen[trouble.first - 1 :], "the trouble never came"
     assert code == 2
     assert "s3://trouble/" in err
-    assert trouble.status == RESET or f"HTTP {trouble.status}" in err
+    assert trouble.kind != "status" or f"HTTP {trouble.status}" in err
     seen = open_dataset(name)
     assert seen.content in (before, after)
     assert len(load(name)) == len(seen)
@@ -204,16 +140,33 @@ def test_a_download_that_fails_names_url_and_status(
     name = "s3://trouble/read/d"
     augment(open_dataset(SOURCE), name)
 
-    for status in (500, 503, 403, RESET):
+    for status, kind in ((500, "status"), (503, "status"), (403, "status"), (0, "reset")):
         for first in (1, 2, 4):
-            door(Trouble("GET", first, status))
+            door(Trouble("GET", first, status, kind=kind))
             code, _, err = command_line("stats", name, "--out", tmp_path / "stats")
             door(None)
 
             assert code == 2
             assert "s3://trouble/read/" in err
-            assert status == RESET or f"HTTP {status}" in err
+            assert kind != "status" or f"HTTP {status}" in err
             assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.usefixtures("quick")
+def test_a_store_that_fails_is_no_finding_of_verify(door: Callable[[Trouble | None], None], command_line: Cli) -> None:
+    """Exit code 2, at whichever request: what could not be read may be whole."""
+    door(None)
+    augment(open_dataset(SOURCE), "s3://trouble/verified/d")
+
+    for first in (7, 10, 12):
+        trouble = Trouble("GET", first, kind="half down")
+        door(trouble)
+        code, out, err = command_line("verify", "s3://trouble/verified/d", "--repair")
+        door(None)
+
+        assert trouble.seen[first - 1 :], "the trouble never came"
+        assert (code, out) == (2, "")
+        assert "s3://trouble/verified/" in err
 
 
 def test_stores_that_cannot_be_are_named(command_line: Cli, tmp_path: Path) -> None:

@@ -4,8 +4,14 @@ from __future__ import annotations
 
 from tests.torture.attack import Promise
 from tests.torture.clusters import fail_clusters
+from tests.torture.stores import fail_stores
 
 PROMISES: tuple[Promise, ...] = (
+    Promise(
+        "stores",
+        "On a store that fails: success after retries, or exit 2 with URL and status, and the old dataset whole",
+        fail_stores,
+    ),
     Promise(
         "clusters",
         "On a cluster that fails: the bytes of threads, or an error by name and no wait without end",
