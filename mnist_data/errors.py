@@ -21,6 +21,10 @@ class MnistDataError(Exception):
     resumable = False
 
 
+class DataWarning(UserWarning):
+    """What a user should know of the data now, while a long call goes on; the call's result has it, too."""
+
+
 class WrongUse(MnistDataError):  # noqa: N818  (named for what the user did)
     """The request itself cannot be met: a setting out of range, a name that is not known."""
 

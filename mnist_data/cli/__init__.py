@@ -26,6 +26,7 @@ from mnist_data.cli import (
     verify,
 )
 from mnist_data.cli.options import before_commands
+from mnist_data.cli.output import showing_warnings
 from mnist_data.cli.streams import flush
 from mnist_data.errors import MnistDataError
 from mnist_data.storage import require_utf8
@@ -68,7 +69,8 @@ def main() -> None:
     try:
         for argument in sys.argv[1:]:
             require_utf8(argument)
-        _run()
+        with showing_warnings():
+            _run()
     except KeyboardInterrupt:
         _fail("interrupted", 130)
     except MnistDataError as error:

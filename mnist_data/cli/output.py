@@ -5,10 +5,13 @@ from __future__ import annotations
 import json
 import math
 import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import warnings
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 
-from mnist_data.errors import CheckFailed
+from mnist_data.errors import CheckFailed, DataWarning
 from mnist_data.storage import absolute
 
 if TYPE_CHECKING:
@@ -93,9 +96,31 @@ def say(text: str) -> None:
 
 
 def warn(messages: Iterable[str]) -> None:
-    """Print warnings to stderr."""
+    """Print warnings to stderr, each once: some came while the work went on, and stand in its result, too."""
     for message in messages:
-        print(f"mnist-data: warning: {message}", file=sys.stderr)  # noqa: T201
+        if message not in _WARNED:
+            _WARNED.add(message)
+            print(f"mnist-data: warning: {message}", file=sys.stderr)  # noqa: T201
+
+
+_WARNED: set[str] = set()
+
+
+@contextmanager
+def showing_warnings() -> Iterator[None]:
+    """Print warnings about the data at once, as ours are printed; all others go their usual way."""
+    _WARNED.clear()
+    with warnings.catch_warnings():
+        warnings.simplefilter("always", DataWarning)
+        warnings.showwarning = partial(_show, warnings.showwarning)
+        yield
+
+
+def _show(otherwise: Callable[..., None], message: Warning | str, category: type[Warning], *where: Any) -> None:
+    if issubclass(category, DataWarning):
+        warn([str(message)])
+    else:
+        otherwise(message, category, *where)
 
 
 def print_table(title: str, header: Sequence[str], rows: Iterable[Sequence[Any]], unbroken: Sequence[str] = ()) -> None:

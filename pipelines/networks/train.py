@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import math
 import re
+import warnings
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
@@ -18,9 +19,9 @@ import numpy as np
 import pandas as pd
 
 from mnist_data import storage
-from mnist_data.errors import UnreadableInput, WrongUse
+from mnist_data.errors import DataWarning, UnreadableInput, WrongUse
 from mnist_data.known.label_tables import WRITER
-from mnist_data.parquet.dataset import Dataset
+from mnist_data.parquet.dataset import Dataset, read_columns
 from mnist_data.parquet.records import convert_record, read_json
 from mnist_data.parquet.schema import Metadata
 from mnist_data.parquet.tables import provenance, remove_table, require_folder, write_table
@@ -31,9 +32,11 @@ from pipelines.images.levels import levels_of
 from pipelines.images.thumbnails import thumbnail_table
 from pipelines.networks.data.loader import Augmentation, Loader
 from pipelines.networks.data.samples import Samples, open_samples
+from pipelines.networks.evaluation.classes import find_class_problems
 from pipelines.networks.evaluation.corrections import CORRECTIONS, Corrections, read_corrections
 from pipelines.networks.evaluation.cost import with_cost
-from pipelines.networks.evaluation.diagnosis import diagnose, diagnosis_table
+from pipelines.networks.evaluation.diagnosis import diagnose
+from pipelines.networks.evaluation.finding import Finding, diagnosis_table, in_words
 from pipelines.networks.evaluation.out_of_distribution import fit_detector, save_detector
 from pipelines.networks.evaluation.predictions import Probabilities, predict
 from pipelines.networks.evaluation.report import TABLES as REPORT
@@ -109,7 +112,8 @@ def train(
 
     Raises OutputExists where the folder is not empty, unless `overwrite` or `resume` is set; MissingExtra without
     PyTorch, WrongUse for a dataset of one class, for corruptions where the white level is not known, where the files in
-    the folder are of another training, and where the network to start from does not fit.
+    the folder are of another training, and where the network to start from does not fit. Warns at once (DataWarning)
+    of classes that cannot be learned from these samples.
     """
     require_torch()
     require_images(source)
@@ -121,6 +125,7 @@ def train(
     training, validation, calibration = _divided(source, params)
     classes = class_count(source, training)
     start = _start(source, folder, params, classes)
+    problems = _class_problems(source, training, validation, classes, params)
     if not resume:
         _remove_models(str(folder))
     augmentation = Augmentation(params.recipe, levels_of(source.metadata))
@@ -130,7 +135,7 @@ def train(
         for member in members(source, folder, params)
     ]
     tables = {"history": _by_seed([history_table(result.history) for result in fits], params)}
-    tables["diagnosis"] = _diagnosis(fits, training, validation, classes, params, start)
+    tables["diagnosis"] = _diagnosis(fits, training, validation, classes, params, start, problems)
     tables |= _score(source, fits, params, validation, corrected, report)
     inputs = {source.metadata.dataset: source.content}
     inputs |= {"start": start.digest} if start else {}
@@ -262,6 +267,20 @@ def _history(member: Member, recorded: Sequence[Mapping[str, Any]]) -> tuple[Epo
     return tuple(convert_record(epoch, EpochRecord, refuse) for epoch in epochs)
 
 
+def _class_problems(
+    source: Dataset, training: Samples, validation: Samples, classes: int, params: Train
+) -> list[Finding]:
+    """Find what the labels alone show, and warn of it now: an hour of training would not change it."""
+    evaluated = {"validation": validation.labels}
+    if "test" in source.splits:
+        evaluated["test"] = read_columns(source, "test", ["label"])["label"]
+    problems = find_class_problems(training.labels, evaluated, classes, source.metadata.classes)
+    seeds = range(params.seed, params.seed + params.seeds)
+    for text in in_words(params.model, diagnosis_table(dict.fromkeys(seeds, problems))):
+        warnings.warn(text, DataWarning, stacklevel=3)
+    return problems
+
+
 def _diagnosis(
     fits: Sequence[Fit],
     training: Samples,
@@ -269,13 +288,14 @@ def _diagnosis(
     classes: int,
     params: Train,
     start: StartNetwork | None,
+    problems: Sequence[Finding],
 ) -> pd.DataFrame:
-    """Tabulate the problems of each training, if there are any."""
+    """Tabulate the problems of each training, if there are any. problems: those that all have."""
     findings = {}
     for seed, result in enumerate(fits, params.seed):
         settings = params.replace(seed=seed)
         initial = fresh(training.images.shape[1:], classes, settings) if start is None else start.network(seed)
-        findings[seed] = diagnose(result, training, validation.labels, classes, settings, initial)
+        findings[seed] = [*problems, *diagnose(result, training, validation.labels, classes, settings, initial)]
     return diagnosis_table(findings)
 
 

@@ -20,7 +20,7 @@ from mnist_data.parquet.writer import fingerprint, is_current
 from mnist_data.version import __version__
 from pipelines.engine.execution import Execution, downloading
 from pipelines.engine.map_dataset import plan_of
-from pipelines.networks.evaluation.diagnosis import in_words
+from pipelines.networks.evaluation.finding import in_words
 from pipelines.networks.train import train
 from pipelines.run.report import collect_tables, write_report
 from pipelines.run.sums import write_sums

@@ -7,18 +7,18 @@ predicting one class, the width of an interval, the number of units of a layer.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 
 from mnist_data.batch import Integers
 from pipelines.engine.id_hash import hashes
 from pipelines.networks.data.loader import steps
 from pipelines.networks.data.samples import Samples
+from pipelines.networks.evaluation.finding import Finding
 from pipelines.networks.evaluation.neighbours import MOST, SLIGHT, Neighbourhood, neighbourhood
 from pipelines.networks.evaluation.predictions import predict
 from pipelines.networks.evaluation.probe import PROBED, ProbedLayer, probe_layers, weight_change
@@ -47,15 +47,6 @@ SETTLED = 50
 
 LEAST_CHANGE = 0.1
 """Relative to the norm of the initial weights: a network that changed less is still about the initial one."""
-
-
-@dataclass(frozen=True)
-class Finding:
-    """A problem of a training: its name, the numbers that show it, and what to try."""
-
-    finding: str
-    evidence: str
-    advice: str
 
 
 @dataclass(frozen=True)
@@ -255,18 +246,4 @@ def dead_units(layers: Sequence[ProbedLayer]) -> Finding:
         f"{' The network predicts the same for every image.' if constant else ''}",
         "A dead unit is not trained any more. Train from the beginning with a lower learning_rate, or use a model "
         "with batch norm (tiny, small, large).",
-    )
-
-
-def diagnosis_table(findings: Mapping[int, Sequence[Finding]]) -> pd.DataFrame:
-    """Tabulate the findings of each seed, a row each: seed, finding, evidence, advice."""
-    rows = [{"seed": seed, **asdict(finding)} for seed, of_seed in findings.items() for finding in of_seed]
-    table = pd.DataFrame(rows, columns=["seed", "finding", "evidence", "advice"]).astype("str")
-    return table.astype({"seed": np.int64})
-
-
-def in_words(model: str, diagnosis: pd.DataFrame) -> tuple[str, ...]:
-    """Give the findings of a model's table as warnings, one each."""
-    return tuple(
-        f"{model}, seed {row.seed}: {row.finding}. {row.evidence} {row.advice}" for row in diagnosis.itertuples()
     )

@@ -20,7 +20,8 @@ from mnist_data.parquet.dataset import Dataset  # noqa: E402
 from mnist_data.parquet.tables import read_table  # noqa: E402
 from pipelines.networks.data.loader import Augmentation, MemoryLoader  # noqa: E402
 from pipelines.networks.data.samples import Samples, read_samples  # noqa: E402
-from pipelines.networks.evaluation.diagnosis import Finding, diagnose, in_words, scores  # noqa: E402
+from pipelines.networks.evaluation.diagnosis import diagnose, scores  # noqa: E402
+from pipelines.networks.evaluation.finding import Finding, in_words  # noqa: E402
 from pipelines.networks.evaluation.neighbours import neighbourhood  # noqa: E402
 from pipelines.networks.evaluation.probe import probe_layers  # noqa: E402
 from pipelines.networks.train import train  # noqa: E402
