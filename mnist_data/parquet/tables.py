@@ -19,6 +19,7 @@ from mnist_data.parquet.dataset import holds_dataset, open_parquet, require_outs
 from mnist_data.parquet.former_names import TABLES, VALUES, rename_parameters, renamed_columns
 from mnist_data.parquet.records import read_record
 from mnist_data.parquet.schema import ATTRS_KEY
+from mnist_data.parquet.seal import UNSEALED, seal_file
 from mnist_data.version import __version__
 
 if TYPE_CHECKING:
@@ -26,6 +27,9 @@ if TYPE_CHECKING:
 
 KEY = b"mnist_data_table"
 """The schema key under which a table says how it was made; a dataset's is another."""
+
+SEAL_KEY, CSV_KEY = b"mnist_data_sha256", b"mnist_data_csv"
+"""The keys under which a Parquet table has a hash of itself, and that of the same table as CSV."""
 
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 """A spreadsheet runs a text cell that begins with one of these; a quote before it makes it text (OWASP)."""
@@ -69,7 +73,10 @@ def remove_table(target: str) -> None:
 def merge_tables(
     pieces: Iterable[pa.Table], target: str, made: Mapping[str, Any], attrs: Mapping[str, Any] | None = None
 ) -> None:
-    """Write tables of one schema, at least one, one after another as one; memory is bounded by one of them."""
+    """Write tables of one schema, at least one, one after another as one; memory is bounded by one of them.
+
+    The Parquet file carries the hashes of itself and of the CSV file.
+    """
     metadata = {KEY: json.dumps(made, sort_keys=True), ATTRS_KEY: json.dumps(dict(attrs or {}))}
     with (
         storage.new_file(f"{target}.parquet") as parquet,
@@ -88,6 +95,12 @@ def merge_tables(
                 lines = stack.enter_context(pa_csv.CSVWriter(text, plain.schema))
             writer.write_table(piece.replace_schema_metadata(metadata))
             lines.write_table(plain)
+        if writer is None or lines is None:
+            raise AssertionError("a table has at least one piece, if an empty one")
+        lines.close()
+        writer.add_key_value_metadata({CSV_KEY: storage.sha256_of(text), SEAL_KEY: UNSEALED})
+        writer.close()
+        seal_file(parquet)
 
 
 def _for_csv(table: pa.Table) -> pa.Table:

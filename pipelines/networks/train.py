@@ -24,6 +24,7 @@ from mnist_data.known.label_tables import WRITER
 from mnist_data.parquet.dataset import Dataset, read_columns
 from mnist_data.parquet.records import convert_record, read_json
 from mnist_data.parquet.schema import Metadata
+from mnist_data.parquet.seal import UNSEALED, sealed
 from mnist_data.parquet.tables import provenance, remove_table, require_folder, write_table
 from mnist_data.version import __version__
 from pipelines.engine.execution import Progress, Report, silent
@@ -261,8 +262,9 @@ def _history(member: Member, recorded: Sequence[Mapping[str, Any]]) -> tuple[Epo
 
     seconds = [math.nan] * len(recorded)
     with suppress(ValueError):
-        stored = read_json(storage.read_bytes(member.seconds) or b"[]", lambda found, _: ValueError(found))
-        seconds[: len(stored)] = [float(value) for value in stored][: len(recorded)]
+        stored = read_json(storage.read_bytes(member.seconds) or b"{}", lambda found, _: ValueError(found))
+        times = stored.get("seconds", []) if isinstance(stored, dict) else []
+        seconds[: len(times)] = [float(value) for value in times][: len(recorded)]
     epochs = ({"seconds": time, **record} for record, time in zip(recorded, seconds, strict=True))
     return tuple(convert_record(epoch, EpochRecord, refuse) for epoch in epochs)
 
@@ -434,7 +436,8 @@ def _save(
         "best_epoch": result.best_epoch,
         **({"start": start.recorded(), **start.layers} if start else {}),
     }
-    storage.write_text(member.seconds, json.dumps([record.seconds for record in result.history]))
+    seconds = {"seconds": [record.seconds for record in result.history], "sha256": UNSEALED}
+    storage.write_text(member.seconds, sealed(json.dumps(seconds).encode()).decode())
     save_model(result.model, member.path, configuration)
 
 

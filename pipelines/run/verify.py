@@ -15,16 +15,14 @@ from mnist_data.parquet.files import open_parquet, repeated_id, require_sound_fo
 from mnist_data.parquet.manifest import MANIFEST, Manifest, Part, differences, part_sizes, read_manifest
 from mnist_data.parquet.publish import passing
 from mnist_data.parquet.schema import Metadata, metadata_of
-from mnist_data.parquet.tables import KEY as TABLE_KEY
 from mnist_data.parquet.tables import table_provenance
 from pipelines.engine.execution import Execution
+from pipelines.run.file_checks import CHECKED, check_file, files_beside
 from pipelines.run.repair import repair as repair_dataset
 from pipelines.run.sources import found_near
 from pipelines.run.sums import SUMS, files_below, read_sums
 from pipelines.settings.base import settings_in_words
-from pipelines.settings.model_header import not_a_model, read_configuration, require_seal
-
-MODELS = (".safetensors", ".onnx")
+from pipelines.settings.model_header import read_configuration
 
 MADE_FROM_ONE = ("stats", "audit", "train")
 """Stages whose tables are made from one dataset, whose content hash they record."""
@@ -63,8 +61,8 @@ def verify(location: str, execution: Execution | None = None, *, repair: bool = 
     """Verify a dataset, a network, a table, or all of these in a folder, as in the workspace of a run.
 
     Of datasets: manifest, metadata, parts missing, foreign or altered, values missing, ids that repeat, and the source
-    files where they lie near. Of networks: the hash that their files carry. Of tables: checksums and metadata; in a
-    workspace also their hashes. Of a workspace: whether each result was made from the datasets in it.
+    files where they lie near. Of networks, of the files next to them and of tables: the hashes that they carry; in a
+    workspace also those recorded of all results. Of a workspace: whether each result was made from the datasets in it.
 
     repair: make damaged datasets again where what they were made from is whole and near, as `repair_dataset` does; what
     is found then is given. Raises NoDataset where there is nothing of ours.
@@ -120,7 +118,8 @@ class _Verification:
         if storage.is_remote(location) or _is_one_dataset(location):
             self.dataset(location)
         elif path.is_file():
-            self.file(path)
+            for name in (location, *files_beside(location)):
+                self.file(Path(name))
         else:
             self.folder(path)
         return self.result
@@ -228,10 +227,7 @@ class _Verification:
         self.result.files += 1
         self.result.size += path.stat().st_size
         try:
-            if path.suffix in MODELS:
-                _check_model(path)
-            else:
-                _check_table(str(path))
+            check_file(str(path))
         except UnreadableInput as error:
             self.caught(error, error.advice)
 
@@ -277,8 +273,9 @@ def contents_of(folder: Path) -> tuple[list[str], list[Path], list[Path]]:
     files = [
         path
         for path in sorted(folder.rglob("*"))
-        if path.suffix in (*MODELS, ".parquet") and path.is_file() and not _hidden(path, folder)
+        if path.name.endswith(CHECKED) and path.is_file() and not _hidden(path, folder)
         if not any(str(parent) in datasets for parent in path.parents)
+        if path.suffix != ".csv" or path.with_suffix(".parquet").is_file()  # others are no tables of ours
     ]
     return sorted(datasets), files, sorted(folder.rglob(f"*{SUMS}"))
 
@@ -321,39 +318,6 @@ def _digest(path: str) -> str:
         while block := file.read(BLOCK):
             hasher.update(block)
     return hasher.hexdigest()
-
-
-def _check_model(path: Path) -> None:
-    """Raise UnreadableInput where a network's file is not what was written. PyTorch is not needed."""
-    if path.suffix == ".onnx":
-        from pipelines.networks.export.onnx_file import load_onnx
-
-        load_onnx(path)
-        return
-    from safetensors import SafetensorError, safe_open
-
-    read_configuration(path)
-    try:
-        with safe_open(path, framework="np") as file:
-            for name in file.keys():  # noqa: SIM118  (not a mapping)
-                file.get_tensor(name)
-            metadata = file.metadata() or {}
-    except (SafetensorError, OSError, TypeError) as cause:
-        raise not_a_model(path, str(cause), "a model in the safetensors format") from cause
-    require_seal(path, metadata, path.read_bytes())
-
-
-def _check_table(path: str) -> None:
-    """Read a whole table. Raises UnreadableInput where it is damaged."""
-    with open_parquet(path) as file:
-        plain, arrow = file.metadata.metadata or {}, file.schema_arrow.metadata or {}
-        if any(plain.get(name, value) != value for name, value in arrow.items()):
-            raise UnreadableInput(path, "two copies of its metadata differ", "a whole table", "Write it again.")
-        for group in range(file.metadata.num_row_groups):
-            file.read_row_group(group, use_threads=False)
-        known = TABLE_KEY in (file.schema_arrow.metadata or {})
-    if known:
-        table_provenance(path)
 
 
 def _made_from(path: Path) -> str:

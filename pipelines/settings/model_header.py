@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +13,7 @@ from mnist_data import storage
 from mnist_data.errors import MissingExtra, UnreadableInput
 from mnist_data.parquet.former_names import rename_parameters
 from mnist_data.parquet.records import convert_record, in_short, read_json
+from mnist_data.parquet.seal import is_sealed
 
 if TYPE_CHECKING:
     from mnist_data.parquet.records import Refuse
@@ -100,19 +100,6 @@ def not_a_model(path: str | Path, found: str, expected: str) -> UnreadableInput:
     return UnreadableInput(str(path), found, expected, "Train the model again, or fetch its file again.")
 
 
-UNSEALED = hashlib.sha256(b"mnist-data: in the place of a hash").hexdigest()
-"""What stands in a model's file in the place of its hash while that is calculated."""
-
-
-def sealed(content: bytes) -> bytes:
-    """Put the hash of a model's file into it, where UNSEALED stands in its metadata under "sha256"."""
-    return content.replace(UNSEALED.encode(), _hash(content))
-
-
-def _hash(content: bytes) -> bytes:
-    return hashlib.sha256(content).hexdigest().encode()
-
-
 def require_seal(path: str | Path, metadata: Mapping[str, str], content: bytes) -> None:
     """Refuse a model's file of which a byte is another than was written; those of 0.1.0 have no hash of themselves.
 
@@ -121,5 +108,5 @@ def require_seal(path: str | Path, metadata: Mapping[str, str], content: bytes) 
     recorded = metadata.get("sha256")
     if unknown := sorted(metadata.keys() - {"configuration", "sha256"}):
         raise not_a_model(path, f"its metadata hold a field {in_short(unknown[0])}", "a configuration and its hash")
-    if recorded is not None and _hash(content.replace(recorded.encode(), UNSEALED.encode())) != recorded.encode():
+    if recorded is not None and not is_sealed(content, recorded):
         raise not_a_model(path, "its bytes are not those that were written", f"the hash {recorded}, as it says itself")

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from tests.torture.attack import Promise
 from tests.torture.clusters import fail_clusters
+from tests.torture.flips import flip_bits
 from tests.torture.stores import fail_stores
 
 PROMISES: tuple[Promise, ...] = (
+    Promise("flips", "No bit rots unseen: `verify` finds each that is flipped, in every file that we write", flip_bits),
     Promise(
         "stores",
         "On a store that fails: success after retries, or exit 2 with URL and status, and the old dataset whole",

@@ -27,6 +27,7 @@ import numpy.typing as npt
 from mnist_data import storage
 from mnist_data.batch import Images, Integers
 from mnist_data.errors import UnreadableInput
+from mnist_data.parquet.seal import UNSEALED, sealed
 from pipelines.networks.data.loader import Loader
 from pipelines.networks.evaluation.predictions import ROWS, inputs
 from pipelines.networks.training.device import device, every_core
@@ -117,7 +118,7 @@ def detector_file(model: str | Path) -> str:
 
 
 def save_detector(detector: Detector, model: str | Path) -> None:
-    """Write a detector next to the file of its model, with that file's hash; never half of it."""
+    """Write a detector next to the file of its model, with that file's hash and its own; never half of it."""
     numbers = {
         "threshold": detector.threshold,
         "false_rejections": detector.false_rejections,
@@ -130,8 +131,10 @@ def save_detector(detector: Detector, model: str | Path) -> None:
     }
     content = io.BytesIO()
     np.savez(content, allow_pickle=False, model=storage.sha256_of(Path(model)), **numbers, **arrays)
+    with zipfile.ZipFile(content, "a") as archive:
+        archive.comment = UNSEALED.encode()  # which readers of archives and NumPy pass over
     with storage.new_file(detector_file(model)) as draft:
-        draft.write_bytes(content.getvalue())
+        draft.write_bytes(sealed(content.getvalue()))
 
 
 def load_detector(model: str | Path) -> Detector | None:

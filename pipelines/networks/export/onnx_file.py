@@ -14,10 +14,11 @@ from mnist_data import storage
 from mnist_data.batch import Images
 from mnist_data.errors import MissingExtra, UnreadableInput
 from mnist_data.parquet.dataset import first_line, require_outside
+from mnist_data.parquet.seal import UNSEALED, sealed
 from pipelines.engine.engine import cores
 from pipelines.networks.export.graph import INPUT, OUTPUT, onnx_graph, require_onnx
 from pipelines.networks.training.model_file import load_model
-from pipelines.settings.model_header import UNSEALED, configuration_in, require_model, require_seal, sealed
+from pipelines.settings.model_header import configuration_in, require_model, require_seal
 
 if TYPE_CHECKING:
     import onnx

@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mnist_data import storage
+from mnist_data.parquet.seal import UNSEALED, sealed
 from pipelines.networks.training.device import require_torch
-from pipelines.settings.model_header import UNSEALED, configuration_in, not_a_model, require_model, require_seal, sealed
+from pipelines.settings.model_header import configuration_in, not_a_model, require_model, require_seal
 
 if TYPE_CHECKING:
     from torch import nn

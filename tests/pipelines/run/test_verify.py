@@ -19,8 +19,13 @@ from mnist_data.idx import format as idx
 from mnist_data.idx.sample import write_sample
 from mnist_data.parquet.dataset import open_dataset
 from mnist_data.parquet.manifest import Part, new_manifest, read_manifest
+from mnist_data.parquet.seal import UNSEALED, sealed
+from mnist_data.parquet.tables import provenance, write_table
+from pipelines.networks.evaluation.out_of_distribution import Detector, save_detector
 from pipelines.networks.training.model_file import load_model, save_model
 from pipelines.run.verify import verify
+from tests.torture.attack import Attack
+from tests.torture.flips import flip_in
 
 Cli = Callable[..., tuple[int, str, str]]
 
@@ -38,6 +43,11 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
     pytest.importorskip("onnxruntime")
     network, configuration = load_model(FORMER / "models/tiny.safetensors")  # written anew, it carries its hash
     save_model(network, folder / "models/tiny.safetensors", configuration)
+    save_detector(Detector({}, 1.0, 0.01, 5), folder / "models/tiny.safetensors")
+    (folder / "models/tiny.seconds.json").write_bytes(sealed(b'{"seconds": [1.5], "sha256": "%b"}' % UNSEALED.encode()))
+    write_table(
+        pd.DataFrame({"label": [0, 1], "name": ["a", "b"]}), str(folder / "tables/classes"), provenance("x", {}, {})
+    )
     shutil.copy(FORMER / "models/evaluation.parquet", folder / "models")
     mnist_data.export_onnx(folder / "models/tiny.safetensors", folder / "tiny.onnx")
     return folder
@@ -61,45 +71,30 @@ def test_what_is_whole_is_said_to_be(whole: Path, command_line: Cli) -> None:
     assert described["files"] > 8
 
 
-def flip(path: Path, random: np.random.Generator) -> None:
-    """Alter one bit: anywhere, near the end, where footers are, or near the begin, where headers are."""
-    content = bytearray(path.read_bytes())
-    low, high = ((0, len(content)), (-min(len(content), 3_000), 0), (0, min(len(content), 1_500)))[random.integers(3)]
-    content[int(random.integers(low, high))] ^= 1 << int(random.integers(8))
-    path.write_bytes(content)
-
-
-SEALED = (
-    "augmented.manifest.json",
-    "augmented/split=test/part-00000.parquet",
-    "augmented/split=train/part-00000.parquet",
-    "models/tiny.safetensors",
-    "tiny.onnx",
-)
-"""Files of each kind that carries hashes, each verified alone or with its dataset."""
-
-
-def flips_are_found(copy: Path, flips: int, seed: int) -> None:
-    random = np.random.default_rng(seed)
-    for number in range(flips):
-        path = copy / SEALED[number % len(SEALED)]
-        content = path.read_bytes()
-        flip(path, random)
-
-        assert verify(str(copy / "augmented" if "augmented" in str(path) else path)).findings, (number, path)
-
-        path.write_bytes(content)
-
-
 def test_every_flipped_bit_is_found(copy: Path) -> None:
-    """In data, footers, manifests and networks, at places that a seed chooses."""
-    flips_are_found(copy, 60, seed=1)
+    """In data, footers, manifests, networks, what lies next to them and tables, at places that a seed chooses."""
+    model, dataset, attack = copy / "models/tiny.safetensors", copy / "augmented", Attack(copy, seed=1, tries=72)
+    alone = [*(copy / "tables").iterdir(), copy / "tiny.onnx"]
+    beside = [model, model.with_suffix(".ood.npz"), model.with_suffix(".seconds.json")]
+    parts = [copy / "augmented.manifest.json", *dataset.rglob("*.parquet")]
+
+    flip_in(attack, [(path, path, "") for path in alone])
+    flip_in(attack, [(path, model, "") for path in beside] + [(path, dataset, "") for path in parts])
+
+    assert attack.findings == []
+    assert attack.outcomes.total() == 2 * 72
 
 
-@pytest.mark.slow
-def test_two_thousand_flipped_bits_are_found(copy: Path) -> None:
-    """The same, more often."""
-    flips_are_found(copy, 2_000, seed=2)
+def test_a_detector_of_another_network_is_found(copy: Path) -> None:
+    """It would say of the wrong images that they are of no class."""
+    model = copy / "models/tiny.safetensors"
+    model.rename(copy / "models/other.safetensors")
+    network, configuration = load_model(copy / "models/other.safetensors")
+    save_model(network, model, {**configuration, "title": "another"})
+
+    [finding] = verify(str(model)).findings
+    assert finding.file == str(model.with_suffix(".ood.npz"))
+    assert "made for another network than tiny.safetensors" in finding.found
 
 
 DAMAGE: dict[str, tuple[Callable[[Path], object], str]] = {
