@@ -132,6 +132,7 @@ def convert(
     relabel: bool = _CONVERT.relabel,
     skip_unreadable: bool = _CONVERT.skip_unreadable,
     form: str | None = None,
+    label_column: str | None = None,
     label_tables: Place | None = None,
     overwrite: bool = False,
     workers: int | None = None,
@@ -145,9 +146,11 @@ def convert(
     dataset's folder or URL. split: that of each pair, or of a source of another form than IDX. dataset: its name, which
     also chooses one where the source holds several. transpose, first_label: None as is known of the dataset.
     byte_order: of the values in IDX files. size: of an image, as in "28x28", where neither headers nor pixels decide
-    it. relabel: number the labels that occur from 0. skip_unreadable: leave out image files that cannot be read; the
-    result warns of them, and the metadata names them. form: which one to read of a source that holds several, as in
-    "idx", "csv", "npz" or "image-files". label_tables: a folder of label tables as QMNIST's, whose columns are joined.
+    it. relabel: number the labels that occur from 0. skip_unreadable: leave out image files that cannot be read, or
+    that a table of labels next to them does not have; the result warns of them, and the metadata names them. form:
+    which one to read of a source that holds several, as in "idx", "csv", "npz" or "image-files". label_column: of a
+    table, or of one next to image files, where several could be the label. label_tables: a folder of label tables as
+    QMNIST's, whose columns are joined.
 
     The result has the dataset, and warnings of what its reader should know. Raises an UnreadableInput that names the
     file where one is damaged or does not fit; nothing is written then.
@@ -170,9 +173,11 @@ def convert(
         raise WrongUse("Name the dataset's folder or URL to write, as the last argument or by --out.")
     target, tables = location_of(out), None if label_tables is None else location_of(label_tables)
     source, known = (source, None) if images or labels else fetched(source, progress)
-    streams = [] if images or labels else streams_of(source, split, size, form, skip_unreadable)
+    streams = [] if images or labels else streams_of(source, split, size, form, skip_unreadable, label_column)
     if streams and tables is not None:
         raise WrongUse("--label-tables joins label tables to IDX files; leave it out for other forms.")
+    if label_column is not None and not streams:
+        raise WrongUse("--label-column names a column of a table; IDX files have none.")
     if skip_unreadable and not streams:
         raise WrongUse("--skip-unreadable leaves out image files that cannot be read; IDX files are read whole or not.")
     pairs = [] if streams else pairs_of(cast("Place | None", source), images, labels, split, dataset, byte_order)
@@ -211,17 +216,19 @@ def export(
     return Result("export", out=location_of(out), tables={"files": _files_table(paths)})
 
 
-def info(path: Place, *, original: Place | None = None) -> Result:
+def info(path: Place, *, original: Place | None = None, label_column: str | None = None) -> Result:
     """Describe labelled images of any form that `convert` reads, a dataset, or one of its Parquet files.
 
     It is read to its end, and what lies on this machine is identified by its pixels: as one of the datasets known, or
     as `original`, a dataset or labelled images of any form. The result has the description as findings, with what
     `convert` would decide as notes, and whether the background of the first samples is dark or bright, or undecided.
+    label_column: as `convert` takes it.
 
     Raises what `convert` would raise for files that cannot be read.
     """
     from mnist_data.known.info import describe
     from pipelines.images.measures.table import estimate_polarity
 
-    findings = describe(location_of(path), None if original is None else location_of(original), estimate_polarity)
+    other = None if original is None else location_of(original)
+    findings = describe(location_of(path), other, estimate_polarity, label_column)
     return Result("info", findings=findings)

@@ -88,6 +88,7 @@ def streams_of(
     size: str | None,
     form: str | None = None,
     skip_unreadable: bool = False,
+    label_column: str | None = None,
 ) -> list[ImageStream]:
     """Open what is no IDX: a file or folder of another form, or a table in memory; none where the source is IDX.
 
@@ -98,7 +99,7 @@ def streams_of(
     from mnist_data.images_in.stream import Options
 
     names: list[str] = several(split)
-    options = Options(names[0] if names else None, size, skip_unreadable, form)
+    options = Options(names[0] if names else None, size, skip_unreadable, form, label_column)
     if is_frame(source):
         if len(names) > 1:
             raise WrongUse("A DataFrame is one source; name one split for it, or give it a column 'split'.")

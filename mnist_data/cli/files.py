@@ -10,6 +10,7 @@ import typer
 from mnist_data.cli.options import (
     DatasetArgument,
     Json,
+    LabelColumn,
     LabelTables,
     Out,
     OutArgument,
@@ -102,12 +103,16 @@ def convert(
         bool, typer.Option("--relabel", help="Number the labels that occur from 0; their old ones name the classes.")
     ] = _DEFAULT.relabel,
     skip_unreadable: Annotated[
-        bool, typer.Option("--skip-unreadable", help="Leave out image files that cannot be read.")
+        bool,
+        typer.Option(
+            "--skip-unreadable", help="Leave out image files that cannot be read, or that no table of labels has."
+        ),
     ] = _DEFAULT.skip_unreadable,
     form: Annotated[
         str | None,
         typer.Option(help="Which form to read of a SOURCE that holds several: idx, csv, npz, image-files."),
     ] = None,
+    label_column: LabelColumn = None,
     label_tables: LabelTables = None,
     overwrite: Overwrite = False,
     workers: Workers = None,
@@ -143,6 +148,7 @@ def convert(
         relabel=relabel,
         skip_unreadable=skip_unreadable,
         form=form,
+        label_column=label_column,
         label_tables=label_tables,
         overwrite=overwrite,
         workers=workers,
@@ -235,6 +241,7 @@ def info(
         str | None,
         typer.Option(metavar="DATASET", help="Compare the pixels with this dataset, or images of any form."),
     ] = None,
+    label_column: LabelColumn = None,
     json: Json = False,
 ) -> None:
     """Describe images of any form: what convert would read, and which known dataset they are by their pixels.
@@ -244,7 +251,7 @@ def info(
     from mnist_data.api.files import info as run
     from mnist_data.cli.output import finish
 
-    finish(partial(run, path, original=original), print_description, json)
+    finish(partial(run, path, original=original, label_column=label_column), print_description, json)
 
 
 def print_description(result: Result) -> None:

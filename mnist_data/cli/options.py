@@ -24,6 +24,10 @@ Scheduler = Annotated[str | None, typer.Option("--scheduler", help="A running Da
 DatasetArgument = Annotated[str, typer.Argument(metavar="DATASET", help="A folder or URL that mnist-data has written.")]
 Plot = Annotated[bool, typer.Option("--plot", help="Also write a page of figures and samples.")]
 
+LabelColumn = Annotated[
+    str | None,
+    typer.Option(metavar="NAME", help="Column of the labels, where a table has several that could be."),
+]
 LabelTables = Annotated[
     str | None,
     typer.Option(

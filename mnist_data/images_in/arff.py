@@ -70,11 +70,12 @@ def _open_dense(path: str, head: Head, options: Options) -> tuple[TextStream, in
 
 def _open_sparse(path: str, head: Head, options: Options) -> tuple[TextStream, int | None]:
     """Open rows in braces, which leave out what is 0 or the first of a label's words."""
-    columns = columns_by_name(path, [attribute.name for attribute in head.attributes], _words(head), options.size)
+    names = [attribute.name for attribute in head.attributes]
+    columns = columns_by_name(path, names, _words(head), options.size, options.label_column)
     if len(columns.pixels) < FEWEST_PIXELS:
         raise NoImages(path, f"{len(head.attributes)} attributes, which hold no images")
     if columns.open:
-        raise WrongUse(f"{path}: which of its attributes is the label? Name it class.")
+        raise WrongUse(f"{path}: which of its attributes is the label? Choose it by --label-column NAME.")
     places = np.full(len(head.attributes), SKIPPED)
     places[list(columns.pixels)] = np.arange(len(columns.pixels))
     left_out = "0"

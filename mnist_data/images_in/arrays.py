@@ -97,6 +97,8 @@ def array_streams(sets: Sequence[ArraySet], options: Options) -> list[ArrayStrea
     streams = []
     for each, (images, note) in zip(sets, placed, strict=True):
         labels = None if each.labels is None else next(remaining)
+        if labels is not None and len(labels) and bool((labels == UNLABELLED).all()):
+            labels = None
         split = each.split or "train" if labels is not None else "unlabelled"
         columns = {name: values.whole().reshape(-1) for name, values in each.columns.items()}
         one_hot = each.labels is not None and math.prod(each.labels.shape) > images.shape[0] > 0

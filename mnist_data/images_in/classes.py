@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from mnist_data.errors import WrongUse
@@ -35,13 +35,15 @@ Folders = tuple[str, ...]
 class Assignment:
     """The split and label of each of some files, in their order.
 
-    classes: the names of the labels 0, 1, …. notes: what was decided for the user, who reads of it.
+    classes: the names of the labels 0, 1, …. notes: what was decided for the user, who reads of it. by_folder: whether
+    folders say the classes.
     """
 
     splits: tuple[str, ...]
     labels: tuple[int, ...]
     classes: tuple[str, ...]
     notes: tuple[str, ...]
+    by_folder: bool = field(default=False, repr=False)
 
 
 def assign(names: Sequence[str], root: str = "", split: str | None = None) -> Assignment:
@@ -55,18 +57,29 @@ def assign(names: Sequence[str], root: str = "", split: str | None = None) -> As
     >>> assign(["train/5/a.png", "train/10/b.png", "test/5/c.png"])
     Assignment(splits=('train', 'train', 'test'), labels=(0, 1, 0), classes=('5', '10'), notes=())
     """
-    common, folders = _without_common([tuple(name.split("/")[:-1]) for name in names])
-    outer = (*reversed(common), Path(root).absolute().name)
-    fallback = next((named for name in outer if (named := parse_name(name).split)), "train")
-    splits, folders = _splits(folders, fallback)
+    common, splits, folders = by_split(names, root)
     below, folders = _without_common(folders)
     sole = _sole_class(common, below)
     classes, notes = _classes(root, names, folders, sole)
     ordered = sorted(set(filter(None, classes)), key=natural)
     number = {name: label for label, name in enumerate(ordered)}
     labels = tuple(UNLABELLED if name is None else number[name] for name in classes)
-    splits = [split] * len(names) if split is not None else _unlabelled_apart(splits, labels)
-    return Assignment(tuple(splits), labels, tuple(ordered), (*notes, *_about_unlabelled(root, splits, labels)))
+    splits = [split] * len(names) if split is not None else unlabelled_apart(splits, labels)
+    notes = [*notes, *about_unlabelled(root, splits, labels)]
+    return Assignment(tuple(splits), labels, tuple(ordered), tuple(notes), by_folder=any(folders) or bool(sole))
+
+
+def folder_splits(names: Sequence[str]) -> list[str]:
+    """Give the split that folders say of each file; empty where none does."""
+    return by_split(names, "", "")[1]
+
+
+def by_split(names: Sequence[str], root: str, fallback: str = "train") -> tuple[Folders, list[str], list[Folders]]:
+    """Give the folders that all files share, the split of each file, and its folders without those."""
+    common, folders = _without_common([tuple(name.split("/")[:-1]) for name in names])
+    outer = (*reversed(common), Path(root).absolute().name) if root else tuple(reversed(common))
+    splits, rest = _splits(folders, next((named for name in outer if (named := parse_name(name).split)), fallback))
+    return common, splits, rest
 
 
 def natural(name: str) -> tuple[list[tuple[int, int, str]], str]:
@@ -171,7 +184,7 @@ def _some(names: set[str]) -> str:
     return ", ".join(ordered[:3]) + (", …" if len(ordered) > 3 else "")
 
 
-def _unlabelled_apart(splits: Sequence[str], labels: Sequence[int]) -> list[str]:
+def unlabelled_apart(splits: Sequence[str], labels: Sequence[int]) -> list[str]:
     """Put images without a label into a split of their own, which nothing is trained on, as Kaggle's test images.
 
     Of several splits without any label the names stay.
@@ -181,10 +194,11 @@ def _unlabelled_apart(splits: Sequence[str], labels: Sequence[int]) -> list[str]
     return [UNLABELLED_SPLIT if label == UNLABELLED else split for split, label in zip(splits, labels, strict=True)]
 
 
-def _about_unlabelled(root: str, splits: Sequence[str], labels: Sequence[int]) -> list[str]:
+def about_unlabelled(root: str, splits: Sequence[str], labels: Sequence[int]) -> list[str]:
+    """Say of which splits the labels are not known."""
     rows, without = Counter(splits), Counter(split for split, label in zip(splits, labels, strict=True) if label < 0)
     return [
-        f"{root or 'the folder'}: no folder or name says the labels of {_count(count, rows[split])} of {split}."
+        f"{root or 'the folder'}: no folder, name or table says the labels of {_count(count, rows[split])} of {split}."
         for split, count in without.items()
     ]
 

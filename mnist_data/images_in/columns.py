@@ -66,12 +66,14 @@ class Pixel:
     place: tuple[int, ...]
 
 
-def columns_by_name(path: str, names: Sequence[str], texts: Sequence[int], size: str | None) -> Columns:
-    """Decide by a header. texts: the columns that hold no numbers. size: as the user gives it.
+def columns_by_name(
+    path: str, names: Sequence[str], texts: Sequence[int], size: str | None, label_column: str | None = None
+) -> Columns:
+    """Decide by a header. texts: the columns that hold no numbers. size, label_column: as the user gives them.
 
-    Raises WrongUse where several columns could be the label.
+    Raises WrongUse where several columns could be the label, or none has the name that the user gives.
     """
-    label = named_label(names)
+    label = named_label(names) if label_column is None else column_named(path, names, label_column)
     pixels = _named_pixels(names, label, texts)
     taken = {pixel.column for pixel in pixels} | {label}
     others = [column for column, name in enumerate(names) if column not in taken and name]
@@ -81,7 +83,8 @@ def columns_by_name(path: str, names: Sequence[str], texts: Sequence[int], size:
     decided = label is not None or named_size is not None or _is_plausible(len(pixels), size)
     notes: list[str] = []
     if label is None and len(rest) > 1:
-        raise WrongUse(f"{path}: which of the columns {_listed(names, rest)} is the label? Name it label.")
+        listed = _listed(names, rest)
+        raise WrongUse(f"{path}: which of the columns {listed} is the label? Choose it by --label-column NAME.")
     if label is None and rest:
         label = rest[0]
         notes.append(f"{path}: its labels are taken from the column {names[label]}.")
@@ -143,6 +146,16 @@ def _labelled(columns: Columns, place: int, note: str) -> Columns:
     return Columns(pixels, label, None, (*columns.notes, note))
 
 
+def column_named(path: str, names: Sequence[str], wanted: str) -> int:
+    """Find the column of a name, whatever its case. Raises WrongUse where there is none."""
+    named = [column for column, name in enumerate(names) if name == wanted]
+    named += [column for column, name in enumerate(names) if name.casefold() == wanted.casefold()]
+    if not named:
+        others = _listed(names, [column for column, name in enumerate(names) if name]) if any(names) else "no names"
+        raise WrongUse(f"{path}: none of its columns is called {wanted!r}; it has {others}.")
+    return named[0]
+
+
 def named_label(names: Sequence[str]) -> int | None:
     """Find the column whose name says that it is the label."""
     for pattern in LABEL_NAMES:
@@ -178,11 +191,12 @@ def counted_pixels(names: Sequence[str], left_out: Sequence[int | None] = ()) ->
 
 
 def _named_pixels(names: Sequence[str], label: int | None, texts: Sequence[int]) -> list[Pixel]:
-    """Find the columns whose names count on; without such names all of numbers."""
+    """Find the columns whose names count on; without such names all of numbers, but for another label."""
+    named = named_label(names)
     return counted_pixels(names, [label, *texts]) or [
         Pixel(column, "", (column,))
         for column, name in enumerate(names)
-        if column != label and column not in texts and name and not COUNTING_NAMES.fullmatch(name)
+        if column not in (label, named) and column not in texts and name and not COUNTING_NAMES.fullmatch(name)
     ]
 
 

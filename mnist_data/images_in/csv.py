@@ -206,13 +206,18 @@ def csv_streams(sources: Sequence[Source], options: Options) -> list[ImageStream
     streams: list[TableStream] = []
     others: list[NoImages] = []
     columns: list[tuple[str, Table]] = []
+    tables: list[tuple[str, Table]] = []
     for source in sources:
         try:
-            table = table_of(source.path)
-            if table.count == 1 and len(sources) > 1:
-                columns.append((source.path, table))
-            else:
-                streams.append(open_table(source.path, table, options))
+            tables.append((source.path, table_of(source.path)))
+        except NoImages as error:
+            others.append(error)
+    for path, table in tables:
+        if table.count == 1 and len(sources) > 1:
+            columns.append((path, table))
+            continue
+        try:
+            streams.append(open_table(path, table, _without_label(options, table, [other for _, other in tables])))
         except NoImages as error:
             others.append(error)
     if not streams:
@@ -223,6 +228,14 @@ def csv_streams(sources: Sequence[Source], options: Options) -> list[ImageStream
     others += [NoImages(path, "1 column, no image") for path, _ in columns if path not in taken]
     paired[0].notes += tuple(f"{other.path}: left out, it has {other.found}." for other in others)
     return paired
+
+
+def _without_label(options: Options, table: Table, tables: Sequence[Table]) -> Options:
+    """Take the column of the labels from the options of a table that has no label at all, where another has it."""
+    wanted = (options.label_column or "").casefold()
+    named = [any(name.casefold() == wanted for name in other.names) for other in (table, *tables)]
+    unlabelled = bool(table.names) and not named[0] and any(named) and named_label(table.names) is None
+    return replace(options, label_column=None) if unlabelled else options
 
 
 FORM = Form("CSV", (".csv", ".tsv"), recognises, csv_streams)

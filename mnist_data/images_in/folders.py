@@ -18,10 +18,12 @@ from mnist_data.errors import NoDataset
 from mnist_data.idx.format import MAX_BATCH_BYTES
 from mnist_data.idx.names import split_order
 from mnist_data.idx.tree import IMAGE_ENDINGS, is_place
-from mnist_data.images_in.classes import assign, natural
+from mnist_data.images_in.assignment import assign_images
+from mnist_data.images_in.classes import natural
 from mnist_data.images_in.decoding import NotDecoded, guarded, pixels_of
 from mnist_data.images_in.image_files import ImageFile, contents, image_files
 from mnist_data.images_in.image_scan import THREADS, ImageScan, scan, unreadable_error
+from mnist_data.images_in.local_files import sha256_of
 from mnist_data.images_in.png import decode_plain, pays
 from mnist_data.images_in.stream import Form, ImageStream, Options, Rows, Source
 
@@ -49,8 +51,11 @@ class FolderStream(ImageStream):
 
     @property
     def sha256(self) -> str:
-        """SHA-256 of the files' contents in their order, known once `rows` has ended."""
-        return self._hash.hexdigest()
+        """SHA-256 of the files' contents in their order, and of tables of labels, known once `rows` has ended."""
+        digest = self._hash.copy()
+        for table in self.files[1:]:
+            digest.update(sha256_of(table).encode())
+        return digest.hexdigest()
 
     def rows(self, count: int) -> Iterator[Rows]:
         """Give the images in order; column file: each one's name.
@@ -134,9 +139,11 @@ def folder_streams(roots: Sequence[str], options: Options | None = None) -> list
             root, "no image file lies in it", "image files in class folders", f"Endings: {', '.join(IMAGE_ENDINGS)}."
         )
     names = [file.name if len(roots) == 1 else f"{_stem(file.root)}/{file.name}" for file in files]
-    assigned = assign(names, root, options.split)
+    decided = assign_images(roots, root, names, options)
+    assigned = decided.assignment
     scanned = scan(root, files, options.skip_unreadable)
-    order = sorted(set(range(len(files))) - set(scanned.unreadable), key=lambda place: natural(names[place]))
+    left_out = decided.left_out | set(scanned.unreadable)
+    order = sorted(set(range(len(files))) - left_out, key=lambda place: natural(names[place]))
     splits: dict[str, list[LabelledFile]] = {}
     for place in order:
         file = LabelledFile(files[place], assigned.labels[place], scanned.kept.get(place), scanned.grey.get(place))
@@ -144,8 +151,9 @@ def folder_streams(roots: Sequence[str], options: Options | None = None) -> list
     streams = [FolderStream(root, split, splits[split], scanned) for split in sorted(splits, key=split_order)]
     for stream in streams:
         stream.classes = assigned.classes
+        stream.files = (root, *decided.tables) if decided.tables else ()
     streams[0].notes = (*assigned.notes, *scanned.notes)
-    streams[0].left_out = tuple(files[place].name for place in scanned.unreadable)
+    streams[0].left_out = tuple(files[place].name for place in sorted(left_out))
     return streams
 
 

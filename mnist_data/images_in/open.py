@@ -90,7 +90,8 @@ def open_source(path: str, options: Options | None = None) -> OpenSource:
     form, sources = _chosen(path, _sources(Path(path)), options)
     streams = form.streams(sources, options)
     if form is folders.FORM and options.form is None:
-        streams[0].notes += _about_tables(path)
+        said = "".join(note for stream in streams for note in stream.notes)
+        streams[0].notes += _about_tables(path, said)
     splits = [stream.split for stream in streams]
     if options.split is not None and len(streams) == 1:
         streams[0].split = options.split
@@ -187,9 +188,9 @@ def _by_form(sources: Iterator[Source]) -> dict[str, list[Source]]:
     return found
 
 
-def _about_tables(path: str) -> tuple[str, ...]:
-    """Say it where a table lies next to image files: it may have their labels, and is not read."""
-    tables = [name for name in _names(Path(path)) if _is_claimed(name)]
+def _about_tables(path: str, said: str) -> tuple[str, ...]:
+    """Say it where a table lies next to image files that is not read. said: what the notes say already."""
+    tables = [name for name in _names(Path(path)) if _is_claimed(name) and f"/{name}" not in said]
     return (f"{path}: {', '.join(tables[:3])} next to the images is not read.",) if tables else ()
 
 

@@ -71,13 +71,15 @@ class Source:
 class Options:
     """What the user says where a source does not: the split, and the size of an image, as in "28x28".
 
-    skip_unreadable: leave out image files that cannot be read. form: the key of one, where a source has several.
+    skip_unreadable: leave out image files that cannot be read, or that a table of their labels does not name. form: the
+    key of one, where a source has several. label_column: the name of the labels' column in a table.
     """
 
     split: str | None = None
     size: str | None = None
     skip_unreadable: bool = False
     form: str | None = None
+    label_column: str | None = None
 
 
 @dataclass(frozen=True)

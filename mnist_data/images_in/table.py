@@ -15,7 +15,7 @@ from mnist_data.idx.names import parse_name
 from mnist_data.images_in.cells import Grammar, TableStream
 from mnist_data.images_in.columns import FEWEST_PIXELS, Columns, columns_by_name, columns_by_values, with_label
 from mnist_data.images_in.rows_of_text import FIRST_ROWS, Begin, Floats, TextStream, dtype_of_most
-from mnist_data.images_in.stream import Options
+from mnist_data.images_in.stream import UNLABELLED, Options
 from mnist_data.images_in.text import LABEL, SKIPPED, TEXT_LABEL
 
 ROWS_TO_DECIDE = 200
@@ -63,7 +63,7 @@ class Table:
 def open_table(path: str, table: Table, options: Options) -> TableStream:
     """Decide what a table holds. Raises NoImages for rows that are none, WrongUse where nothing decides."""
     count = table.count - table.ends_with_nothing
-    columns = _columns(path, table, count, options.size)
+    columns = _columns(path, table, count, options)
     if len(columns.pixels) < FEWEST_PIXELS:
         raise NoImages(
             path, f"{count} column{'s' if count > 1 else ''}, which hold{'s' if count == 1 else ''} no images"
@@ -75,10 +75,21 @@ def open_table(path: str, table: Table, options: Options) -> TableStream:
     pixels = first_rows(_stream(path, table, places))
     layout = layout_of((pixels.shape[1],), pixels, path, options.size or columns.size)
     stream = _stream(path, table, places, layout, dtype_of_most(pixels))
-    stream.split = options.split or ("unlabelled" if columns.label is None else split_of(path))
-    unlabelled = (f"{path}: its lines have no label.",) if columns.label is None else ()
+    without = columns.label is None or _without_labels(_stream(path, table, places))
+    stream.split = options.split or ("unlabelled" if without else split_of(path))
+    unlabelled = (f"{path}: its lines have no label.",) if without else ()
     stream.notes = tuple(filter(None, (*table.notes, *columns.notes, *unlabelled, layout.note)))
     return stream
+
+
+def _without_labels(stream: TableStream) -> bool:
+    """Say whether every label is -1, which stands for none; the first other one ends the reading."""
+    some = False
+    for chunk in stream.chunks():
+        if chunk.labels is None or bool((chunk.labels != UNLABELLED).any()):
+            return False
+        some = some or len(chunk.labels) > 0
+    return some
 
 
 def split_of(path: str) -> str:
@@ -117,11 +128,13 @@ def _stream(
     return TableStream(path, "", flat, dtype, table.begin, table.grammar, places, table.names)
 
 
-def _columns(path: str, table: Table, count: int, size: str | None) -> Columns:
+def _columns(path: str, table: Table, count: int, options: Options) -> Columns:
     """Decide what the columns hold, by more rows where the first do not say it, as in a file sorted by its labels."""
-    words = [column for column in table.words if column < count]
+    words, size = [column for column in table.words if column < count], options.size
+    if options.label_column is not None and not table.names:
+        raise WrongUse(f"{path}: it has no first line of names, one of which --label-column could be.")
     if table.names:
-        columns = columns_by_name(path, table.names[:count], words, size)
+        columns = columns_by_name(path, table.names[:count], words, size, options.label_column)
         return _with_label(path, table, columns) if columns.open else columns
     numeric = [column for column in range(count) if column not in words]
     places = np.full(table.count, SKIPPED)

@@ -63,9 +63,12 @@ class Columns:
         return self.pixels or (self.image or "",)
 
 
-def columns_of(schema: pa.Schema, path: str) -> Columns:
-    """Find the columns of a table. Raises UnreadableInput or WrongUse where none holds images, or several do."""
-    label = _label(schema)
+def columns_of(schema: pa.Schema, path: str, label_column: str | None = None) -> Columns:
+    """Find the columns of a table. label_column: of the labels, as the user gives it.
+
+    Raises UnreadableInput or WrongUse where none holds images, or several do.
+    """
+    label = _label(schema) if label_column is None or label_column not in schema.names else label_column
     if label is None:
         _require_single_labels(schema, path)
     image = _image(schema, path, label)
@@ -75,7 +78,7 @@ def columns_of(schema: pa.Schema, path: str) -> Columns:
         (name for name in schema.names if name == "id" and pa.types.is_integer(schema.field(name).type)), None
     )
     notes: list[str] = []
-    if label is None:
+    if label is None and label_column is None:
         label = _only_other(schema, {image, split, *pixels})
         notes += [f"{path}: the column {label!r} is read as the label."] if label else []
     taken = {image, label, split, identity, *pixels}
@@ -247,7 +250,7 @@ def _features(schema: pa.Schema) -> dict[str, Any]:
 
 def common_columns(columns: Sequence[Columns]) -> Columns:
     """Give the columns of the first table, of which `others` are kept only where all tables have them."""
-    first = columns[0]
+    first = next((each for each in columns if each.label), columns[0])
     shared = [name for name in first.others if all(name in each.others for each in columns)]
     classes = next((each.classes for each in columns if each.classes), ())
     return Columns(**{**vars(first), "others": tuple(shared), "classes": classes})

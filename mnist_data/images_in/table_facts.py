@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from mnist_data.images_in.class_names import number_texts
+from mnist_data.images_in.stream import UNLABELLED
 from mnist_data.images_in.table_columns import Columns
 from mnist_data.images_in.table_source import TableSource
 
@@ -44,15 +45,16 @@ def facts_of(groups: Sequence[Group], columns: Columns) -> TableFacts:
     labelled: dict[str, bool] = {}
     nulls: set[str] = set()
     identities = Identities()
-    small = [name for name in (columns.label, columns.id, columns.split, *columns.others) if name]
     for split, value, tables in groups:
+        label = columns.label if all(columns.label in table.schema.names for table in tables) else None
+        small = [name for name in (label, columns.id, columns.split, *columns.others) if name]
         identities.begin()
         for batch in (batch for table in tables for batch in table.batches(small, LABEL_ROWS)):
             rows = batch.filter(pc.equal(plain_values(batch[columns.split]), value)) if columns.split else batch
             nulls |= {name for name in columns.others if rows[name].null_count}
-            if columns.label:
-                column = plain_values(rows[columns.label])
-                labelled[split] = labelled.get(split, False) or column.null_count < len(column)
+            if label:
+                column = plain_values(rows[label])
+                labelled[split] = labelled.get(split, False) or _has_labels(column)
                 if pa.types.is_string(column.type) or pa.types.is_large_string(column.type):
                     texts |= set(pc.unique(column).to_pylist()) - {None}
             if columns.id:
@@ -66,6 +68,13 @@ def facts_of(groups: Sequence[Group], columns: Columns) -> TableFacts:
         ids={columns.id: identities.name} if columns.id and identities.whole else {},
         notes=_about(groups[0][2][0].path, nulls),
     )
+
+
+def _has_labels(column: pa.Array) -> bool:
+    """Say whether any row has a label: a value, and not the -1 that Hugging Face writes where none is known."""
+    if pa.types.is_integer(column.type) or pa.types.is_floating(column.type):
+        return bool(pc.any(pc.not_equal(column, UNLABELLED)).as_py())
+    return bool(column.null_count < len(column))
 
 
 def _about(path: str, nulls: Iterable[str]) -> tuple[str, ...]:

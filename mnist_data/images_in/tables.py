@@ -6,6 +6,7 @@ import hashlib
 import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -111,25 +112,45 @@ def table_streams(tables: Sequence[TableSource], options: Options) -> list[Table
 
     Raises UnreadableInput for a table without images, or a shard that is missing; WrongUse where images are unclear.
     """
-    columns = common_columns([columns_of(table.schema, table.path) for table in tables])
-    for table in tables[1:]:
-        missing = [
-            name
-            for name in (*columns.pictures, columns.label, columns.split)
-            if name and name not in table.schema.names
-        ]
-        if missing:
-            raise WrongUse(
-                f"{table.path} has no column {missing[0]!r} as {tables[0].path} has; convert each with --split."
-            )
+    _require_column(tables, options.label_column)
+    columns = common_columns([columns_of(table.schema, table.path, options.label_column) for table in tables])
     groups = [
         (named, value, group)
         for named, group in _groups(tables)
         for value, named in (_values(group, columns) or {None: named}).items()
     ]
+    for _, _, group in groups:
+        _require_alike(tables, group, columns)
     facts = facts_of(groups, columns)
-    streams = [TableStream(group, named, columns, facts, options, value) for named, value, group in groups]
+    streams = [
+        TableStream(group, named, _without_missing(columns, group), facts, options, value)
+        for named, value, group in groups
+    ]
     return sorted(streams, key=lambda stream: split_order(stream.split))
+
+
+def _require_column(tables: Sequence[TableSource], label_column: str | None) -> None:
+    """Raise WrongUse where no table has the column of labels that the user names."""
+    if label_column is not None and not any(label_column in table.schema.names for table in tables):
+        listed = ", ".join(tables[0].schema.names[:8]) + (", …" if len(tables[0].schema.names) > 8 else "")
+        raise WrongUse(f"{tables[0].path}: none of its columns is called {label_column!r}; it has {listed}.")
+
+
+def _require_alike(tables: Sequence[TableSource], group: Sequence[TableSource], columns: Columns) -> None:
+    """Raise WrongUse for a table without the columns that others have; the label may be missing in a whole split."""
+    labelled = [table for table in group if columns.label in table.schema.names]
+    needed = (*columns.pictures, columns.label if labelled else None, columns.split)
+    for table in group:
+        missing = [name for name in needed if name and name not in table.schema.names]
+        if missing:
+            other = next(other for other in tables if missing[0] in other.schema.names)
+            raise WrongUse(f"{table.path} has no column {missing[0]!r} as {other.path} has; convert each with --split.")
+
+
+def _without_missing(columns: Columns, group: Sequence[TableSource]) -> Columns:
+    """Give the columns of a split, of which the tables may have no labels."""
+    there = columns.label is None or all(columns.label in table.schema.names for table in group)
+    return columns if there else replace(columns, label=None)
 
 
 def _groups(tables: Sequence[TableSource]) -> Iterator[tuple[str, list[TableSource]]]:

@@ -18,7 +18,7 @@ from mnist_data.idx.forms import forms_of
 from mnist_data.idx.pairing import Pair, check_pair, find_pairs, role_of
 from mnist_data.idx.tree import is_place, within_archive
 from mnist_data.images_in.open import OpenSource, open_unless_idx
-from mnist_data.images_in.stream import ImageStream, Misjudged
+from mnist_data.images_in.stream import ImageStream, Misjudged, Options
 from mnist_data.known.catalog import by_content
 from mnist_data.known.findings import in_words
 from mnist_data.known.fingerprints import Fingerprint, read_fingerprints
@@ -35,12 +35,18 @@ FIRST_SAMPLES = 2_000
 """Samples by which the background is estimated."""
 
 
-def describe(location: str, original: str | None = None, background: Background | None = None) -> dict[str, Any]:
+def describe(
+    location: str,
+    original: str | None = None,
+    background: Background | None = None,
+    label_column: str | None = None,
+) -> dict[str, Any]:
     """Describe labelled images of any form that `convert` reads, a dataset, or one of its Parquet files.
 
     Files are read to their ends, so a description also says that they are whole. Local data is identified by its
     pixels: as one of the datasets whose fingerprints ship with the package, or as `original`, which can be of any of
-    these forms. background: says of some images whether theirs is dark or bright. Raises what `convert` would raise.
+    these forms. background: says of some images whether theirs is dark or bright. label_column: of a table,
+    as `convert` takes it. Raises what `convert` would raise.
     """
     known = read_fingerprints() if original is None else _known(original)
     path = Path(location)
@@ -54,8 +60,10 @@ def describe(location: str, original: str | None = None, background: Background 
     if _is_ours(path):
         dataset = open_dataset(location)
         values, parts = describe_dataset(dataset), parts_of(dataset)
-    elif opened := open_unless_idx(location):
-        return _describe_streams(location, opened, known, background)
+    elif opened := open_unless_idx(location, Options(label_column=label_column)):
+        values = _describe_streams(location, opened, known, background)
+        chosen = "" if label_column is None else f" --label-column {shlex.quote(label_column)}"
+        return {**values, "convert": values["convert"] and values["convert"] + chosen}
     elif path.is_dir() or len(within_archive(path)[1]) > 1:
         pairs = find_pairs(path)
         values, parts = _describe_pairs(location, pairs), parts_of_pairs(pairs)

@@ -422,12 +422,13 @@ def test_an_archive_of_archives_is_named(tmp_path: Path) -> None:
 
 
 def test_a_table_next_to_images_is_named_or_a_choice(tmp_path: Path) -> None:
-    """A list of names and labels is not read, and said; a table of pixels is another form, which --form chooses."""
+    """A list is not read where class folders say the labels; a table of pixels is another form, as --form chooses."""
     root = put(tmp_path / "in", SET | {"labels.csv": b"file,label\na.png,5\nb.png,6\n", "ids.csv": b"1,5\n2,6\n"})
 
     result = mnist_data.convert(root, tmp_path / "out", progress=False)
 
-    assert any("ids.csv, labels.csv next to the images is not read" in warning for warning in result.warnings)
+    assert any("ids.csv next to the images is not read" in warning for warning in result.warnings)
+    assert any("labels.csv next to the class folders is not read" in warning for warning in result.warnings)
     put(root, {"train.csv": b"\n".join([b"1," + b",".join([b"0"] * 784)] * 3)})
     with pytest.raises(WrongUse, match=r"--form image-files; mnist-data convert .* OUT --form csv\."):
         mnist_data.convert(root, tmp_path / "other", progress=False)

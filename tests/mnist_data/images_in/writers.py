@@ -166,6 +166,20 @@ def write_folders(images: ImageSet, folder: Path) -> Path:
     return folder / "mine"
 
 
+def write_label_table(images: ImageSet, folder: Path) -> Path:
+    """Write images of a split in one folder, and all their labels in one table next to these."""
+    rows = [["id", "label"]]
+    for split, (pixels, labels) in images.splits.items():
+        (folder / "mine" / split).mkdir(parents=True)
+        given = images.labels(split) if labels is not None else [""] * len(pixels)
+        for number, (image, label) in enumerate(zip(pixels, given, strict=True)):
+            (folder / "mine" / split / f"{number:05}.png").write_bytes(png(image))
+            rows.append([f"{split}/{number}", str(label)])
+    with (folder / "mine/labels.csv").open("w", newline="") as file:
+        csv.writer(file).writerows(rows)
+    return folder / "mine"
+
+
 def write_zip(images: ImageSet, folder: Path) -> Path:
     """Write class folders into a zip archive."""
     root = write_folders(images, folder)
@@ -215,11 +229,6 @@ def _labelled(images: ImageSet) -> bool:
     return all(labels is not None for _, labels in images.splits.values())
 
 
-def _tabular(images: ImageSet) -> bool:
-    """Say whether PNG files can hold a set, and all tables have the same columns."""
-    return _pictures(images) and _labelled(images)
-
-
 def _bordered(images: ImageSet) -> bool:
     """Say whether a dark border tells pixels from labels."""
     return _labelled(images) and min(images.shape[:2]) > 3
@@ -243,10 +252,13 @@ WRITERS: dict[str, Writer] = {
     "h5py": Writer("hdf5", write_hdf5),
     "scipy": Writer("matlab", write_mat, holds=_numbers),
     "hugging face": Writer(
-        "parquet", lambda images, folder: write_table(images, folder, pq.write_table, ".parquet"), holds=_tabular
+        "parquet", lambda images, folder: write_table(images, folder, pq.write_table, ".parquet"), holds=_pictures
     ),
-    "pandas": Writer("parquet", write_pixel_columns, flat=True, holds=_labelled),
-    "arrow": Writer("arrow", lambda images, folder: write_table(images, folder, write_arrow, ".arrow"), holds=_tabular),
+    "pandas": Writer("parquet", write_pixel_columns, flat=True),
+    "arrow": Writer(
+        "arrow", lambda images, folder: write_table(images, folder, write_arrow, ".arrow"), holds=_pictures
+    ),
+    "labels.csv": Writer("image-files", write_label_table, holds=_pictures),
     "imagefolder": Writer("image-files", write_folders, holds=_pictures),
     "zip": Writer("image-files", write_zip, holds=_pictures),
     "tar": Writer("image-files", write_tar, holds=_pictures),
