@@ -14,6 +14,7 @@ CLAIMS = (
     "array_forms",
     "load",
     "memory",
+    "stage_memory",
     "layouts",
     "warp",
     "augment",

@@ -53,7 +53,7 @@ def peak_megabytes(code: str, *arguments: object) -> float:
     # ru_maxrss would not do: a process begins with its parent's peak.
     code += "\nprint(int(open('/proc/self/status').read().split('VmHWM:')[1].split()[0]) / 1024)"
     command = [sys.executable, "-c", code, *map(str, arguments)]
-    return float(subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()[-1])
+    return float(subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True).stdout.split()[-1])
 
 
 def describe_machine(*packages: str) -> str:

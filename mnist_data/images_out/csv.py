@@ -14,15 +14,23 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from mnist_data import storage
-from mnist_data.batch import Batch
+from mnist_data.batch import Batch, shape_text
+from mnist_data.errors import WrongUse
 from mnist_data.idx.names import split_name
 from mnist_data.images_in.class_list import CLASS_LIST, write_class_list
 from mnist_data.images_in.stream import UNLABELLED
+from mnist_data.images_in.text import LONGEST_LINE
 from mnist_data.images_out.samples import labels_of, require_images
 from mnist_data.parquet.dataset import Dataset, read_batches
 
 CELLS = 1 << 20
 """Pixels that are written at a time."""
+
+WIDTHS = {"uint8": 4, "int8": 5, "uint16": 6, "int16": 7, "int32": 12}
+"""Characters of a number of each type with its comma, at most."""
+
+LONGEST_NUMBER = 25
+"""Characters of a floating-point number with its comma, at most."""
 
 
 def write_csv(source: Dataset, folder: Path, *, packed: bool = False, overwrite: bool = False) -> list[Path]:
@@ -30,9 +38,10 @@ def write_csv(source: Dataset, folder: Path, *, packed: bool = False, overwrite:
 
     packed: by gzip. The split `unlabelled` has no column of labels, in others −1 stands for none. Pixels are written in
     the order of rows, columns and channels; images that are no grey squares have their places for names, 1x1, 1x2, ….
-    Raises OutputExists; WrongUse where the items are no images.
+    Raises OutputExists; WrongUse where the items are no images, or a line could not be read again.
     """
     require_images(source, "CSV")
+    _require_short_lines(source)
     ending = ".csv.gz" if packed else ".csv"
     paths = {split: folder / f"{split_name(split)}{ending}" for split in source.splits}
     classes = source.metadata.classes
@@ -47,6 +56,20 @@ def write_csv(source: Dataset, folder: Path, *, packed: bool = False, overwrite:
             with _opened(draft, packed) as file:
                 _write_split(source, split, file)
     return [*paths.values(), *([folder / CLASS_LIST] if classes else [])]
+
+
+def _require_short_lines(source: Dataset) -> None:
+    """Raise WrongUse where a line, an image, could be longer than `convert` reads."""
+    shape, dtype = source.metadata.shape, source.metadata.dtype
+    values = math.prod(shape)
+    name = max(len(f"pixel{values}"), len("x".join(map(str, shape)))) + 1  # of the first line's columns
+    width = max(name, WIDTHS.get(dtype, LONGEST_NUMBER))
+    if values * width > LONGEST_LINE:
+        raise WrongUse(
+            f"{source.location} holds images of {shape_text(shape)} {dtype}; as CSV each is a line, and a line that is "
+            f"read is of at most {LONGEST_LINE >> 20} MiB, {LONGEST_LINE // width:,} values. IDX holds larger ones: "
+            "--form idx."
+        )
 
 
 @contextmanager

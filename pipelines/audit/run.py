@@ -19,6 +19,7 @@ from pipelines.audit.imbalance import IMBALANCE, find_imbalance
 from pipelines.audit.label_errors import find_label_errors, require_cleanlab
 from pipelines.audit.read_rows import read_rows
 from pipelines.engine.execution import Execution
+from pipelines.engine.memory import require_memory
 from pipelines.images.measures.faults import find_faults
 from pipelines.images.measures.table import MeasureTable, measure_dataset
 from pipelines.images.thumbnails import thumbnail_table
@@ -44,6 +45,7 @@ def audit(
     """
     params, execution = params or Audit(), execution or Execution()
     require_folder(folder, overwrite)
+    require_memory(params.stage, source, execution)
     table, results = run_checks(source, params, execution)
     made = provenance(params.stage, {source.metadata.dataset: source.content}, params.recorded())
     merge_tables(_sample_tables(table, results), f"{folder}/audit", made)

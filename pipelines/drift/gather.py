@@ -14,6 +14,7 @@ from mnist_data.errors import WrongUse
 from mnist_data.parquet.dataset import Dataset, Partition, read_images
 from pipelines.engine.execution import Execution
 from pipelines.engine.id_hash import hashes
+from pipelines.engine.memory import require_memory
 from pipelines.images.measures.pixels import BOX, Columns, in_chunks
 from pipelines.images.measures.strokes import COUNTS, LENGTHS, StrokeMeasures
 from pipelines.images.measures.table import MeasureTable, measure_dataset, with_stored_strokes
@@ -98,6 +99,7 @@ def gather(choice: Choice, samples: int, execution: Execution) -> Side:
     The strokes of the others are not measured, but where an earlier command has done so, that is taken. Raises WrongUse
     where there are fewer than LEAST samples.
     """
+    require_memory("drift", choice.dataset, execution)
     table = with_stored_strokes(measure_dataset(choice.dataset, execution))
     rows = _choose(table, choice, samples)
     if len(rows) < LEAST:

@@ -16,6 +16,7 @@ from mnist_data.parquet.writer import Draft, Part, PartWriter
 from mnist_data.storage import is_remote
 from mnist_data.version import __version__
 from pipelines.engine.execution import Execution
+from pipelines.engine.memory import require_memory
 from pipelines.settings.base import Settings
 
 COPYING = {"augment": "augmented", "corrupt": "corrupted"}
@@ -104,6 +105,7 @@ def apply_stage(
     stage = Stage(params.stage, params.recorded(), input=source.content, fitted=fitted or {})
     metadata = source.metadata.after(stage, layout="binary", **(changes or {}))
     execution = execution or Execution()
+    require_memory(params.stage, source, execution)
     with Draft(target, plan_of(source, params, execution, compression=compression), overwrite) as draft:
         tasks = [
             _Task(partition, position, outputs(split), draft.location, metadata, compression, function_for(position))

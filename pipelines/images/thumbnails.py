@@ -13,6 +13,9 @@ from mnist_data.batch import Batch, Images
 from mnist_data.parquet.dataset import Dataset, read_batches
 from mnist_data.parquet.schema import Metadata
 
+GRID_BYTES = 1 << 26
+"""Most bytes of the images in a grid of samples."""
+
 
 def thumbnail_table(columns: Mapping[str, Any], images: Images, metadata: Metadata) -> pd.DataFrame:
     """Make a table with a column `image` of bytes; its attributes hold their shape and type."""
@@ -47,9 +50,13 @@ def first_samples(dataset: Dataset, split: str, per_class: int) -> Batch | None:
 
 
 def sample_grid(dataset: Dataset, per_class: int) -> pd.DataFrame:
-    """Take the first `per_class` samples of each class, training ones if there are: id, split, label, name, image."""
+    """Take the first `per_class` samples of each class, training ones if there are: id, split, label, name, image.
+
+    Of large images fewer, at least one of each class, so that all together take GRID_BYTES.
+    """
     split = dataset.main_split
-    first = first_samples(dataset, split, per_class)
+    most = GRID_BYTES // max(1, dataset.metadata.image_bytes * max(1, len(dataset.metadata.classes)))
+    first = first_samples(dataset, split, max(1, min(per_class, most)))
     if first is None:
         return thumbnail_table({"id": [], "split": [], "label": [], "name": []}, np.empty((0, 1)), dataset.metadata)
     names = [dataset.metadata.class_name(int(label)) for label in first.labels]

@@ -123,6 +123,9 @@ def train(
     if params.corruptions:
         levels_of(source.metadata).width()  # raises now, and not after an hour of training
     corrected = None if corrections is None else read_corrections(corrections)
+    from pipelines.networks.training.memory import require_training_memory
+
+    require_training_memory(source, params)
     training, validation, calibration = _divided(source, params)
     classes = class_count(source, training)
     start = _start(source, folder, params, classes)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -98,6 +99,20 @@ def require_model(path: str | Path) -> None:
 def not_a_model(path: str | Path, found: str, expected: str) -> UnreadableInput:
     """Make the error that says what is wrong with a model's file."""
     return UnreadableInput(str(path), found, expected, "Train the model again, or fetch its file again.")
+
+
+def ordered(content: bytes) -> bytes:
+    """Bring the metadata of a safetensors file into the order of their names, in which it is written at random.
+
+    The file begins with the length of its header, 8 bytes, and the header, JSON that ends with spaces at a multiple of
+    8 bytes (https://github.com/huggingface/safetensors, section Format).
+    """
+    end = 8 + int.from_bytes(content[:8], "little")
+    header = json.loads(content[8:end])
+    header["__metadata__"] = dict(sorted(header["__metadata__"].items()))
+    text = json.dumps(header, ensure_ascii=False, separators=(",", ":")).encode()
+    text += b" " * (-len(text) % 8)
+    return len(text).to_bytes(8, "little") + text + content[end:]
 
 
 def require_seal(path: str | Path, metadata: Mapping[str, str], content: bytes) -> None:

@@ -23,6 +23,7 @@ from mnist_data.parquet.dataset import Dataset, Partition, read_partition
 from mnist_data.parquet.tables import merge_tables, provenance, write_table
 from pipelines.engine.execution import Execution
 from pipelines.engine.map_dataset import apply_stage, positions, require_images, require_other_place
+from pipelines.engine.memory import require_memory
 from pipelines.images.measures.background import Polarity
 from pipelines.images.measures.faults import SharedFaults, describe_values, find_faults
 from pipelines.images.measures.table import MeasureTable, measure_dataset
@@ -112,6 +113,7 @@ def clean(
     require_other_place(source, target)
     storage.require_free(target, overwrite)  # before the work, not after it
     storage.require_short(target, f".{max(TABLES, key=len)}.parquet")
+    require_memory(params.stage, source, execution)
     table = measure_dataset(source, execution)
     faults = find_faults(table, execution)
     findings = _findings(table, faults, params)

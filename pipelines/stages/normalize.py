@@ -18,6 +18,7 @@ from mnist_data.batch import Batch, Images
 from mnist_data.parquet.dataset import Dataset, Partition, read_partition
 from pipelines.engine.execution import Execution
 from pipelines.engine.map_dataset import apply_stage
+from pipelines.engine.memory import require_memory
 from pipelines.images.scaling import Scaling, measure
 from pipelines.settings.stages import Normalize
 
@@ -34,6 +35,7 @@ def normalize(
     """Normalize a dataset into a new one."""
     params, execution = params or Normalize(), execution or Execution()
     storage.require_free(target, overwrite)  # before the training split is scanned
+    require_memory(params.stage, source, execution)
     scaling = None
     if params.scale == "standardize" or (params.scale == "unit" and source.metadata.dtype != "uint8"):
         partitions = execution.partitions(source, [source.training_split])

@@ -23,6 +23,7 @@ from mnist_data.parquet.dataset import Dataset, Partition, read_partition
 from mnist_data.parquet.tables import merge_tables, provenance, remove_table, require_folder, write_table
 from pipelines.engine.execution import Execution
 from pipelines.engine.map_dataset import require_images
+from pipelines.engine.memory import require_memory
 from pipelines.images.measures.intensity import Range
 from pipelines.images.measures.pixels import BOX
 from pipelines.images.measures.strokes import COUNTS, LENGTHS
@@ -148,6 +149,7 @@ def stats(
     """
     params, execution = params or Stats(), execution or Execution()
     require_images(source)
+    require_memory(params.stage, source, execution)
     require_folder(folder, overwrite)
     measures = measure_dataset(source, execution, strokes=params.morphometrics)
     tasks = list(_tasks(source, execution, measures.limits, params))

@@ -111,3 +111,15 @@ def test_labels_that_are_none_are_refused(shape: tuple[int, ...], tmp_path: Path
         return
     with pytest.raises(MnistDataError, match="train-labels-idx2-int"):
         mnist_data.info(tmp_path / "idx")
+
+
+def test_images_whose_lines_could_not_be_read_are_not_written_as_csv(tmp_path: Path) -> None:
+    """The longest line that is read holds 1.3 million floats; the refusal comes before anything is written."""
+    (tmp_path / "idx").mkdir()
+    write(tmp_path / "idx" / "train-images-idx3-double", np.zeros((1, 1160, 1160)))
+    write(tmp_path / "idx" / "train-labels-idx1-ubyte", np.zeros(1, np.uint8))
+    mnist_data.convert(tmp_path / "idx", tmp_path / "data", progress=False)
+
+    with pytest.raises(WrongUse, match=r"1160×1160 float64; as CSV each is a line.* --form idx"):
+        mnist_data.export(tmp_path / "data", tmp_path / "csv", form="csv")
+    assert not (tmp_path / "csv").exists()

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from mnist_data import storage
 from mnist_data.parquet.seal import UNSEALED, sealed
 from pipelines.networks.training.device import require_torch
-from pipelines.settings.model_header import configuration_in, not_a_model, require_model, require_seal
+from pipelines.settings.model_header import configuration_in, not_a_model, ordered, require_model, require_seal
 
 if TYPE_CHECKING:
     from torch import nn
@@ -29,7 +29,8 @@ def save_model(model: nn.Module, path: str | Path, configuration: Mapping[str, A
     # safetensors stores C order only; our convolutions are channels-last in memory.
     weights = {name: tensor.contiguous() for name, tensor in model.state_dict().items()}
     with storage.new_file(path) as draft:
-        draft.write_bytes(sealed(save(weights, {"configuration": json.dumps(configuration), "sha256": UNSEALED})))
+        content = save(weights, {"configuration": json.dumps(configuration), "sha256": UNSEALED})
+        draft.write_bytes(sealed(ordered(content)))
 
 
 def load_model(path: str | Path) -> tuple[nn.Module, dict[str, Any]]:

@@ -281,7 +281,7 @@ def test_chance_among_neighbours_is_that_of_dealt_labels(samples: Samples) -> No
         lambda shuffled: neighbourhood(some.images, shuffled).alike / 300,
         permutation_type="pairings",
         n_resamples=60,
-        rng=0,
+        random_state=0,  # `rng` came with SciPy 1.15
     )
     found = neighbourhood(some.images, labels)
 
