@@ -85,6 +85,7 @@ def audit(
     Raises CheckFailed, after all is written, where a limit of `fail_if` is exceeded.
     """
     from pipelines.audit.run import audit as run
+    from pipelines.audit.run import counted
 
     limits = named_values(fail_if, "fail_if", count_of(CHECKS, "check"))
     thresholds = named_values(threshold, "threshold", require_threshold)
@@ -106,8 +107,9 @@ def audit(
         page = draw_page(plot, tables, source, f"{folder}/{PAGE}", overwrite=replace)
     polarity = tables["checks"].attrs["polarity"]
     result = Result("audit", out=folder, tables=tables, page=page, findings={"polarity": polarity})
-    counts = tables["checks"].groupby("check")[["flagged", "samples"]].sum().to_dict("index")
-    flagged = {str(check): Measured(int(row["flagged"]), int(row["samples"])) for check, row in counts.items()}
+    flagged = {
+        str(check): Measured(*count) for check, rows in tables["checks"].groupby("check") if (count := counted(rows))
+    }
     return checked(result, limits, flagged)
 
 

@@ -99,7 +99,8 @@ def _broken(name: str, limit: float, measured: Measured | None) -> str:
     if measured.value <= (limit * measured.of if fraction else limit):
         return ""
     allowed = f"{limit:.4g} of them" if fraction else f"{int(limit):,}"
-    return f"{name} is {int(measured.value):,} of {measured.of:,}, at most {allowed} is allowed"
+    where = f" in {measured.where}" if measured.where else ""
+    return f"{name} is {int(measured.value):,} of {measured.of:,}{where}, at most {allowed} is allowed"
 
 
 def _entries(given: Named | None, parameter: str) -> Iterator[tuple[str, Any, str]]:

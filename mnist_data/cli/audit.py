@@ -107,14 +107,16 @@ def print_audit(result: Result) -> None:
 def print_checks(checks: pd.DataFrame) -> None:
     """Print how many samples each check flags in each split, its threshold, and what it measures."""
     from mnist_data.cli.output import print_table, say
+    from pipelines.audit.run import counted
 
     splits = list(checks["split"].unique())
     rows = []
     for check, of_check in checks.groupby("check", sort=False):
         flagged, threshold = of_check.set_index("split")["flagged"], of_check["threshold"].iloc[0]
-        fraction = of_check["flagged"].sum() / max(1, of_check["samples"].sum())
-        counts = (int(flagged[split]) for split in splits)
-        rows.append([str(check), *counts, f"{fraction:.3%}", None if threshold != threshold else threshold])
+        number, samples, split = counted(of_check)
+        fraction = f"{number / max(1, samples):.3%}" + (f" of {split}" if split else "")
+        counts = [int(flagged[name]) for name in splits]
+        rows.append([str(check), *counts, fraction, None if threshold != threshold else threshold])
     print_table("Samples that are flagged", ["check", *splits, "fraction", "threshold"], rows)
     for check, of_check in checks[checks["flagged"] > 0].groupby("check", sort=False):
         for meaning in of_check["meaning"].unique():

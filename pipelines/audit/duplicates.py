@@ -20,7 +20,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mnist_data.batch import Integers
-from mnist_data.parquet.dataset import HELD_OUT, Dataset, Partition, read_images
+from mnist_data.parquet.dataset import Dataset, Partition, read_images
 from pipelines.audit.check_result import CheckResult, Scores
 from pipelines.audit.groups import pairs_with_kept
 from pipelines.audit.pairs import REACH, Compare, Flags, Pairs, compare_pairs, find_close, reach, rotate
@@ -73,7 +73,8 @@ def find_duplicates(
 ) -> list[CheckResult]:
     """Find copies among all samples of all splits: exact_duplicate, near_duplicate, label_conflict and leaked.
 
-    Of samples that are copies of each other the first two leave one unflagged; `keep_order` says which.
+    Of samples that are copies of each other the first two leave one unflagged; `keep_order` says which. The other two
+    flag both sides: one sample is to be looked at or taken out, the other's label or score is spoilt.
 
     threshold: the distance up to which samples are near duplicates, above 0 and below 1; None sets it by the data.
     table: what is measured of the samples, where that is at hand. The details' columns of ids and shifts are masked
@@ -100,13 +101,11 @@ def find_duplicates(
         pairs = compare(kept[close], "compare")
         pairs, groups = pairs.where(pairs.distance <= threshold), originals
     splits = np.repeat(np.arange(len(source.splits)), list(source.splits.values()))
-    held_out = [number for number, split in enumerate(source.splits) if split in HELD_OUT]
-    other_split = np.where(np.isin(splits, held_out), -1, _differing(splits, groups, pairs))
     return [
         _exact(table.ids, originals),
         _near(table.ids, rank, pairs, threshold, why),
         _named(LABEL_CONFLICT, "label_conflict_with", table.ids, _differing(table.labels, groups, pairs), threshold),
-        _named(LEAKED, "leaked_from", table.ids, other_split, threshold),
+        _named(LEAKED, "leaked_from", table.ids, _differing(splits, groups, pairs), threshold),
     ]
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from mnist_data.parquet.dataset import Dataset
+from mnist_data.parquet.dataset import HELD_OUT, Dataset
 from mnist_data.parquet.tables import merge_tables, provenance, require_folder, write_table
 from pipelines.audit.check_result import CheckResult
 from pipelines.audit.checks import check_images
@@ -99,6 +99,20 @@ def tabulate(table: MeasureTable, results: Sequence[CheckResult], params: Audit)
     checks = pd.DataFrame(rows)
     checks.attrs["polarity"] = table.background.polarity
     return checks
+
+
+def counted(rows: pd.DataFrame) -> tuple[int, int, str]:
+    """Count the samples that a check flags, of how many, and of which split; of all where that is "".
+
+    rows: the check's, a row a split. Leaks are counted in the split whose score they spoil: validation or test, or any
+    where there is neither; of several in the one with the largest fraction. They are a tenth of a test split whose
+    copies are a fortieth of all samples.
+    """
+    if rows["check"].iloc[0] != "leaked":
+        return int(rows["flagged"].sum()), int(rows["samples"].sum()), ""
+    spoilt = rows[rows["split"].isin(HELD_OUT)]
+    worst = max((spoilt if len(spoilt) else rows).to_dict("records"), key=lambda row: row["fraction"])
+    return int(worst["flagged"]), int(worst["samples"]), str(worst["split"])
 
 
 def _sample_tables(table: MeasureTable, results: Sequence[CheckResult]) -> Iterator[pa.Table]:

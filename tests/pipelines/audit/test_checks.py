@@ -17,7 +17,7 @@ from mnist_data.idx import format as idx
 from mnist_data.idx.pairing import find_pairs
 from mnist_data.parquet.dataset import Dataset
 from pipelines.audit import faults
-from pipelines.audit.run import audit
+from pipelines.audit.run import audit, counted
 from pipelines.engine.engine import Cluster, Threads
 from pipelines.engine.execution import Execution
 from pipelines.settings.analysis import Audit
@@ -288,3 +288,14 @@ def test_each_check_that_flags_says_what_it_measures(
     assert checks.loc["inverted", "flagged"] == 1
     assert said == set(checks.index[checks["flagged"] > 0])
     assert rows.items() >= {(check, str(count)) for check, count in checks["flagged"].items()}
+
+
+def test_leaks_are_counted_in_the_split_that_they_spoil() -> None:
+    """161 of 1,591 test samples are a tenth of them, though a fortieth of all; without a test split the worst one."""
+    counts = [("train", 5_280, 150), ("validation", 100, 0), ("test", 1_591, 161)]
+    rows = pd.DataFrame(counts, columns=["split", "samples", "flagged"]).assign(check="leaked")
+    rows["fraction"] = rows["flagged"] / rows["samples"]
+
+    assert counted(rows) == (161, 1_591, "test")
+    assert counted(rows.assign(check="blank")) == (311, 6_971, "")
+    assert counted(rows.head(1).assign(split="left")) == (150, 5_280, "left")
