@@ -5,18 +5,22 @@ A path may go on into an archive, as in downloads/mnist.zip/raw/train-images-idx
 
 from __future__ import annotations
 
+import re
 import struct
 import tarfile
 import zipfile
 from collections.abc import Collection, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path, PurePosixPath
 from tarfile import EOFHeaderError, HeaderError, ReadError, TarFile  # type: ignore[attr-defined]
 from typing import IO, Self
 
+from mnist_data import storage
 from mnist_data.errors import DamagedArchive, NoDataset, UnreadableInput
 from mnist_data.idx.decoders import DAMAGE, container_of, decoded
+from mnist_data.idx.spool import spooled
 
 PIECE_BYTES = 1 << 18
 """Bytes of a file in an archive that are read at a time."""
@@ -30,6 +34,9 @@ NAMED = 5
 MOST_WORDS = 160
 """Characters of a library's message that are quoted."""
 
+INNER = re.compile(r"\.(zip|tar|tgz|tbz2|txz|tar\.\w+|zip\.(gz|bz2|xz|zst))$", re.IGNORECASE)
+"""How the names of archives end that are read within another."""
+
 MANY = 0xFFFF
 """What the end of a zip has as a number that needs more than 16 bits."""
 
@@ -38,10 +45,14 @@ LAST_PART, JOIN = "the last part of a split zip archive", "Join its parts: zip -
 
 @dataclass(frozen=True)
 class Member:
-    """A file in an archive. name: with / between folders. place: in the archive, by which it is read."""
+    """A file in an archive. name: with / between folders. place: in the archive, by which it is read.
+
+    inner: the place in an archive that lies at `place`, and is the folder of that name; None where the file lies there.
+    """
 
     name: str
     place: int
+    inner: int | None = None
 
 
 class _CheckedHeader(tarfile.TarInfo):
@@ -103,10 +114,17 @@ def _end_record(path: str | Path) -> tuple[int, int]:
 def members(path: str | Path) -> list[Member]:
     """List the files of an archive in their order; of two with one name the last, as unpacking would keep it.
 
+    An archive within it is a folder of its name, as in all.zip/train.tar.gz/5/0001.png; one within that is a file.
     Raises DamagedArchive for one that is cut off or altered, UnreadableInput for a part of a split one.
     """
-    names = {name: place for place, name in enumerate(_names(str(path))) if name}
-    return [Member(name, place) for name, place in names.items()]
+    listed: dict[str, Member] = {}
+    for place, name in enumerate(_names(str(path))):
+        if INNER.search(name) and (inner := _inner(str(path), place)) is not None:
+            below = enumerate(_names(inner, f"{path}/{name}"))
+            listed |= {f"{name}/{own}": Member(f"{name}/{own}", place, number) for number, own in below if own}
+        elif name:
+            listed[name] = Member(name, place)
+    return list(listed.values())
 
 
 def member_files(path: str | Path, chosen: Collection[Member]) -> Iterator[tuple[Member, IO[bytes]]]:
@@ -115,6 +133,11 @@ def member_files(path: str | Path, chosen: Collection[Member]) -> Iterator[tuple
     Each can be read until the next is asked for; links within a tar are left out. Raises what `members` raises, and
     UnreadableInput, which names the file, for one that cannot be opened.
     """
+    for inner, own in _by_inner(str(path), chosen):
+        yield from ((own[member], file) for member, file in member_files(inner, list(own)))
+    chosen = [member for member in chosen if member.inner is None]
+    if not chosen:
+        return
     with _opened(str(path)) as archive:
         if isinstance(archive, zipfile.ZipFile):
             entries = archive.infolist()
@@ -133,6 +156,11 @@ def member_contents(path: str | Path, chosen: Collection[Member], limit: int) ->
     limit: of the bytes of one file, so that no memory is taken by what was packed a thousandfold. Raises DamagedArchive
     where a tar is damaged, as nothing after that can be read.
     """
+    for inner, own in _by_inner(str(path), chosen):
+        yield from ((own[member], content) for member, content in member_contents(inner, list(own), limit))
+    chosen = [member for member in chosen if member.inner is None]
+    if not chosen:
+        return
     with _opened(str(path)) as archive:
         if isinstance(archive, tarfile.TarFile):
             wanted = {member.place: member for member in chosen}
@@ -176,9 +204,59 @@ def open_member(path: Path, name: str) -> Iterator[IO[bytes]]:
     )
 
 
+def _by_inner(path: str, chosen: Collection[Member]) -> Iterator[tuple[str, dict[Member, Member]]]:
+    """Give each archive within one that chosen files lie in, and for each of its files which of the chosen it is."""
+    groups: dict[int, dict[Member, Member]] = {}
+    for member in chosen:
+        if member.inner is not None:
+            groups.setdefault(member.place, {})[Member(member.name, member.inner)] = member
+    for place, own in groups.items():
+        inner = _inner(path, place)
+        if inner is not None:
+            yield inner, own
+
+
+def _inner(path: str, place: int) -> str | None:
+    """Unpack the archive at a place in another; None where it is no archive."""
+    return _unpacked_inner(path, place, storage.identity(path))
+
+
+@lru_cache(maxsize=256)
+def _unpacked_inner(path: str, place: int, _: tuple[object, ...]) -> str | None:
+    """Unpack an archive within another. The third argument, the state of the file, makes a changed one another."""
+    with closing(member_files(path, [Member("", place)])) as files:  # type: ignore[type-var]
+        for _member, file in files:
+            try:
+                stream = decoded(file)[0]
+                is_inner = container_of(stream.peek()) in ("zip", "tar")
+                return spooled(path, stream.read) if is_inner else None
+            except BROKEN as cause:
+                raise _damaged(path, cause) from cause
+    return None
+
+
+def unpacked_zip(path: str) -> str | None:
+    """Give a file with the zip archive that a local file is: itself, or a copy where it is packed; None for no zip."""
+    with Path(path).open("rb") as file:
+        stream, packed = decoded(file)
+        if container_of(stream.peek()) != "zip":
+            return None
+    return _unpacked_zip(path, storage.identity(path)) if packed else path
+
+
+@lru_cache(maxsize=256)
+def _unpacked_zip(path: str, _: tuple[object, ...]) -> str:
+    """Unpack a zip. The second argument, the state of the file, makes a changed one another."""
+    with Path(path).open("rb") as file:
+        return spooled(path, decoded(file)[0].read)
+
+
 @contextmanager
-def _opened(path: str) -> Iterator[zipfile.ZipFile | tarfile.TarFile]:
-    """Open an archive for reading from front to back; what is wrong with it is an error that names it."""
+def _opened(path: str, name: str = "") -> Iterator[zipfile.ZipFile | tarfile.TarFile]:
+    """Open an archive for reading from front to back; what is wrong with it is an error that names it.
+
+    name: as messages call it, where that is not its path.
+    """
     with Path(path).open("rb") as file:
         try:
             stream, _ = decoded(file)
@@ -188,17 +266,18 @@ def _opened(path: str) -> Iterator[zipfile.ZipFile | tarfile.TarFile]:
                 while stream.read(1 << 16):  # the end, where it shows whether what is packed was cut off
                     pass
                 return
-            with zipfile.ZipFile(file) as archive:
-                _, count = _end_record(path)
+            plain = unpacked_zip(path) or path
+            with zipfile.ZipFile(plain) as archive:
+                _, count = _end_record(plain)
                 if count not in (MANY, len(archive.infolist())):
                     raise zipfile.BadZipFile(f"its list has {len(archive.infolist()):,} files of {count:,}")
                 yield archive
         except BROKEN as cause:
-            raise _damaged(path, cause) from cause
+            raise _damaged(name or path, cause) from cause
 
 
 def _damaged(path: str, cause: Exception) -> UnreadableInput:
-    if is_last_part(path):
+    if Path(path).is_file() and is_last_part(path):
         return UnreadableInput(path, LAST_PART, "a whole archive", JOIN)
     return DamagedArchive(
         path,
@@ -214,9 +293,9 @@ def _words(cause: Exception) -> str:
     return words if len(words) <= MOST_WORDS else f"{words[:MOST_WORDS]}…"
 
 
-def _names(path: str) -> list[str]:
-    """Give the name of each entry of an archive, in its order; empty for what is no file."""
-    with _opened(path) as archive:
+def _names(path: str, name: str = "") -> list[str]:
+    """Give the name of each entry of an archive, in its order; empty for what is no file. name: of it, for messages."""
+    with _opened(path, name) as archive:
         if isinstance(archive, zipfile.ZipFile):
             names = (info.filename for info in archive.infolist())
             return ["" if not name or name.endswith("/") else _with_slashes(name) for name in names]

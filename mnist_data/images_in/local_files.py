@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-import atexit
-import tempfile
-from functools import cache, lru_cache
+from functools import lru_cache
 from pathlib import Path
-from typing import IO, Any, cast
+from typing import IO, cast
 
 from mnist_data import storage
-from mnist_data.errors import UnreadableInput
 from mnist_data.idx.archives import open_member, outer_file
 from mnist_data.idx.compression import DecodedStream, open_decoded
 from mnist_data.idx.decoders import DAMAGE, container_of, decoded
-
-MAX_BYTES = 1 << 35
-"""No file that takes more is unpacked."""
+from mnist_data.idx.spool import spooled
 
 
 def local_file(path: str) -> str:
@@ -34,36 +29,17 @@ def local_file(path: str) -> str:
 @lru_cache(maxsize=256)
 def _unpacked(path: str, _: tuple[object, ...]) -> str:
     """Unpack a file. The second argument, the state of the file, makes a changed one another."""
-    copy = tempfile.NamedTemporaryFile(dir=_folder(), suffix=Path(path).suffix, delete=False)  # noqa: SIM115
-    outer = outer_file(path)
-    with copy:
-        if outer is None:
-            with open_decoded(path) as stream:
-                _copy(path, stream, copy)
-        else:
-            with open_member(*outer) as file:
-                try:
-                    content, containers = decoded(file)
-                except DAMAGE as cause:
-                    raise DecodedStream(path, "zip", file)._damaged() from cause
-                packed = " in ".join(reversed(containers)) or "raw"
-                _copy(path, DecodedStream(path, packed, cast(IO[bytes], content)), copy)
-    return copy.name
-
-
-def _copy(path: str, stream: DecodedStream, copy: Any) -> None:
-    while chunk := stream.read(1 << 20):
-        copy.write(chunk)
-        if stream.position > MAX_BYTES:
-            found = f"more than {MAX_BYTES:,} bytes once it is unpacked"
-            raise UnreadableInput(path, found, "less", "Unpack it yourself, if it is right.")
-
-
-@cache
-def _folder() -> str:
-    folder = tempfile.TemporaryDirectory(prefix="mnist-data-")
-    atexit.register(folder.cleanup)
-    return folder.name
+    outer, suffix = outer_file(path), Path(path).suffix
+    if outer is None:
+        with open_decoded(path) as stream:
+            return spooled(path, stream.read, suffix)
+    with open_member(*outer) as file:
+        try:
+            content, containers = decoded(file)
+        except DAMAGE as cause:
+            raise DecodedStream(path, "zip", file)._damaged() from cause
+        packed = " in ".join(reversed(containers)) or "raw"
+        return spooled(path, DecodedStream(path, packed, cast(IO[bytes], content)).read, suffix)
 
 
 def sha256_of(path: str) -> str:

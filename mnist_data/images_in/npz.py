@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from mnist_data.errors import UnreadableInput
+from mnist_data.idx.archives import unpacked_zip
 from mnist_data.images_in.array_sets import partners_of, sets_of
 from mnist_data.images_in.arrays import ArrayStream, array_streams
 from mnist_data.images_in.local_files import local_file
@@ -38,7 +39,7 @@ HEAD_BYTES = 300
 def open_npz(path: str) -> dict[str, StoredArray]:
     """Open the arrays of an .npz, by name. Raises UnreadableInput for a damaged one, and for arrays of objects."""
     arrays = {}
-    file = path if Path(path).is_file() else local_file(path)
+    file = _plain(path)
     try:
         with zipfile.ZipFile(file) as archive:
             for member in archive.infolist():
@@ -48,6 +49,11 @@ def open_npz(path: str) -> dict[str, StoredArray]:
     except DAMAGE as cause:
         raise damaged(path, cause) from cause
     return arrays
+
+
+def _plain(path: str) -> str:
+    """Give the file itself where it is a zip; a copy that is one where it is packed, or lies in an archive."""
+    return (unpacked_zip(path) if Path(path).is_file() else local_file(path)) or path
 
 
 def _member(path: str, file: str, archive: zipfile.ZipFile, member: zipfile.ZipInfo, name: str) -> StoredArray:
@@ -128,7 +134,7 @@ def _recognises(source: Source) -> bool:
     if not Path(source.path).is_file():  # it lies in an archive
         return source.head.startswith(b"PK\x03\x04") and b".npy" in source.head[:HEAD_BYTES]
     try:
-        with zipfile.ZipFile(source.path) as archive:
+        with zipfile.ZipFile(_plain(source.path)) as archive:
             return any(name.endswith(".npy") for name in archive.namelist())
     except DAMAGE:
         return False

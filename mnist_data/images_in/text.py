@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import codecs
+
 import numpy as np
 import numpy.typing as npt
 
@@ -25,6 +27,9 @@ PIECE_BYTES = 1 << 22
 LONGEST_LINE = 1 << 25
 """Bytes of the longest line that is read: an image of 2,048×2,048 in three channels has fewer."""
 
+HEAD_BYTES = 64
+"""First bytes that say the encoding."""
+
 UTF_16 = (b"\xff\xfe", b"\xfe\xff")
 """How text in UTF-16 begins."""
 
@@ -35,7 +40,7 @@ class TextReader:
     def __init__(self, stream: DecodedStream, blanks: bytes = b"") -> None:
         self.lines = 0
         self._blanks = bytes.maketrans(blanks, b" " * len(blanks)) if blanks else None
-        self._stream = stream
+        self._raw, self._stream = stream, _Utf8(stream, b"", None)
         self._buffer = bytearray()
         self._begin = self._cut = self._end = 0
         self._started = self._ended = False
@@ -43,8 +48,8 @@ class TextReader:
     def text(self, more: bool = False) -> Bytes:
         """Give what is not used yet up to the end of a line; nothing where the text has ended.
 
-        more: read on, for a line that ends within quotes is none. Raises UnreadableInput for UTF-16 and for a line of
-        more than LONGEST_LINE bytes.
+        more: read on, for a line that ends within quotes is none. UTF-16 and UTF-32, as Excel and PowerShell save text,
+        are given as UTF-8. Raises UnreadableInput for a line of more than LONGEST_LINE bytes.
         """
         while (more or self._begin == self._cut) and not self._ended:
             self._read()
@@ -70,6 +75,8 @@ class TextReader:
         # A view of the old buffer may be in use, so that it can neither be resized nor be written to.
         buffer = bytearray(max(PIECE_BYTES, 2 * left) + 1)
         buffer[:left] = memoryview(self._buffer)[self._begin : self._end]
+        if not self._started:
+            self._stream = _as_utf8(self._raw)
         with memoryview(buffer) as view:
             count = self._stream.readinto(view[left:-1])
         if self._blanks:
@@ -92,13 +99,6 @@ class TextReader:
         """Pass over the mark with which Windows begins UTF-8."""
         self._started = True
         head = bytes(self._buffer[: min(64, self._end)])
-        if head.startswith(UTF_16) or is_utf_16(head):
-            raise UnreadableInput(
-                self._stream.path,
-                "text in UTF-16, as Excel and PowerShell save it",
-                "text in UTF-8",
-                "Save it as UTF-8, or: iconv -f UTF-16 -t UTF-8 FILE > NEW.",
-            )
         if head.startswith(b"\xef\xbb\xbf"):
             del self._buffer[:3]
             self._end -= 3
@@ -110,6 +110,54 @@ class TextReader:
             "a line for each image",
             "Check which file it is: its line ends may be lost, or a quote may have no end.",
         )
+
+
+class _Utf8:
+    """A stream whose first bytes have been read; text in another encoding is given in UTF-8."""
+
+    def __init__(self, stream: DecodedStream, head: bytes, encoding: str | None) -> None:
+        self.path, self._stream, self._head = stream.path, stream, head
+        self._decoder = None if encoding is None else codecs.getincrementaldecoder(encoding)("replace")
+        self._ended = False
+
+    def readinto(self, buffer: memoryview) -> int:
+        """Fill the buffer as far as the stream goes; fewer bytes than requested mean that it has ended."""
+        filled = 0
+        while filled < len(buffer):
+            if not self._head and self._decoder is None:
+                return filled + self._stream.readinto(buffer[filled:])
+            if not self._head:
+                if self._ended:
+                    break
+                self._head = self._text(self._stream.read(PIECE_BYTES >> 2))
+            count = min(len(self._head), len(buffer) - filled)
+            buffer[filled : filled + count] = self._head[:count]
+            self._head = self._head[count:]
+            filled += count
+        return filled
+
+    def _text(self, raw: bytes) -> bytes:
+        assert self._decoder is not None
+        self._ended = not raw
+        return self._decoder.decode(raw, final=self._ended).encode("utf-8", "replace")
+
+
+def _as_utf8(stream: DecodedStream) -> _Utf8:
+    head = stream.read(HEAD_BYTES)
+    encoding = _encoding_of(head)
+    given = _Utf8(stream, b"" if encoding else head, encoding)
+    if encoding:
+        given._head = given._text(head)
+    return given
+
+
+def _encoding_of(head: bytes) -> str | None:
+    """Name the encoding of text whose first bytes are no UTF-8; None for UTF-8 and what is like it."""
+    if head.startswith((codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE)):
+        return "utf-32"
+    if head.startswith(UTF_16):
+        return "utf-16"
+    return ("utf-16-be" if head[0] == 0 else "utf-16-le") if is_utf_16(head) else None
 
 
 def is_utf_16(head: bytes) -> bool:

@@ -412,12 +412,32 @@ def test_a_damaged_archive_is_no_smaller_one(kind: str, tmp_path: Path) -> None:
     assert not (tmp_path / "out").exists()
 
 
-def test_an_archive_of_archives_is_named(tmp_path: Path) -> None:
-    """It is unpacked once by hand."""
-    inner = archive_of(tmp_path / "train.zip", SET)
-    path = archive_of(tmp_path / "all.zip", {"train.zip": inner.read_bytes(), "test.zip": inner.read_bytes()})
+@pytest.mark.parametrize("outer", ["all.zip", "all.tar.gz"])
+@pytest.mark.parametrize("inner", [".zip", ".tar", ".tar.gz"])
+def test_archives_in_an_archive_are_folders_of_it(inner: str, outer: str, tmp_path: Path) -> None:
+    """Each is a folder of its name, and so can say a split; one within these is named, and unpacked by hand."""
+    names = {split: {name.partition("/")[2]: content for name, content in SET.items()} for split in ("train", "test")}
+    packed = {f"{split}{inner}": archive_of(tmp_path / f"{split}{inner}", names[split]) for split in names}
+    path = archive_of(tmp_path / outer, {name: file.read_bytes() for name, file in packed.items()})
 
-    with pytest.raises(NoDataset, match=r"archives within it \(train\.zip, test\.zip\).*Unpack it"):
+    result = mnist_data.convert(path, tmp_path / "out", progress=False)
+    part = mnist_data.convert(f"{path}/train{inner}", tmp_path / "part", progress=False)
+
+    assert result.dataset is not None
+    assert part.dataset is not None
+    assert result.dataset.splits == {"train": len(SET), "test": len(SET)}
+    assert part.dataset.splits == {"train": len(SET)}
+    deeper = archive_of(tmp_path / "deeper.zip", {outer: path.read_bytes()})
+    with pytest.raises(NoDataset, match=r"archives within it \(all\..*/train\..*Unpack it"):
+        mnist_data.convert(deeper, tmp_path / "other", progress=False)
+
+
+def test_a_broken_archive_in_an_archive_is_named(tmp_path: Path) -> None:
+    """As any broken one is; the rest is not read as if it were all."""
+    whole = archive_of(tmp_path / "train.zip", SET).read_bytes()
+    path = archive_of(tmp_path / "all.zip", SET | {"more.zip": whole[: len(whole) // 2]})
+
+    with pytest.raises(UnreadableInput, match=r"all\.zip/more\.zip: the archive is cut off or altered"):
         mnist_data.convert(path, tmp_path / "out", progress=False)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import gzip
 import io
 import tarfile
 import zipfile
@@ -197,6 +198,33 @@ def write_tar(images: ImageSet, folder: Path) -> Path:
     return folder / "mine.tar.gz"
 
 
+def write_tar_in_zip(images: ImageSet, folder: Path) -> Path:
+    """Write class folders into a packed tar archive, and this into a zip."""
+    tar = write_tar(images, folder)
+    with zipfile.ZipFile(folder / "all.zip", "w") as archive:
+        archive.write(tar, "download/mine.tar.gz")
+    return folder / "all.zip"
+
+
+def write_packed_npz(images: ImageSet, folder: Path) -> Path:
+    """Write one file by NumPy, packed once more."""
+    file = write_npz(images, folder, "x_{}", "y_{}")
+    packed = folder / "mine.npz.gz"
+    packed.write_bytes(gzip.compress(file.read_bytes()))
+    file.unlink()
+    return packed
+
+
+def write_unicode_text(images: ImageSet, folder: Path) -> Path:
+    """Write a file a split as Excel's "Unicode text": UTF-16, tabs between the cells."""
+    write_csv(images, folder, last=False)
+    for split in images.splits:
+        text = (folder / f"{split}.csv").read_text()
+        (folder / f"{split}.txt").write_text(text.replace(",", "\t"), encoding="utf-16")
+        (folder / f"{split}.csv").unlink()
+    return folder
+
+
 def write_arff(images: ImageSet, folder: Path) -> Path:
     """Write a file a split as OpenML has them."""
     for split, (pixels, _) in images.splits.items():
@@ -262,5 +290,8 @@ WRITERS: dict[str, Writer] = {
     "imagefolder": Writer("image-files", write_folders, holds=_pictures),
     "zip": Writer("image-files", write_zip, holds=_pictures),
     "tar": Writer("image-files", write_tar, holds=_pictures),
+    "tar in a zip": Writer("image-files", write_tar_in_zip, holds=_pictures),
+    "Excel": Writer("csv", write_unicode_text, flat=True),
+    "keras, packed": Writer("npz", write_packed_npz),
 }
 """All writers, by the program or publisher they stand for."""
