@@ -398,6 +398,14 @@ def identity(location: str) -> tuple[object, ...]:
     return (str(Path(location).resolve()), stat.st_size, stat.st_mtime_ns)
 
 
+def size_of(location: str) -> int:
+    """Give the bytes of a file."""
+    if is_remote(location):
+        fs, path = filesystem(location)
+        return int(fs.size(path))
+    return Path(location).stat().st_size
+
+
 def sha256_of(path: Path) -> str:
     """Hash a local file, in hexadecimal."""
     with path.open("rb") as file:

@@ -12,25 +12,33 @@ from mnist_data.api.work import working
 from mnist_data.errors import CheckFailed
 
 
-def verify(path: Place, *, repair: bool = False, progress: bool | None = None) -> Result:
+def verify(
+    path: Place,
+    *,
+    repair: bool = False,
+    workers: int | None = None,
+    scheduler: str | None = None,
+    progress: bool | None = None,
+) -> Result:
     """Compare every file of a dataset, a network or a folder of them, as a run's workspace, with its recorded hash.
 
     Of a dataset also: parts missing or foreign, the manifest, the metadata, values missing, ids that repeat, and the
     source files where they lie near it. Of a workspace also whether each result was made from the datasets in it.
 
     repair: make damaged datasets again from what they were made from, where that is whole and lies near; a dataset is
-    replaced only if every byte is then as it was. The result has as findings how many files were verified, their bytes
-    and which datasets were repaired, and the table `findings` (file, found, expected, advice). Raises CheckFailed,
-    which has the result, where that table has rows; NoDataset where nothing of ours lies.
+    replaced only if every byte is then as it was. The result has as findings how many files were verified, their
+    bytes, which datasets were repaired and why others were not, and the table `findings` (file, found, expected,
+    advice). Raises CheckFailed, which has the result, where that table has rows; NoDataset where nothing of ours lies.
     """
     from pipelines.run.verify import Finding
     from pipelines.run.verify import verify as run
 
-    with working(None, None, progress) as execution:
+    with working(workers, scheduler, progress) as execution:
         verified = run(location_of(path), execution, repair=repair)
     columns = [column.name for column in fields(Finding)]
     table = pd.DataFrame([asdict(finding) for finding in verified.findings], columns=columns)
     counts = {"files": verified.files, "bytes": verified.size, "repaired": verified.repaired}
+    counts["obstacles"] = verified.obstacles
     result = Result("verify", tables={"findings": table}, findings={"path": location_of(path), **counts})
     if len(table):
         count = f"{len(table)} finding{'s' if len(table) > 1 else ''}"

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mnist_data.cli.options import Json
+from mnist_data.cli.options import Json, Scheduler, Workers
 
 if TYPE_CHECKING:
     from mnist_data.api.results import Result
@@ -22,6 +22,8 @@ def verify(
         bool,
         typer.Option("--repair", help="Make damaged datasets again from their inputs, byte for byte as they were."),
     ] = False,
+    workers: Workers = None,
+    scheduler: Scheduler = None,
     json: Json = False,
 ) -> None:
     """Compare every file with what was recorded when it was written; exit with 1 where anything differs.
@@ -31,7 +33,7 @@ def verify(
     from mnist_data.api.verify import verify as run
     from mnist_data.cli.output import finish
 
-    finish(partial(run, path, repair=repair), print_findings, json, ("findings",))
+    finish(partial(run, path, repair=repair, workers=workers, scheduler=scheduler), print_findings, json, ("findings",))
 
 
 def print_findings(result: Result) -> None:
@@ -40,6 +42,8 @@ def print_findings(result: Result) -> None:
 
     for name in result.findings["repaired"]:
         say(f"{name}: made again, byte for byte.")
+    for name, obstacle in result.findings["obstacles"].items():
+        say(f"{name}: not made again, as {obstacle}.")
     for row in result.tables["findings"].itertuples():
         say(f"{row.file}: {row.found}; expected {row.expected}.\n  {row.advice}")
     if result.tables["findings"].empty:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Iterator, Sequence
+import shlex
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,14 +14,15 @@ from mnist_data.parquet.dataset import Dataset, open_dataset
 from mnist_data.parquet.files import open_parquet, repeated_id, require_sound_footer, with_values
 from mnist_data.parquet.manifest import MANIFEST, Manifest, Part, differences, part_sizes, read_manifest
 from mnist_data.parquet.publish import passing
-from mnist_data.parquet.schema import Metadata, metadata_of
+from mnist_data.parquet.schema import metadata_of
 from mnist_data.parquet.tables import table_provenance
 from pipelines.engine.execution import Execution
+from pipelines.run.commands import remake_command
 from pipelines.run.file_checks import CHECKED, check_file, files_beside
+from pipelines.run.repair import hash_of, plan_repair, recorded_metadata
 from pipelines.run.repair import repair as repair_dataset
-from pipelines.run.sources import found_near
+from pipelines.run.sources import datasets_near, found_near
 from pipelines.run.sums import SUMS, files_below, read_sums
-from pipelines.settings.base import settings_in_words
 from pipelines.settings.model_header import read_configuration
 
 MADE_FROM_ONE = ("stats", "audit", "train")
@@ -46,7 +47,7 @@ class Verified:
     """What was verified, and what was found. files: how many were read. size: their bytes.
 
     datasets: those that are whole, by their content hashes. damaged: the places of others. repaired: of those that were
-    made again.
+    made again. obstacles: why others were not, by their places.
     """
 
     findings: list[Finding] = field(default_factory=list)
@@ -55,6 +56,7 @@ class Verified:
     datasets: dict[str, Dataset] = field(default_factory=dict)
     damaged: list[str] = field(default_factory=list)
     repaired: list[str] = field(default_factory=list)
+    obstacles: dict[str, str] = field(default_factory=dict)
 
 
 def verify(location: str, execution: Execution | None = None, *, repair: bool = False) -> Verified:
@@ -64,33 +66,32 @@ def verify(location: str, execution: Execution | None = None, *, repair: bool = 
     files where they lie near. Of networks, of the files next to them and of tables: the hashes that they carry; in a
     workspace also those recorded of all results. Of a workspace: whether each result was made from the datasets in it.
 
-    repair: make damaged datasets again where what they were made from is whole and near, as `repair_dataset` does; what
-    is found then is given. Raises NoDataset where there is nothing of ours.
+    repair: make damaged datasets again where what they were made from is whole and near; what is found then is given.
+    Raises NoDataset where there is nothing of ours.
     """
     execution, place = execution or Execution(), location.rstrip("/")
     verified = _Verification(execution).all(place)
     repaired: list[str] = []
+    obstacles: dict[str, str] = {}
     while repair:
         left = [name for name in verified.damaged if name not in repaired]
-        now = [name for name in left if _repair(name, verified, execution)]
+        plans = [plan_repair(name, verified.datasets | whole_near(name), execution) for name in left]
+        obstacles = {plan.name: obstacle for plan in plans if (obstacle := repair_dataset(plan))}
+        now = [name for name in left if name not in obstacles]
         if not now:
             break
         repaired += now
         verified = _Verification(execution).all(place)
-    verified.repaired = repaired
+    verified.repaired, verified.obstacles = repaired, obstacles
     return verified
 
 
-def _repair(name: str, verified: Verified, execution: Execution) -> bool:
-    return repair_dataset(name, verified.datasets | _datasets_near(name), execution)
-
-
-def _datasets_near(name: str) -> dict[str, Dataset]:
+def whole_near(name: str) -> dict[str, Dataset]:
     """Open the datasets next to one, by their content hashes: one of them may be what it was made from."""
     near = {}
-    for path in sorted(Path(name).parent.glob(f"*{MANIFEST}")):
+    for path in datasets_near(name):
         with suppress(UnreadableInput):
-            dataset = open_dataset(str(path).removesuffix(MANIFEST))
+            dataset = open_dataset(path)
             near[dataset.content] = dataset
     return near
 
@@ -115,19 +116,24 @@ class _Verification:
 
     def all(self, location: str) -> Verified:
         path = Path(location)
-        if storage.is_remote(location) or _is_one_dataset(location):
+        if _is_one_dataset(location):
             self.dataset(location)
+        elif storage.is_remote(location):
+            self.store(location)
         elif path.is_file():
             for name in (location, *files_beside(location)):
-                self.file(Path(name))
+                self.file(name)
         else:
             self.folder(path)
         return self.result
 
-    def note(self, file: object, found: str, expected: str, advice: str) -> None:
-        self.result.findings.append(Finding(str(file), found, expected, advice))
+    def note(self, file: object, found: str, expected: str, advice: object) -> None:
+        self.result.findings.append(Finding(str(file), found, expected, str(advice)))
 
-    def caught(self, error: UnreadableInput, advice: str) -> None:
+    def again(self, name: str) -> _Advice:
+        return _Advice(name, self.result.datasets, self.execution)
+
+    def caught(self, error: UnreadableInput, advice: object) -> None:
         """Turn what is wrong with a file into a finding, with the advice that fits here; other errors are none."""
         self.note(error.path, error.found, error.expected, advice)
 
@@ -147,9 +153,26 @@ class _Verification:
         for path in sums:
             self.sums(path)
         for path in files:
-            self.file(path)
+            self.file(str(path))
         if (folder / f"convert{MANIFEST}").exists():
             self.workspace(folder, files)
+
+    def store(self, url: str) -> None:
+        """Verify the datasets and tables below a URL. Networks are written to disks only."""
+        fs, folder = storage.filesystem(url)
+        fs.invalidate_cache()
+        paths = [path.removeprefix(folder) for path in fs.find(folder)]
+        shown = [path for path in paths if not any(part.startswith(".") for part in path.split("/"))]
+        datasets = {path.removesuffix(MANIFEST) for path in shown if path.endswith(MANIFEST)}
+        datasets |= {path.partition("/split=")[0] for path in shown if "/split=" in path}
+        tables = [path for path in shown if path.endswith((".parquet", ".csv"))]
+        alone = [path for path in tables if not any(path.startswith(f"{dataset}/") for dataset in datasets)]
+        if not datasets and not alone:
+            open_dataset(url)  # raises NoDataset, which says what there is
+        for path in sorted(datasets):
+            self.dataset(f"{url}{path}")
+        for path in alone:
+            self.file(f"{url}{path}")
 
     def dataset(self, location: str) -> None:
         name = storage.absolute(location)
@@ -158,7 +181,7 @@ class _Verification:
         sizes = part_sizes(name)
         if manifest is None and not sizes and len(self.result.findings) == before:
             open_dataset(name)  # raises NoDataset, which says what there is
-        again = remake_command(manifest, name)
+        again = self.again(name)
         if manifest is not None:
             underway = passing(name) if storage.is_remote(name) else set()
             there = {path: size for path, size in sizes.items() if path not in underway}
@@ -187,13 +210,23 @@ class _Verification:
         try:
             manifest = read_manifest(name)
         except UnreadableInput as error:
-            self.caught(error, remake_command(None, name))
+            self.caught(error, self.again(name))
             return None
         self.result.files += 1
         if manifest is None and part_sizes(name):
-            self.note(path, "there is no manifest", "one that records its files", remake_command(None, name))
+            self.note(
+                path,
+                "there is no manifest",
+                "one that records its files",
+                self.again(name),
+            )
         if manifest is not None and manifest.sha256 and storage.read_bytes(path) != manifest.to_json().encode():
-            self.note(path, "it is not written as it was", "its own text", remake_command(manifest, name))
+            self.note(
+                path,
+                "it is not written as it was",
+                "its own text",
+                self.again(name),
+            )
         return manifest
 
     def foreign(self, name: str) -> None:
@@ -204,7 +237,7 @@ class _Verification:
             if path.is_file() and path.suffix != ".parquet":
                 self.note(path, "it is no part of the dataset", "only Parquet files in its folder", "Move it away.")
 
-    def ids(self, paths: Sequence[str], again: str) -> None:
+    def ids(self, paths: Sequence[str], again: object) -> None:
         with suppress(UnreadableInput):  # a value that is missing has been found before
             repeated = repeated_id(paths)
             if repeated is not None:
@@ -212,7 +245,7 @@ class _Verification:
                 where = "in this file" if first == second else f"and in {first}"
                 self.note(second, f"the id {sample} is there twice, {where}", "ids that are unique", again)
 
-    def opened(self, name: str, again: str) -> None:
+    def opened(self, name: str, again: object) -> None:
         """Open a dataset of which nothing was found, as all commands do, and look for its sources."""
         try:
             dataset = open_dataset(name)
@@ -223,11 +256,11 @@ class _Verification:
         for path, found, expected in changed_sources(dataset):
             self.note(path, found, expected, "Fetch it again, or convert it anew into another dataset.")
 
-    def file(self, path: Path) -> None:
+    def file(self, path: str) -> None:
         self.result.files += 1
-        self.result.size += path.stat().st_size
+        self.result.size += storage.size_of(path)
         try:
-            check_file(str(path))
+            check_file(path)
         except UnreadableInput as error:
             self.caught(error, error.advice)
 
@@ -285,15 +318,17 @@ def _hidden(path: Path, folder: Path) -> bool:
 
 
 def _is_one_dataset(location: str) -> bool:
-    place = Path(location)
-    parts = place.is_dir() and any(place.glob("split=*/*.parquet"))
+    if storage.is_remote(location):
+        parts = any(path.startswith("split=") for path in part_sizes(location))
+    else:
+        parts = Path(location).is_dir() and any(Path(location).glob("split=*/*.parquet"))
     return parts or storage.read_bytes(storage.sibling(location, MANIFEST)) is not None
 
 
 def _check_part(task: _PartTask) -> list[Finding]:
     """Read one part, and compare it with what is recorded of it; its rows are read where nothing is recorded."""
     try:
-        digest = _digest(task.path) if task.recorded else ""
+        digest = hash_of(task.path) if task.recorded else ""
         if task.recorded and digest != task.recorded.sha256:
             return [Finding(task.path, f"its hash is {digest}", f"{task.recorded.sha256}, as its manifest says", "")]
         with open_parquet(task.path) as file:
@@ -307,17 +342,6 @@ def _check_part(task: _PartTask) -> list[Finding]:
     except UnreadableInput as error:
         return [Finding(error.path, error.found, error.expected, "")]
     return []
-
-
-def _digest(path: str) -> str:
-    if not storage.is_remote(path):
-        return storage.sha256_of(Path(path))
-    fs, inner = storage.filesystem(path)
-    with fs.open(inner, "rb") as file:
-        hasher = hashlib.sha256()
-        while block := file.read(BLOCK):
-            hasher.update(block)
-    return hasher.hexdigest()
 
 
 def _made_from(path: Path) -> str:
@@ -334,34 +358,40 @@ def _made_from(path: Path) -> str:
 def changed_sources(dataset: Dataset) -> Iterator[tuple[str, str, str]]:
     """Compare the files that a dataset was converted from, where they lie near it, with their recorded hashes.
 
-    Gives path, what was found and what was expected. Near: in the dataset's folder, or in one beside it.
+    Gives path, what was found and what was expected. Near: in the dataset's folder, or in one next to it.
     """
-    if storage.is_remote(dataset.location):
-        return
     for source in dataset.metadata.sources:
         if source.role in ("images", "labels"):
             for path, digest in found_near(source, dataset.location):
                 if digest != source.sha256:
-                    yield str(path), f"its decoded content has the hash {digest}", f"{source.sha256}, as recorded"
+                    yield path, f"its decoded content has the hash {digest}", f"{source.sha256}, as recorded"
 
 
-def remake_command(manifest: Manifest | None, name: str) -> str:
-    """Give the command that makes a dataset again, as far as its metadata tell."""
-    metadata = _metadata_near(manifest, name)
-    if metadata is None or not metadata.stages:
-        return f"mnist-data convert SOURCE {name} --overwrite"
-    last = metadata.stages[-1]
-    source = "SOURCE" if last.stage in ("convert", "prepare", "label_tables") else "DATASET"
-    command = "convert" if last.stage == "label_tables" else last.stage
-    words = settings_in_words(last.parameters)
-    return f"mnist-data {command} {source} {name} --overwrite" + (f" (its settings: {words})" if words else "")
+@dataclass(frozen=True)
+class _Advice:
+    """The command that makes a damaged dataset again; what it was made from is looked for only where it is asked for.
+
+    datasets: those that have been verified by then.
+    """
+
+    name: str
+    datasets: Mapping[str, Dataset]
+    execution: Execution
+
+    def __str__(self) -> str:
+        return _command(self.name, {**self.datasets, **whole_near(self.name)}, self.execution)
 
 
-def _metadata_near(manifest: Manifest | None, name: str) -> Metadata | None:
-    """Read the metadata from the manifest, else from the first part that has them."""
-    if manifest is not None:
-        return manifest.described_metadata()
-    for path in sorted(part_sizes(name)):
-        with suppress(UnreadableInput), open_parquet(f"{name}/{path}") as file:
-            return metadata_of(file.schema_arrow, path)
-    return None
+def _command(name: str, known: Mapping[str, Dataset], execution: Execution) -> str:
+    if not plan_repair(name, known, execution).obstacle:
+        return f"mnist-data verify {shlex.quote(name)} --repair"
+    places = {manifest.content: near for near, manifest in _manifests_near(name)}
+    return remake_command(recorded_metadata(name), name, places)
+
+
+def _manifests_near(name: str) -> Iterator[tuple[str, Manifest]]:
+    """Give the datasets next to one that have a manifest, damaged ones, too."""
+    for near in datasets_near(name):
+        with suppress(UnreadableInput):
+            if (manifest := read_manifest(near)) is not None:
+                yield near, manifest

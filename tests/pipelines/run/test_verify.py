@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -23,7 +24,10 @@ from mnist_data.parquet.seal import UNSEALED, sealed
 from mnist_data.parquet.tables import provenance, write_table
 from pipelines.networks.evaluation.out_of_distribution import Detector, save_detector
 from pipelines.networks.training.model_file import load_model, save_model
+from pipelines.run.commands import FLAGS, WITHOUT_FLAG
 from pipelines.run.verify import verify
+from pipelines.settings.base import Settings
+from pipelines.settings.stages import Augment, Clean, Convert, Corrupt, Normalize, Split
 from tests.torture.attack import Attack
 from tests.torture.flips import flip_in
 
@@ -276,6 +280,76 @@ def write_small_idx(folder: Path) -> None:
     for split, rows in (("train", 120), ("t10k", 40)):
         idx.write(folder / f"{split}-images-idx3-ubyte", random.integers(0, 256, (rows, 12, 12), np.uint8))
         idx.write(folder / f"{split}-labels-idx1-ubyte", (np.arange(rows) % 3).astype(np.uint8))
+
+
+@pytest.mark.parametrize("source", ["set.npz", "images", "set.csv"])
+def test_a_conversion_of_any_form_is_repaired(source: str, tmp_path: Path, command_line: Cli) -> None:
+    """From the file or folder that it was made from, which lies near; --repair is what the finding advises."""
+    mnist_data.export(FORMER / "dataset", tmp_path / "csv", form="csv")
+    (tmp_path / "csv/train.csv").rename(tmp_path / "set.csv")
+    mnist_data.export(FORMER / "dataset", tmp_path / "set.npz", form="npz")
+    mnist_data.export(FORMER / "dataset", tmp_path / "images", form="folders")
+    mnist_data.convert(tmp_path / source, tmp_path / "our data", compression="lz4")
+    whole = bytes_below(tmp_path)
+    scratch(next((tmp_path / "our data").rglob("*.parquet")))
+
+    command = f"mnist-data verify '{tmp_path}/our data' --repair"
+    assert command in command_line("verify", tmp_path / "our data")[1]
+    code, out, err = command_line(*shlex.split(command)[1:])
+
+    assert (code, err) == (0, "")
+    assert "made again, byte for byte" in out
+    assert bytes_below(tmp_path) == whole
+
+
+def test_what_lies_on_a_store_is_verified_and_repaired(tmp_path: Path, command_line: Cli) -> None:
+    """A folder of datasets and tables, each dataset from the one next to it; here on the store in memory."""
+    import fsspec
+
+    fs, place = fsspec.filesystem("memory"), f"memory://{tmp_path.name}"
+    mnist_data.clean(FORMER / "dataset", f"{place}/cleaned")
+    mnist_data.augment(f"{place}/cleaned", f"{place}/copies", seed=4)
+    mnist_data.stats(f"{place}/copies", f"{place}/stats", morphometrics=False)
+    assert verify(place).findings == []
+    whole = {path: fs.cat_file(path) for path in fs.find(place)}
+    for name in ("copies/split=test/part-00000.parquet", "stats/summary.csv"):
+        content = bytearray(fs.cat_file(f"{place}/{name}"))
+        content[60] ^= 1
+        fs.pipe_file(f"{place}/{name}", bytes(content))
+
+    part, table = verify(place).findings
+    assert part.advice == f"mnist-data verify {place}/copies --repair"
+    assert table.file == f"{place}/stats/summary.csv"
+    code, out, _ = command_line("verify", place, "--repair")
+
+    assert code == 1
+    assert f"{place}/copies: made again, byte for byte." in out
+    fs.pipe_file(table.file, whole["/" + table.file.partition("://")[2]])
+    assert {path: fs.cat_file(path) for path in fs.find(place)} == whole
+
+
+def test_why_a_dataset_is_not_repaired_is_said(copy: Path, command_line: Cli) -> None:
+    """And the command that would make it again, as far as it is known; a shell takes it as it is."""
+    scratch(copy / "augmented/split=test/part-00000.parquet")
+
+    _, out, _ = command_line("verify", copy / "augmented", "--repair")
+
+    assert f"{copy}/augmented: not made again, as no whole dataset near it has the content" in out
+    assert f"mnist-data augment DATASET {copy}/augmented --overwrite" in out
+
+
+@pytest.mark.parametrize("settings", [Convert, Clean, Split, Normalize, Augment, Corrupt], ids=lambda each: each.stage)
+def test_each_setting_has_the_flag_that_a_command_is_written_with(settings: type[Settings]) -> None:
+    """So that what verify prints can be pasted."""
+    import typer.main
+
+    from mnist_data.cli import app
+
+    command = typer.main.get_command(app).commands[settings.stage]  # type: ignore[attr-defined]
+    flags = {flag for option in command.params for flag in option.opts}
+    names = set(settings.__struct_fields__) - {*WITHOUT_FLAG}
+
+    assert {f"--{FLAGS.get(name, name).replace('_', '-')}" for name in names} <= flags
 
 
 def test_what_cannot_be_made_again_stays_as_it_is(copy: Path, command_line: Cli) -> None:
