@@ -141,7 +141,8 @@ def _require_alike(tables: Sequence[TableSource], group: Sequence[TableSource], 
     labelled = [table for table in group if columns.label in table.schema.names]
     needed = (*columns.pictures, columns.label if labelled else None, columns.split)
     for table in group:
-        missing = [name for name in needed if name and name not in table.schema.names]
+        there = set(table.schema.names)
+        missing = [name for name in needed if name and name not in there]
         if missing:
             other = next(other for other in tables if missing[0] in other.schema.names)
             raise WrongUse(f"{table.path} has no column {missing[0]!r} as {other.path} has; convert each with --split.")
