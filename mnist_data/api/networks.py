@@ -65,7 +65,8 @@ def train(
     out: the folder for the networks and their tables. preset: "standard", "fast" or "thorough"; what is given overrides
     it, None leaves a setting to it. start: a network's file to begin from. corrections: a table of corrected labels, as
     in the folder of an audit, to score by as well. sweep: a TOML file of settings, of which each point of the grid is
-    trained and validated. resume: go on from what a killed training has left. fail_if: "error" (of the test split,
+    trained and validated. resume: go on from what another training of these settings has left, as one
+    that was killed does by itself. fail_if: "error" (of the test split,
     or of validation where there is none), "validation_error" or "ece" -> the highest value allowed, e.g.
     {"error": 0.02}.
 
@@ -95,18 +96,18 @@ def train(
     if recipe is not None:
         given["recipe"] = recipe_from(recipe, "recipe")
     params, source, folder = train_settings(given, preset), dataset_of(dataset), location_of(out)
-    # What a killed training has left is for --resume to go on with, and not to be replaced unasked.
-    with claimed(folder, overwrite), showing(progress) as report:
+    with claimed(folder, overwrite) as unfinished, showing(progress) as report:
+        resumed = resume or (unfinished and not overwrite)  # a killed training goes on where it was
         tables = run(
             source,
             folder,
             params,
             corrections=table_file(corrections, "audit"),
-            resume=resume,
+            resume=resumed,
             overwrite=overwrite,
             report=report,
         )
-    page = draw_page(plot, tables, source, f"{folder}/{PAGE}", overwrite=overwrite or resume)
+        page = draw_page(plot, tables, source, f"{folder}/{PAGE}", overwrite=overwrite or resumed)
     warnings = (*about_turned_classes(source, params.recipe), *in_words(params.model, tables["diagnosis"]))
     return checked(Result("train", out=folder, tables=tables, page=page, warnings=warnings), limits, _errors(tables))
 
@@ -125,8 +126,9 @@ def _sweep(
     from pipelines.networks.sweep import sweep as run
 
     points = read_grid(file, over)
-    with claimed(out, overwrite), showing(progress) as report:
-        tables = run(dataset_of(dataset), out, points, resume=resume, overwrite=overwrite, report=report)
+    with claimed(out, overwrite) as unfinished, showing(progress) as report:
+        resumed = resume or (unfinished and not overwrite)
+        tables = run(dataset_of(dataset), out, points, resume=resumed, overwrite=overwrite, report=report)
     alike = [name for name in points[0].settings if len({str(point.settings[name]) for point in points}) == 1]
     return Result("train", out=out, tables=tables, findings={"alike": alike})
 

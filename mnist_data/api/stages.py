@@ -9,6 +9,7 @@ from mnist_data.api.pages import draw_page
 from mnist_data.api.results import Result
 from mnist_data.api.sources import Place, dataset_of, location_of, several
 from mnist_data.api.work import working
+from mnist_data.parquet.locks import claimed
 from mnist_data.storage import require_free, sibling
 from pipelines.settings.base import settings_in_words
 from pipelines.settings.recipe import Recipe, recipe_from
@@ -57,20 +58,21 @@ def prepare(
     place, page = location_of(out), sibling(location_of(out), ".html")
     if plot:
         require_free(page, overwrite)
-    with working(workers, scheduler, progress) as execution:
+    with claimed(place, overwrite) as replace, working(workers, scheduler, progress) as execution:
         outcome = run(
             location_of(photos),
             place,
             split=split,
             skip_unreadable=skip_unreadable,
             execution=execution,
-            overwrite=overwrite,
+            overwrite=replace,
         )
+        drawn = draw_page(plot, outcome.tables, outcome.dataset, page, overwrite=True) if plot else None
     return Result(
         "prepare",
         out=place,
         dataset=outcome.dataset,
-        page=draw_page(plot, outcome.tables, outcome.dataset, page, overwrite=overwrite) if plot else None,
+        page=drawn,
         findings={"empty": list(outcome.empty)},
         warnings=(*outcome.notes, *(f"{file}: no digit was found in it." for file in outcome.empty)),
     )

@@ -8,7 +8,9 @@ from collections.abc import Callable
 from functools import cache
 from typing import Any
 
+from mnist_data import storage
 from mnist_data.errors import UnreadableInput
+from mnist_data.storage.temporary import TemporaryFolder
 
 MAX_BYTES = 1 << 35
 """No file that takes more is unpacked."""
@@ -23,7 +25,7 @@ def spooled(path: str, read: Callable[[int], bytes], suffix: str = "") -> str:
     """
     copy: Any = tempfile.NamedTemporaryFile(dir=_folder(), suffix=suffix, delete=False)  # noqa: SIM115
     size = 0
-    with copy:
+    with copy, storage.naming(copy.name):
         while piece := read(PIECE_BYTES):
             size += len(piece)
             if size > MAX_BYTES:
@@ -35,6 +37,6 @@ def spooled(path: str, read: Callable[[int], bytes], suffix: str = "") -> str:
 
 @cache
 def _folder() -> str:
-    folder = tempfile.TemporaryDirectory(prefix="mnist-data-")
+    folder = TemporaryFolder()
     atexit.register(folder.cleanup)
     return folder.name

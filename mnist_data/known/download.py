@@ -18,6 +18,7 @@ from mnist_data.idx.unread import unread
 from mnist_data.known.catalog import RemoteFile, by_checksum, by_content
 from mnist_data.known.mirrors import session_for
 from mnist_data.parquet.dataset import first_line
+from mnist_data.storage.temporary import draft_folder
 
 if TYPE_CHECKING:
     import requests
@@ -89,9 +90,10 @@ def _from_mirror(url: str, file: RemoteFile, folder: Path, report: Report) -> No
     import pooch
 
     part = folder / f".{file.name}.part"
-    pooch.retrieve(
-        url, file.checksum, file.name, folder, downloader=partial(_download, file=file, part=part, report=report)
-    )
+    downloader = partial(_download, file=file, part=part, report=report)
+    with draft_folder(folder, file.name) as draft:  # pooch's own temporary file lies in it
+        pooch.retrieve(url, file.checksum, file.name, draft, downloader=downloader)
+        (draft / file.name).replace(folder / file.name)
 
 
 def _download(url: str, output: str, _pooch: object, *, file: RemoteFile, part: Path, report: Report) -> None:

@@ -9,7 +9,7 @@ import base64
 import hashlib
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import nullcontext, suppress
+from contextlib import ExitStack, nullcontext, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -19,8 +19,9 @@ import pyarrow.parquet as pq
 
 from mnist_data import storage
 from mnist_data.batch import Batch
-from mnist_data.errors import MnistDataError, OutputExists, StoreFailed, UnreadableInput, WrongUse
+from mnist_data.errors import MnistDataError, StoreFailed, UnreadableInput, WrongUse
 from mnist_data.parquet.dataset import Dataset, open_dataset, open_parquet, require_outside
+from mnist_data.parquet.locks import exclusive
 from mnist_data.parquet.manifest import IN_SPLIT, MANIFEST, new_manifest, read_manifest
 from mnist_data.parquet.manifest import Part as Part
 from mnist_data.parquet.publish import draft_of, publish, recover
@@ -156,6 +157,21 @@ def is_current(location: str | Path, plan: Mapping[str, Any]) -> bool:
     return True
 
 
+def require_free(target: str | Path, overwrite: bool) -> None:
+    """Raise OutputExists, before the work, for a dataset that a `Draft` would not replace.
+
+    Where an attempt was killed it cannot be said yet: the draft knows what is left of it.
+    """
+    if not _is_begun(target):
+        storage.require_free(target, overwrite)
+
+
+def _is_begun(target: str | Path) -> bool:
+    """Say whether another process writes a dataset, or was killed over it: the lock tells these apart."""
+    draft = draft_of(target)
+    return not storage.is_remote(draft) and (Path(draft).exists() or Path(f"{draft}.lock").exists())
+
+
 class Draft:
     """A dataset being written. Parts go to `location`, next to the target; `commit` moves them to it.
 
@@ -173,42 +189,50 @@ class Draft:
         self._remote = storage.is_remote(self.target)
         self._folder = draft_of(self.target)
         self.location = f"{self._folder}/data"
-        self._lock: Any = None
-        self._refuse_to_replace()
+        self._held = ExitStack()
+        if not _is_begun(self.target):
+            self._refuse_to_replace()
 
     def _refuse_to_replace(self) -> None:
-        if self._remote:
-            recover(self.target)  # what an interrupted attempt has left; stores have no locks
-        else:
-            storage.recover_folder(Path(self.target))
         storage.require_free(self.target, self._overwrite)
         if storage.exists(self.target) and not holds_only_a_dataset(self.target):
             raise WrongUse(f"{self.target} holds more than a dataset, so it is not replaced; remove it yourself.")
 
     def __enter__(self) -> Draft:
         if self._remote:
+            recover(self.target)  # what an interrupted attempt has left; stores have no locks
+            self._refuse_to_replace()
             return self
-        from filelock import FileLock, Timeout
-
-        folder = Path(self._folder)
-        folder.mkdir(parents=True, exist_ok=True)
-        self._lock = FileLock(folder / "lock")
-        try:
-            self._lock.acquire(timeout=0)
-        except Timeout:
-            raise WrongUse(f"{self.target}: another process is writing it; wait for that one to end.") from None
-        try:
+        with ExitStack() as held:
+            held.enter_context(exclusive(self.target, f"{self._folder}.lock"))
+            self._recover()
             self._refuse_to_replace()  # again: another may have finished it before the lock was ours
-        except OutputExists as error:
-            self.__exit__(type(error), error, None)
-            raise
-        if storage.read_text(folder / "plan") != self._plan:
-            storage.remove(self.location)
-            storage.write_text(folder / "plan", self._plan)
-        Path(self.location).mkdir(exist_ok=True)
-        storage.sweep(Path(self.location))
-        storage.sweep(Path(self.target).parent, Path(self.target).name + MANIFEST)
+            self._begin()
+            self._held = held.pop_all()
         return self
+
+    def _recover(self) -> None:
+        """Finish what a killed attempt has begun; what it has put into place may be replaced by the same plan."""
+        storage.recover_folder(Path(self.target))
+        manifest = Path(storage.sibling(self.target, MANIFEST))
+        finished, old = Path(self._folder, "manifest"), Path(self._folder, "old")
+        if finished.exists() and not Path(self.location).exists():
+            self._overwrite |= json.loads(finished.read_bytes())["plan"] == self._plan
+            finished.replace(manifest)
+        elif old.exists() and not manifest.exists():
+            old.replace(manifest)
+        if not Path(self.location).exists():
+            storage.remove(self._folder)
+
+    def _begin(self) -> None:
+        """Make the folder of the draft; finished parts of the same plan stay in it."""
+        if storage.read_text(f"{self._folder}/plan") != self._plan:
+            storage.remove(self._folder)
+            storage.write_text(f"{self._folder}/plan", self._plan)
+        Path(self.location).mkdir(exist_ok=True)
+        for name in ("manifest", "old"):  # of an attempt that failed when all its parts were finished
+            storage.remove(f"{self._folder}/{name}")
+        storage.sweep(Path(self._folder))
 
     def finished(self, split: str, index: int) -> Part | None:
         """Give a part that an interrupted attempt at the same plan has left whole; None where there is none."""
@@ -225,20 +249,30 @@ class Draft:
         if self._remote:
             publish(self.location, self.target, self._plan, parts, metadata)
         else:
-            manifest = new_manifest(self._plan, parts, metadata)
-            storage.remove(storage.sibling(self.target, MANIFEST))
-            storage.replace_folder(Path(self.location), Path(self.target))
-            storage.write_text(storage.sibling(self.target, MANIFEST), manifest.to_json())
+            self._move(new_manifest(self._plan, parts, metadata).to_json())
         return open_dataset(self.target)
+
+    def _move(self, manifest: str) -> None:
+        """Move the draft to its place. A kill on the way leaves what `_recover` needs: both manifests."""
+        place = Path(storage.sibling(self.target, MANIFEST))
+        storage.write_text(f"{self._folder}/manifest", manifest)
+        if place.exists():
+            place.replace(f"{self._folder}/old")  # until the new one is there, none counts
+        storage.replace_folder(Path(self.location), Path(self.target))
+        storage.write_text(place, manifest)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        with self._held, suppress(OSError) if error is not None else nullcontext():
+            self._leave(error)
+
+    def _leave(self, error: BaseException | None) -> None:
         if self._remote:
             # What is left when even this fails, the next run removes; the first error is the one to report.
             with suppress(StoreFailed) if error is not None else nullcontext():
                 recover(self.target)
         elif error is None or (isinstance(error, MnistDataError) and not error.resumable):
             storage.remove(self._folder)
-        if self._lock is not None:
-            self._lock.release()
+        else:
+            self._recover()  # of a move that failed midway

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Sequence
 from itertools import zip_longest
 from pathlib import Path
@@ -13,6 +12,7 @@ import pandas as pd
 
 from mnist_data.parquet.dataset import Dataset
 from mnist_data.parquet.tables import provenance, require_folder, write_table
+from mnist_data.storage.temporary import TemporaryFolder
 from pipelines.audit.check_result import CheckResult
 from pipelines.audit.planting import Planted, draw_faults, plant
 from pipelines.audit.run import run_checks
@@ -41,7 +41,7 @@ def selftest(
     # Models learn for minutes: what they flag is known from the untouched samples of the copy, near enough.
     measures, before = run_checks(source, params.audit.replace(labels=False), execution)
     planted = draw_faults(source, measures, params, execution)
-    with tempfile.TemporaryDirectory() as place:
+    with TemporaryFolder() as place:
         copy = plant(source, Path(place) / "planted", planted, params, execution)
         _, after = run_checks(copy, params.audit, execution)
     table = pd.DataFrame([score(old, new, planted) for old, new in zip_longest(before, after)])

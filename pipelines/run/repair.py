@@ -10,7 +10,6 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 from mnist_data import storage
@@ -32,6 +31,7 @@ from mnist_data.parquet.manifest import (
 )
 from mnist_data.parquet.schema import Metadata, Source, Stage, metadata_of
 from mnist_data.parquet.writer import holds_only_a_dataset
+from mnist_data.storage.temporary import TemporaryFolder
 from pipelines.engine.execution import Execution
 from pipelines.run.sources import BLOCK, found_near, named_near
 from pipelines.settings.base import Settings
@@ -206,7 +206,7 @@ def _places(metadata: Metadata, name: str) -> list[tuple[str, str | None]]:
 
 
 def _convert_sample(target: str, params: Convert, **shared: Any) -> object:
-    with TemporaryDirectory() as folder:
+    with TemporaryFolder() as folder:
         return convert(find_pairs(sample.write_sample(folder)), target, params, **shared)
 
 

@@ -21,6 +21,7 @@ from mnist_data import storage
 from mnist_data.batch import Batch, Images
 from mnist_data.parquet.dataset import Dataset, Partition, read_partition
 from mnist_data.parquet.tables import merge_tables, provenance, write_table
+from mnist_data.parquet.writer import require_free
 from pipelines.engine.execution import Execution
 from pipelines.engine.map_dataset import apply_stage, positions, require_images, require_other_place
 from pipelines.engine.memory import require_memory
@@ -111,7 +112,7 @@ def clean(
     params, execution = params or Clean(), execution or Execution()
     require_images(source)
     require_other_place(source, target)
-    storage.require_free(target, overwrite)  # before the work, not after it
+    require_free(target, overwrite)  # before the work, not after it
     storage.require_short(target, f".{max(TABLES, key=len)}.parquet")
     require_memory(params.stage, source, execution)
     table = measure_dataset(source, execution)

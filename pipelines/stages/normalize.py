@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from mnist_data import storage
 from mnist_data.batch import Batch, Images
 from mnist_data.parquet.dataset import Dataset, Partition, read_partition
+from mnist_data.parquet.writer import require_free
 from pipelines.engine.execution import Execution
 from pipelines.engine.map_dataset import apply_stage
 from pipelines.engine.memory import require_memory
@@ -34,7 +34,7 @@ def normalize(
 ) -> Dataset:
     """Normalize a dataset into a new one."""
     params, execution = params or Normalize(), execution or Execution()
-    storage.require_free(target, overwrite)  # before the training split is scanned
+    require_free(target, overwrite)  # before the training split is scanned
     require_memory(params.stage, source, execution)
     scaling = None
     if params.scale == "standardize" or (params.scale == "unit" and source.metadata.dtype != "uint8"):

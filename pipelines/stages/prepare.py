@@ -13,14 +13,13 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from mnist_data import storage
 from mnist_data.batch import Batch
 from mnist_data.errors import NoDataset, UnreadableInput
 from mnist_data.images_in.image_scan import left_out_note, unreadable_error
 from mnist_data.images_in.stream import UNLABELLED
 from mnist_data.parquet.dataset import Dataset
 from mnist_data.parquet.schema import Metadata, Stage
-from mnist_data.parquet.writer import Draft, Part, PartWriter
+from mnist_data.parquet.writer import Draft, Part, PartWriter, require_free
 from mnist_data.version import __version__
 from pipelines.engine.execution import Execution
 from pipelines.images.find_digits import SIDE, Digit, digits_of
@@ -75,7 +74,7 @@ def prepare(
     images, WrongUse where nothing decides which folders are the classes.
     """
     found = find_photos(str(photos), split)
-    storage.require_free(target, overwrite)
+    require_free(target, overwrite)
     read = (execution or Execution()).run(_prepare, list(found.photos), "prepare")
     prepared = [photo for photo in read if isinstance(photo, PreparedPhoto)]
     unreadable = {photo.file.name: outcome for photo, outcome in zip(found.photos, read, strict=True)

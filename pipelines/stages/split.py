@@ -11,11 +11,11 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from mnist_data import storage
 from mnist_data.batch import Batch, Integers
 from mnist_data.errors import WrongUse, unknown_name
 from mnist_data.known.label_tables import WRITER, Columns, LabelTables, dataset_writers, label_tables_of, shared_writers
 from mnist_data.parquet.dataset import Dataset, read_columns
+from mnist_data.parquet.writer import require_free
 from pipelines.engine.execution import Execution
 from pipelines.engine.id_hash import hashes
 from pipelines.engine.map_dataset import Position, apply_stage, positions, require_originals
@@ -51,7 +51,7 @@ def split(
     already or no such training split, and for a dataset of copies; and what `label_tables_of` raises.
     """
     params, execution = params or Split(), execution or Execution()
-    storage.require_free(target, overwrite)  # before the labels are read
+    require_free(target, overwrite)  # before the labels are read
     require_originals(source, "split")
     training = _training_split(source, params)
     if VALIDATION in source.splits and training != VALIDATION:

@@ -89,23 +89,24 @@ def test_what_a_failed_call_has_left_may_be_replaced(tmp_path: Path) -> None:
     assert [path.name for path in place.parent.iterdir()] == ["out"]
 
 
-def test_the_lock_of_a_dead_process_holds_nobody_up(tmp_path: Path) -> None:
-    """A lock ends with its process; the next one learns that the place is not whole, and cleans up."""
-    code = (
-        f"from mnist_data.parquet.locks import claimed\nwith claimed({str(tmp_path / 'out')!r}): print('held'); input()"
-    )
-    with subprocess.Popen(
-        [sys.executable, "-uc", code, str(tmp_path / "out")], stdout=subprocess.PIPE, stdin=subprocess.PIPE
-    ) as process:
+@pytest.mark.parametrize("begun", [True, False])
+def test_the_lock_of_a_dead_process_holds_nobody_up(tmp_path: Path, begun: bool) -> None:
+    """A lock ends with its process; what that had begun to write may be replaced, what it had not touched may not."""
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / "table").write_text("whole", "utf-8")
+    work = f"open({str(out / 'table')!r}, 'w').write('half')" if begun else "None"
+    code = f"from mnist_data.parquet.locks import claimed\nwith claimed({str(out)!r}): {work}; print('held'); input()"
+    with subprocess.Popen([sys.executable, "-uc", code], stdout=subprocess.PIPE, stdin=subprocess.PIPE) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == b"held\n"
-        with pytest.raises(WrongUse, match="another process"), claimed(tmp_path / "out"):
+        with pytest.raises(WrongUse, match="another process"), claimed(out):
             pass
         process.send_signal(signal.SIGKILL)
 
-    with claimed(tmp_path / "out") as replace:
-        assert replace is True
-    assert list(tmp_path.iterdir()) == []
+    with claimed(out) as replace:
+        assert replace is begun
+    assert list(tmp_path.iterdir()) == [out]
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="ulimit is a POSIX shell's")

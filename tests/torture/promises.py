@@ -5,9 +5,15 @@ from __future__ import annotations
 from tests.torture.attack import Promise
 from tests.torture.clusters import fail_clusters
 from tests.torture.flips import flip_bits
+from tests.torture.kills import attack_by_kills
 from tests.torture.stores import fail_stores
 
 PROMISES: tuple[Promise, ...] = (
+    Promise(
+        "kills",
+        "A kill loses nothing: the same command again ends with the same bytes, and nothing else is left",
+        attack_by_kills,
+    ),
     Promise("flips", "No bit rots unseen: `verify` finds each that is flipped, in every file that we write", flip_bits),
     Promise(
         "stores",

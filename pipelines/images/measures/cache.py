@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import tempfile
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -23,6 +22,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from mnist_data import storage
+from mnist_data.storage.temporary import TemporaryFolder
 from mnist_data.version import __version__
 
 VERSION = 1
@@ -103,7 +103,7 @@ def write(content: str, kind: str, facts: Mapping[str, Any], pieces: Iterable[pa
 
     Where the cache is off or cannot be written to, the file is a temporary one.
     """
-    owner = tempfile.TemporaryDirectory(prefix="mnist-data-")
+    owner = TemporaryFolder()
     path = Path(owner.name) / "measures.parquet"
     identity = json.dumps({**_identity(content, kind), "facts": dict(facts)}, sort_keys=True)
     with storage.naming(path):  # of a full disk

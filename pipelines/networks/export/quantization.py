@@ -7,10 +7,11 @@ al. 2018, arXiv:1712.05877). The last layer's sums and the probabilities stay fl
 from __future__ import annotations
 
 from collections.abc import Iterator
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
+from mnist_data import storage
 from mnist_data.batch import Images
+from mnist_data.storage.temporary import TemporaryFolder
 from pipelines.networks.export.graph import INPUT
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ def quantize(model: onnx.ModelProto, calibration: Images) -> onnx.ModelProto:
         def get_next(self) -> dict[str, Images] | None:
             return next(self.batches, None)
 
-    with TemporaryDirectory() as folder:
+    with TemporaryFolder() as folder, storage.naming(folder):
         plain, ready, quantized = (f"{folder}/{name}.onnx" for name in ("plain", "ready", "quantized"))
         onnx.save(model, plain)
         quant_pre_process(plain, ready, skip_optimization=True, skip_symbolic_shape=True)

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import scipy.ndimage
 
+from mnist_data import storage
 from mnist_data.idx import format as idx
 from mnist_data.idx import sample
 
@@ -45,3 +46,13 @@ def test_writing_it_twice_gives_the_same_bytes(sample_idx: Path, tmp_path: Path)
 
     for path in sample_idx.iterdir():
         assert path.read_bytes() == (tmp_path / path.name).read_bytes()
+
+
+def test_the_sample_is_the_same_file_whenever_it_is_written(tmp_path: Path) -> None:
+    """By place, size and time, of which the plan of a conversion is made: it is converted once, to one manifest."""
+    states = []
+    for _ in range(2):
+        folder = sample.write_sample(tmp_path / "sample")
+        states.append([storage.identity(str(path)) for path in sorted(folder.iterdir())])
+
+    assert states[0] == states[1]

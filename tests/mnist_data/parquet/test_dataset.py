@@ -165,7 +165,7 @@ def test_a_folder_that_is_no_dataset_is_never_replaced(sample_idx: Path, tmp_pat
 
 
 def test_bad_input_leaves_nothing_behind(sample_idx: Path, tmp_path: Path) -> None:
-    """No output, no draft, no manifest: a damaged file found at its very end included."""
+    """No output, no draft, no manifest, no folder for them: a damaged file found at its very end included."""
     pairs = find_pairs(sample_idx)
     cut = tmp_path / "cut-images-idx3-ubyte"
     cut.write_bytes(Path(pairs[0].images).read_bytes()[:-1])
@@ -173,7 +173,7 @@ def test_bad_input_leaves_nothing_behind(sample_idx: Path, tmp_path: Path) -> No
     with pytest.raises(TruncatedIdx):
         convert([Pair("train", str(cut), pairs[0].labels), pairs[1]], tmp_path / "out/data")
 
-    assert list((tmp_path / "out").iterdir()) == []
+    assert list(tmp_path.iterdir()) == [cut]
 
 
 def test_the_old_dataset_stays_when_its_replacement_fails(sample_idx: Path, tmp_path: Path) -> None:

@@ -11,17 +11,15 @@ import hashlib
 import os
 import shutil
 import stat
-import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
-from glob import escape
 from pathlib import Path
 from typing import Any
 
 from mnist_data.errors import MissingExtra, MnistDataError, OutputExists, StoreFailed, UnreadableInput, WrongUse
+from mnist_data.storage.temporary import DRAFT, TemporaryFolder, draft_file, draft_folder
 
-DRAFT = ".tmp"
 CACHE_OFF = "off"
 
 LONGEST_NAME, LONG_NAME = 255, 200
@@ -250,7 +248,7 @@ def new_file(location: str | Path, parents: bool = True) -> Iterator[Path]:
     After an exception `location` is as it was, and the temporary file is gone. parents: make the folders above.
     """
     if is_remote(location):
-        with tempfile.TemporaryDirectory() as folder:
+        with TemporaryFolder() as folder:
             draft = Path(folder) / "draft"
             yield draft
             fs, path = filesystem(location)
@@ -259,18 +257,12 @@ def new_file(location: str | Path, parents: bool = True) -> Iterator[Path]:
         return
     target = Path(location)
     target.parent.mkdir(parents=parents, exist_ok=True)
-    # A name of its own: two writers of one file must not share a draft.
-    handle, name = tempfile.mkstemp(DRAFT, f".{shortened(target.name)}.", target.parent)
-    os.close(handle)
-    draft = Path(name)
-    try:
+    with draft_file(target.parent, shortened(target.name)) as draft:
         with naming(target):
             yield draft
-        draft.chmod(0o666 & ~_umask())  # mkstemp's files are for their owner only
+        draft.chmod(0o666 & ~_umask())  # drafts are for their owner only
         sync(draft)
         draft.replace(target)
-    finally:
-        draft.unlink(missing_ok=True)
     sync(target.parent)
 
 
@@ -283,14 +275,11 @@ def new_folder(location: str | Path) -> Iterator[Path]:
     """
     target = Path(location)
     target.parent.mkdir(parents=True, exist_ok=True)
-    draft = Path(tempfile.mkdtemp(DRAFT, f".{shortened(target.name)}.", target.parent))
-    try:
+    with draft_folder(target.parent, shortened(target.name)) as draft:
         with naming(target):
             yield draft
-        draft.chmod(0o777 & ~_umask())  # mkdtemp's folders are for their owner only
+        draft.chmod(0o777 & ~_umask())
         replace_folder(draft, target)
-    finally:
-        remove(draft)
 
 
 def _umask() -> int:
@@ -299,9 +288,9 @@ def _umask() -> int:
     return mask
 
 
-def sweep(folder: Path, name: str = "") -> None:
-    """Remove the drafts that killed writers have left: of one file, or of all in a folder and below."""
-    for draft in list(folder.glob(f".{escape(shortened(name))}.*{DRAFT}") if name else folder.rglob(f".*{DRAFT}")):
+def sweep(folder: Path) -> None:
+    """Remove the drafts of files in a folder and below, which nobody else writes to."""
+    for draft in list(folder.rglob(f".*{DRAFT}")):
         remove(draft)
 
 
