@@ -249,6 +249,7 @@ class Draft:
         if self._remote:
             publish(self.location, self.target, self._plan, parts, metadata)
         else:
+            storage.sweep(Path(self.location))  # what a worker that was killed has left of a part
             self._move(new_manifest(self._plan, parts, metadata).to_json())
         return open_dataset(self.target)
 

@@ -345,6 +345,19 @@ def test_one_sample_is_read_by_its_id(digits: Dataset, sample_idx: Path, tmp_pat
             read_sample(cut, sample)
 
 
+def test_what_a_killed_worker_has_left_of_a_part_goes_into_no_dataset(tmp_path: Path) -> None:
+    """Another worker writes the part again, from the beginning, in the same draft."""
+    metadata = Metadata(dataset="small", shape=(2, 2), dtype="uint8")
+    batch = Batch(np.arange(3), np.zeros(3, np.int64), np.zeros((3, 2, 2), np.uint8))
+    with Draft(tmp_path / "d", {}) as draft:
+        part = PartWriter(draft.location, "train", 0, metadata).write_all([batch])
+        (Path(draft.location) / f".part-00000.parquet.x{storage.DRAFT}").write_bytes(b"half of it")
+        (Path(draft.location) / f"split=train/.part-00000.parquet.x{storage.DRAFT}").write_bytes(b"half of it")
+        draft.commit([part], metadata)
+
+    assert [path.name for path in (tmp_path / "d").rglob("*") if path.is_file()] == ["part-00000.parquet"]
+
+
 def test_a_writer_finishes_what_one_killed_between_two_renames_has_begun(sample_idx: Path, tmp_path: Path) -> None:
     """The old dataset had made room for the new one: it is put back, and stays unless it is to be replaced."""
     target = tmp_path / "out"
