@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 
-from mnist_data.errors import MismatchedPair, WrongUse
+from mnist_data.errors import MismatchedPair, MnistDataError, WrongUse
 from mnist_data.idx.names import parse_name
 from mnist_data.images_in.columns import COUNTING_NAMES, column_named, named_label
 from mnist_data.images_in.name_tables import NameTable
@@ -45,8 +45,8 @@ class TableLabels:
     """What tables say of images, which are numbered by their place. labels: as text, None for an image without one.
 
     splits: that a table says for an image. strays: rows whose image is not there, as `table, line 3: name`.
-    tables: that were read. unclear: rows that could mean several images, in words. named: whether a column is called as
-    labels are, or the user names it.
+    tables: that were read. unclear: what is wrong with them. named: whether a column is called as labels are, or
+    the user names it.
     """
 
     labels: dict[int, str | None] = field(default_factory=dict)
@@ -54,7 +54,7 @@ class TableLabels:
     strays: list[str] = field(default_factory=list)
     tables: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
-    unclear: list[str] = field(default_factory=list)
+    unclear: list[MnistDataError] = field(default_factory=list)
     named: bool = False
 
 
@@ -101,8 +101,7 @@ def _parts(name: str) -> list[str]:
 def join(root: str, tables: Sequence[NameTable], images: ImageNames, label_column: str | None) -> TableLabels | None:
     """Join tables to images; None where no table names any. label_column: of the labels, as the user gives it.
 
-    Raises WrongUse where several columns could be the label, or a name could mean several images, and MismatchedPair
-    where rows contradict each other, or name no image although the table can be nothing but their labels.
+    Raises WrongUse where no table has that column. What else is wrong is kept, as class folders may decide instead.
     """
     joined = TableLabels()
     for table in tables:
@@ -112,14 +111,20 @@ def join(root: str, tables: Sequence[NameTable], images: ImageNames, label_colum
         if SUBMISSION.search(PurePosixPath(table.path).name):
             joined.notes.append(f"{table.path}: left out, an example of a submission, whose labels are not true.")
             continue
-        label = _label_of(table, where.column, label_column)
+        try:
+            label = _label_of(table, where.column, label_column)
+        except WrongUse as unclear:
+            if label_column is not None:
+                raise
+            label = None
+            joined.unclear.append(unclear)
         joined.tables.append(table.path)
         joined.named = joined.named or label_column is not None or _is_named(table, where.column)
         if label is not None and table.header:
             joined.notes.append(f"{root}: labels are read from {table.path}, column {table.header[label]!r}.")
         elif label is not None:
             joined.notes.append(f"{root}: labels are read from {table.path}.")
-        else:
+        elif not joined.unclear:
             joined.notes.append(f"{root}: {table.path} has names of images, and no labels.")
         _take(joined, table, where, label, images)
     return joined if joined.tables else None
@@ -186,8 +191,8 @@ def _label_of(table: NameTable, column: int, wanted: str | None) -> int | None:
         ]
     if len(rest) > 1:
         listed = ", ".join(map(repr, (header[place] for place in rest))) if table.header else f"{table.width} of them"
-        advice = "Choose it by --label-column NAME." if table.header else "Add a first line that names them."
-        raise WrongUse(f"{table.path}: which of its columns ({listed}) is the label? {advice}")
+        advice = "Choose it by --label-column NAME" if table.header else "Add a first line that names them"
+        raise WrongUse(f"{table.path}: which of its columns ({listed}) is the label? {advice}, or take the table out.")
     return rest[0] if rest else None
 
 
@@ -200,7 +205,12 @@ def _take(joined: TableLabels, table: NameTable, where: _Names, label: int | Non
         places = images.places(name, where.level, table.folder, where.split)
         if len(places) > 1:
             several = ", ".join(images.names[place] for place in places[:NAMED])
-            joined.unclear.append(f"{table.path}, line {line:,}: {name!r} could be any of {several}")
+            joined.unclear.append(
+                WrongUse(
+                    f"{table.path}, line {line:,}: {name!r} could be any of {several}. Write the folder before the "
+                    "name, or name the table by its split, as train.csv."
+                )
+            )
             continue
         if not places:
             joined.strays.append(f"{PurePosixPath(table.path).name}, line {line:,}: {name}")
@@ -208,12 +218,15 @@ def _take(joined: TableLabels, table: NameTable, where: _Names, label: int | Non
         text = row[label] if label is not None and row[label].lower() not in NO_LABEL else None
         before = joined.labels.get(places[0], text)
         if before != text and None not in (before, text):
-            raise MismatchedPair(
-                f"{table.path}, line {line:,}",
-                f"the label {text!r} for {images.names[places[0]]}, which has {before!r} in another row",
-                "one label for each image",
-                "Correct or take out one of the rows.",
+            joined.unclear.append(
+                MismatchedPair(
+                    f"{table.path}, line {line:,}",
+                    f"the label {text!r} for {images.names[places[0]]}, which has {before!r} in another row",
+                    "one label for each image",
+                    "Correct or take out one of the rows.",
+                )
             )
+            continue
         joined.labels[places[0]] = text if text is not None else before
         if split_column is not None and row[split_column]:
             joined.splits[places[0]] = parse_name(row[split_column]).split or re.sub(r"[^\w-]", "_", row[split_column])
@@ -233,9 +246,7 @@ def require_complete(root: str, joined: TableLabels, missing: Sequence[str], ski
     skip: the user leaves them out. Raises WrongUse for rows that could mean several images.
     """
     if joined.unclear:
-        raise WrongUse(
-            f"{joined.unclear[0]}. Write the folder before the name, or name the table by its split, as train.csv."
-        )
+        raise joined.unclear[0]
     problems = _problems(joined, missing)
     if problems and not skip:
         raise MismatchedPair(

@@ -53,6 +53,9 @@ FORMS: tuple[Form, ...] = (
 )
 """All forms besides IDX, the surest to recognise first."""
 
+WITH_COLUMNS = (folders.FORM, parquet_files.FORM, arrow_files.FORM, arff.FORM, csv.FORM)
+"""The forms that are tables with named columns, or have one next to them."""
+
 IDX = "idx"
 """The key of the form that is read in pairs of files."""
 
@@ -88,6 +91,8 @@ def open_source(path: str, options: Options | None = None) -> OpenSource:
     if options.split is not None:
         require_split_name(options.split)
     form, sources = _chosen(path, _sources(Path(path)), options)
+    if options.label_column is not None and form not in WITH_COLUMNS:
+        raise WrongUse(f"{path}: --label-column names a column of a table, and {form.name} has none.")
     streams = form.streams(sources, options)
     if form is folders.FORM and options.form is None:
         said = "".join(note for stream in streams for note in stream.notes)

@@ -148,6 +148,16 @@ def test_the_user_chooses_what_is_left_out_and_which_column_it_is(tmp_path: Path
         read(root, label_column="size")
 
 
+@pytest.mark.parametrize(
+    "table", ["id,width,height x,8,8 y,8,8", "id,label x,1 x,2 y,3", "id,note x,1 x,2 y,3", "file,age y,5"]
+)
+def test_a_table_of_other_things_does_not_disturb_class_folders(table: str, tmp_path: Path) -> None:
+    """Sizes, boxes or writers of images whose folders are their classes."""
+    root = put(tmp_path / "in", "a/x.png b/y.png", **{"about-csv": table})
+
+    assert read(root) == "train:a/x.png=a train:b/y.png=b"
+
+
 def test_another_label_is_another_dataset(tmp_path: Path) -> None:
     """The hash of what was read covers the table, not only the images."""
     hashes = set()

@@ -71,3 +71,9 @@ def test_the_user_names_the_column_of_the_labels(tmp_path: Path) -> None:
     result = mnist_data.convert(frames["train"], tmp_path / "out", label_column="Written", progress=False)
     assert result.dataset is not None
     assert set(mnist_data.load(result.dataset, "train")["label"]) == {0, 1, 2}
+
+
+def test_a_form_without_columns_has_none_to_choose(tmp_path: Path) -> None:
+    """The option is refused rather than passed over."""
+    with pytest.raises(WrongUse, match=r"--label-column names a column of a table, and \.npz has none"):
+        open_source(str(WRITERS["keras"].write(sample(), tmp_path)), Options(label_column="y"))
