@@ -6,6 +6,7 @@ from tests.torture.attack import Promise
 from tests.torture.clusters import fail_clusters
 from tests.torture.flips import flip_bits
 from tests.torture.kills import attack_by_kills
+from tests.torture.pages import attack_pages
 from tests.torture.stores import fail_stores
 
 PROMISES: tuple[Promise, ...] = (
@@ -25,4 +26,5 @@ PROMISES: tuple[Promise, ...] = (
         "On a cluster that fails: the bytes of threads, or an error by name and no wait without end",
         fail_clusters,
     ),
+    Promise("pages", "Names of a stranger's making, in every page: no script runs and no request leaves", attack_pages),
 )
