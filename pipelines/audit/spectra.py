@@ -25,6 +25,9 @@ FREQUENCIES = 48
 FINE_FREQUENCIES = 448
 """Nearly all that an image of 28×28 has: what tells shots of one scene apart is noise, which has them all."""
 
+MOST_DENSE = 1 << 16
+"""Pixels of an image up to which all waves are kept as one matrix, 400 bytes a pixel; it is faster for small images."""
+
 
 def unit_ink(images: Images) -> Floats:
     """Give what stands out of the background, scaled to norm 1: (n, h, w, channels) float32, all 0 where nothing does.
@@ -53,8 +56,45 @@ def magnitudes(inks: Floats, margin: int, frequencies: int = FREQUENCIES) -> Flo
     """
     count, height, width, channels = inks.shape
     joined = inks.sum(axis=3).reshape(count, height * width) / np.float32(np.sqrt(channels))
+    if height * width > MOST_DENSE:
+        return _by_axes(joined.reshape(count, height, width), margin, frequencies)
     real, imaginary = np.split(joined @ _waves(height, width, margin, frequencies), 2, axis=1)
     return np.asarray(np.hypot(real, imaginary), np.float32)
+
+
+def _by_axes(images: Floats, margin: int, frequencies: int) -> Floats:
+    """Give the magnitudes of images, (n, h, w), along one axis after the other: waves for each side are enough."""
+    size = (images.shape[1] + margin, images.shape[2] + margin)
+    chosen, weights = _lowest(size, frequencies)
+    (rows, row), (columns, column) = (np.unique(numbers, return_inverse=True) for numbers in chosen.T)
+    down, across = (
+        np.exp(-2j * np.pi * np.outer(np.arange(side), numbers / whole)).astype(np.complex64)
+        for side, numbers, whole in zip(images.shape[1:], (rows, columns), size, strict=True)
+    )
+    magnitudes = np.empty((len(images), len(chosen)), np.float32)
+    for number, image in enumerate(images):
+        spectrum = down.T @ (image @ across.real + 1j * (image @ across.imag))
+        magnitudes[number] = np.abs(spectrum[row.reshape(-1), column.reshape(-1)]) * weights
+    return magnitudes
+
+
+@lru_cache(maxsize=4)
+def _lowest(size: tuple[int, int], frequencies: int) -> tuple[npt.NDArray[np.int64], Floats]:
+    """Give the lowest frequencies of images as (n, 2) periods in each side, in the order of `_waves`, and weights.
+
+    A circle of radius r about 0, in periods a pixel, holds π r² · pixels frequencies, of which each second is one's
+    opposite; those within twice that area are ordered.
+    """
+    radius = np.sqrt(4 * frequencies / (np.pi * size[0] * size[1]))
+    ends = [min(int(np.ceil(radius * side)) + 1, (side - 1) // 2) for side in size]
+    row, column = (grid.reshape(-1) for grid in np.meshgrid(*(np.arange(-end, end + 1) for end in ends), indexing="ij"))
+    half = (row < 0) | ((row == 0) & (column <= 0))
+    row, column = row[half], column[half]
+    distance = np.round((row / size[0]) ** 2 + (column / size[1]) ** 2, 12)
+    order = np.lexsort((column, row, distance))[:frequencies]
+    chosen = np.stack([row[order], column[order]], axis=1)
+    weights = np.where(chosen.any(axis=1), np.sqrt(2), 1) / np.sqrt(size[0] * size[1])
+    return chosen, weights.astype(np.float32)
 
 
 @lru_cache(maxsize=4)
