@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from tests.torture.attack import Promise
 from tests.torture.clusters import fail_clusters
+from tests.torture.disks import attack_by_disks
 from tests.torture.flips import flip_bits
 from tests.torture.kills import attack_by_kills
 from tests.torture.pages import attack_pages
 from tests.torture.stores import fail_stores
+from tests.torture.two_at_once import attack_by_two
 
 PROMISES: tuple[Promise, ...] = (
     Promise(
@@ -27,4 +29,14 @@ PROMISES: tuple[Promise, ...] = (
         fail_clusters,
     ),
     Promise("pages", "Names of a stranger's making, in every page: no script runs and no request leaves", attack_pages),
+    Promise(
+        "disks",
+        "Full and hostile disks: exit 2 naming the file, or the right output; the next run completes",
+        attack_by_disks,
+    ),
+    Promise(
+        "two_at_once",
+        "Two at once into one place: one wins with the whole output, the other says so",
+        attack_by_two,
+    ),
 )
