@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import logging
 import re
 import sys
@@ -13,6 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Event, Thread
 from time import monotonic
+from types import FrameType
 from typing import Any
 
 from mnist_data.errors import IdleCluster, LostScheduler, MnistDataError, WorkersNotStarted, WrongUse
@@ -233,11 +235,30 @@ def _require_main_guard() -> None:
     if path is None or (spec is not None and spec.name.rpartition(".")[2] == "__main__"):
         return
     try:
-        text = Path(path).read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError):
+        script = ast.parse(Path(path).read_text(encoding="utf-8"))
+    except (OSError, ValueError, SyntaxError):
         return
-    if "__main__" not in text:
+    line = _line_of_the_script()
+    guards = [node for node in ast.walk(script) if isinstance(node, ast.If) and _asks_for_main(node.test)]
+    if not any(line is None or guard.lineno <= line <= (guard.end_lineno or line) for guard in guards):
         raise WrongUse(
             f"{path} starts worker processes, and each of them runs the script again; put what it does into a function "
             'main(), and at its end: if __name__ == "__main__": main()'
         )
+
+
+def _line_of_the_script() -> int | None:
+    """Give the line of the program's own script that is running; None in another thread, where it is not known."""
+    frame: FrameType | None = sys._getframe()
+    while frame is not None:
+        if frame.f_globals.get("__name__") == "__main__" and frame.f_code.co_name == "<module>":
+            return frame.f_lineno
+        frame = frame.f_back
+    return None
+
+
+def _asks_for_main(test: ast.expr) -> bool:
+    """Say whether a condition compares `__name__` with "__main__"."""
+    parts = list(ast.walk(test))
+    names = {part.id for part in parts if isinstance(part, ast.Name)}
+    return "__name__" in names and any(isinstance(part, ast.Constant) and part.value == "__main__" for part in parts)

@@ -152,19 +152,25 @@ def test_a_scheduler_that_is_lost_ends_the_run_by_name(
     assert "Traceback" not in capfd.readouterr().err
 
 
-@pytest.mark.parametrize("guard", [False, True])
-def test_a_script_without_a_main_guard_is_told_what_is_missing(guard: bool, tmp_path: Path) -> None:
-    """Each worker would run it again and start workers, too; with the guard it works."""
+SCRIPTS = {
+    "if __name__ == '__main__':\n    {call}\n": True,
+    "{call}\n": False,
+    "def main():\n    {call}\n# __main__ is named here, and in 'if __name__ == \"__main__\"'\nmain()\n": False,
+    "{call}\nif __name__ == '__main__':\n    pass\n": False,
+}
+"""Scripts that call, and whether the call is guarded."""
+
+
+@pytest.mark.parametrize("script", SCRIPTS)
+def test_a_script_without_a_main_guard_is_told_what_is_missing(script: str, tmp_path: Path) -> None:
+    """Each worker would run it again and start workers, too; with the guard around the call it works."""
     call = "with open_execution(workers=1) as e: print(e.run(abs, [-1], 'test'))"
-    script = tmp_path / "script.py"
-    script.write_text(
-        "from pipelines.engine.execution import open_execution\n"
-        + (f"if __name__ == '__main__':\n    {call}\n" if guard else f"{call}\n")
-    )
+    path = tmp_path / "script.py"
+    path.write_text("from pipelines.engine.execution import open_execution\n" + script.format(call=call))
 
-    ended = subprocess.run([sys.executable, script], capture_output=True, text=True, check=False)
+    ended = subprocess.run([sys.executable, path], capture_output=True, text=True, check=False)
 
-    if guard:
+    if SCRIPTS[script]:
         assert (ended.returncode, ended.stdout) == (0, "[1]\n")
     else:
         assert 'if __name__ == "__main__": main()' in ended.stderr.splitlines()[-1]
