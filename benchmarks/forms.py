@@ -13,8 +13,8 @@ import pandas as pd
 
 from benchmarks.measure import alternate, peak_megabytes, real_data, report, seconds
 from mnist_data.idx import format as idx
-from mnist_data.images_in.csv import csv_streams
 from mnist_data.images_in.stream import ImageStream, Options, Source
+from mnist_data.images_in.text.csv import csv_streams
 from pipelines.settings.stages import Convert
 from pipelines.stages.convert_images import convert_images
 
@@ -24,7 +24,7 @@ ROWS = 2_000_000
 
 CODE = """
 import sys
-from mnist_data.images_in.csv import csv_streams
+from mnist_data.images_in.text.csv import csv_streams
 from mnist_data.images_in.stream import Options, Source
 from pipelines.stages.convert_images import convert_images
 convert_images(csv_streams([Source(sys.argv[1])], Options()), sys.argv[2])

@@ -13,7 +13,7 @@ from PIL import Image
 
 from benchmarks.measure import alternate, peak_megabytes, real_data, report
 from mnist_data.idx import format as idx
-from mnist_data.images_in.folders import folder_streams
+from mnist_data.images_in.image_files.folders import folder_streams
 from pipelines.settings.stages import Convert
 
 LIMIT = 1.0
@@ -22,7 +22,7 @@ IMAGES = 10_000
 
 CODE = """
 import sys
-from mnist_data.images_in.folders import folder_streams
+from mnist_data.images_in.image_files.folders import folder_streams
 from pipelines.stages.convert_images import convert_images
 convert_images(folder_streams([sys.argv[1]]), sys.argv[2])
 """

@@ -94,9 +94,9 @@ def streams_of(
 
     Raises what opening these raises; WrongUse for more than one split, and for IDX files next to other forms.
     """
-    from mnist_data.images_in.frames import frame_streams, is_frame
     from mnist_data.images_in.open import open_unless_idx
     from mnist_data.images_in.stream import Options
+    from mnist_data.images_in.tables.frames import frame_streams, is_frame
 
     names: list[str] = several(split)
     options = Options(names[0] if names else None, size, skip_unreadable, form, label_column)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from mnist_data.images_in.classes import natural
+from mnist_data.images_in.image_files.classes import natural
 
 
 def number_texts(texts: Iterable[str]) -> tuple[dict[str, int], tuple[str, ...]]:

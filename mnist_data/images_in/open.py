@@ -15,22 +15,13 @@ from mnist_data.idx.compression import decoded_files, open_decoded
 from mnist_data.idx.names import looks_like_idx, require_split_name, split_order
 from mnist_data.idx.search import holds_idx
 from mnist_data.idx.tree import IMAGE_ENDINGS, files_in_folder, is_place, within_archive
-from mnist_data.images_in import (
-    arff,
-    arrow_files,
-    csv,
-    folders,
-    hdf5,
-    libsvm,
-    matlab,
-    npy,
-    npz,
-    parquet_files,
-    pickles,
-    refused,
-)
+from mnist_data.images_in import pickles, refused
+from mnist_data.images_in.arrays import hdf5, matlab, npy, npz
 from mnist_data.images_in.class_list import CLASS_LIST, read_class_list, with_class_list
+from mnist_data.images_in.image_files import folders
 from mnist_data.images_in.stream import Form, ImageStream, Options, Source
+from mnist_data.images_in.tables import arrow_files, parquet_files
+from mnist_data.images_in.text import arff, csv, libsvm
 
 HEAD_BYTES = 1 << 16
 """Decoded bytes of a file that decide its form."""

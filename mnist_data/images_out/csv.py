@@ -19,7 +19,7 @@ from mnist_data.errors import WrongUse
 from mnist_data.idx.names import split_name
 from mnist_data.images_in.class_list import CLASS_LIST, write_class_list
 from mnist_data.images_in.stream import UNLABELLED
-from mnist_data.images_in.text import LONGEST_LINE
+from mnist_data.images_in.text.reader import LONGEST_LINE
 from mnist_data.images_out.samples import labels_of, require_images
 from mnist_data.parquet.dataset import Dataset, read_batches
 

@@ -13,8 +13,8 @@ from mnist_data import storage
 from mnist_data.errors import NoDataset, UnreadableInput
 from mnist_data.idx.names import split_order
 from mnist_data.idx.tree import IMAGE_ENDINGS, is_place
-from mnist_data.images_in.classes import assign, natural
-from mnist_data.images_in.image_files import ImageFile, content_of, contents, image_files
+from mnist_data.images_in.image_files.classes import assign, natural
+from mnist_data.images_in.image_files.listing import ImageFile, content_of, contents, image_files
 from mnist_data.images_in.stream import UNLABELLED
 from pipelines.images.find_digits import read_photo
 

@@ -13,7 +13,7 @@ import pandas as pd
 
 from mnist_data import storage
 from mnist_data.batch import Batch, Images, Integers
-from mnist_data.images_in.classes import WORDS
+from mnist_data.images_in.image_files.classes import WORDS
 from mnist_data.images_in.stream import UNLABELLED, Misjudged
 from mnist_data.parquet.schema import Stage
 from mnist_data.parquet.tables import provenance, require_folder, write_table

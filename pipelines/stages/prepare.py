@@ -15,7 +15,7 @@ import pandas as pd
 
 from mnist_data.batch import Batch
 from mnist_data.errors import NoDataset, UnreadableInput
-from mnist_data.images_in.image_scan import left_out_note, unreadable_error
+from mnist_data.images_in.image_files.image_scan import left_out_note, unreadable_error
 from mnist_data.images_in.stream import UNLABELLED
 from mnist_data.parquet.dataset import Dataset
 from mnist_data.parquet.schema import Metadata, Stage

@@ -18,7 +18,7 @@ from mnist_data.errors import NoDataset, UnreadableInput, WrongUse
 from mnist_data.idx.format import open_idx
 from mnist_data.idx.search import holds_idx
 from mnist_data.idx.tree import is_place
-from mnist_data.images_in.image_files import image_files
+from mnist_data.images_in.image_files.listing import image_files
 from mnist_data.images_in.open import open_source
 from mnist_data.images_in.stream import UNLABELLED, ImageStream
 from mnist_data.parquet.dataset import is_dataset, open_dataset, read_batches

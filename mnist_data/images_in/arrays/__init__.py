@@ -1,0 +1,1 @@
+"""Arrays of images and labels: .npz, .npy, HDF5 and MATLAB."""

@@ -1,0 +1,150 @@
+"""Tables as Arrow gives them, read from front to back in batches: Parquet, Arrow IPC, Feather, or one in memory."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from mnist_data.errors import UnreadableInput
+from mnist_data.images_in.arrays.stored import BLOCK_BYTES
+from mnist_data.images_in.local_files import local_file
+
+DAMAGE = (pa.ArrowException, OSError, ValueError, EOFError, OverflowError, MemoryError, KeyError, IndexError)
+"""What Arrow raises for altered files."""
+
+BUFFER_BYTES = 1 << 20
+
+
+class TableSource(ABC):
+    """A table. path: of the file, as messages name it. on_disk: whether there is such a file."""
+
+    path: str
+    schema: pa.Schema
+    on_disk = True
+
+    @abstractmethod
+    def batches(self, columns: Sequence[str], count: int) -> Iterator[pa.RecordBatch]:
+        """Give the chosen columns in order, at most `count` rows at a time."""
+
+    def blocks(self, columns: Sequence[str], count: int) -> Iterator[pa.RecordBatch]:
+        """Give the chosen columns in order, `count` rows at a time, or more where that is faster and still small."""
+        return self.batches(columns, count)
+
+    def first(self, columns: Sequence[str], count: int) -> pa.RecordBatch | None:
+        """Give the first rows, at most `count`; None where there are none."""
+        return next((batch for batch in self.batches(columns, count) if len(batch)), None)
+
+
+class ParquetTable(TableSource):
+    """A Parquet file, of which a row group's pages are unpacked as they are needed."""
+
+    def __init__(self, path: str) -> None:
+        self.path, self._file = path, local_file(path)
+        self._metadata: Any = None
+        self._kept: tuple[int, tuple[str, ...], pa.Table] | None = None
+        with _named(path), self._open() as file:
+            self.schema, self._metadata = file.schema_arrow, file.metadata
+
+    def _open(self) -> pq.ParquetFile:
+        return pq.ParquetFile(self._file, metadata=self._metadata, buffer_size=BUFFER_BYTES, pre_buffer=False)
+
+    def batches(self, columns: Sequence[str], count: int) -> Iterator[pa.RecordBatch]:
+        """Give the chosen columns in order. Raises UnreadableInput where the file is damaged."""
+        with _named(self.path), self._open() as file:
+            for batch in file.iter_batches(count, columns=list(columns), use_threads=False):
+                batch.validate(full=True)
+                yield batch.select(list(columns))
+
+    def blocks(self, columns: Sequence[str], count: int) -> Iterator[pa.RecordBatch]:
+        """Give whole row groups where these are small: of hundreds of columns, batches take twice as long."""
+        if not self._small_groups(columns):
+            yield from self.batches(columns, count)
+            return
+        for place in range(self._metadata.num_row_groups):
+            yield from self._group(place, columns).to_batches()
+
+    def first(self, columns: Sequence[str], count: int) -> pa.RecordBatch | None:
+        """Give the first rows; a small row group is read once for this and for the first block."""
+        if not self._small_groups(columns):
+            return super().first(columns, count)
+        for place in range(self._metadata.num_row_groups):
+            for batch in self._group(place, columns).to_batches():
+                self._kept = (place, tuple(columns), pa.Table.from_batches([batch]))
+                return batch.slice(0, count)
+        return None
+
+    def _small_groups(self, columns: Sequence[str]) -> bool:
+        widths = [_width(self.schema.field(name).type) for name in columns]
+        groups = [self._metadata.row_group(place) for place in range(self._metadata.num_row_groups)]
+        rows = max((group.num_rows for group in groups), default=0)
+        return None not in widths and rows * sum(width or 0 for width in widths) <= BLOCK_BYTES
+
+    def _group(self, place: int, columns: Sequence[str]) -> pa.Table:
+        kept, self._kept = self._kept, None
+        if kept and kept[:2] == (place, tuple(columns)):
+            return kept[2]
+        with _named(self.path), self._open() as file:
+            group = file.read_row_group(place, columns=list(columns), use_threads=True)
+            group.validate(full=True)
+            return group.select(list(columns)).combine_chunks()
+
+
+def _width(kind: pa.DataType) -> int | None:
+    """Give the bytes of a value; None where they differ from value to value."""
+    number = pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_fixed_size_binary(kind)
+    return max(1, kind.bit_width // 8) if number else None
+
+
+class ArrowTable(TableSource):
+    """An Arrow IPC file, Feather of version 2, or an Arrow stream as the datasets library caches it."""
+
+    def __init__(self, path: str) -> None:
+        self.path, self._file = path, local_file(path)
+        with _named(path), pa.OSFile(self._file) as file:
+            self._is_file = file.read(6) == b"ARROW1"
+            file.seek(0)
+            self.schema = self._open(file).schema
+
+    def _open(self, file: pa.NativeFile) -> Any:
+        return pa.ipc.open_file(file) if self._is_file else pa.ipc.open_stream(file)
+
+    def batches(self, columns: Sequence[str], count: int) -> Iterator[pa.RecordBatch]:
+        """Give the chosen columns in order. Raises UnreadableInput where the file is damaged."""
+        with _named(self.path), pa.OSFile(self._file) as file:
+            reader = self._open(file)
+            whole = (
+                (reader.get_batch(number) for number in range(reader.num_record_batches)) if self._is_file else reader
+            )
+            for batch in whole:
+                chosen = batch.select(list(columns))
+                chosen.validate(full=True)
+                for start in range(0, chosen.num_rows, count):
+                    yield chosen.slice(start, count)
+
+
+class MemoryTable(TableSource):
+    """An Arrow table in memory."""
+
+    on_disk = False
+
+    def __init__(self, table: pa.Table, path: str = "the table") -> None:
+        self.path, self.schema, self._table = path, table.schema, table
+
+    def batches(self, columns: Sequence[str], count: int) -> Iterator[pa.RecordBatch]:
+        """Give the chosen columns in order."""
+        yield from self._table.select(list(columns)).to_batches(max_chunksize=count)
+
+
+@contextmanager
+def _named(path: str) -> Iterator[None]:
+    """Name the file where Arrow finds it damaged."""
+    try:
+        yield
+    except DAMAGE as cause:
+        why = str(cause).splitlines()[0][:200] if str(cause) else type(cause).__name__
+        raise UnreadableInput(path, f"it cannot be read ({why})", "a whole file", "Fetch it again.") from cause
