@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from mnist_data.batch import Images
 from pipelines.drift.gather import Side
 from pipelines.engine.id_hash import hashes
+from pipelines.statistics.components import look, view_of
 
 FOLDS = 5
 COMPONENTS = 32
 """Principal components of the pixels that the second model sees."""
+MOST_VALUES = 4096
+"""Values of an image up to which the second model sees each pixel."""
+
 _Z = 1.959963984540054
 
 
@@ -40,7 +46,7 @@ def domain_auc(first: Side, second: Side, seed: int) -> dict[str, tuple[float, f
     with threadpool_limits(1, "openmp"):
         scores = {"features": delong(truth, _out_of_fold(trees, features, truth, folds))}
     if first.images.shape[1:] == second.images.shape[1:]:
-        pixels = np.concatenate([side.images.reshape(len(side), -1).astype(np.float32) for side in (first, second)])
+        pixels = np.concatenate([_looked_at(side.images) for side in (first, second)])
         pixels = np.nan_to_num(pixels, posinf=0, neginf=0)
         count = min(COMPONENTS, pixels.shape[1], len(pixels) // 3)
         with np.errstate(invalid="ignore"):  # where all images are equal, fractions of their variance are 0 / 0
@@ -48,6 +54,18 @@ def domain_auc(first: Side, second: Side, seed: int) -> dict[str, tuple[float, f
         linear = make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000))
         scores["pixels"] = delong(truth, _out_of_fold(linear, components, truth, folds))
     return scores
+
+
+def _looked_at(images: Images) -> npt.NDArray[np.float32]:
+    """Give images as (n, values) float32: their pixels, and of large ones sums of blocks, as statistics look at them.
+
+    The covariance of all pixels of an image of 1024×1024 would take terabytes.
+    """
+    shape = images.shape[1:]
+    if math.prod(shape) <= MOST_VALUES:
+        return images.reshape(len(images), -1).astype(np.float32)
+    view = view_of(shape)
+    return np.stack([look(image[None], view)[0] for image in images]).astype(np.float32)
 
 
 def _out_of_fold(

@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from mnist_data.batch import Images, Integers
+from mnist_data.batch import Images, Integers, shape_text
 from mnist_data.errors import WrongUse
 from mnist_data.parquet.dataset import Dataset, Partition, read_images
 from pipelines.engine.execution import Execution
 from pipelines.engine.id_hash import hashes
-from pipelines.engine.memory import require_memory
+from pipelines.engine.memory import BASE, require_bytes, require_memory
 from pipelines.images.measures.pixels import BOX, Columns, in_chunks
 from pipelines.images.measures.strokes import COUNTS, LENGTHS, StrokeMeasures
 from pipelines.images.measures.table import MeasureTable, measure_dataset, with_stored_strokes
@@ -104,6 +104,13 @@ def gather(choice: Choice, samples: int, execution: Execution) -> Side:
     rows = _choose(table, choice, samples)
     if len(rows) < LEAST:
         raise WrongUse(f"{choice.name} has {len(rows)} samples; drift needs at least {LEAST} on each side.")
+    metadata = choice.dataset.metadata
+    require_bytes(
+        f"drift of {choice.dataset.location}",
+        BASE + 2 * len(rows) * metadata.image_bytes,  # as they are read, and in the order of their ids
+        f"{len(rows):,} images of {shape_text(metadata.shape)} {metadata.dtype}",
+        ["take fewer of them: --samples 100"],
+    )
     ascending = np.sort(rows)
     measure = StrokeMeasures(table.background.polarity == "bright") if table.strokes is None else None
     tasks, start = [], 0

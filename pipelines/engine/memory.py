@@ -92,6 +92,13 @@ def require_memory(stage: str, source: Dataset, execution: Execution) -> None:
     )
 
 
+def require_bytes(what: str, needed: int, why: str, ways: list[str]) -> None:
+    """Raise WrongUse where fewer bytes are available on this machine than are needed; see `refuse`."""
+    there = available_bytes()
+    if there is not None and needed > there:
+        refuse(what, needed, there, why, ways)
+
+
 def refuse(what: str, needed: int, there: int, why: str, ways: list[str]) -> None:
     """Raise WrongUse that names both sides, in GB. why: what takes the memory. ways: what to do first."""
     ways = [*ways, "make the images smaller before they are converted", "take a machine with more memory, or a cluster"]

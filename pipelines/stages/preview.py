@@ -7,11 +7,12 @@ from dataclasses import asdict
 import numpy as np
 import pandas as pd
 
-from mnist_data.batch import Batch
+from mnist_data.batch import Batch, shape_text
 from mnist_data.errors import WrongUse
 from mnist_data.parquet.dataset import Dataset
 from mnist_data.parquet.schema import Metadata
 from pipelines.engine.map_dataset import require_images, require_originals
+from pipelines.engine.memory import BASE, require_bytes
 from pipelines.images.levels import levels_of
 from pipelines.images.thumbnails import first_samples, thumbnail_table
 from pipelines.settings.recipe import TRANSFORMS
@@ -36,6 +37,13 @@ def preview_tables(source: Dataset, params: Augment) -> dict[str, pd.DataFrame]:
     require_levels(params.recipe, levels_of(source.metadata))
     originals, levels = first_of_each_class(source), levels_of(source.metadata)
     params = params.replace(copies=COPIES)
+    images = (COPIES + 1) * (len(originals) + min(ALONE, len(originals)) * len(params.recipe.amounts))
+    require_bytes(
+        f"preview of {source.location}",
+        BASE + 2 * images * source.metadata.image_bytes,  # as copies, and in the page's tables
+        f"{images:,} images of {shape_text(source.metadata.shape)} {source.metadata.dtype}",
+        ["take a recipe of fewer transforms"],
+    )
     tables = {"augmentation": _thumbnails(augment_batch(originals, params, levels), source.metadata)}
     few = originals.take(slice(0, ALONE))
     alone = []

@@ -6,7 +6,7 @@ import math
 
 from mnist_data.batch import shape_text
 from mnist_data.parquet.dataset import Dataset
-from pipelines.engine.memory import BASE, available_bytes, refuse
+from pipelines.engine.memory import BASE, require_bytes
 from pipelines.networks.training.device import device
 from pipelines.networks.training.models import WIDTHS
 from pipelines.settings.training import Train
@@ -40,8 +40,8 @@ def training_bytes(source: Dataset, params: Train) -> int:
 
 def require_training_memory(source: Dataset, params: Train) -> None:
     """Raise WrongUse where the first batch cannot fit into this machine's memory; a GPU's is its own affair."""
-    needed, there = training_bytes(source, params), available_bytes()
-    if there is None or needed <= there or device().type != "cpu":
+    if device().type != "cpu":
         return
     batch = f"a batch of {params.batch_size:,} images of {shape_text(source.metadata.shape)}, model {params.model}"
-    refuse(f"train of {source.location}", needed, there, batch, ["take fewer at once: --batch-size 8 --model tiny"])
+    ways = ["take fewer at once: --batch-size 8 --model tiny"]
+    require_bytes(f"train of {source.location}", training_bytes(source, params), batch, ways)

@@ -112,6 +112,16 @@ def test_halves_of_one_distribution_are_not_told_apart(digits: Dataset) -> None:
         assert 0.5 < chance < 0.55
 
 
+def test_large_images_are_told_apart_by_blocks(digits: Dataset) -> None:
+    """The covariance of their pixels would take half a terabyte; brighter ones are still told apart."""
+    side = gather(sides(digits)[0], 40, Execution())
+    large = side.images.repeat(22, axis=1).repeat(22, axis=2)
+    half = np.arange(len(side)) % 2 == 0
+    darker = replace(side, images=large // 3).take(~half)
+
+    assert domain_auc(replace(side, images=large).take(half), darker, 0)["pixels"][0] > 0.9
+
+
 def test_planted_ink_is_what_drifts(digits: Dataset, tmp_path: Path) -> None:
     """The same images, half as bright as they were: the ink drifts, the shape of the strokes does not."""
     batch = next(read_batches(digits, "test"))

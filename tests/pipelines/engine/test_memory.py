@@ -112,3 +112,5 @@ def test_a_stage_of_any_call_asks(digits: Dataset, tmp_path: Path, monkeypatch: 
         with pytest.raises(WrongUse, match=f"{name} of .* needs at least 0.1 GB of memory"):
             call(tmp_path / "out")
         assert [path for path in tmp_path.rglob("*") if path.is_file() and not path.name.endswith("lock")] == [], name
+    with pytest.raises(WrongUse, match=r"preview of .* needs at least .* of memory \(\d+ images of 28×28 uint8\)"):
+        mnist_data.augment(digits, tmp_path / "out", preview=True)
