@@ -6,6 +6,7 @@ Each function is one of `mnist_data.api`, which is imported, as everything heavy
 
 from __future__ import annotations
 
+import os
 import sys
 from contextlib import suppress
 
@@ -76,8 +77,17 @@ def main() -> None:
     except MnistDataError as error:
         _fail(str(error), error.exit_code)
     except OSError as error:
-        what = f"{error.filename}: {error.strerror}" if error.filename else str(error)
-        _fail(f"{what}; check the path, its rights and the space on its disk.", 2)
+        _fail(_in_words(error), 2)
+
+
+def _in_words(error: OSError) -> str:
+    if error.filename:
+        return f"{error.filename}: {error.strerror}; check the path, its rights and the space on its disk."
+    try:
+        os.getcwd()  # noqa: PTH109 - asks for nothing else
+    except FileNotFoundError:
+        return "The working directory is no longer there; change to another one, and repeat the command."
+    return f"{error}; check the path, its rights and the space on its disk."
 
 
 def _run() -> None:

@@ -66,6 +66,17 @@ class TemporaryFolder(tempfile.TemporaryDirectory[str]):
             weakref.finalize(self, os.close, descriptor)
 
 
+@contextmanager
+def temporary_files_in(folder: str) -> Iterator[None]:
+    """Let libraries put their own temporary files into a folder of ours, so that a kill leaves none of them."""
+    before = tempfile.tempdir
+    tempfile.tempdir = folder
+    try:
+        yield
+    finally:
+        tempfile.tempdir = before
+
+
 def sweep_temporary() -> None:
     """Remove the temporary folders of killed processes."""
     with suppress(OSError):  # there is no TMPDIR

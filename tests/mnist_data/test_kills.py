@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
 
 from mnist_data import storage
 from mnist_data.parquet.locks import claimed
-from mnist_data.storage.temporary import TemporaryFolder
+from mnist_data.storage.temporary import TemporaryFolder, temporary_files_in
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="Windows neither forks nor has these locks")
 
@@ -122,3 +123,13 @@ def test_temporary_folders_of_the_dead_are_removed(tmp_path: Path, monkeypatch: 
 
     with TemporaryFolder() as living, claimed(tmp_path / "out"):
         assert sorted(tmp_path.glob("mnist*")) == sorted([Path(living), tmp_path / "mnist-data-of-mine"])
+
+
+def test_what_a_library_leaves_goes_with_the_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its temporary files lie in ours, and where they were before afterwards."""
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+
+    with TemporaryFolder() as ours, temporary_files_in(ours):
+        assert Path(tempfile.mkdtemp()).parent == Path(ours)
+
+    assert Path(tempfile.mkdtemp()).parent == tmp_path

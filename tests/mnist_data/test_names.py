@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -99,6 +100,24 @@ def test_python_refuses_such_names_too(tmp_path: Path) -> None:
     for place in (os.fsdecode(b"\xff"), tmp_path / os.fsdecode(b"\xff/out")):
         with pytest.raises(WrongUse, match="not UTF-8"):
             mnist_data.normalize(FIXTURES / "dataset", place)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows keeps a folder that a process works in")
+@pytest.mark.parametrize("words", ["info {}", "export {} out.npz --form npz", "normalize {} out", "stats {} --out out"])
+def test_a_working_directory_that_is_gone_is_named(
+    command_line: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: str
+) -> None:
+    """The system's error names no file; what can be done without it is done."""
+    monkeypatch.chdir(tmp_path)
+    tmp_path.rmdir()
+
+    code, _, err = command_line(*words.format(FIXTURES / "dataset").split())
+
+    assert (code, err) in [
+        (0, ""),
+        (2, "mnist-data: The working directory is no longer there; change to another one, and repeat the command.\n"),
+    ]
+    assert code == 0 or not words.startswith("info")
 
 
 def test_shortened_names_differ_where_the_names_do() -> None:

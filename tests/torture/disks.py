@@ -91,7 +91,7 @@ def what_is_broken(shop: Workshop, words: str, usual: Unbroken, end: Ended) -> s
     """Say what is wrong with how a command ended, and with what the next call makes of it."""
     if end.code != 0 and not end.is_refusal:
         return f"ends with {end.code}: {end.err[-1500:]}"
-    if end.code == 2 and "/" not in end.err and "out" not in end.err:
+    if end.code == 2 and not any(place in end.err for place in ("/", "out", "working directory")):
         return f"names no file: {end.err}"
     again = call(shop.start(words), shop.root / "output" / "again")
     if again.code != 0 and not (again.code == 2 and "exists already" in again.err):

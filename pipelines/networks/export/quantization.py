@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from mnist_data import storage
 from mnist_data.batch import Images
-from mnist_data.storage.temporary import TemporaryFolder
+from mnist_data.storage.temporary import TemporaryFolder, temporary_files_in
 from pipelines.networks.export.graph import INPUT
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ def quantize(model: onnx.ModelProto, calibration: Images) -> onnx.ModelProto:
         def get_next(self) -> dict[str, Images] | None:
             return next(self.batches, None)
 
-    with TemporaryFolder() as folder, storage.naming(folder):
+    with TemporaryFolder() as folder, storage.naming(folder), temporary_files_in(folder):
         plain, ready, quantized = (f"{folder}/{name}.onnx" for name in ("plain", "ready", "quantized"))
         onnx.save(model, plain)
         quant_pre_process(plain, ready, skip_optimization=True, skip_symbolic_shape=True)
