@@ -20,7 +20,8 @@ from pathlib import Path
 DRAFT = ".tmp"
 """How the names of drafts end."""
 
-_PREFIX = "mnist-data-"
+_PREFIX = "mnist-data-held-"
+"""Of folders that are held: those of 0.1.0 were not, and one that runs at the same time must keep its own."""
 _OWN = re.compile(r"[a-z0-9_]{8}")
 """What tempfile puts into a name to make it one that is not there yet."""
 

@@ -116,13 +116,15 @@ def test_drafts_of_the_dead_are_removed_and_no_others(tmp_path: Path) -> None:
 
 
 def test_temporary_folders_of_the_dead_are_removed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """By the next command that writes; those of the living stay."""
+    """By the next command that writes; those of the living stay, and so do those of 0.1.0, which held none."""
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
-    (tmp_path / "mnist-data-abcdefgh").mkdir()
-    (tmp_path / "mnist-data-of-mine").mkdir()
+    (tmp_path / "mnist-data-held-abcdefgh").mkdir()
+    others = [tmp_path / "mnist-data-held-of-mine", tmp_path / "mnist-data-abcdefgh"]
+    for other in others:
+        other.mkdir()
 
     with TemporaryFolder() as living, claimed(tmp_path / "out"):
-        assert sorted(tmp_path.glob("mnist*")) == sorted([Path(living), tmp_path / "mnist-data-of-mine"])
+        assert sorted(tmp_path.glob("mnist*")) == sorted([Path(living), *others])
 
 
 def test_what_a_library_leaves_goes_with_the_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
