@@ -199,6 +199,7 @@ def remove(location: str | Path) -> None:
     if is_remote(location):
         fs, path = filesystem(location)
         with naming(location):
+            fs.invalidate_cache()  # a request whose answer was lost may have put there what no listing has
             if fs.exists(path):
                 fs.rm(path, recursive=True)
     elif Path(location).is_dir() and not Path(location).is_symlink():

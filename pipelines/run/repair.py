@@ -97,7 +97,7 @@ def repair(plan: Repair) -> str:
 
     Gives why that failed, in words, and leaves everything as it was then; empty where it is done.
     """
-    draft = storage.sibling(plan.name, ".repair", hidden=True)
+    draft = _draft_of(plan.name)
     try:
         for make in plan.makes:
             try:
@@ -111,6 +111,15 @@ def repair(plan: Repair) -> str:
     finally:
         _remove_all(draft)
     return plan.obstacle or "what is made of its input today has other bytes, as where another version wrote it"
+
+
+def _draft_of(name: str) -> str:
+    return storage.sibling(name, ".repair", hidden=True)
+
+
+def sweep_repairs(name: str) -> None:
+    """Remove what a repair of a dataset that was killed, or whose store failed, has left next to it."""
+    _remove_all(_draft_of(name))
 
 
 def _remove_all(draft: str) -> None:

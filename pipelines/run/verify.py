@@ -19,7 +19,7 @@ from mnist_data.parquet.tables import table_provenance
 from pipelines.engine.execution import Execution
 from pipelines.run.commands import remake_command
 from pipelines.run.file_checks import CHECKED, check_file, files_beside
-from pipelines.run.repair import hash_of, plan_repair, recorded_metadata
+from pipelines.run.repair import hash_of, plan_repair, recorded_metadata, sweep_repairs
 from pipelines.run.repair import repair as repair_dataset
 from pipelines.run.sources import datasets_near, found_near
 from pipelines.run.sums import SUMS, files_below, read_sums
@@ -73,6 +73,9 @@ def verify(location: str, execution: Execution | None = None, *, repair: bool = 
     verified = _Verification(execution).all(place)
     repaired: list[str] = []
     obstacles: dict[str, str] = {}
+    if repair:
+        for name in (*verified.damaged, *(dataset.location for dataset in verified.datasets.values())):
+            sweep_repairs(name)
     while repair:
         left = [name for name in verified.damaged if name not in repaired]
         plans = [plan_repair(name, verified.datasets | whole_near(name), execution) for name in left]

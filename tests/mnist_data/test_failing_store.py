@@ -46,6 +46,7 @@ TROUBLES = [
     Trouble("PUT", 2, 403),
     Trouble("PUT", 4, kind="reset"),
     Trouble("PUT", 2, 500, copies=True),
+    Trouble("PUT", 1, kind="cut", copies=True),  # the copy is there, and nobody heard of it
     Trouble("POST", 1, 500),
     Trouble("HEAD", 9, 500),
     Trouble("GET", 9, 503),

@@ -293,6 +293,9 @@ def test_a_conversion_of_any_form_is_repaired(source: str, tmp_path: Path, comma
     whole = bytes_below(tmp_path)
     scratch(next((tmp_path / "our data").rglob("*.parquet")))
 
+    (tmp_path / ".our data.repair").mkdir()  # a repair that was killed
+    (tmp_path / ".our data.repair.manifest.json").touch()
+
     command = f"mnist-data verify '{tmp_path}/our data' --repair"
     assert command in command_line("verify", tmp_path / "our data")[1]
     code, out, err = command_line(*shlex.split(command)[1:])
