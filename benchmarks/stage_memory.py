@@ -50,6 +50,8 @@ def claim() -> bool:
         for number, (count, shape, dtype) in enumerate(SIZES):
             source = _dataset(Path(name) / str(number), count, shape, dtype)
             for stage in memory.STAGES:
+                if stage == "corrupt" and dtype == "f8":  # whose white level is not known
+                    continue
                 planned = memory.planned_bytes(stage, source, Execution(), 1) / 1e6
                 peak = peak_megabytes(CODE, stage, source.location, f"{name}/{number}-{stage}") * 1.048576
                 kept = planned <= peak <= MOST * planned
