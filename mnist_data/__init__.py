@@ -8,11 +8,13 @@ replaces nothing that exists unless `overwrite=True`. The names load on first us
 from __future__ import annotations
 
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
 
 from mnist_data.version import __version__
 
+TYPE_CHECKING = False  # typing would be most of the time until Ctrl-C is answered in one line
 if TYPE_CHECKING:
+    from typing import Any
+
     from mnist_data import figures
     from mnist_data.api.analysis import audit, claims, stats
     from mnist_data.api.comparisons import compare, drift
