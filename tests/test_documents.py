@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 import mnist_data
+from mnist_data.cli import app
 from mnist_data.known.catalog import CATALOG
 from mnist_data.parquet.dataset import Dataset
 from pipelines.claims.claim import TESTS, read_claims
@@ -18,29 +19,7 @@ from pipelines.stages.augment import augment
 
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
-COMMANDS = (
-    "run",
-    "fetch",
-    "convert",
-    "prepare",
-    "export",
-    "info",
-    "clean",
-    "normalize",
-    "augment",
-    "corrupt",
-    "split",
-    "stats",
-    "audit",
-    "drift",
-    "claims",
-    "train",
-    "compare",
-    "predict",
-    "explain",
-    "onnx",
-    "compress",
-)
+COMMANDS = [str(command.name) for command in app.registered_commands]
 
 pytestmark = pytest.mark.skipif(not (ROOT / "README.md").is_file(), reason="the documents are not beside the tests")
 

@@ -49,7 +49,7 @@ COMMANDS = {
     "fetch": "fetch loopback --out out",
     "run": "run sample --out out --until stats",
     "run with training": "run ../inputs/idx --out out --model tiny --epochs 1 --copies 1",
-    "convert with workers": "convert sample out",
+    "convert with workers": "convert sample out --workers 2",
     "clean with workers": "clean DATA out --workers 2",
     "augment with workers": "augment DATA out --copies 3 --recipe heavy --workers 2",
     "stats with workers": "stats DATA --out out --workers 2",
