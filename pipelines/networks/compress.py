@@ -25,6 +25,7 @@ from pipelines.engine.id_hash import hashes
 from pipelines.engine.map_dataset import require_images
 from pipelines.images.levels import levels_of
 from pipelines.networks.data.as_trained import ready
+from pipelines.networks.data.division import training_samples
 from pipelines.networks.data.loader import Augmentation
 from pipelines.networks.data.samples import Samples, read_samples
 from pipelines.networks.evaluation.out_of_distribution import Detector, fit_detector, save_detector
@@ -34,7 +35,6 @@ from pipelines.networks.export.graph import onnx_graph, require_onnx
 from pipelines.networks.export.onnx_file import load_onnx, save_onnx, without_training
 from pipelines.networks.export.pruning import prune
 from pipelines.networks.export.quantization import quantize
-from pipelines.networks.train import training_samples
 from pipelines.networks.training.fit import State, check_labels, fit
 from pipelines.networks.training.model_file import load_model, save_model
 from pipelines.settings.training import Compress, Train

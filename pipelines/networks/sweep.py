@@ -21,9 +21,10 @@ from mnist_data.parquet.writer import fingerprint
 from pipelines.engine.execution import Progress, Report, silent
 from pipelines.engine.map_dataset import require_images
 from pipelines.images.levels import levels_of
+from pipelines.networks.data.division import class_count, training_samples
 from pipelines.networks.data.loader import Augmentation
 from pipelines.networks.data.samples import Samples
-from pipelines.networks.train import class_count, members, training_samples
+from pipelines.networks.members import members
 from pipelines.networks.training.device import require_torch
 from pipelines.networks.training.fit import Fit, State, epochs_for, fit
 from pipelines.settings.toml import read_toml

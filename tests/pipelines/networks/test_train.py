@@ -14,7 +14,8 @@ from mnist_data.errors import OutputExists, WrongUse
 from mnist_data.idx import format as idx
 from mnist_data.idx.pairing import find_pairs
 from mnist_data.parquet.dataset import Dataset, open_dataset
-from pipelines.networks.train import train, training_samples
+from pipelines.networks.data.division import training_samples
+from pipelines.networks.train import train
 from pipelines.settings.training import Train, train_settings
 from pipelines.stages.convert import convert
 from tests.pipelines.statistics.test_writers import written  # noqa: F401

@@ -18,10 +18,11 @@ from mnist_data.errors import WrongUse
 from mnist_data.parquet.dataset import Dataset, open_dataset
 from mnist_data.parquet.tables import read_table, read_tables
 from pipelines.networks.compare import compare
+from pipelines.networks.data.division import training_samples
 from pipelines.networks.evaluation.calibration import fit_temperature
 from pipelines.networks.evaluation.predictions import predict
 from pipelines.networks.evaluation.runs import together
-from pipelines.networks.train import train, training_samples
+from pipelines.networks.train import train
 from pipelines.networks.training.model_file import load_model
 from pipelines.settings.training import Train
 

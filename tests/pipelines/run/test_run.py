@@ -16,7 +16,8 @@ from mnist_data.parquet.dataset import Dataset, open_dataset
 from mnist_data.parquet.frames import to_numpy
 from pipelines.engine.engine import Threads
 from pipelines.engine.execution import Execution
-from pipelines.networks.train import train, training_samples
+from pipelines.networks.data.division import training_samples
+from pipelines.networks.train import train
 from pipelines.run.run import RunResult, run
 from pipelines.settings.analysis import Stats
 from pipelines.settings.run import Config, read_config
