@@ -55,13 +55,16 @@ STAGES: dict[str, StageMemory] = {
     "drift": StageMemory(2, 2, image=40),
 }
 
+MAPPED = StageMemory(0, 2)
+"""Of any other that maps a dataset: the pixels as they are read, and as they are written."""
+
 
 def planned_bytes(stage: str, source: Dataset, execution: Execution, at_once: int) -> int:
     """Give the bytes that a stage needs at least on a dataset, with `at_once` tasks at the same time.
 
     The tasks are those of the largest split; there are never more at once than there are. Without images it is `BASE`.
     """
-    needs, metadata = STAGES[stage], source.metadata
+    needs, metadata = STAGES.get(stage, MAPPED), source.metadata
     size, values = np.dtype(metadata.dtype).itemsize, math.prod(metadata.shape)
     most = max(source.splits.values(), default=0)
     rows = min(execution.rows_per_task(source), most)
@@ -81,7 +84,11 @@ def require_memory(stage: str, source: Dataset, execution: Execution) -> None:
         return
     fitting = next((n for n in range(at_once - 1, 0, -1) if planned_bytes(stage, source, execution, n) <= there), 0)
     ways = [f"run fewer tasks at once: --workers {fitting if fitting > 1 else 0}"] if fitting else []
-    sums = f", and sums of each pixel of {len(source.metadata.classes)} classes" if STAGES[stage].classes else ""
+    sums = (
+        f", and sums of each pixel of {len(source.metadata.classes)} classes"
+        if STAGES.get(stage, MAPPED).classes
+        else ""
+    )
     refuse(
         f"{stage} of {source.location}",
         planned_bytes(stage, source, execution, at_once),
