@@ -40,6 +40,15 @@ def shape_text(sizes: Sequence[int]) -> str:
     return f"{first}×…×{last} ({len(sizes)} dimensions)"
 
 
+def count_text(count: int) -> str:
+    """Write a count for a reader; of one that no computer can hold the order alone.
+
+    >>> count_text(47_040_000), count_text(2**8000)
+    ('47,040,000', '10^2408')
+    """
+    return f"{count:,}" if count < 10**18 else f"10^{int(math.log10(count))}"
+
+
 def exchange_axes(items: npt.NDArray[Any], item_shape: Sequence[int]) -> npt.NDArray[Any]:
     """Exchange the first two axes of items, (n, *array_shape(item_shape)), of any rank from 2: rows become columns."""
     rows, columns, *others = item_shape

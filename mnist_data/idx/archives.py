@@ -15,18 +15,18 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path, PurePosixPath
 from tarfile import EOFHeaderError, HeaderError, ReadError, TarFile  # type: ignore[attr-defined]
-from typing import IO, Self
+from typing import IO, Self, cast
 
 from mnist_data import storage
 from mnist_data.errors import DamagedArchive, NoDataset, UnreadableInput
-from mnist_data.idx.decoders import DAMAGE, container_of, decoded
+from mnist_data.idx.decoders import DAMAGE, PeekedStream, container_of, decoded
 from mnist_data.idx.spool import spooled
 
 PIECE_BYTES = 1 << 18
 """Bytes of a file in an archive that are read at a time."""
 
-# What the standard library raises for a zip or tar that is damaged, beside what decoders raise.
-BROKEN = (*DAMAGE, struct.error, ValueError, OverflowError, RuntimeError, NotImplementedError)
+READS_AT_END = 8
+"""Reads that may find nothing more: the last block of a tar takes one, and its header another."""
 
 NAMED = 5
 """Files that a message names."""
@@ -66,6 +66,21 @@ class _CheckedHeader(tarfile.TarInfo):
             raise
         except HeaderError as cause:
             raise ReadError(str(cause)) from cause
+
+
+class _EndingStream:
+    """What a tar is read from. tarfile skips a file of any size step by step, also long after the archive has ended."""
+
+    def __init__(self, stream: PeekedStream) -> None:
+        self._stream, self._at_end = stream, 0
+
+    def read(self, size: int) -> bytes:
+        """Read some bytes. Raises EOFError where more is read after the end than the last block takes."""
+        content = self._stream.read(size) or b""
+        self._at_end = 0 if content else self._at_end + 1
+        if self._at_end > READS_AT_END:
+            raise EOFError("it ends within a file that it announces")
+        return content
 
 
 def outer_file(path: str | Path) -> tuple[Path, str] | None:
@@ -175,7 +190,7 @@ def member_contents(path: str | Path, chosen: Collection[Member], limit: int) ->
                     yield member, _content(file, limit)
             except UnreadableInput as cause:
                 yield member, cause.found
-            except BROKEN as cause:
+            except DAMAGE as cause:
                 yield member, f"its part of the archive is damaged ({_words(cause)})"
 
 
@@ -230,7 +245,7 @@ def _unpacked_inner(path: str, place: int, _: tuple[object, ...]) -> str | None:
                 stream = decoded(file)[0]
                 is_inner = container_of(stream.peek()) in ("zip", "tar")
                 return spooled(path, stream.read) if is_inner else None
-            except BROKEN as cause:
+            except DAMAGE as cause:
                 raise _damaged(path, cause) from cause
     return None
 
@@ -261,7 +276,9 @@ def _opened(path: str, name: str = "") -> Iterator[zipfile.ZipFile | tarfile.Tar
         try:
             stream, _ = decoded(file)
             if container_of(stream.peek()) == "tar":
-                with tarfile.open(fileobj=stream, mode="r|", tarinfo=_CheckedHeader) as tar:
+                with tarfile.open(
+                    fileobj=cast(IO[bytes], _EndingStream(stream)), mode="r|", tarinfo=_CheckedHeader
+                ) as tar:
                     yield tar
                 while stream.read(1 << 16):  # the end, where it shows whether what is packed was cut off
                     pass
@@ -272,7 +289,7 @@ def _opened(path: str, name: str = "") -> Iterator[zipfile.ZipFile | tarfile.Tar
                 if count not in (MANY, len(archive.infolist())):
                     raise zipfile.BadZipFile(f"its list has {len(archive.infolist()):,} files of {count:,}")
                 yield archive
-        except BROKEN as cause:
+        except DAMAGE as cause:
             raise _damaged(name or path, cause) from cause
 
 
@@ -317,6 +334,6 @@ def _open_entry(path: str | Path, archive: zipfile.ZipFile, entry: zipfile.ZipIn
             return archive.open(entry)
         except NotImplementedError as cause:
             found, advice = f"it is packed in a rare way ({cause})", "Unpack the archive yourself, and give the folder."
-        except BROKEN as cause:
+        except DAMAGE as cause:
             found, advice = f"its part of the archive is damaged ({_words(cause)})", "Fetch the archive again."
     raise UnreadableInput(f"{path}/{entry.filename}", found, "a file that can be read", advice)

@@ -6,6 +6,7 @@ import bz2
 import importlib
 import io
 import lzma
+import struct
 import tarfile
 import zipfile
 import zlib
@@ -30,8 +31,12 @@ HEAD_BYTES = 512
 LAYERS = 3
 """How often a file can be packed: as .tar.gz, or by a browser that packs what is packed already."""
 
-# What the decoders raise on damage. EOFError: cut off; OSError: gzip.BadGzipFile and pyarrow's zstd and lz4.
-DAMAGE = (EOFError, OSError, zlib.error, lzma.LZMAError, zipfile.BadZipFile, tarfile.TarError)
+# What the decoders raise on damage, and the standard library for a zip or tar that is damaged. EOFError: cut off;
+# OSError: gzip.BadGzipFile and pyarrow's zstd and lz4; NotImplementedError: a zip of a later version.
+DAMAGE = (
+    *(EOFError, OSError, zlib.error, lzma.LZMAError, zipfile.BadZipFile, tarfile.TarError),
+    *(struct.error, ValueError, OverflowError, RuntimeError, NotImplementedError),
+)
 
 
 def container_of(head: bytes) -> str:

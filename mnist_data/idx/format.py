@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mnist_data import storage
-from mnist_data.batch import array_shape, shape_text
+from mnist_data.batch import array_shape, count_text, shape_text
 from mnist_data.errors import DamagedArchive, NotIdx, TrailingBytes, TruncatedIdx, WrongUse
 from mnist_data.idx.compression import DecodedStream, open_decoded
 from mnist_data.idx.names import ByteOrder
@@ -198,7 +198,7 @@ def _read_header(stream: DecodedStream, byte_order: ByteOrder = "big") -> Header
     if size > MAX_ITEM_BYTES:
         raise NotIdx(
             stream.path,
-            f"its header announces items of {size:,} bytes ({shape_text(shape[1:])})",
+            f"its header announces items of {count_text(size)} bytes ({shape_text(shape[1:])})",
             f"items of at most {MAX_ITEM_BYTES:,} bytes",
             "Fetch the file again if its header is damaged; cut the images, or make them smaller, if it is right.",
         )

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from mnist_data.batch import array_shape, shape_text
+from mnist_data.batch import array_shape, count_text, shape_text
 from mnist_data.errors import WrongUse
 
 CHANNELS = (1, 3, 4)
@@ -72,7 +72,7 @@ def parse_size(size: str) -> tuple[int, ...]:
     >>> parse_size("28x28")
     (28, 28)
     """
-    if not re.fullmatch(r"\d+([x×]\d+){1,2}", size) or "0" in re.split("[x×]", size):
+    if not re.fullmatch(r"[0-9]{1,9}([x×][0-9]{1,9}){1,2}", size) or "0" in re.split("[x×]", size):
         raise WrongUse(f"The size {size!r} is none; write height and width, as in 28x28, or 32x32x3 for colour.")
     return tuple(int(number) for number in re.split("[x×]", size))
 
@@ -99,8 +99,8 @@ def layout_of(item_shape: Sequence[int], items: npt.NDArray[Any], path: str, siz
 def _of_size(announced: tuple[int, ...], size: tuple[int, ...], path: str) -> Layout:
     if math.prod(size) != math.prod(announced):
         raise WrongUse(
-            f"{path}: its items have {math.prod(announced):,} values ({shape_text(announced)}), and --size "
-            f"{shape_text(size)} means {math.prod(size):,}."
+            f"{path}: its items have {count_text(math.prod(announced))} values ({shape_text(announced)}), and --size "
+            f"{shape_text(size)} means {count_text(math.prod(size))}."
         )
     return as_announced(size)
 

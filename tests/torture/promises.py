@@ -8,10 +8,12 @@ from tests.torture.disks import attack_by_disks
 from tests.torture.flips import flip_bits
 from tests.torture.kills import attack_by_kills
 from tests.torture.pages import attack_pages
+from tests.torture.readers import attack_readers
 from tests.torture.stores import fail_stores
 from tests.torture.two_at_once import attack_by_two
 
 PROMISES: tuple[Promise, ...] = (
+    Promise("readers", "No input crashes, hangs or swells a reader: it is read, or refused by name", attack_readers),
     Promise(
         "kills",
         "A kill loses nothing: the same command again ends with the same bytes, and nothing else is left",

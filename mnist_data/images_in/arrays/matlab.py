@@ -11,9 +11,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from mnist_data.batch import count_text
 from mnist_data.errors import UnreadableInput
 from mnist_data.images_in.arrays.array_sets import ArraySet, sets_of
 from mnist_data.images_in.arrays.array_stream import ArrayStream, array_streams
+from mnist_data.images_in.arrays.mat_elements import check_elements
 from mnist_data.images_in.arrays.stored import DAMAGE, MAX_WHOLE_BYTES, OpenArray, StoredArray, damaged
 from mnist_data.images_in.local_files import local_file
 from mnist_data.images_in.stream import Form, Options, Source
@@ -39,13 +41,15 @@ def open_mat(path: str) -> dict[str, StoredArray]:
     # NameError: SciPy's own reader can leave a variable without a value.
     broken = (*DAMAGE, MatReadError, LookupError, TypeError, AttributeError, MemoryError, NameError, struct.error)
     try:
+        with Path(file).open("rb") as opened:
+            check_elements(opened, Path(file).stat().st_size)
         values = sum(math.prod(shape) for _, shape, _ in whosmat(file))
         if values > MOST_UNPACKED * Path(file).stat().st_size:
-            raise ValueError(f"its headers announce {values:,} values, more than it can hold")
+            raise ValueError(f"its headers announce {count_text(values)} values, more than it can hold")
         if values > MAX_WHOLE_BYTES:
             raise UnreadableInput(
                 path,
-                f"variables of {values:,} values, which would all be read at once",
+                f"variables of {count_text(values)} values, which would all be read at once",
                 f"at most {MAX_WHOLE_BYTES:,}",
                 "Save it as MATLAB 7.3 (save -v7.3), which is read piece by piece.",
             )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from tokenize import TokenError
@@ -19,6 +21,12 @@ from mnist_data.images_in.stream import Form, Options, Source
 
 MAGIC = b"\x93NUMPY"
 
+MOST_HEADER = 10_000
+"""Bytes of a header, as NumPy allows."""
+
+MOST_BYTES = 1 << 60
+"""Of an array: more than any file holds, and the most that NumPy can count."""
+
 
 def read_header(stream: Any, path: str, name: str = "") -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
     """Read the header of an array: its shape, whether it is in Fortran order, and its type.
@@ -27,25 +35,36 @@ def read_header(stream: Any, path: str, name: str = "") -> tuple[tuple[int, ...]
     """
     try:
         version = np.lib.format.read_magic(stream)
+        length = stream.read(2 if version == (1, 0) else 4)
+        if int.from_bytes(length, "little") > MOST_HEADER:  # NumPy would read it first
+            raise ValueError(f"its header announces {int.from_bytes(length, 'little'):,} bytes of itself")
         read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
-        shape, fortran, dtype = read(stream)
+        shape, fortran, dtype = read(io.BytesIO(length + stream.read(int.from_bytes(length, "little"))))
     except (*DAMAGE, SyntaxError, TokenError, TypeError, MemoryError, RecursionError) as cause:
         raise damaged(path, cause) from cause
     if dtype.hasobject:
         raise of_objects(path, name)
-    if any(side < 0 for side in shape) or dtype.itemsize == 0 or len(shape) > MAX_NUMPY_RANK:
+    size = math.prod(max(1, side) for side in shape) * dtype.itemsize
+    if any(side < 0 for side in shape) or dtype.itemsize == 0 or len(shape) > MAX_NUMPY_RANK or size > MOST_BYTES:
         raise damaged(path, ValueError(f"its header announces {shape_text(shape)} of {dtype}"))
     return tuple(shape), bool(fortran), dtype
 
 
 def open_npy(path: str) -> StoredArray:
-    """Open a .npy file: memory-mapped, or where it is packed as a stream."""
+    """Open a .npy file: memory-mapped, or where it is packed as a stream. Raises UnreadableInput for a single value."""
     with open_decoded(path) as stream:
         shape, fortran, dtype = read_header(stream, path)
+        if not shape:
+            raise UnreadableInput(
+                path,
+                f"a single value of {dtype}",
+                "an array of images, or of a label for each",
+                "Save the array itself: numpy.save(FILE, images).",
+            )
         packed, offset = stream.container != "raw" or not Path(path).is_file(), stream.position
     if not packed and 0 not in shape:
         try:
-            mapped = np.memmap(path, dtype, "r", offset, shape, "F" if fortran else "C") if shape else np.load(path)
+            mapped = np.memmap(path, dtype, "r", offset, shape, "F" if fortran else "C")
         except DAMAGE as cause:
             raise _cut_off(path, shape, dtype) from cause
         return OpenArray(path, mapped)

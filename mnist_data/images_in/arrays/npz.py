@@ -17,6 +17,7 @@ from functools import partial
 from pathlib import Path
 from typing import IO, Any
 
+from mnist_data.batch import count_text
 from mnist_data.errors import UnreadableInput
 from mnist_data.idx.archives import unpacked_zip
 from mnist_data.images_in.arrays.array_sets import partners_of, sets_of
@@ -66,7 +67,7 @@ def _member(path: str, file: str, archive: zipfile.ZipFile, member: zipfile.ZipI
     if offset + announced != member.file_size:
         raise UnreadableInput(
             path,
-            f"{member.file_size - offset:,} bytes in {name!r}, whose header announces {announced:,}",
+            f"{member.file_size - offset:,} bytes in {name!r}, whose header announces {count_text(announced)}",
             "a whole .npz file",
             "Fetch it again.",
         )

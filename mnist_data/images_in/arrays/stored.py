@@ -13,6 +13,7 @@ from zipfile import BadZipFile
 import numpy as np
 import numpy.typing as npt
 
+from mnist_data.batch import count_text
 from mnist_data.errors import UnreadableInput
 
 BLOCK_BYTES = 1 << 26
@@ -21,7 +22,7 @@ BLOCK_BYTES = 1 << 26
 MAX_WHOLE_BYTES = 1 << 32
 """The largest array that is read as a whole, where its items do not lie one after the other."""
 
-DAMAGE = (ValueError, OSError, EOFError, BadZipFile, zlib.error, NotImplementedError, RuntimeError)
+DAMAGE = (ValueError, OSError, EOFError, OverflowError, BadZipFile, zlib.error, NotImplementedError, RuntimeError)
 """What reading an altered file of arrays raises; RuntimeError of an encrypted archive."""
 
 
@@ -46,12 +47,13 @@ class StoredArray(ABC):
         if size > MAX_WHOLE_BYTES:
             raise UnreadableInput(
                 self.path,
-                f"an array of {size:,} bytes whose items do not lie one after the other",
+                f"an array of {count_text(size)} bytes whose items do not lie one after the other",
                 f"at most {MAX_WHOLE_BYTES:,} bytes of such an array",
                 "Save it by numpy.save with the images along the first axis, in C order.",
             )
-        blocks = list(self.blocks(max(1, self.shape[0])))
-        return np.concatenate(blocks) if blocks else np.empty(self.shape, self.dtype)
+        if 0 in self.shape:
+            return np.empty(self.shape, self.dtype)
+        return np.concatenate(list(self.blocks(self.shape[0])))
 
     def first(self, count: int) -> npt.NDArray[Any]:
         """Give the first items, at most `count` of them and no more than a block."""

@@ -89,7 +89,11 @@ def natural(name: str) -> tuple[list[tuple[int, int, str]], str]:
     ['2', '10', 'a2', 'a10', 'B', 'b']
     """
     parts = [part for part in re.split(r"(\d+)", name) if part]
-    return [(0, int(part), "") if part.isdecimal() else (1, 0, part.lower()) for part in parts], name
+    numbers = ((part.isdecimal(), part.lstrip("0")) for part in parts)  # by length: int() refuses very long ones
+    return [
+        (0, len(digits), digits) if is_number else (1, 0, part.lower())
+        for part, (is_number, digits) in zip(parts, numbers, strict=True)
+    ], name
 
 
 def _without_common(folders: Sequence[Folders]) -> tuple[Folders, list[Folders]]:

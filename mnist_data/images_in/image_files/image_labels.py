@@ -30,7 +30,7 @@ NO_LABEL = frozenset({"", "-1", "na", "n/a", "nan", "null", "none", "?"})
 SPELLINGS: tuple[Callable[[str], object], ...] = (
     str,
     str.casefold,
-    lambda name: int(name) if name.isdecimal() else name,
+    lambda name: name.lstrip("0") if name.isdecimal() else name,
 )
 """How a name is compared: as it is, in small letters, and as a number, since tables lose the zeros of 0007."""
 

@@ -20,6 +20,9 @@ _COUNTED = "img image images page line scan row col column writer user subject i
 COUNT_WORDS = frozenset(re.split(" ", f"{_COUNTED} pic picture file index idx n p s u w"))
 """Words after which a count follows."""
 
+MOST_DIGITS = 18
+"""Of a number that counts files; int() refuses very long ones."""
+
 MOST_CLASSES = 1_000
 
 _DATE = re.compile(r"(?<!\d)(19|20)\d\d([-_. ]?)(0\d|1[0-2])\2([0-2]\d|3[01])(?!\d)")
@@ -86,7 +89,7 @@ def _could_be_label(fields: Sequence[Sequence[str]], place: int, varied: Sequenc
 
 def _counts(values: Sequence[str], groups: Sequence[object]) -> bool:
     """Say whether the values number the members of each group from 0 or 1, as in a_1, a_2, b_1, b_2, b_3."""
-    if not all(value.isdecimal() for value in values):
+    if not all(value.isdecimal() and len(value) <= MOST_DIGITS for value in values):
         return False
     members: dict[object, list[int]] = {}
     for group, value in zip(groups, values, strict=True):

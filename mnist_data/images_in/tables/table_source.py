@@ -48,7 +48,7 @@ class ParquetTable(TableSource):
         self._metadata: Any = None
         self._kept: tuple[int, tuple[str, ...], pa.Table] | None = None
         with _named(path), self._open() as file:
-            self.schema, self._metadata = file.schema_arrow, file.metadata
+            self.schema, self._metadata = _readable(file.schema_arrow), file.metadata
 
     def _open(self) -> pq.ParquetFile:
         return pq.ParquetFile(self._file, metadata=self._metadata, buffer_size=BUFFER_BYTES, pre_buffer=False)
@@ -108,7 +108,7 @@ class ArrowTable(TableSource):
         with _named(path), pa.OSFile(self._file) as file:
             self._is_file = file.read(6) == b"ARROW1"
             file.seek(0)
-            self.schema = self._open(file).schema
+            self.schema = _readable(self._open(file).schema)
 
     def _open(self, file: pa.NativeFile) -> Any:
         return pa.ipc.open_file(file) if self._is_file else pa.ipc.open_stream(file)
@@ -148,3 +148,14 @@ def _named(path: str) -> Iterator[None]:
     except DAMAGE as cause:
         why = str(cause).splitlines()[0][:200] if str(cause) else type(cause).__name__
         raise UnreadableInput(path, f"it cannot be read ({why})", "a whole file", "Fetch it again.") from cause
+
+
+def _readable(schema: pa.Schema) -> pa.Schema:
+    """Give a schema all of whose names are UTF-8, those within others too. Raises UnicodeDecodeError, a ValueError."""
+    fields = list(schema)
+    while fields:
+        field = fields.pop()
+        _ = field.name  # pyarrow decodes it here
+        if pa.types.is_nested(field.type) and not pa.types.is_dictionary(field.type):
+            fields += [field.type.field(place) for place in range(field.type.num_fields)]
+    return schema

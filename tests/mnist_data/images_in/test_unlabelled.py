@@ -13,8 +13,8 @@ import mnist_data
 from mnist_data.errors import WrongUse
 from mnist_data.images_in.open import open_source
 from mnist_data.images_in.stream import Options
-from tests.mnist_data.images_in.test_fuzz import sample
 from tests.mnist_data.images_in.writers import WRITERS, ImageSet
+from tests.torture.readers import sample
 
 WITHOUT = ("kaggle", "openml csv", "keras", "medmnist", "h5py", "scipy", "hugging face", "pandas", "arrow", "tar")
 """Writers that write no labels where there are none."""
