@@ -10,6 +10,19 @@ from collections.abc import Iterable
 from difflib import get_close_matches
 from typing import Any
 
+LONGEST = 600
+"""Characters of one part of a message; what a file holds may be of any length."""
+
+
+def shortened(text: str, longest: int = LONGEST) -> str:
+    """Leave out the middle of a text that is too long for a message.
+
+    >>> shortened("0123456789", 7)
+    '01 … 89'
+    """
+    half = (longest - 3) // 2
+    return text if len(text) <= longest else f"{text[:half]} … {text[-half:]}"
+
 
 class MnistDataError(Exception):
     """The base of all our errors; `exit_code` is what the command line ends with.
@@ -29,7 +42,7 @@ class WrongUse(MnistDataError):  # noqa: N818  (named for what the user did)
     """The request itself cannot be met: a setting out of range, a name that is not known."""
 
     def __init__(self, message: str) -> None:
-        super().__init__(message)
+        super().__init__(shortened(message, 2 * LONGEST))
 
 
 def unknown_name(kind: str, name: str, known: Iterable[str], origin: str = "") -> WrongUse:
@@ -39,6 +52,7 @@ def unknown_name(kind: str, name: str, known: Iterable[str], origin: str = "") -
     "my.toml: there is no setting 'shere'. Did you mean 'shear'? It can be shear, scale."
     """
     names = list(known)
+    name = shortened(name, 120)
     near = get_close_matches(name, names, 1)
     hint = f"Did you mean {near[0]!r}? " if near else ""
     there = f"{origin}: there" if origin else "There"
@@ -66,7 +80,7 @@ class UnreadableInput(MnistDataError):  # noqa: N818
         self.path, self.found, self.expected, self.advice = path, found, expected, advice
 
     def __str__(self) -> str:
-        return f"{self.path}: {self.found}; expected {self.expected}. {self.advice}"
+        return f"{self.path}: {shortened(self.found)}; expected {shortened(self.expected)}. {self.advice}"
 
 
 class NotIdx(UnreadableInput):

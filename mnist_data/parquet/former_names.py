@@ -60,9 +60,9 @@ def rename_parameters(stage: str, parameters: Mapping[str, Any]) -> dict[str, An
     return {names.get(name, name): value for name, value in parameters.items() if name not in gone}
 
 
-def fitted_in(stage: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
-    """Give what was fitted, where a former version recorded it among the parameters; else nothing."""
-    return dict(parameters.get(FITTED.get(stage, ""), {}))
+def fitted_in(stage: str, parameters: Mapping[str, Any]) -> Any:
+    """Give what was fitted, where a former version recorded it among the parameters; else an empty dict."""
+    return parameters.get(FITTED.get(stage, ""), {})
 
 
 def renamed_columns(columns: Iterable[str]) -> dict[str, str]:

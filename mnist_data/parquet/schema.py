@@ -92,14 +92,16 @@ def stage_of(recorded: Any, refuse: Refuse = _as_value_error) -> Stage:
 
     Raises what `refuse` makes where it is none: of what has been read strictly before, there is nothing to refuse.
     """
-    stage = _as_today(convert_record(recorded, Stage, refuse))
+    stage = _as_today(convert_record(recorded, Stage, refuse), refuse)
     require_fields(stage.stage, stage.parameters, stage.fitted, refuse)
     return stage
 
 
-def _as_today(recorded: Stage) -> Stage:
+def _as_today(recorded: Stage, refuse: Refuse) -> Stage:
     stage, parameters = STAGES.get(recorded.stage, recorded.stage), recorded.parameters
     fitted = recorded.fitted or fitted_in(stage, parameters)
+    if not isinstance(fitted, Mapping):
+        raise refuse(f"{in_short(fitted)} as what the stage {in_short(stage)} has fitted", "an object")
     return replace(recorded, stage=stage, parameters=rename_parameters(stage, parameters), fitted=fitted)
 
 
@@ -161,7 +163,7 @@ class Metadata:
         for source in metadata.sources:
             if not _is_dtype(source.dtype):
                 raise refuse(f"{in_short(source.dtype)} as the dtype of {in_short(source.name)}", "a type of numbers")
-        stages = tuple(_as_today(stage) for stage in metadata.stages)
+        stages = tuple(_as_today(stage, refuse) for stage in metadata.stages)
         for stage in stages:
             require_fields(stage.stage, stage.parameters, stage.fitted, refuse)
         return replace(metadata, stages=stages)

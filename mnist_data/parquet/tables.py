@@ -15,9 +15,9 @@ import pyarrow.parquet as pq
 
 from mnist_data import storage
 from mnist_data.errors import UnreadableInput, WrongUse
-from mnist_data.parquet.dataset import holds_dataset, open_parquet, require_outside
+from mnist_data.parquet.dataset import first_line, holds_dataset, open_parquet, require_outside
 from mnist_data.parquet.former_names import TABLES, VALUES, rename_parameters, renamed_columns
-from mnist_data.parquet.records import read_record
+from mnist_data.parquet.records import in_short, read_json, read_record
 from mnist_data.parquet.schema import ATTRS_KEY
 from mnist_data.parquet.seal import UNSEALED, seal_file
 from mnist_data.version import __version__
@@ -129,11 +129,26 @@ def read_table(path: str) -> pd.DataFrame:
     import pandas as pd
 
     with open_parquet(path) as file:  # whatever is wrong with the file, also with what pandas takes from it, is named
-        frame = pd.read_parquet(path)
-        whole = [field.name for field in file.schema_arrow if pa.types.is_integer(field.type)]
-    frame = frame.astype({name: "Int64" for name in whole if frame[name].dtype.kind == "f"})
+        _require_attrs(file, path)
+        try:
+            frame = pd.read_parquet(path)
+            whole = [field.name for field in file.schema_arrow if pa.types.is_integer(field.type)]
+            frame = frame.astype({name: "Int64" for name in whole if frame[name].dtype.kind == "f"})
+        except (TypeError, AttributeError, LookupError, RecursionError) as cause:  # of what it says to pandas
+            raise ValueError(f"pandas: {first_line(cause)}") from cause
     frame = frame.rename(columns=renamed_columns(frame.columns))
     return frame.assign(**{name: frame[name].replace(values) for name, values in VALUES.items() if name in frame})
+
+
+def _require_attrs(file: pq.ParquetFile, path: str) -> None:
+    """Raise UnreadableInput where the attributes of a table, which pandas reads, are no object of JSON."""
+
+    def refuse(found: str, expected: str) -> UnreadableInput:
+        return UnreadableInput(path, f"its metadata hold {found}", expected, "Write the table again.")
+
+    stored = (file.schema_arrow.metadata or {}).get(ATTRS_KEY)
+    if stored is not None and not isinstance(values := read_json(stored, refuse), dict):
+        raise refuse(f"{in_short(values)} as its attributes", "an object")
 
 
 def table_provenance(path: str) -> dict[str, Any]:

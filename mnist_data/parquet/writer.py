@@ -22,7 +22,7 @@ from mnist_data.batch import Batch
 from mnist_data.errors import MnistDataError, StoreFailed, UnreadableInput, WrongUse
 from mnist_data.parquet.dataset import Dataset, open_dataset, open_parquet, require_outside
 from mnist_data.parquet.locks import exclusive
-from mnist_data.parquet.manifest import IN_SPLIT, MANIFEST, new_manifest, read_manifest
+from mnist_data.parquet.manifest import IN_SPLIT, MANIFEST, new_manifest, parse_manifest, read_manifest
 from mnist_data.parquet.manifest import Part as Part
 from mnist_data.parquet.publish import draft_of, publish, recover
 from mnist_data.parquet.schema import Metadata, arrow_schema, encode
@@ -217,7 +217,7 @@ class Draft:
         manifest = Path(storage.sibling(self.target, MANIFEST))
         finished, old = Path(self._folder, "manifest"), Path(self._folder, "old")
         if finished.exists() and not Path(self.location).exists():
-            self._overwrite |= json.loads(finished.read_bytes())["plan"] == self._plan
+            self._overwrite |= parse_manifest(finished.read_bytes(), str(finished)).plan == self._plan
             finished.replace(manifest)
         elif old.exists() and not manifest.exists():
             old.replace(manifest)

@@ -132,7 +132,7 @@ def _history(member: Member, recorded: Sequence[Mapping[str, Any]]) -> tuple[Epo
         return not_a_model(member.path, f"its history holds {found}", expected)
 
     seconds = [math.nan] * len(recorded)
-    with suppress(ValueError):
+    with suppress(ValueError, TypeError, OverflowError):
         stored = read_json(storage.read_bytes(member.seconds) or b"{}", lambda found, _: ValueError(found))
         times = stored.get("seconds", []) if isinstance(stored, dict) else []
         seconds[: len(times)] = [float(value) for value in times][: len(recorded)]

@@ -74,7 +74,7 @@ def _altered(path: str, recorded: str) -> UnreadableInput:
 
 def _check_detector(path: str) -> None:
     """Check a detector: the comment of its archive is its hash, and it names the network that lies next to it."""
-    import numpy as np
+    from pipelines.networks.evaluation.out_of_distribution import read_detector
 
     content = storage.read_bytes(path) or b""
     try:
@@ -84,8 +84,7 @@ def _check_detector(path: str) -> None:
         raise not_a_model(path, f"it cannot be read ({cause})", WRITTEN) from cause
     if not recorded or not is_sealed(content, recorded):
         raise _altered(path, recorded or "in its comment")
-    with np.load(io.BytesIO(content), allow_pickle=False) as stored:
-        belongs = str(stored["model"])
+    belongs, _ = read_detector(Path(path))
     model = Path(path.removesuffix(".ood.npz") + ".safetensors")
     if model.is_file() and storage.sha256_of(model) != belongs:
         raise not_a_model(path, f"it was made for another network than {model.name}", f"one with the hash {belongs}")

@@ -22,6 +22,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from mnist_data import storage
+from mnist_data.parquet.records import read_json
 from mnist_data.storage.temporary import TemporaryFolder
 from mnist_data.version import __version__
 
@@ -88,9 +89,9 @@ def _facts(path: Path, content: str, kind: str, rows: int) -> Mapping[str, Any] 
     if path.stem.rpartition("-")[2] != storage.sha256_of(path):
         return None
     with pq.ParquetFile(path) as file:
-        written = json.loads((file.schema_arrow.metadata or {}).get(KEY, b"{}"))
+        written = read_json((file.schema_arrow.metadata or {}).get(KEY, b"{}"), lambda found, _: ValueError(found))
         fits = file.metadata.num_rows == rows
-    facts = written.pop("facts", None)
+    facts = written.pop("facts", None) if isinstance(written, dict) else None
     return facts if fits and written == _identity(content, kind) else None
 
 

@@ -25,6 +25,9 @@ CORRECTIONS = "corrections"
 SUGGESTED, FLAG = "suggested_label", "is_label_error"
 """The columns of `mnist-data audit` for the suggested label, and for whether the given one is flagged."""
 
+EXACT = 2**53
+"""A float below it is the whole number that was meant; the largest are none that int64 can hold."""
+
 EXPECTED = f"columns id and label, or id, {FLAG} and {SUGGESTED} as mnist-data audit writes them"
 ADVICE = "Give each sample's id and its correct label, or the audit.parquet of an audit with labels."
 
@@ -67,7 +70,7 @@ def read_corrections(path: str | Path) -> Corrections:
     """
     table = _read(str(path))
     if {"id", FLAG, SUGGESTED} <= set(table):
-        table = table[table[FLAG].astype("boolean").fillna(False) & table[SUGGESTED].notna()]
+        table = table[_flags(table, path) & table[SUGGESTED].notna()]
         given = _integers(table, "label", path) if "label" in table else None
         labels = _integers(table, SUGGESTED, path)
     elif {"id", "label"} <= set(table) and not any(str(name).startswith("is_") for name in table):
@@ -102,16 +105,28 @@ def _read(path: str) -> pd.DataFrame:
     storage.require_file(path, f"a CSV or Parquet table with {EXPECTED}", ADVICE)
     try:
         table: pd.DataFrame = pa_csv.read_csv(path).to_pandas(types_mapper={pa.int64(): pd.Int64Dtype()}.get)
-    except (pa.ArrowException, OSError) as error:
+    except (pa.ArrowException, OSError, ValueError) as error:  # also of names that are not UTF-8
         raise UnreadableInput(path, first_line(error), f"a CSV or Parquet table with {EXPECTED}", ADVICE) from error
     return table
+
+
+def _flags(table: pd.DataFrame, path: str | Path) -> pd.Series[bool]:
+    """Give the column of flags; a missing one is none."""
+    try:
+        if pd.api.types.is_numeric_dtype(table[FLAG]) and not table[FLAG].dropna().isin((0, 1)).all():
+            raise ValueError("numbers")
+        return table[FLAG].astype("boolean").fillna(False)
+    except (TypeError, ValueError) as error:
+        raise UnreadableInput(str(path), f"{FLAG} is not a column of true and false", EXPECTED, ADVICE) from error
 
 
 def _integers(table: pd.DataFrame, name: str, path: str | Path) -> npt.NDArray[np.int64]:
     """Give a column as integers; one without rows has no type of its own."""
     try:
+        if pd.api.types.is_float_dtype(table[name]) and not (table[name].abs() < EXACT).all():
+            raise ValueError("too large, infinite or missing")
         return np.asarray(table[name].astype("Int64").to_numpy(np.int64), np.int64)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         raise UnreadableInput(str(path), f"{name} is not a column of integers", EXPECTED, ADVICE) from error
 
 

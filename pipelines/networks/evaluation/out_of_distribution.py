@@ -19,7 +19,8 @@ import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import TYPE_CHECKING
+from tokenize import TokenError
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -53,7 +54,10 @@ GRID = 14
 SAMPLES = 4_000
 """Most training samples that the distances are fitted to, chosen and augmented as in the first epoch."""
 
-UNREADABLE = (OSError, EOFError, ValueError, NotImplementedError, zipfile.BadZipFile, zlib.error)
+UNREADABLE = (
+    *(OSError, EOFError, ValueError, TypeError, LookupError, ArithmeticError, MemoryError, NotImplementedError),
+    *(RecursionError, SyntaxError, TokenError, AttributeError, zipfile.BadZipFile, zlib.error),
+)
 """What NumPy raises for a damaged .npz file."""
 
 LEAST_STD = 0.01
@@ -145,22 +149,44 @@ def load_detector(model: str | Path) -> Detector | None:
     path = Path(detector_file(model))
     if not path.exists():
         return None
+    belongs, detector = read_detector(path)
+    return detector if belongs == storage.sha256_of(Path(model)) else None
+
+
+def read_detector(path: Path) -> tuple[str, Detector]:
+    """Read a detector's file: the hash of its model, and the detector. Raises UnreadableInput for a damaged one."""
     try:
-        with np.load(path, allow_pickle=False) as stored:
-            if str(stored["model"]) != storage.sha256_of(Path(model)):
-                return None
-            views = {
-                name: ClassDistance(**{part.name: stored[f"{name}.{part.name}"] for part in fields(ClassDistance)})
-                for name in SHRINKAGE
-            }
-            return Detector(
-                views, float(stored["threshold"]), float(stored["false_rejections"]), int(stored["samples"])
-            )
-    except (*UNREADABLE, KeyError, TypeError) as cause:
+        stored = _arrays(path.read_bytes())
+        views = {
+            name: ClassDistance(**{part.name: _finite(stored[f"{name}.{part.name}"]) for part in fields(ClassDistance)})
+            for name in SHRINKAGE
+        }
+        threshold, rejections, samples = (
+            _finite(stored[name]).item() for name in ("threshold", "false_rejections", "samples")
+        )
+        return str(stored["model"]), Detector(views, float(threshold), float(rejections), int(samples))
+    except UNREADABLE as cause:
         advice = "Train the model again, or delete the file: predict cannot tell then which images are of no class."
-        raise UnreadableInput(
-            str(path), f"it cannot be read ({cause})", "a detector that train has written", advice
-        ) from cause
+        found = f"it cannot be read ({str(cause) or type(cause).__name__})"
+        raise UnreadableInput(str(path), found, "a detector that train has written", advice) from cause
+
+
+def _arrays(content: bytes) -> dict[str, npt.NDArray[Any]]:
+    """Read the arrays of an archive as NumPy writes it: none is larger than the file."""
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        members = archive.infolist()
+    packed = any(member.compress_type != zipfile.ZIP_STORED for member in members)
+    if packed or sum(member.file_size for member in members) > len(content):
+        raise ValueError("its arrays are compressed, or larger than the file")
+    with np.load(io.BytesIO(content), allow_pickle=False) as stored:
+        return dict(stored)
+
+
+def _finite(values: npt.NDArray[Any]) -> Any:
+    """Give real numbers as they are. Raises ValueError for others, and for those that are not finite."""
+    if values.dtype.kind not in "iuf" or not np.isfinite(values).all():
+        raise ValueError("numbers that are not real and finite")
+    return values
 
 
 def fit_detector(network: nn.Module, training: Loader, validation: Loader, seed: int) -> Detector | None:

@@ -90,7 +90,10 @@ def load_onnx(path: str | Path) -> tuple[OnnxNetwork, dict[str, Any]]:
     require_model(path)
     content = Path(path).read_bytes()
     try:
-        session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+        # Without the second attempt, which prints a banner and fails alike.
+        session = onnxruntime.InferenceSession(
+            content, options, providers=["CPUExecutionProvider"], enable_fallback=False
+        )
     except Exception as error:  # onnxruntime's errors have no other base in common
         raise _not_ours(path, f"onnxruntime cannot read it ({first_line(error)})") from error
     try:

@@ -22,7 +22,7 @@ from mnist_data.parquet.dataset import open_dataset
 from mnist_data.parquet.manifest import Part, new_manifest, read_manifest
 from mnist_data.parquet.seal import UNSEALED, sealed
 from mnist_data.parquet.tables import provenance, write_table
-from pipelines.networks.evaluation.out_of_distribution import Detector, save_detector
+from pipelines.networks.evaluation.out_of_distribution import SHRINKAGE, ClassDistance, Detector, save_detector
 from pipelines.networks.training.model_file import load_model, save_model
 from pipelines.run.commands import FLAGS, WITHOUT_FLAG
 from pipelines.run.verify import verify
@@ -47,7 +47,8 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
     pytest.importorskip("onnxruntime")
     network, configuration = load_model(FORMER / "models/tiny.safetensors")  # written anew, it carries its hash
     save_model(network, folder / "models/tiny.safetensors", configuration)
-    save_detector(Detector({}, 1.0, 0.01, 5), folder / "models/tiny.safetensors")
+    distance = ClassDistance(np.zeros(2, np.float32), np.eye(2, dtype=np.float32), np.zeros((3, 2), np.float32))
+    save_detector(Detector(dict.fromkeys(SHRINKAGE, distance), 1.0, 0.01, 5), folder / "models/tiny.safetensors")
     (folder / "models/tiny.seconds.json").write_bytes(sealed(b'{"seconds": [1.5], "sha256": "%b"}' % UNSEALED.encode()))
     write_table(
         pd.DataFrame({"label": [0, 1], "name": ["a", "b"]}), str(folder / "tables/classes"), provenance("x", {}, {})
