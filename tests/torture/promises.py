@@ -9,6 +9,7 @@ from tests.torture.flips import flip_bits
 from tests.torture.kills import attack_by_kills
 from tests.torture.pages import attack_pages
 from tests.torture.readers import attack_readers
+from tests.torture.records import attack_records
 from tests.torture.stores import fail_stores
 from tests.torture.two_at_once import attack_by_two
 
@@ -40,5 +41,10 @@ PROMISES: tuple[Promise, ...] = (
         "two_at_once",
         "Two at once into one place: one wins with the whole output, the other says so",
         attack_by_two,
+    ),
+    Promise(
+        "records",
+        "No metadata, manifest, recipe, model, table or decisions file crashes, hangs or swells a command",
+        attack_records,
     ),
 )
