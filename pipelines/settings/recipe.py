@@ -180,7 +180,11 @@ def load_recipe(name: str | Path, where: str = "") -> Recipe:
     if str(name) in PRESETS:
         return recipe_of(PRESETS[str(name)], str(name))
     path = Path(name)
-    if not path.is_file():
+    try:
+        there = path.is_file()
+    except OSError:  # a name that no file can have
+        there = False
+    if not there:
         raise unknown_name("recipe", str(name), [*PRESETS, "a TOML file"], where)
     return recipe_of(read_toml(path, "See docs/augmentation.md for examples."), str(path))
 
