@@ -7,16 +7,17 @@ import random
 import struct
 import tarfile
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 import pytest
 
-from mnist_data.errors import UnreadableInput, WrongUse
+from mnist_data.errors import MnistDataError, UnreadableInput, WrongUse
 from mnist_data.images_in.open import FORMS
 from tests.torture.limits import bounded
-from tests.torture.readers import Target, ended, read, seeds
+from tests.torture.readers import Target, read, seeds
 
 ROUNDS = 12
 
@@ -33,7 +34,8 @@ def test_a_damaged_file_is_read_or_refused(form: str, tmp_path: Path) -> None:
     """No traceback, no hang, no memory beyond a batch."""
     target = Target(SEEDS[form], tmp_path)
     for opened in target.opened:
-        ended(lambda opened=opened: read(opened), 1 << 40)  # what is loaded or compiled at first is there then
+        with suppress(MnistDataError):
+            read(opened)  # what is loaded or compiled at first is there then
 
     with bounded():
         for number in range(ROUNDS):

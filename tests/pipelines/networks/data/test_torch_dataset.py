@@ -158,6 +158,8 @@ def test_what_is_given_may_be_changed(train: Any) -> None:
     assert torch.equal(train[0][0], before)
 
 
+# A process of these tests has one core, and PyTorch advises against more workers than cores.
+@pytest.mark.filterwarnings("ignore:This DataLoader will create")
 @pytest.mark.parametrize(("method", "workers"), [("fork", 2), ("spawn", 1)])
 @pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
 def test_workers_give_what_none_give_and_read_no_file(
