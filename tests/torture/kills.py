@@ -121,8 +121,8 @@ def killed(process: Running, kill: Kill, forked: bool) -> bool:
 
 
 OF_OTHERS = re.compile(r"tmp/(dask-scratch-space(/.*)?|[a-z0-9_]{8})")
-"""Left in TMPDIR by what we use: Dask's folder, from which it removes what the dead have left when it next starts; and the
-file by which Python tries, at its first temporary file, whether the folder can be written to."""
+"""Left in TMPDIR by what we use: Dask's folder, from which it removes what the dead have left when it next starts; and
+the file by which Python tries, before its first temporary file, whether the folder can be written to."""
 
 
 def differences(expected: Mapping[str, str], left: Mapping[str, str]) -> str:
