@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -48,7 +49,7 @@ class ParquetTable(TableSource):
         self._metadata: Any = None
         self._kept: tuple[int, tuple[str, ...], pa.Table] | None = None
         with _named(path), self._open() as file:
-            self.schema, self._metadata = _readable(file.schema_arrow), file.metadata
+            self.schema, self._metadata = _readable(file.schema_arrow, path), file.metadata
 
     def _open(self) -> pq.ParquetFile:
         return pq.ParquetFile(self._file, metadata=self._metadata, buffer_size=BUFFER_BYTES, pre_buffer=False)
@@ -108,7 +109,7 @@ class ArrowTable(TableSource):
         with _named(path), pa.OSFile(self._file) as file:
             self._is_file = file.read(6) == b"ARROW1"
             file.seek(0)
-            self.schema = _readable(self._open(file).schema)
+            self.schema = _readable(self._open(file).schema, path)
 
     def _open(self, file: pa.NativeFile) -> Any:
         return pa.ipc.open_file(file) if self._is_file else pa.ipc.open_stream(file)
@@ -133,7 +134,9 @@ class MemoryTable(TableSource):
     on_disk = False
 
     def __init__(self, table: pa.Table, path: str = "the table") -> None:
-        self.path, self.schema, self._table = path, table.schema, table
+        self.path, self._table = path, table
+        with _named(path):
+            self.schema = _readable(table.schema, path)
 
     def batches(self, columns: Sequence[str], count: int) -> Iterator[pa.RecordBatch]:
         """Give the chosen columns in order."""
@@ -150,8 +153,19 @@ def _named(path: str) -> Iterator[None]:
         raise UnreadableInput(path, f"it cannot be read ({why})", "a whole file", "Fetch it again.") from cause
 
 
-def _readable(schema: pa.Schema) -> pa.Schema:
-    """Give a schema all of whose names are UTF-8, those within others too. Raises UnicodeDecodeError, a ValueError."""
+def _readable(schema: pa.Schema, path: str) -> pa.Schema:
+    """Give a schema all of whose names are UTF-8, those within others too, and whose columns have different names.
+
+    Raises UnicodeDecodeError, a ValueError, for the former, UnreadableInput for the latter.
+    """
+    repeated = next((name for name, times in Counter(schema.names).items() if times > 1), None)
+    if repeated is not None:
+        raise UnreadableInput(
+            path,
+            f"several columns of the name {repeated[:80]!r}",
+            "another name for each column",
+            "Rename or leave out all but one of them.",
+        )
     fields = list(schema)
     while fields:
         field = fields.pop()

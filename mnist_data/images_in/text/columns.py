@@ -127,6 +127,8 @@ def with_label(path: str, columns: Columns, values: Floats) -> Columns | None:
     None where they do not decide, as of a file that is sorted by its labels.
     """
     pixels = columns.pixels
+    if len(pixels) < 2:  # neighbours decide
+        return None
     steps, rates = [], []
     for end, neighbour in ((pixels[0], pixels[1]), (pixels[-1], pixels[-2])):
         whole = bool((values[:, end] == np.rint(values[:, end])).all())

@@ -139,6 +139,8 @@ def _is_photo(path: Path) -> bool:
     try:
         with Image.open(path):
             return True
+    except Image.DecompressionBombError:  # an image by its header; whoever reads it says that it is too large
+        return True
     except (OSError, ValueError, SyntaxError):
         return False
 

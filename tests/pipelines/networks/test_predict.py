@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import struct
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -93,10 +95,13 @@ def test_pictures_give_what_their_prepared_dataset_gives(model: Path, tmp_path: 
 def test_what_the_network_has_not_learnt_from_is_refused(
     model: Path, digits: Dataset, standardized: Dataset, sample_idx: Path, tmp_path: Path
 ) -> None:
-    """Another size, another normalization, another type of pixels, no model."""
+    """Another size, another normalization, another type of pixels, an image too large, no model."""
     idx.write(tmp_path / "small-idx3-ubyte", np.zeros((3, 8, 8), np.uint8))
     other = normalize(digits, tmp_path / "unit", Normalize())
     (tmp_path / "no.safetensors").write_bytes(b"no model at all")
+    chunks = (b"IHDR" + struct.pack(">IIBBBBB", 100_000, 100_000, 8, 0, 0, 0, 0), b"IDAT", b"IEND")
+    parts = (struct.pack(">I", len(chunk) - 4) + chunk + struct.pack(">I", zlib.crc32(chunk)) for chunk in chunks)
+    (tmp_path / "bomb.png").write_bytes(b"\x89PNG\r\n\x1a\n" + b"".join(parts))
 
     with pytest.raises(WrongUse, match="The images are 8×8, and small was trained on 28×28"):
         predict(model, tmp_path / "small-idx3-ubyte")
@@ -108,6 +113,8 @@ def test_what_the_network_has_not_learnt_from_is_refused(
         predict(model, other.location)
     with pytest.raises(WrongUse, match="has no split 'tset'"):
         predict(model, standardized.location, ["tset"])
+    with pytest.raises(UnreadableInput, match=r"bomb\.png: .*exceeds limit"):
+        predict(model, tmp_path / "bomb.png")
     with pytest.raises(UnreadableInput, match=r"no.safetensors"):
         predict(tmp_path / "no.safetensors", digits.location)
 

@@ -307,6 +307,20 @@ def test_a_wrong_table_is_refused_by_its_row(case: str, tmp_path: Path) -> None:
         read(path)
 
 
+@pytest.mark.parametrize("names", [("image", "label", "label"), ("image", "image", "label"), ("", "", "label")])
+@pytest.mark.parametrize("ending", [".parquet", ".feather", ".arrow", ""])
+def test_columns_of_one_name_are_refused(names: tuple[str, ...], ending: str, tmp_path: Path) -> None:
+    """As a join leaves them: which of them is meant cannot be said. Without an ending the table is in memory."""
+    columns = {"image": NESTED, "label": LABELS, "": LABELS}
+    table = pa.table([pa.array(columns[name]) for name in names], list(names))
+
+    with pytest.raises(MnistDataError, match="several columns of the name"):
+        if ending:
+            read(write(table, tmp_path / f"a{ending}"))
+        else:
+            frame_streams(table, Options())
+
+
 def test_a_pixel_beyond_what_the_first_rows_hold_is_named(tmp_path: Path) -> None:
     """Far behind them; it would be cut to 8 bits."""
     many = np.tile(FLAT.astype(np.int64), (40, 1))

@@ -298,6 +298,7 @@ HOSTILE = {
     "brackets": (b"1,[" + b"2, " * 400_000 + b"x\n" + b"[1 " * 400_000 + b"\n", "."),
     "words": (b"name,place\nfoo,bar\nbaz,qux\n", "no lines of numbers"),
     "nothing": (b"", "no lines of numbers"),
+    "a column and a comma": (b"0,\n1,\n", "1 column, which holds no images"),
 }
 
 
