@@ -18,7 +18,7 @@ from pathlib import Path
 from tests.torture.attack import Attack
 from tests.torture.commands import Workshop, possible, workshop
 from tests.torture.forked import Ended, Start, call, running
-from tests.torture.kills import Unbroken, differences, unbroken
+from tests.torture.kills import Unbroken, differences, in_turn
 
 NOBODY = 65534
 """Another user, to whom root can give files."""
@@ -64,20 +64,10 @@ def attack_by_disks(attack: Attack) -> None:
     troubles = possible_troubles()
     with tempfile.TemporaryDirectory(prefix="torture-") as folder, workshop(Path(folder)) as shop:
         Path(folder).chmod(0o755)  # other users come in, too
-        commands = [
-            (name, words) for name, words in possible().items() if not {"--workers", "sample"} & {*words.split()}
-        ]
-        known: dict[str, Unbroken | str] = {}
-        for number in attack.numbers():
+        commands = [words for words in possible().values() if not {"--workers", "sample"} & {*words.split()}]
+        for number, words, usual in in_turn(attack, shop, commands):
             chance = attack.chance(number)
-            name, words = commands[number % len(commands)]
             trouble, cause = chance.choice(troubles)
-            if name not in known:
-                known[name] = unbroken(shop, words, shop.root / "output")
-            usual = known[name]
-            if isinstance(usual, str):
-                attack.find(number, usual)
-                continue
             shop.clear()
             end = cause(Place(shop, words, usual, chance, shop.root / "output"))
             _give_back(shop.root)

@@ -6,7 +6,7 @@ import random
 import re
 import signal
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -48,16 +48,7 @@ class Kill:
 def attack_by_kills(attack: Attack) -> None:
     """Kill each command in turn, at a random moment, by the clock or before a random change of the file system."""
     with workshop(attack.folder) as shop:
-        commands = list(possible().items())
-        known: dict[str, Unbroken | str] = {}
-        for number in attack.numbers():
-            name, words = commands[number % len(commands)]
-            if name not in known:
-                known[name] = unbroken(shop, words, attack.folder / "output")
-            usual = known[name]
-            if isinstance(usual, str):
-                attack.find(number, usual)
-                continue
+        for number, words, usual in in_turn(attack, shop, [*possible().values()]):
             kill = drawn(attack.chance(number), usual)
             broken, came = survives(shop, words, kill, usual, forked=number % 25 != 24 or "loopback" in words)
             if broken:
@@ -66,6 +57,23 @@ def attack_by_kills(attack: Attack) -> None:
                 attack.count(
                     f"{'all processes' if kill.whole_group else 'main process'} killed" if came else "too late"
                 )
+
+
+def in_turn(attack: Attack, shop: Workshop, commands: Sequence[str]) -> Iterator[tuple[int, str, Unbroken]]:
+    """Give each try a command in turn, with what that does when nothing happens to it.
+
+    A command that does not end well even then is noted, and its tries are left out.
+    """
+    known: dict[str, Unbroken | str] = {}
+    for number in attack.numbers():
+        words = commands[number % len(commands)]
+        if words not in known:
+            known[words] = unbroken(shop, words, shop.root / "output")
+        usual = known[words]
+        if isinstance(usual, str):
+            attack.find(number, usual)
+        else:
+            yield number, words, usual
 
 
 def unbroken(shop: Workshop, words: str, output: Path) -> Unbroken | str:

@@ -9,7 +9,7 @@ from pathlib import Path
 from tests.torture.attack import Attack
 from tests.torture.commands import Workshop, possible, workshop
 from tests.torture.forked import Ended, running
-from tests.torture.kills import Unbroken, differences, unbroken
+from tests.torture.kills import differences, in_turn
 
 SAYS_SO = ("another process is writing it", "exists already")
 """What the one says that comes second, or that finds the work done."""
@@ -18,16 +18,7 @@ SAYS_SO = ("another process is writing it", "exists already")
 def attack_by_two(attack: Attack) -> None:
     """Start each command in turn twice, the second a random moment after the first."""
     with workshop(attack.folder) as shop:
-        commands = list(possible().items())
-        known: dict[str, Unbroken | str] = {}
-        for number in attack.numbers():
-            name, words = commands[number % len(commands)]
-            if name not in known:
-                known[name] = unbroken(shop, words, attack.folder / "output")
-            usual = known[name]
-            if isinstance(usual, str):
-                attack.find(number, usual)
-                continue
+        for number, words, usual in in_turn(attack, shop, [*possible().values()]):
             chance = attack.chance(number)
             wait = chance.choice([0.0, 0.0, chance.uniform(0, usual.seconds)])
             ends = at_once(shop, words, wait, attack.folder / "output")
