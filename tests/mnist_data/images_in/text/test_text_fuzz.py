@@ -20,6 +20,7 @@ from mnist_data.images_in.text.csv import csv_streams
 from mnist_data.images_in.text.libsvm import libsvm_streams
 from tests.mnist_data.images_in.text import test_arff_libsvm as pairs_and_arff
 from tests.mnist_data.images_in.text import test_csv as tables
+from tests.torture.mutations import mutated_text
 
 STREAMS: dict[str, Callable[[Sequence[Source], Options], Sequence[ImageStream]]] = {
     ".csv": csv_streams,
@@ -39,29 +40,6 @@ SEEDS: dict[str, tuple[str, str]] = {
     "arff": (".arff", pairs_and_arff.ARFF["dense"]),
     "sparse arff": (".arff", pairs_and_arff.arff(pairs_and_arff.sparse(pairs_and_arff.letter), pairs_and_arff.LETTERS)),
 }
-
-PIECES = b"\0\n\r,;\t \"'{}%#:.-+eE0159?x\xff\\@"
-
-
-def damaged(content: bytes, lots: random.Random) -> bytes:
-    """Alter, insert, take out, repeat or cut off a few bytes."""
-    changed = bytearray(content)
-    for _ in range(lots.choice((1, 1, 2, 4, 16))):
-        place = lots.randrange(len(changed) + 1)
-        kind = lots.randrange(6)
-        if kind == 0 and place < len(changed):
-            changed[place] = lots.choice(PIECES)
-        elif kind == 1:
-            changed[place:place] = bytes(lots.choices(PIECES, k=lots.randrange(1, 4)))
-        elif kind == 2:
-            del changed[place : place + lots.randrange(1, 40)]
-        elif kind == 3:
-            changed[place:place] = changed[max(0, place - lots.randrange(1, 600)) : place]
-        elif kind == 4:
-            changed[place : place + 3] = str(10 ** lots.randrange(40)).encode()
-        elif lots.random() < 0.2:
-            del changed[place:]
-    return bytes(changed)
 
 
 def outcome(path: Path, piece_bytes: int = 1 << 22) -> tuple[str, object]:
@@ -92,7 +70,7 @@ def fuzz(seed: str, numbers: range, tmp_path: Path) -> int:
     for number in numbers:
         lots = random.Random(f"{seed} {number}")
         path = tmp_path / f"a{suffix}"
-        path.write_bytes(damaged(content.encode(), lots))
+        path.write_bytes(mutated_text(content.encode(), lots))
         what, values = outcome(path)
         assert what == "read" or str(path) in str(values)
         assert (what, values) == outcome(path, lots.randrange(1, 900)), f"{seed} {number}"
@@ -119,7 +97,7 @@ def test_what_is_read_of_a_damaged_table_is_what_pandas_reads(tmp_path: Path) ->
     header, _, body = tables.text(tables.cells(), tables.HEADER).partition("\n")
     compared = 0
     for number in range(300):
-        content = damaged(body.encode(), random.Random(number))
+        content = mutated_text(body.encode(), random.Random(number))
         path = tmp_path / "a.csv"
         path.write_bytes(f"{header}\n".encode() + content)
         what, values = outcome(path)
