@@ -6,6 +6,7 @@ import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 
 from mnist_data import storage
@@ -27,9 +28,6 @@ from pipelines.settings.model_header import read_configuration
 
 MADE_FROM_ONE = ("stats", "audit", "train")
 """Stages whose tables are made from one dataset, whose content hash they record."""
-
-BLOCK = 1 << 20
-"""Bytes read at once."""
 
 
 @dataclass(frozen=True)
@@ -180,11 +178,11 @@ class _Verification:
     def dataset(self, location: str) -> None:
         name = storage.absolute(location)
         before = len(self.result.findings)
-        manifest = self.manifest(name)
+        again = self.again(name)
+        manifest = self.manifest(name, again)
         sizes = part_sizes(name)
         if manifest is None and not sizes and len(self.result.findings) == before:
             open_dataset(name)  # raises NoDataset, which says what there is
-        again = self.again(name)
         if manifest is not None:
             underway = passing(name) if storage.is_remote(name) else set()
             there = {path: size for path, size in sizes.items() if path not in underway}
@@ -207,29 +205,19 @@ class _Verification:
         else:
             self.result.damaged.append(name)
 
-    def manifest(self, name: str) -> Manifest | None:
+    def manifest(self, name: str, again: _Advice) -> Manifest | None:
         """Read the manifest of a dataset, byte for byte."""
         path = storage.sibling(name, MANIFEST)
         try:
             manifest = read_manifest(name)
         except UnreadableInput as error:
-            self.caught(error, self.again(name))
+            self.caught(error, again)
             return None
         self.result.files += 1
         if manifest is None and part_sizes(name):
-            self.note(
-                path,
-                "there is no manifest",
-                "one that records its files",
-                self.again(name),
-            )
+            self.note(path, "there is no manifest", "one that records its files", again)
         if manifest is not None and manifest.sha256 and storage.read_bytes(path) != manifest.to_json().encode():
-            self.note(
-                path,
-                "it is not written as it was",
-                "its own text",
-                self.again(name),
-            )
+            self.note(path, "it is not written as it was", "its own text", again)
         return manifest
 
     def foreign(self, name: str) -> None:
@@ -381,8 +369,13 @@ class _Advice:
     datasets: Mapping[str, Dataset]
     execution: Execution
 
-    def __str__(self) -> str:
+    @cached_property
+    def command(self) -> str:
+        """Give the command; it is worked out once for all that is found of one dataset."""
         return _command(self.name, {**self.datasets, **whole_near(self.name)}, self.execution)
+
+    def __str__(self) -> str:
+        return self.command
 
 
 def _command(name: str, known: Mapping[str, Dataset], execution: Execution) -> str:
