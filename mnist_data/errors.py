@@ -6,7 +6,7 @@ from a Dask worker in another process.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
 from typing import Any
 
@@ -22,6 +22,16 @@ def shortened(text: str, longest: int = LONGEST) -> str:
     """
     half = (longest - 3) // 2
     return text if len(text) <= longest else f"{text[:half]} … {text[-half:]}"
+
+
+def first_few(names: Sequence[str], shown: int = 5) -> str:
+    """List the first of many names, and say how many more there are.
+
+    >>> first_few(["a", "b", "c"], 2)
+    'a, b and 1 more'
+    """
+    rest = len(names) - shown
+    return ", ".join(names[:shown]) + (f" and {rest:,} more" if rest > 0 else "")
 
 
 class MnistDataError(Exception):

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from mnist_data.errors import WrongUse
+from mnist_data.errors import WrongUse, first_few
 from mnist_data.idx.names import UNLABELLED_SPLIT, parse_name, split_named
 from mnist_data.images_in.image_files.name_labels import labels_in_names
 from mnist_data.images_in.stream import UNLABELLED
@@ -164,9 +164,10 @@ def _level(root: str, folders: set[Folders]) -> int:
     if len(inner) == 1 or len(outer) == 1:
         return 0 if len(inner) == 1 else -1
     example = "/".join(max(folders))
+    outer_ones, inner_ones = (first_few(sorted(names, key=natural), 3) for names in (outer, inner))
     raise WrongUse(
-        f"{root or 'The folder'}: nothing decides which folders are the classes, the outer ones ({_some(outer)}) or "
-        f"the inner ones ({_some(inner)}), as in {example}; keep one level of folders below that of the splits."
+        f"{root or 'The folder'}: nothing decides which folders are the classes, the outer ones ({outer_ones}) or "
+        f"the inner ones ({inner_ones}), as in {example}; keep one level of folders below that of the splits."
     )
 
 
@@ -179,13 +180,8 @@ def _about_merged(root: str, folders: set[Folders], level: int) -> list[str]:
     merged = next((name for name in sorted(parents, key=natural) if len(parents[name]) > 1), None)
     if merged is None:
         return []
-    where = _some(parents[merged])
+    where = first_few(sorted(parents[merged], key=natural), 3)
     return [f"{root or 'the folder'}: folders of one name are one class wherever they lie, as {merged} in {where}."]
-
-
-def _some(names: set[str]) -> str:
-    ordered = sorted(names, key=natural)
-    return ", ".join(ordered[:3]) + (", …" if len(ordered) > 3 else "")
 
 
 def unlabelled_apart(splits: Sequence[str], labels: Sequence[int]) -> list[str]:

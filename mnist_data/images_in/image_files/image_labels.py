@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 
-from mnist_data.errors import MismatchedPair, MnistDataError, WrongUse
+from mnist_data.errors import MismatchedPair, MnistDataError, WrongUse, first_few
 from mnist_data.idx.names import parse_name
 from mnist_data.images_in.image_files.name_tables import NameTable
 from mnist_data.images_in.text.columns import COUNTING_NAMES, column_named, named_label
@@ -36,8 +36,6 @@ SPELLINGS: tuple[Callable[[str], object], ...] = (
 
 DISTINCT = 0.75
 """In which part of the rows a column of names has another one each; labels return more often."""
-
-NAMED = 5
 
 
 @dataclass
@@ -204,7 +202,7 @@ def _take(joined: TableLabels, table: NameTable, where: _Names, label: int | Non
         name = row[where.column]
         places = images.places(name, where.level, table.folder, where.split)
         if len(places) > 1:
-            several = ", ".join(images.names[place] for place in places[:NAMED])
+            several = first_few([images.names[place] for place in places])
             joined.unclear.append(
                 WrongUse(
                     f"{table.path}, line {line:,}: {name!r} could be any of {several}. Write the folder before the "
@@ -263,7 +261,7 @@ def _problems(joined: TableLabels, missing: Sequence[str]) -> list[str]:
     sides = (("image", "row", missing), ("row", "image", joined.strays))
     return [
         f"{len(names):,} {one}{'s' if len(names) > 1 else ''} without {'an' if other == 'image' else 'a'} {other} "
-        f"({_some(names)})"
+        f"({first_few(names)})"
         for one, other, names in sides
         if names
     ]
@@ -292,10 +290,6 @@ def contradiction(joined: TableLabels, names: Sequence[str], classes: Mapping[in
         if folder_of.setdefault(label, folder) != folder:
             return f"{names[place]} has the label {label!r}, as have images in the folder {folder_of[label]!r}"
     return ""
-
-
-def _some(names: Sequence[str]) -> str:
-    return ", ".join(names[:NAMED]) + (f" and {len(names) - NAMED:,} more" if len(names) > NAMED else "")
 
 
 def require_named(root: str, tables: Sequence[NameTable], images: ImageNames) -> None:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from mnist_data.batch import Images
-from mnist_data.errors import UnreadableInput, WrongUse
+from mnist_data.errors import UnreadableInput, WrongUse, first_few
 from mnist_data.images_in.image_files.decoding import (
     ImageHeader,
     Kind,
@@ -25,9 +25,6 @@ from mnist_data.images_in.image_files.decoding import (
 )
 from mnist_data.images_in.image_files.listing import ImageFile, contents
 from mnist_data.images_in.image_files.png import decode_plain, pays, plain_shape
-
-NAMED = 5
-"""Files that a message names; the others it counts."""
 
 KEPT_BYTES = 1 << 26
 """Most bytes of files that are kept from the first look to the reading, 64 MiB: small images are read once."""
@@ -198,7 +195,7 @@ class _Looks:
 
 def unreadable_error(root: str, reasons: Mapping[str, str]) -> UnreadableInput:
     """List files that cannot be read. reasons: why, by name."""
-    listed = _some([f"{name}: {why}" for name, why in reasons.items()])
+    listed = first_few([f"{name}: {why}" for name, why in reasons.items()])
     count = "1 image file that cannot be read" if len(reasons) == 1 else f"{len(reasons):,} files that cannot be read"
     return UnreadableInput(
         root,
@@ -210,7 +207,7 @@ def unreadable_error(root: str, reasons: Mapping[str, str]) -> UnreadableInput:
 
 def left_out_note(root: str, count: int, names: Sequence[str]) -> str:
     """Say which files were left out."""
-    return f"{root}: {len(names):,} of {count:,} image files cannot be read and are left out: {_some(names)}."
+    return f"{root}: {len(names):,} of {count:,} image files cannot be read and are left out: {first_few(names)}."
 
 
 def _common_size(root: str, files: Sequence[ImageFile], headers: Mapping[int, ImageHeader]) -> tuple[int, int]:
@@ -226,11 +223,11 @@ def _common_size(root: str, files: Sequence[ImageFile], headers: Mapping[int, Im
         ]
         raise WrongUse(
             f"{root}: {len(odd):,} of its {len(headers):,} images are not of {_times(usual)} as the others: "
-            f"{_some(odd)}. Take them out, or bring them to that size; {prepare}."
+            f"{first_few(odd)}. Take them out, or bring them to that size; {prepare}."
         )
     examples = {header.size: files[place].name for place, header in headers.items()}
     listed = [f"{_times(size)} ({number:,}, as {examples[size]})" for size, number in sizes.most_common()]
-    raise WrongUse(f"{root}: its images have {len(sizes):,} sizes: {_some(listed)}; {prepare}.")
+    raise WrongUse(f"{root}: its images have {len(sizes):,} sizes: {first_few(listed)}; {prepare}.")
 
 
 def _common_kind(root: str, files: Sequence[ImageFile], headers: Mapping[int, ImageHeader], coloured: bool) -> Kind:
@@ -242,10 +239,6 @@ def _common_kind(root: str, files: Sequence[ImageFile], headers: Mapping[int, Im
         raise WrongUse(f"{root}: its images have pixels of different types: {listed}; save all in one.")
     kind = next(iter(headers.values())).kind
     return kind if kind in ("wide", "float") else "colour" if coloured else "grey"
-
-
-def _some(names: Sequence[str]) -> str:
-    return ", ".join(names[:NAMED]) + (f" and {len(names) - NAMED:,} more" if len(names) > NAMED else "")
 
 
 def _notes(root: str, headers: Collection[ImageHeader], background: int | None) -> list[str]:

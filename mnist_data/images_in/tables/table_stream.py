@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from mnist_data.batch import Integers
-from mnist_data.errors import MismatchedPair, UnreadableInput, WrongUse
+from mnist_data.errors import MismatchedPair, UnreadableInput, WrongUse, first_few
 from mnist_data.idx.names import split_named, split_order
 from mnist_data.images_in.arrays.array_labels import numbers_of
 from mnist_data.images_in.arrays.array_names import parse_array_name
@@ -132,7 +132,7 @@ def table_streams(tables: Sequence[TableSource], options: Options) -> list[Table
 def _require_column(tables: Sequence[TableSource], label_column: str | None) -> None:
     """Raise WrongUse where no table has the column of labels that the user names."""
     if label_column is not None and not any(label_column in table.schema.names for table in tables):
-        listed = ", ".join(tables[0].schema.names[:8]) + (", …" if len(tables[0].schema.names) > 8 else "")
+        listed = first_few(tables[0].schema.names, 8)
         raise WrongUse(f"{tables[0].path}: none of its columns is called {label_column!r}; it has {listed}.")
 
 

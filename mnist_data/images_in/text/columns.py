@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mnist_data.errors import WrongUse
+from mnist_data.errors import WrongUse, first_few
 from mnist_data.idx.layout import CHANNELS, parse_size
 from mnist_data.images_in.text.rows_of_text import Floats
 
@@ -221,5 +221,4 @@ def _is_plausible(pixels: int, size: str | None) -> bool:
 
 
 def _listed(names: Sequence[str], columns: Sequence[int]) -> str:
-    shown = ", ".join(repr(names[column]) for column in columns[:5])
-    return shown + (f" and {len(columns) - 5:,} more" if len(columns) > 5 else "")
+    return first_few([repr(names[column]) for column in columns])

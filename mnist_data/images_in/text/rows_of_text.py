@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from mnist_data.errors import UnreadableInput
+from mnist_data.errors import UnreadableInput, first_few
 from mnist_data.idx.compression import open_decoded
 from mnist_data.idx.label_values import MOST_CLASSES
 from mnist_data.idx.layout import Layout
@@ -250,7 +250,7 @@ def number_words(streams: Sequence[TextStream]) -> None:
     for stream in streams:
         stream.numbers, stream.classes = numbers, () if integers else classes
         if not integers:
-            shown = ", ".join(classes[:6]) + (", …" if len(classes) > 6 else "")
+            shown = first_few(classes, 6)
             stream.notes += (f"{stream.path}: its labels are words, the names of {len(classes)} classes: {shown}.",)
 
 
