@@ -2,9 +2,10 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-# An index that offers a CPU build of PyTorch, where the default one has only CUDA builds (Linux on x86-64).
+# An index that pip takes a CPU build of PyTorch from, where uv does not reach PyTorch's own.
 TORCH_INDEX ?=
-UV := $(shell command -v uv 2>/dev/null)
+TORCH_PIP = $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX))
+TORCH_PIN := $(shell grep '^torch==' constraints.txt)
 # What `make test-oldest` runs: pytest's arguments, as in `make test-oldest OLDEST_TESTS="tests/mnist_data -x"`.
 OLDEST_TESTS ?= -m "not slow"
 OLDEST := .venv-oldest
@@ -15,13 +16,14 @@ PYTEST := OMP_NUM_THREADS=1 OMP_WAIT_POLICY=PASSIVE $(BIN)/python -m pytest --nu
 # What `make torture` attacks, and for how long: `make torture TORTURE="kills --seconds 60 --seed 7"`.
 TORTURE ?= --seconds 600 --seed 1
 
-ifdef UV
-MAKE_VENV = uv venv --quiet --allow-existing --python $(PYTHON) $(VENV)
-INSTALL = VIRTUAL_ENV=$(VENV) uv pip install --quiet --torch-backend=cpu --constraint constraints.txt
-else
-MAKE_VENV = $(PYTHON) -m venv $(VENV) && $(BIN)/python -m pip install --quiet "pip>=25.1"
-INSTALL = $(BIN)/python -m pip install --quiet --constraint constraints.txt $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX))
-endif
+# pip brings uv, which installs in seconds what takes pip a minute, and takes the CPU build of PyTorch from PyTorch's own
+# index. Where it does not reach that, pip takes PyTorch from where pip is told to; where it reaches no index, pip takes all.
+UV = VIRTUAL_ENV=$(VENV) $(BIN)/uv pip install --quiet
+REACHED = UV_HTTP_TIMEOUT=5 UV_HTTP_RETRIES=0 $(UV) --dry-run
+PIP = $(BIN)/python -m pip install --quiet
+WITH_PIP = $(PIP) "pip>=25.1" && $(PIP) --constraint constraints.txt $(TORCH_PIP)
+COMMA := ,
+install = $(UV) --constraint constraints.txt $(1) || { echo "uv could not; now with pip."; $(WITH_PIP) $(1); }
 
 .PHONY: help run test test-slow test-oldest torture lint format bench docs clean
 
@@ -63,17 +65,20 @@ clean:  ## Remove what the other targets made
 
 $(VENV)/run: pyproject.toml constraints.txt
 	@echo "Setting up $(VENV): about 150 MB of packages, and PyTorch, 0.2 GB as a CPU build."
-	@echo "(Linux on x86-64: pip's default index has only CUDA builds, 3 GB; see the README for the CPU build.)"
-	$(MAKE_VENV)
-	$(INSTALL) --editable ".[train,fast]"
+	$(PYTHON) -m venv $(VENV)
+	-$(PIP) --constraint constraints.txt uv
+	@if $(REACHED) --torch-backend=cpu $(TORCH_PIN) 2>/dev/null; then $(UV) --no-deps --torch-backend=cpu $(TORCH_PIN); else \
+		echo "uv does not reach PyTorch's index; pip takes PyTorch (Linux on x86-64: maybe a CUDA build, 3 GB; see README)."; \
+		$(PIP) --no-deps $(TORCH_PIP) $(TORCH_PIN); fi
+	@$(call install,--editable ".[train$(COMMA)fast]")
 	@touch $@
 
 $(VENV)/test: $(VENV)/run
-	$(INSTALL) --editable ".[all]" --group test
+	@$(call install,--editable ".[all]" --group test)
 	@touch $@
 
 $(VENV)/lint: $(VENV)/test
-	$(INSTALL) --group lint
+	@$(call install,--group lint)
 	@touch $@
 
 # uv is installed into the environment itself: pip cannot look for the lowest versions. PyTorch alone comes before, at its
@@ -82,8 +87,7 @@ $(VENV)/lint: $(VENV)/test
 $(OLDEST)/test: pyproject.toml constraints.txt
 	$(PYTHON) -m venv --clear $(OLDEST)
 	$(OLDEST)/bin/python -m pip install --quiet uv
-	$(OLDEST)/bin/python -m pip install --quiet --no-deps $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX)) \
-		"$$(grep '^torch==' constraints.txt)"
+	$(OLDEST)/bin/python -m pip install --quiet --no-deps $(TORCH_PIP) $(TORCH_PIN)
 	$(OLDEST)/bin/uv pip install --quiet --python $(OLDEST)/bin/python --resolution lowest-direct \
-		--editable ".[all]" --group test "$$(grep '^torch==' constraints.txt)"
+		--editable ".[all]" --group test $(TORCH_PIN)
 	@touch $@
