@@ -179,7 +179,7 @@ def predict(
         predicted = run(network, shown, several(split) or None)
         table = predicted.table
         if out is not None:
-            save_predictions(table, location_of(out), network, shown, overwrite=replace)
+            save_predictions(table, location_of(out), network, shown, several(split), overwrite=replace)
     result = Result(
         "predict",
         out=None if out is None else location_of(out),

@@ -25,10 +25,11 @@ def verify(
     Of a dataset also: parts missing or foreign, the manifest, the metadata, values missing, ids that repeat, and the
     source files where they lie near it. Of a workspace also whether each result was made from the datasets in it.
 
-    repair: make damaged datasets again from what they were made from, where that is whole and lies near; a dataset is
-    replaced only if every byte is then as it was. The result has as findings how many files were verified, their
-    bytes, which datasets were repaired and why others were not, and the table `findings` (file, found, expected,
-    advice). Raises CheckFailed, which has the result, where that table has rows; NoDataset where nothing of ours lies.
+    repair: make damaged datasets, tables, networks and pages of runs again from what they were made from, where that is
+    whole and lies near; each is replaced only if every byte is then as it was. The result has as findings how many
+    files were verified, their bytes, what was repaired and why other things were not, and the table `findings` (file,
+    found, expected, advice). Raises CheckFailed, which has the result, where that table has rows; NoDataset where
+    nothing of ours lies.
     """
     from pipelines.run.verify import Finding
     from pipelines.run.verify import verify as run

@@ -20,7 +20,7 @@ def verify(
     ],
     repair: Annotated[
         bool,
-        typer.Option("--repair", help="Make damaged datasets again from their inputs, byte for byte as they were."),
+        typer.Option("--repair", help="Make what is damaged again from its inputs, byte for byte as it was."),
     ] = False,
     workers: Workers = None,
     scheduler: Scheduler = None,

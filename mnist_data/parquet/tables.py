@@ -103,6 +103,40 @@ def merge_tables(
         seal_file(parquet)
 
 
+def write_csv(parquet: str, target: Path) -> None:
+    """Write a Parquet table as the CSV file next to it."""
+    with open_parquet(parquet) as file, ExitStack() as stack:
+        lines: pa_csv.CSVWriter | None = None
+        for group in range(max(1, file.metadata.num_row_groups)):
+            whole = file.metadata.num_row_groups > 0
+            plain = _for_csv(file.read_row_group(group) if whole else file.schema_arrow.empty_table())
+            if lines is None:
+                lines = stack.enter_context(pa_csv.CSVWriter(target, plain.schema))
+            lines.write_table(plain)
+
+
+def csv_hash(parquet: str) -> str:
+    """Give the SHA-256 of the CSV file next to a Parquet table, as the table records it; empty where it does not."""
+    with open_parquet(parquet) as file:
+        return str((file.metadata.metadata or {}).get(CSV_KEY, b"").decode(errors="replace"))
+
+
+def with_columns_of(parquet: str, csv: str, names: Iterable[str]) -> None:
+    """Write a table of ours anew, with those of the columns named that it has as its CSV file holds them.
+
+    For columns of floats that were measured, and would be others if they were measured again.
+    """
+    kept = [name for name in names if name in pq.read_schema(parquet).names]
+    types = pa_csv.ConvertOptions(column_types=dict.fromkeys(kept, pa.float64()), include_columns=kept)
+    text = pa_csv.read_csv(csv, convert_options=types)
+    table = pq.read_table(parquet, partitioning=None)
+    metadata = table.schema.metadata
+    for name in kept:
+        table = table.set_column(table.column_names.index(name), table.field(name), text[name])
+    made, attrs = json.loads(metadata[KEY]), json.loads(metadata[ATTRS_KEY])
+    merge_tables([table.combine_chunks()], parquet.removesuffix(".parquet"), made, attrs)
+
+
 def _for_csv(table: pa.Table) -> pa.Table:
     """Drop what a CSV cannot hold, and keep spreadsheets from running text that looks like a formula."""
     import pyarrow.compute as pc

@@ -157,9 +157,13 @@ def _save(
         "best_epoch": result.best_epoch,
         **({"start": start.recorded(), **start.layers} if start else {}),
     }
-    seconds = {"seconds": [record.seconds for record in result.history], "sha256": UNSEALED}
-    storage.write_text(member.seconds, sealed(json.dumps(seconds).encode()).decode())
+    storage.write_text(member.seconds, times_text([record.seconds for record in result.history]))
     save_model(result.model, member.path, configuration)
+
+
+def times_text(seconds: Sequence[float]) -> str:
+    """Write the times of a training's epochs as the file next to its network holds them, with its hash."""
+    return sealed(json.dumps({"seconds": list(seconds), "sha256": UNSEALED}).encode()).decode()
 
 
 def _without_time(record: EpochRecord) -> dict[str, float]:

@@ -159,15 +159,21 @@ def _plain(name: str) -> str:
 
 
 def save_predictions(
-    table: pd.DataFrame, folder: str | Path, model: str | Path, images: str | Path, *, overwrite: bool = False
+    table: pd.DataFrame,
+    folder: str | Path,
+    model: str | Path,
+    images: str | Path,
+    splits: Sequence[str] | None = None,
+    *,
+    overwrite: bool = False,
 ) -> None:
-    """Write FOLDER/predictions.parquet and .csv, with the model's hash in the metadata.
+    """Write FOLDER/predictions.parquet and .csv, with the model's hash, and the splits chosen, in the metadata.
 
     Raises OutputExists where the folder holds anything that is not to be replaced.
     """
     require_folder(folder, overwrite)
     models = {path.name: storage.sha256_of(path) for path in model_files(model)}
-    made = provenance("predict", {str(images): "", **models}, {})
+    made = provenance("predict", {str(images): "", **models}, {"splits": list(splits)} if splits else {})
     write_table(table, f"{folder}/predictions", made)
 
 

@@ -1,4 +1,4 @@
-"""Commands that make a damaged dataset again, to be pasted into a shell."""
+"""Commands that make a damaged dataset or result again, to be pasted into a shell."""
 
 from __future__ import annotations
 
@@ -11,10 +11,11 @@ from mnist_data.known.catalog import CATALOG
 from mnist_data.parquet.schema import Metadata, Stage
 from pipelines.run.repair import MAKERS
 from pipelines.run.sources import named_near
+from pipelines.settings.analysis import Audit
 from pipelines.settings.base import Settings, settings_in_words
 from pipelines.settings.stages import Convert
 
-FLAGS = {"corruptions": "corruption", "severities": "severity"}
+FLAGS = {"corruptions": "corruption", "severities": "severity", "thresholds": "threshold"}
 """Settings that have another name as a flag: those that are given once for each value."""
 
 WITHOUT_FLAG = ("recipe", "tables")
@@ -33,7 +34,7 @@ def remake_command(metadata: Metadata | None, name: str, known: Mapping[str, str
     command = "convert" if last.stage == "label_tables" else last.stage
     settings = {maker.stage: maker for maker, _ in MAKERS.values()} | {"convert": Convert}
     stage = next((stage for stage in reversed(metadata.stages) if stage.stage == command), last)
-    flags, rest = _flags(settings[command], stage) if command in settings else ([], stage.parameters)
+    flags, rest = settings_flags(settings[command], stage.parameters) if command in settings else ([], stage.parameters)
     words = ["mnist-data", command, _source(metadata, last, name, known), shlex.quote(name), *flags, "--overwrite"]
     described = settings_in_words(rest)
     return " ".join(words) + (f" (its settings: {described})" if described else "")
@@ -60,12 +61,17 @@ def _known_source(metadata: Metadata) -> str:
     return metadata.dataset if metadata.dataset in CATALOG else "SOURCE"
 
 
-def _flags(settings: type[Settings], stage: Stage) -> tuple[list[str], dict[str, Any]]:
-    """Give the flags of what differs from the defaults, and the settings that have none."""
-    recorded, usual = settings.from_recorded(stage.parameters).recorded(), settings().recorded()
+def settings_flags(settings: type[Settings], parameters: Mapping[str, Any]) -> tuple[list[str], dict[str, Any]]:
+    """Give the flags of what differs from the defaults, and the settings that have none.
+
+    parameters: as recorded. Those of an audit that a self-test repeats are flags of the same command.
+    """
+    recorded, usual = settings.from_recorded(parameters).recorded(), settings().recorded()
     other = {name: value for name, value in recorded.items() if value != usual.get(name)}
+    inner, rest_of_inner = settings_flags(Audit, other.pop("audit")) if "audit" in other else ([], {})
     rest = {name: value for name, value in other.items() if name in WITHOUT_FLAG}
-    return [word for name, value in other.items() if name not in rest for word in _flag(name, value)], rest
+    words = [word for name, value in other.items() if name not in rest for word in _flag(name, value)]
+    return [*words, *inner], rest | rest_of_inner
 
 
 def _flag(name: str, value: Any) -> Iterator[str]:
@@ -73,5 +79,9 @@ def _flag(name: str, value: Any) -> Iterator[str]:
     if isinstance(value, bool):
         yield f"--{flag}" if value else f"--no-{flag}"
         return
-    for each in value if isinstance(value, list) else [value]:
+    if name == "start":  # only the hash of the file is recorded
+        yield from ("--start", "MODEL")
+        return
+    values = [f"{key}={limit:g}" for key, limit in value.items()] if isinstance(value, Mapping) else value
+    for each in values if isinstance(values, list) else [values]:
         yield from (f"--{flag}", shlex.quote(str(each)))

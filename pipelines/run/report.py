@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -45,6 +46,18 @@ def collect_tables(
                 compared.setdefault(name, []).append(of_model.pop(name))
         tables = {**of_model, **tables}
     return {**tables, **{name: pd.concat(parts, ignore_index=True) for name, parts in compared.items()}}
+
+
+def page_plan(
+    folder: str | Path, source: Dataset, augmented: Dataset | None, models: Iterable[str | Path]
+) -> dict[str, Any]:
+    """Describe what a run makes its page of; equal plans give equal pages. The arguments are those of `collect_tables`.
+
+    The plan of each folder of tables lies next to it.
+    """
+    stamps = [storage.read_text(storage.sibling(each, ".plan")) for each in (folder, *models)]
+    content = augmented.content if augmented else ""
+    return {"input": source.content, "augmented": content, "tables": stamps, "version": __version__}
 
 
 def _is_of(path: str, dataset: Dataset) -> bool:

@@ -17,12 +17,11 @@ from mnist_data.known.fetch import fetched, resolve
 from mnist_data.parquet.dataset import Dataset, open_dataset
 from mnist_data.parquet.tables import read_table
 from mnist_data.parquet.writer import fingerprint, is_current
-from mnist_data.version import __version__
 from pipelines.engine.execution import Execution, downloading
 from pipelines.engine.map_dataset import plan_of
 from pipelines.networks.evaluation.finding import in_words
 from pipelines.networks.train import train
-from pipelines.run.report import collect_tables, write_report
+from pipelines.run.report import collect_tables, page_plan, write_report
 from pipelines.run.sums import write_sums
 from pipelines.settings.base import Settings
 from pipelines.settings.run import Config
@@ -227,9 +226,7 @@ class _Run:
         if "dashboard" not in self.steps:
             return None
         target = self.workspace / "dashboard.html"
-        stamps = [storage.read_text(storage.sibling(folder, ".plan")) for folder in (self.workspace / "stats", *models)]
-        content = augmented.content if augmented else ""
-        plan = {"input": source.content, "augmented": content, "tables": stamps, "version": __version__}
+        plan = page_plan(self.workspace / "stats", source, augmented, models)
 
         def make() -> None:
             tables = collect_tables(self.workspace / "stats", source, augmented, models)

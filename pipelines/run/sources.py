@@ -1,4 +1,4 @@
-"""The source files of a conversion, found again near the dataset by their names, on a disk or on a store."""
+"""The source files of a conversion, and datasets, found again near a dataset, on a disk or on a store."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from pathlib import Path
 from mnist_data import storage
 from mnist_data.errors import UnreadableInput
 from mnist_data.idx.compression import open_decoded
+from mnist_data.parquet.dataset import Dataset, open_dataset
 from mnist_data.parquet.manifest import MANIFEST
 from mnist_data.parquet.schema import Source
 
@@ -27,6 +28,16 @@ def named_near(name: str, dataset: str) -> list[str]:
 def datasets_near(dataset: str) -> list[str]:
     """Find the datasets in the folder of one, by their manifests."""
     return [path.removesuffix(MANIFEST) for path in _matches(dataset, f"*{MANIFEST}")]
+
+
+def whole_near(dataset: str) -> dict[str, Dataset]:
+    """Open the datasets in the folder of one, by their content hashes: one of them may be what it was made from."""
+    near = {}
+    for path in datasets_near(dataset):
+        with suppress(UnreadableInput):
+            opened = open_dataset(path)
+            near[opened.content] = opened
+    return near
 
 
 def _matches(dataset: str, pattern: str) -> list[str]:

@@ -47,12 +47,17 @@ def files_below(result: Path) -> dict[str, Path]:
     return {path.relative_to(result).as_posix(): path for path in below}
 
 
-def write_sums(result: Path) -> None:
-    """Record the files of a result that is complete."""
+def sums_text(result: Path) -> str:
+    """Write what is recorded of the files of a result, as they are."""
     files = {name: Sum(path.stat().st_size, storage.sha256_of(path)) for name, path in files_below(result).items()}
     sums = Sums(files, "")
     values = {"files": {name: asdict(file) for name, file in files.items()}, "sha256": sums.digest()}
-    storage.write_text(storage.sibling(result, SUMS), json.dumps(values, indent=1))
+    return json.dumps(values, indent=1)
+
+
+def write_sums(result: Path) -> None:
+    """Record the files of a result that is complete."""
+    storage.write_text(storage.sibling(result, SUMS), sums_text(result))
 
 
 def read_sums(path: str) -> Sums:

@@ -22,12 +22,11 @@ from pipelines.run.commands import remake_command
 from pipelines.run.file_checks import CHECKED, check_file, files_beside
 from pipelines.run.repair import hash_of, plan_repair, recorded_metadata, sweep_repairs
 from pipelines.run.repair import repair as repair_dataset
-from pipelines.run.sources import datasets_near, found_near
+from pipelines.run.repair_results import ResultAdvice, repair_results
+from pipelines.run.results import Making
+from pipelines.run.sources import datasets_near, found_near, whole_near
 from pipelines.run.sums import SUMS, files_below, read_sums
 from pipelines.settings.model_header import read_configuration
-
-MADE_FROM_ONE = ("stats", "audit", "train")
-"""Stages whose tables are made from one dataset, whose content hash they record."""
 
 
 @dataclass(frozen=True)
@@ -44,8 +43,8 @@ class Finding:
 class Verified:
     """What was verified, and what was found. files: how many were read. size: their bytes.
 
-    datasets: those that are whole, by their content hashes. damaged: the places of others. repaired: of those that were
-    made again. obstacles: why others were not, by their places.
+    datasets: those that are whole, by their content hashes. damaged: the places of others. damaged_files: of other
+    results. repaired: places of what was made again. obstacles: why other things were not, by their places.
     """
 
     findings: list[Finding] = field(default_factory=list)
@@ -53,6 +52,7 @@ class Verified:
     size: int = 0
     datasets: dict[str, Dataset] = field(default_factory=dict)
     damaged: list[str] = field(default_factory=list)
+    damaged_files: list[str] = field(default_factory=list)
     repaired: list[str] = field(default_factory=list)
     obstacles: dict[str, str] = field(default_factory=dict)
 
@@ -64,8 +64,8 @@ def verify(location: str, execution: Execution | None = None, *, repair: bool = 
     files where they lie near. Of networks, of the files next to them and of tables: the hashes that they carry; in a
     workspace also those recorded of all results. Of a workspace: whether each result was made from the datasets in it.
 
-    repair: make damaged datasets again where what they were made from is whole and near; what is found then is given.
-    Raises NoDataset where there is nothing of ours.
+    repair: make again what is damaged where what it was made from is whole and near, datasets first; what is found then
+    is given. Raises NoDataset where there is nothing of ours.
     """
     execution, place = execution or Execution(), location.rstrip("/")
     verified = _Verification(execution).all(place)
@@ -83,18 +83,16 @@ def verify(location: str, execution: Execution | None = None, *, repair: bool = 
             break
         repaired += now
         verified = _Verification(execution).all(place)
+    while repair:
+        damaged = [path for path in verified.damaged_files if path not in obstacles and path not in repaired]
+        of_files = repair_results(damaged, verified.datasets, execution)
+        repaired += [path for path, obstacle in of_files.items() if not obstacle]
+        obstacles |= {path: obstacle for path, obstacle in of_files.items() if obstacle}
+        if not of_files:
+            break
+        verified = _Verification(execution).all(place)  # a table that is whole now may show that its text is not
     verified.repaired, verified.obstacles = repaired, obstacles
     return verified
-
-
-def whole_near(name: str) -> dict[str, Dataset]:
-    """Open the datasets next to one, by their content hashes: one of them may be what it was made from."""
-    near = {}
-    for path in datasets_near(name):
-        with suppress(UnreadableInput):
-            dataset = open_dataset(path)
-            near[dataset.content] = dataset
-    return near
 
 
 @dataclass(frozen=True)
@@ -121,9 +119,11 @@ class _Verification:
             self.dataset(location)
         elif storage.is_remote(location):
             self.store(location)
-        elif path.is_file():
+        elif path.is_file() or (_is_recorded(location) and not path.is_dir()):
             for name in (location, *files_beside(location)):
-                self.file(name)
+                if Path(name).is_file() and (name.endswith(CHECKED) or not _is_recorded(location)):
+                    self.file(name)
+            self.record_of(location)
         else:
             self.folder(path)
         return self.result
@@ -155,6 +155,7 @@ class _Verification:
             self.sums(path)
         for path in files:
             self.file(str(path))
+        self.record_of(str(folder))
         if (folder / f"convert{MANIFEST}").exists():
             self.workspace(folder, files)
 
@@ -253,26 +254,41 @@ class _Verification:
         try:
             check_file(path)
         except UnreadableInput as error:
-            self.caught(error, error.advice)
+            self.damaged_file(path)
+            self.caught(error, ResultAdvice(path, error.advice, self.result.datasets))
+
+    def damaged_file(self, path: str) -> None:
+        if path not in self.result.damaged_files:
+            self.result.damaged_files.append(path)
+
+    def record_of(self, result: str) -> None:
+        """Compare a result that is verified alone with the record next to it."""
+        if _is_recorded(result):
+            self.sums(Path(storage.sibling(result, SUMS)))
 
     def sums(self, path: Path) -> None:
         """Compare the files of a result with the record that was written when it was complete."""
         result = path.with_name(path.name.removesuffix(SUMS))
-        again = f"Make it again: remove {result}, and repeat the run into {path.parent}."
+        workspace = next((above for above in path.parents if (above / f"convert{MANIFEST}").exists()), path.parent)
+        run = f"Make it again: remove {result}, and repeat the run into {workspace}."
+        again = ResultAdvice(str(path), run, self.result.datasets)
         try:
             recorded = read_sums(str(path)).files
         except UnreadableInput as error:
+            self.damaged_file(str(path))
             self.caught(error, again)
             return
         there = files_below(result) if result.exists() else {}
         for name, expected in recorded.items():
             file = there.get(name)
             if file is None:
+                self.damaged_file(str(result / name))
                 self.note(result / name, "it is missing", "a file, as recorded", again)
             elif file.stat().st_size != expected.bytes or storage.sha256_of(file) != expected.sha256:
+                self.damaged_file(str(file))
                 self.note(file, "its bytes are not those that were written", f"the hash {expected.sha256}", again)
         for name in sorted(there.keys() - recorded.keys()):
-            self.note(there[name], "it is no file of this result", "only the files that were recorded", again)
+            self.note(there[name], "it is no file of this result", "only the files that were recorded", "Move it away.")
 
     def workspace(self, folder: Path, files: Sequence[Path]) -> None:
         """Find results in a workspace that were made from other datasets than those that lie there."""
@@ -316,6 +332,11 @@ def _is_one_dataset(location: str) -> bool:
     return parts or storage.read_bytes(storage.sibling(location, MANIFEST)) is not None
 
 
+def _is_recorded(result: str) -> bool:
+    """Say whether the record of a result lies next to it, on a disk."""
+    return not storage.is_remote(result) and Path(storage.sibling(result, SUMS)).is_file()
+
+
 def _check_part(task: _PartTask) -> list[Finding]:
     """Read one part, and compare it with what is recorded of it; its rows are read where nothing is recorded."""
     try:
@@ -341,9 +362,7 @@ def _made_from(path: Path) -> str:
         return str((read_configuration(path).get("plan") or {}).get("input", ""))
     if path.suffix != ".parquet":
         return ""
-    made = table_provenance(str(path))
-    inputs = [value for name, value in made["inputs"].items() if name not in ("start", "corrections", "model")]
-    return inputs[0] if made["stage"] in MADE_FROM_ONE and len(inputs) == 1 else ""
+    return Making(**table_provenance(str(path))).dataset
 
 
 def changed_sources(dataset: Dataset) -> Iterator[tuple[str, str, str]]:

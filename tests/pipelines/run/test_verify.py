@@ -324,11 +324,15 @@ def test_what_lies_on_a_store_is_verified_and_repaired(tmp_path: Path, command_l
     part, table = verify(place).findings
     assert part.advice == f"mnist-data verify {place}/copies --repair"
     assert table.file == f"{place}/stats/summary.csv"
-    code, out, _ = command_line("verify", place, "--repair")
+    assert table.advice == f"mnist-data verify {place}/stats --repair"
+    fs.rm(f"{place}/stats/classes.csv")
+    fs.pipe_file(f"{place}/stats/classes.parquet", whole[f"/{tmp_path.name}/stats/classes.parquet"][:-30] + bytes(30))
+    fs.pipe_file(f"{place}/stats/classes.csv", b"damaged")
+    code, out, err = command_line("verify", place, "--repair")
 
-    assert code == 1
-    assert f"{place}/copies: made again, byte for byte." in out
-    fs.pipe_file(table.file, whole["/" + table.file.partition("://")[2]])
+    assert (code, err) == (0, "")
+    for name in ("copies", "stats/summary.csv", "stats/classes.parquet", "stats/classes.csv"):
+        assert f"{place}/{name}: made again, byte for byte." in out
     assert {path: fs.cat_file(path) for path in fs.find(place)} == whole
 
 
