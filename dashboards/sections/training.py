@@ -27,8 +27,9 @@ def results(tables: Tables) -> list[Block]:
     headline = _headline(frame)
     split = headline["split"].iloc[0]
     seeds = tables["seeds"][tables["seeds"]["split"] == split] if "seeds" in tables else pd.DataFrame()
-    labels = tables.get("label_scores", pd.DataFrame())
-    cards = [card for row in headline.head(MOST_CARDS).to_dict("records") for card in _cards(row, seeds, labels)]
+    labels, leaks = tables.get("label_scores", pd.DataFrame()), tables.get("leak_scores", pd.DataFrame())
+    shown = headline.head(MOST_CARDS).to_dict("records")
+    cards = [card for row in shown for card in [*_cards(row, seeds, labels), *_without_leaks(row, leaks)]]
     blocks: list[Block] = [Cards(cards, strong=True)]
     if not seeds.empty:
         blocks.append(_seeds(frame, seeds, split))
@@ -73,6 +74,25 @@ def _cards(row: dict[Any, Any], seeds: pd.DataFrame, labels: pd.DataFrame) -> li
     )
     means = [_mean(of_seeds) for of_seeds in of(seeds)]
     return [whole, *means, *(_corrected(scores) for scores in of(labels) if scores["labels"] == "corrected")]
+
+
+def _without_leaks(row: dict[Any, Any], leaks: pd.DataFrame) -> list[Card]:
+    """Give the accuracy of a model on the samples that it has not seen in training, where it has seen some."""
+    if leaks.empty:
+        return []
+    parts = leaks[(leaks["model"] == row["model"]) & (leaks["split"] == row["split"])].set_index("part")
+    if parts.empty or not parts.loc["leaked", "samples"]:
+        return []
+    leaked, others = parts.loc["leaked"], parts.loc["others"]
+    seen = (
+        f"{count(leaked['samples'])} of {count(row['samples'])} samples ({percent(leaked['fraction'], 2)}) have the "
+        f"pixels of a training sample; {percent(leaked['accuracy'], 2)} of these are correct"
+    )
+    label = f"accuracy of {row['model']} on {row['split']} without samples of the training data"
+    if not others["samples"]:
+        return [Card("–", label, f"{seen}; there are no others")]
+    interval = f"95 % interval {percent(others['low'], 2)} to {percent(others['high'], 2)}"
+    return [Card(percent(others["accuracy"], 2), label, f"{seen}; {interval}")]
 
 
 def _corrected(row: dict[Any, Any]) -> Card:

@@ -70,8 +70,9 @@ def train(
     or of validation where there is none), "validation_error" or "ece" -> the highest value allowed, e.g.
     {"error": 0.02}.
 
-    The result has the tables `history`, `evaluation`, `diagnosis`, `confusion` and others, and warns of what went wrong
-    in training. Raises MissingExtra without PyTorch; CheckFailed, after all is written, where a limit of `fail_if` is
+    The result has the tables `history`, `evaluation`, `diagnosis`, `confusion` and others, of which `leak_scores` says
+    how much of the score rests on samples with the pixels of a training sample; and it warns of what went wrong in
+    training. Raises MissingExtra without PyTorch; CheckFailed, after all is written, where a limit of `fail_if` is
     exceeded.
     """
     named = (
@@ -163,10 +164,12 @@ def predict(
     digits in photos are found first. out: a folder for the table; None writes none. split: some splits, by default all.
     fail_if: "error", the fraction of wrong predictions among those whose label is known -> the highest value allowed.
 
-    The result has the table `predictions`, a row an image, and `counts`, a row a class: how many images are labelled
-    and predicted so. Where in_distribution is False, or ood_score above 0, an image is probably of none of the classes;
-    both are missing where the model cannot tell. Findings: how many images are unlabelled and of none of the classes,
-    and notes. Raises WrongUse for images of another shape or otherwise normalized than those the model was trained on.
+    The result has the table `predictions`, a row an image; `counts`, a row a class: how many images are labelled
+    and predicted so; and `leak_scores`: of each split the accuracy on images that the model has seen in training, and
+    without them. Where in_distribution is False, or ood_score above 0, an image is probably of none of the classes;
+    both are missing where the model cannot tell, as in_training_data is where the training data are not at hand.
+    Findings: how many images are in the training data (None: undecided), unlabelled and of none of the classes, and
+    notes. Raises WrongUse for images of another shape or otherwise normalized than those the model was trained on.
     """
     from pipelines.networks.predict import predict_images as run
     from pipelines.networks.predict import save_predictions
@@ -183,8 +186,11 @@ def predict(
     result = Result(
         "predict",
         out=None if out is None else location_of(out),
-        tables={"predictions": table, "counts": predicted.counts},
+        tables={"predictions": table, "counts": predicted.counts, "leak_scores": predicted.leaks},
         findings={
+            "in_training_data": None
+            if table["in_training_data"].isna().any()
+            else int(table["in_training_data"].sum()),
             "unlabelled": predicted.unlabelled,
             "none_of_the_classes": predicted.none_of_the_classes,
             "notes": list(predicted.notes),

@@ -15,6 +15,7 @@ def print_report(tables: Mapping[str, pd.DataFrame]) -> None:
         ("evaluation", _print_cost),
         ("seeds", _print_seeds),
         ("label_scores", _print_labels),
+        ("leak_scores", print_leaks),
         ("calibration", _print_calibration),
         ("class_scores", _print_weakest),
         ("thickness_scores", _print_thickness),
@@ -58,6 +59,15 @@ def _print_labels(scores: pd.DataFrame) -> None:
         for row in scores.to_dict("records")
     ]
     print_table("Accuracy by given and by corrected labels", ["labels", "changed", "accuracy", "95 % interval"], rows)
+
+
+def print_leaks(scores: pd.DataFrame) -> None:
+    """Print of each split how much of its score rests on samples with the pixels of a training sample."""
+    from mnist_data.cli.output import say
+    from pipelines.networks.evaluation.leaks import leaks_in_words
+
+    for split, rows in scores.groupby("split", sort=False):
+        say(leaks_in_words(rows, str(split)))
 
 
 def _print_calibration(calibration: pd.DataFrame) -> None:

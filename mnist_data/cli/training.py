@@ -17,7 +17,7 @@ from mnist_data.cli.options import (
     chosen_out,
     fail_if_option,
 )
-from mnist_data.cli.reports import print_groups, print_report, print_robustness
+from mnist_data.cli.reports import print_groups, print_leaks, print_report, print_robustness
 from pipelines.settings.model_header import Model
 from pipelines.settings.training import TRAIN_PRESETS, Freeze, Optimizer, Precision, Schedule, Train
 
@@ -37,6 +37,7 @@ _OF_TRAINING = (
     "class_scores",
     "thickness_scores",
     "label_scores",
+    "leak_scores",
     "seeds",
     "groups",
     "robustness",
@@ -239,7 +240,7 @@ def predict(
     from mnist_data.cli.output import finish
 
     call = partial(run, model, images, out, split=split, fail_if=fail_if, overwrite=overwrite)
-    finish(call, print_predictions, json, ("predictions", "counts"))
+    finish(call, print_predictions, json, ("predictions", "counts", "leak_scores"))
 
 
 def print_predictions(result: Result) -> None:
@@ -267,5 +268,8 @@ def print_predictions(result: Result) -> None:
         say(f"Probably none of the classes: {result.findings['none_of_the_classes']:,} of {len(table):,}.")
     if len(known):
         say(f"{int(known.sum()):,} of {len(known):,} with a known label are correct ({known.mean():.2%}).")
+    print_leaks(result.tables["leak_scores"])
+    if result.findings["in_training_data"] and not len(known):
+        say(f"With the pixels of a training sample: {result.findings['in_training_data']:,} of {len(table):,}.")
     for note in result.findings["notes"]:
         say(note)

@@ -19,6 +19,9 @@ from mnist_data.parquet.schema import Stage
 from mnist_data.parquet.tables import provenance, require_folder, write_table
 from pipelines.networks.data.as_trained import ready
 from pipelines.networks.data.new_images import NewImages, open_images
+from pipelines.networks.data.trained_on import TABLE as TRAINED_ON
+from pipelines.networks.data.trained_on import TrainedOn, find_trained_on
+from pipelines.networks.evaluation.leaks import leak_scores
 from pipelines.networks.evaluation.predictions import Probabilities
 from pipelines.networks.evaluation.scores import prediction_table
 from pipelines.networks.predictor import Predictor, model_files, open_predictor
@@ -40,12 +43,15 @@ PREFIX = re.compile(r"(digit|class|cls|label|number|num|letter|char|character)[-
 class Predictions:
     """Predictions, a row an image, as `predict` gives them, and how many there are of which kind.
 
-    counts: of each class how many images are labelled and predicted so. unlabelled: images without a label. other: of
-    the images whose class the model does not have, the class's name -> how many. notes: for the user.
+    counts: of each class how many images are labelled and predicted so. leaks: of each split with labels `leak_scores`,
+    with the column split first; no rows where it is undecided which images are in the training data. unlabelled: images
+    without a label. other: of the images whose class the model does not have, the class's name -> how many. notes: for
+    the user.
     """
 
     table: pd.DataFrame
     counts: pd.DataFrame
+    leaks: pd.DataFrame
     unlabelled: int
     none_of_the_classes: int | None
     other: Mapping[str, int] = field(default_factory=dict)
@@ -63,8 +69,9 @@ def predict(model: str | Path, images: str | Path, splits: Sequence[str] | None 
 
     label is the model's number of the class that the image's label names, -1 where it is not known; label_name names
     it, name the predicted class. ood_score is how far an image is beyond those that the model was fitted to, with the
-    threshold at 0, and in_distribution whether it is not; both are missing where the model cannot tell. Photos get a
-    column `file`, datasets `split`.
+    threshold at 0, and in_distribution whether it is not; both are missing where the model cannot tell.
+    in_training_data says whether the model has seen these very pixels in its training; it is missing where that is
+    undecided. Photos get a column `file`, datasets `split`.
 
     Raises UnreadableInput for what is no model or cannot be read, WrongUse for images of another shape or normalization
     than those the model was trained on.
@@ -76,29 +83,68 @@ def predict_images(model: str | Path, images: str | Path, splits: Sequence[str] 
     """Predict as `predict` does, and count."""
     predictor = open_predictor(model)
     source = open_images(str(images), splits, predictor.configuration["shape"], predictor.accepted)
+    seen = find_trained_on(predictor.trained_on, source.dataset)
     try:
-        table, other = _predicted(predictor, source)
+        table, other = _predicted(predictor, source, seen)
     except Misjudged:  # a stream knows its type and classes better now, which its first rows did not show
-        table, other = _predicted(predictor, source)
+        table, other = _predicted(predictor, source, seen)
     rejected = int((~table["in_distribution"]).sum()) if predictor.detects else None
-    notes = [note for note in (source.note, predictor.note) if note]
+    notes = [note for note in (source.note, predictor.note, _about_training_data(predictor, model, seen)) if note]
     if other:
         listed = ", ".join(f"{name} ({count:,})" for name, count in list(other.items())[:10])
         notes.append(f"Classes of the images that the model does not have: {listed}.")
     unlabelled = int((table["label"] == UNLABELLED).sum()) - sum(other.values())
     counts = count_table(table, predictor.configuration)
-    return Predictions(table, counts, unlabelled, rejected, other, tuple(notes))
+    return Predictions(table, counts, leak_table(table), unlabelled, rejected, other, tuple(notes))
 
 
-def _predicted(predictor: Predictor, source: NewImages) -> tuple[pd.DataFrame, dict[str, int]]:
+def _about_training_data(predictor: Predictor, model: str | Path, seen: TrainedOn | None) -> str:
+    """Say why it is not known whether images are in the training data, or what is not counted among these."""
+    if seen is None:
+        missing = (
+            f"there is no {TRAINED_ON}.parquet of this training next to the model, and the images are not its dataset"
+        )
+        if not all(content for _, content in predictor.trained_on) or not predictor.trained_on:
+            missing = "the model's file does not say which they are"
+        return (
+            f"Undecided whether the images are in the training data of {model}: the training data are not at hand "
+            f"({missing})."
+        )
+    if "start" in predictor.configuration:
+        return f"What {model} started from was trained on other data, which do not count as training data here."
+    return ""
+
+
+def leak_table(table: pd.DataFrame) -> pd.DataFrame:
+    """Evaluate the images of each split that are in the training data, and the others: split, and `leak_scores`.
+
+    table: predictions, of which those without a label do not count. No rows where it is undecided.
+    """
+    known = table[table["correct"].notna() & table["in_training_data"].notna()]
+    splits = known["split"] if "split" in known else pd.Series("", known.index)
+    parts = [
+        leak_scores(rows["correct"].to_numpy(np.bool_), rows["in_training_data"].to_numpy(np.bool_)).assign(split=name)
+        for name, rows in known.groupby(splits, sort=False)
+    ]
+    empty = leak_scores(np.zeros(0, np.bool_), np.zeros(0, np.bool_)).iloc[:0].assign(split="")
+    scores = pd.concat(parts or [empty], ignore_index=True)
+    return scores[["split", *(name for name in scores if name != "split")]]
+
+
+def _predicted(predictor: Predictor, source: NewImages, seen: TrainedOn | None) -> tuple[pd.DataFrame, dict[str, int]]:
     """Predict all images; give the table, and how many are of which class that the model does not have."""
     tables = []
     for batch in source.batches():
-        probabilities, scores = predictor.run(ready(predictor.configuration, batch, source.stages).images)
+        images = ready(predictor.configuration, batch, source.stages).images
+        probabilities, scores = predictor.run(images)
         named = _labelled(predictor.configuration, batch, source.classes())
         table = _table(predictor.configuration, named, probabilities)
         place = list(table.columns).index("correct")
         accepted = pd.Series(scores <= 0, dtype="boolean").where(np.full(len(scores), predictor.detects))
+        holds = np.zeros(len(images), np.bool_) if seen is None else seen.holds(images)
+        table.insert(
+            place, "in_training_data", pd.Series(holds, dtype="boolean").where(np.full(len(holds), seen is not None))
+        )
         table.insert(place, "in_distribution", accepted)
         table.insert(place, "ood_score", scores.astype(np.float32))
         tables.append(table)

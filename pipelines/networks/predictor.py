@@ -36,13 +36,15 @@ Scores = npt.NDArray[np.float64]
 class Predictor:
     """One or several networks that predict together, with what their file says of them.
 
-    run: gives probabilities and scores, NaN where `detects` is not set. note: why they are not known.
+    run: gives probabilities and scores, NaN where `detects` is not set. note: why they are not known. trained_on: of
+    each network its file, and the content hash of the dataset that it was trained on, "" where the file does not say.
     """
 
     run: Callable[[Images], tuple[Probabilities, Scores]]
     configuration: Mapping[str, Any]
     detects: bool
     note: str = ""
+    trained_on: tuple[tuple[Path, str], ...] = ()
 
     def accepted(self, images: Images) -> float | None:
         """Give the fraction of raw images that are in distribution; None where that is not known."""
@@ -71,7 +73,14 @@ def open_predictor(model: str | Path) -> Predictor:
         models[0][1],
         detects,
         "" if detects else _note(model, reason),
+        tuple((path, _content(configuration)) for path, (_, configuration) in zip(files, models, strict=True)),
     )
+
+
+def _content(configuration: Mapping[str, Any]) -> str:
+    """Give the content hash of the dataset that a network was trained on; a pruned one does not say it."""
+    content = (configuration.get("plan") or {}).get("input")
+    return content if isinstance(content, str) else ""
 
 
 def _note(model: str | Path, reason: str) -> str:

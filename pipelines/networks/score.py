@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -14,6 +14,7 @@ from mnist_data.parquet.schema import Metadata
 from pipelines.engine.execution import Report
 from pipelines.images.thumbnails import thumbnail_table
 from pipelines.networks.data.samples import Samples, open_samples
+from pipelines.networks.data.trained_on import TrainedOn, joined
 from pipelines.networks.evaluation.corrections import Corrections
 from pipelines.networks.evaluation.cost import with_cost
 from pipelines.networks.evaluation.predictions import Probabilities, predict
@@ -33,9 +34,13 @@ def score(
     params: Train,
     validation: Samples,
     corrections: Corrections | None,
+    trained_on: Mapping[str, TrainedOn],
     report: Report,
 ) -> dict[str, pd.DataFrame]:
-    """Evaluate on the validation samples and, now that all networks are fixed, on the test split in detail."""
+    """Evaluate on the validation samples and, now that all networks are fixed, on the test split in detail.
+
+    trained_on: what the networks have seen, by its role, "training" and "validation".
+    """
     parts = [("validation", validation)]
     if "test" in source.splits:
         test = open_samples(source, "test")
@@ -54,7 +59,8 @@ def score(
         images = next(part.samples.images for part in evaluated if len(part.samples.ids))
         tables["evaluation"] = with_cost(tables["evaluation"].astype({"seed": "Int64"}), fits[0].model, images)
     tables |= seed_tables(tables["evaluation"])
-    tables |= report_tables(params.model, evaluated[-1], evaluated[0], source.metadata, corrections)
+    seen = trained_on["training"] if evaluated[-1].split == "validation" else joined([*trained_on.values()])
+    tables |= report_tables(params.model, evaluated[-1], evaluated[0], source.metadata, corrections, seen)
     return tables | _details(evaluated[-1], fits, params, source.metadata, report)
 
 

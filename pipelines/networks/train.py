@@ -21,10 +21,13 @@ from pipelines.images.levels import levels_of
 from pipelines.networks.data.division import class_count, divided
 from pipelines.networks.data.loader import Augmentation
 from pipelines.networks.data.samples import Samples
+from pipelines.networks.data.trained_on import TABLE as TRAINED_ON
+from pipelines.networks.data.trained_on import write_trained_on
 from pipelines.networks.evaluation.classes import find_class_problems
 from pipelines.networks.evaluation.corrections import CORRECTIONS, read_corrections
 from pipelines.networks.evaluation.diagnosis import diagnose
 from pipelines.networks.evaluation.finding import Finding, diagnosis_table, in_words
+from pipelines.networks.evaluation.leaks import find_leak
 from pipelines.networks.evaluation.report import TABLES as REPORT
 from pipelines.networks.evaluation.robustness import TABLES as ROBUSTNESS
 from pipelines.networks.members import members, remove_models, train_member
@@ -55,12 +58,13 @@ def train(
     in the files.
 
     Writes into the folder MODEL.safetensors, or MODEL-seedN.safetensors for each of several seeds, next to each
-    MODEL.ood.npz, by which `predict` knows images of none of the classes, and the tables
-    history, evaluation, predictions, confusion, misclassified and those of `report_tables`, of several seeds also
-    seeds, with `params.corruptions` also robustness and corrupted, where writers or series are known also groups; gives
-    the tables. The prediction of several seeds is that of their ensemble, the mean of their probabilities. After each
-    epoch a checkpoint is written, which is removed when the network is finished; with `resume` the training continues
-    from the files in the folder. corrections: a table of corrected labels, with which the run is evaluated, too.
+    MODEL.ood.npz, by which `predict` knows images of none of the classes, trained_on, by which it knows images of the
+    training data, and the tables history, evaluation, predictions, confusion, misclassified and those of
+    `report_tables`, of several seeds also seeds, with `params.corruptions` also robustness and corrupted, where writers
+    or series are known also groups; gives the tables but trained_on. The prediction of several seeds is that of their
+    ensemble, the mean of their probabilities. After each epoch a checkpoint is written, which is removed when the
+    network is finished; with `resume` the training continues from the files in the folder. corrections: a table of
+    corrected labels, with which the run is evaluated, too.
 
     Raises OutputExists where the folder is not empty, unless `overwrite` or `resume` is set; MissingExtra without
     PyTorch, WrongUse for a dataset of one class, for corruptions where the white level is not known, where the files in
@@ -89,13 +93,17 @@ def train(
         train_member(member, *loaders, classes, params, source.metadata, start, resume, report)
         for member in members(source, folder, params)
     ]
-    tables = {"history": by_seed([history_table(result.history) for result in fits], params)}
-    tables["diagnosis"] = _diagnosis(fits, training, validation, classes, params, start, problems)
-    tables |= score(source, fits, params, validation, corrected, report)
     inputs = {source.metadata.dataset: source.content}
     inputs |= {"start": start.digest} if start else {}
     inputs |= {CORRECTIONS: corrected.digest} if corrected else {}
     made = provenance(params.stage, inputs, params.recorded())
+    roles = {"training": training, "validation": calibration}
+    seen = write_trained_on(roles, f"{folder}/{TRAINED_ON}", made)
+    tables = {"history": by_seed([history_table(result.history) for result in fits], params)}
+    tables |= score(source, fits, params, validation, corrected, seen, report)
+    if "leak_scores" in tables:
+        problems += find_leak(tables["leak_scores"], source.location)
+    tables["diagnosis"] = _diagnosis(fits, training, validation, classes, params, start, problems)
     for name in {"groups", *REPORT, *ROBUSTNESS} - set(tables):  # of an earlier training into this folder
         remove_table(f"{folder}/{name}")
     for name, table in tables.items():

@@ -17,8 +17,11 @@ from pipelines.images.thumbnails import before_after, is_augmented
 from pipelines.settings.base import settings_in_words
 from pipelines.stages.clean import TABLES
 
-COMPARED = ("evaluation", "seeds", "label_scores", "robustness")
+COMPARED = ("evaluation", "seeds", "label_scores", "leak_scores", "robustness")
 """Tables that a page shows for all models together; the other tables are those of the first model."""
+
+OF_SAMPLES = ("predictions", "trained_on")
+"""Tables of a training with a row a sample, which no page shows."""
 
 
 def collect_tables(
@@ -40,7 +43,8 @@ def collect_tables(
     compared: dict[str, list[pd.DataFrame]] = {}
     for model in models:
         of_model = read_tables(model)
-        of_model.pop("predictions")
+        for name in OF_SAMPLES:
+            of_model.pop(name, None)
         for name in COMPARED:
             if name in of_model:
                 compared.setdefault(name, []).append(of_model.pop(name))

@@ -21,7 +21,7 @@ from mnist_data.idx.tree import is_place
 from mnist_data.images_in.image_files.listing import image_files
 from mnist_data.images_in.open import open_source
 from mnist_data.images_in.stream import UNLABELLED, ImageStream
-from mnist_data.parquet.dataset import is_dataset, open_dataset, read_batches
+from mnist_data.parquet.dataset import Dataset, is_dataset, open_dataset, read_batches
 from mnist_data.parquet.schema import Stage
 from pipelines.images.find_digits import SIDE, digits_of
 from pipelines.images.photos import Photo, find_photos
@@ -43,13 +43,15 @@ class NewImages:
     """Images to predict. batches: begins anew each time; columns file and split where they are known.
 
     stages: those already applied to them. classes: the names of their labels, empty where there are none; of several
-    streams those known once the batches have ended. note: what was decided, for the user.
+    streams those known once the batches have ended. note: what was decided, for the user. dataset: where they
+    are one.
     """
 
     batches: Callable[[], Iterator[Batch]]
     classes: Callable[[], Sequence[str]] = tuple
     stages: Sequence[Stage] = ()
     note: str = ""
+    dataset: Dataset | None = None
 
 
 def open_images(path: str, splits: Sequence[str] | None, shape: Sequence[int], accepted: Accepted) -> NewImages:
@@ -83,7 +85,7 @@ def _dataset(path: str, splits: Sequence[str] | None) -> NewImages:
             for batch in read_batches(dataset, split, ROWS):
                 yield batch.with_columns({"split": np.full(len(batch), split, object)})
 
-    return NewImages(batches, lambda: dataset.metadata.classes, dataset.metadata.stages)
+    return NewImages(batches, lambda: dataset.metadata.classes, dataset.metadata.stages, dataset=dataset)
 
 
 def _chosen(splits: Sequence[str] | None, there: Sequence[str], path: str) -> Sequence[str]:

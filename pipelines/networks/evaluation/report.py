@@ -8,13 +8,15 @@ import pandas as pd
 
 from mnist_data.parquet.schema import Metadata
 from pipelines.networks.data.samples import Samples
+from pipelines.networks.data.trained_on import TrainedOn
 from pipelines.networks.evaluation.breakdown import class_scores, thickness_scores
 from pipelines.networks.evaluation.calibration import calibration_tables
 from pipelines.networks.evaluation.corrections import Corrections, corrected_scores
+from pipelines.networks.evaluation.leaks import leak_scores
 from pipelines.networks.evaluation.predictions import Probabilities
 from pipelines.networks.evaluation.series import summarize_seeds
 
-TABLES = ("seeds", "calibration", "reliability", "class_scores", "thickness_scores", "label_scores")
+TABLES = ("seeds", "calibration", "reliability", "class_scores", "thickness_scores", "label_scores", "leak_scores")
 
 
 @dataclass(frozen=True)
@@ -32,12 +34,14 @@ def report_tables(
     validation: SplitPredictions,
     metadata: Metadata,
     corrections: Corrections | None = None,
+    trained_on: TrainedOn | None = None,
 ) -> dict[str, pd.DataFrame]:
     """Report on a run's predictions for the evaluated split; no tables where that has no samples.
 
-    validation: the samples that the temperature is fitted to; where they are the evaluated split, there is none. Gives
-    the tables calibration, reliability, class_scores, thickness_scores and, with corrections, label_scores, each with
-    the columns model and split first.
+    validation: the samples that the temperature is fitted to; where they are the evaluated split, there is none.
+    trained_on: what the networks have seen that the evaluated split should not hold. Gives the tables calibration,
+    reliability, class_scores, thickness_scores, with corrections label_scores and with trained_on leak_scores, each
+    with the columns model and split first.
     """
     samples, probabilities = evaluated.samples, evaluated.probabilities
     if not len(samples.ids):
@@ -51,6 +55,9 @@ def report_tables(
     tables["thickness_scores"] = thickness_scores(probabilities, samples.labels, samples.images)
     if corrections is not None:
         tables["label_scores"] = corrected_scores(probabilities, samples.ids, samples.labels, corrections)
+    if trained_on is not None:
+        leaked = trained_on.holds_each(samples.images)
+        tables["leak_scores"] = leak_scores(probabilities.argmax(axis=1) == samples.labels, leaked)
     return {
         name: table.assign(model=model, split=evaluated.split)[["model", "split", *table.columns]]
         for name, table in tables.items()

@@ -1,0 +1,82 @@
+"""How much of a score rests on samples that the network has seen in training, and the score without them."""
+
+from __future__ import annotations
+
+import shlex
+from dataclasses import fields
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from pipelines.networks.evaluation.finding import Finding
+from pipelines.networks.evaluation.scores import Evaluation, wilson
+
+Flags = npt.NDArray[np.bool_]
+
+ALL, LEAKED, OTHERS = "all", "leaked", "others"
+"""The parts that are evaluated: all samples, those that have the pixels of a training sample, and the others."""
+
+
+def leak_scores(correct: Flags, leaked: Flags) -> pd.DataFrame:
+    """Evaluate all samples, the leaked ones and the others, a row each.
+
+    correct, leaked: (n,). Columns: part, fraction of all samples, and those of `evaluate`; the accuracy and its
+    interval are missing where there are no samples.
+
+    >>> leak_scores(np.array([True, True, False, True]), np.array([True, True, False, False]))["accuracy"].tolist()
+    [0.75, 1.0, 0.5]
+    """
+    parts = {ALL: np.ones(len(correct), np.bool_), LEAKED: leaked, OTHERS: ~leaked}
+    rows = [_row(part, correct[chosen], len(correct)) for part, chosen in parts.items()]
+    return pd.DataFrame(rows, columns=["part", "fraction", *(field.name for field in fields(Evaluation))])
+
+
+def _row(part: str, correct: Flags, of: int) -> dict[str, Any]:
+    samples, hits = len(correct), int(correct.sum())
+    low, high = wilson(hits, samples) if samples else (np.nan, np.nan)
+    accuracy = hits / samples if samples else np.nan
+    evaluation = {"samples": samples, "correct": hits, "accuracy": accuracy, "low": low, "high": high}
+    return {"part": part, "fraction": samples / max(1, of), **evaluation}
+
+
+def find_leak(scores: pd.DataFrame, dataset: str) -> list[Finding]:
+    """Report leaked samples, where they are a larger part of the split than half the width of the accuracy's interval.
+
+    scores: of one split, as a training has them. dataset: its path, for the advice.
+    """
+    whole, leaked, others = scores.to_dict("records")
+    split = whole["split"]
+    if not leaked["samples"] or leaked["fraction"] <= (whole["high"] - whole["low"]) / 2:
+        return []
+    rest = f"{others['accuracy']:.2%} of the others" if others["samples"] else "there are no others"
+    return [
+        Finding(
+            f"{split} samples in the training data",
+            f"{leaked['samples']:,} of {whole['samples']:,} {split} samples ({leaked['fraction']:.2%}) have the pixels "
+            f"of a training sample: {leaked['accuracy']:.2%} of these are correct, {rest}, {whole['accuracy']:.2%} of "
+            "all.",
+            "Only the score of the others says how well new samples are read. To take the copies out of the training "
+            f"data: mnist-data clean {shlex.quote(dataset)} OUT; then train on OUT.",
+        )
+    ]
+
+
+def leaks_in_words(scores: pd.DataFrame, split: str) -> str:
+    """Say in one sentence how much of a split's score rests on leaked samples.
+
+    scores: of the split, as `leak_scores` gives them.
+    """
+    whole, leaked, others = scores.to_dict("records")
+    samples, of = leaked["samples"], f" of {split}" if split else ""
+    if not samples:
+        return f"None of the {whole['samples']:,} samples{of} has the pixels of a training sample."
+    counted = (
+        f"{samples:,} of the {whole['samples']:,} samples{of} ({leaked['fraction']:.2%}) have the pixels of a training "
+        f"sample: {leaked['accuracy']:.2%} correct"
+    )
+    if not others["samples"]:
+        return f"{counted}; there are no others."
+    interval = f"95 % interval {others['low']:.2%} – {others['high']:.2%}"
+    return f"{counted}; of the others {others['accuracy']:.2%} ({interval})."
