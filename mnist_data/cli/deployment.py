@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from functools import partial
 from typing import TYPE_CHECKING, Annotated
 
@@ -41,7 +42,7 @@ def print_use(result: Result) -> None:
     """Print what can run the file."""
     from mnist_data.cli.output import say
 
-    say(f"Any onnxruntime runs it, and so does: mnist-data predict {result.out} IMAGES")
+    say(f"Any onnxruntime runs it, and so does: mnist-data predict {shlex.quote(str(result.out))} IMAGES")
 
 
 def compress(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -168,7 +169,8 @@ def print_conversion(result: Result) -> None:
     print_table(f"{metadata.title or metadata.dataset} → {result.out}", ["split", "samples", "size", "type"], rows)
     if metadata.note:
         say(metadata.note)
-    say(f'Read it with: pandas.read_parquet("{result.out}")    Look at it with: mnist-data stats {result.out} --plot')
+    look = f"mnist-data stats {shlex.quote(str(result.out))} --plot"
+    say(f'Read it with: pandas.read_parquet("{result.out}")    Look at it with: {look}')
 
 
 def export(

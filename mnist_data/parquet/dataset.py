@@ -43,6 +43,9 @@ from mnist_data.parquet.schema import Metadata, decode, decode_images, image_col
 HELD_OUT = ("test", "validation")
 """Splits that are never trained on."""
 
+MAGIC = b"PAR1"
+"""What a Parquet file begins with."""
+
 BATCH_BYTES = 1 << 26
 """Pixels in one batch that is read: of large images, fewer row groups are read together."""
 
@@ -180,6 +183,7 @@ def open_dataset(location: str | PathLike[str]) -> Dataset:
     if isinstance(location, Dataset):
         return location
     name = storage.absolute(fspath(location))
+    _require_parquet(name)
     manifest = _manifest_of(name)
     files = _files(name, manifest)
     if not files:
@@ -235,15 +239,34 @@ def _differences(name: str, manifest: Manifest | None) -> Iterator[tuple[str, st
 
 
 def _nothing_at(name: str) -> NoDataset:
-    """Describe a place without a dataset; one with Parquet files of another make can be converted."""
+    """Describe a place without a dataset; what lies there, as Parquet files of another make, may be converted."""
+    advice = "Make one with: mnist-data convert SOURCE OUT"
     if _missing(name):
-        found, advice = "there is no such folder", "Make one with: mnist-data convert SOURCE OUT"
-    elif not storage.is_remote(name) and (foreign := next(Path(name).rglob("*.parquet"), None)) is not None:
+        found = "there is no such folder"
+    elif storage.is_remote(name) or not any(Path(name).iterdir()):
+        found = "no Parquet files lie in it"
+    elif (within := next(Path(name).rglob("split=*/*.parquet"), None)) is not None:
+        found, advice = "it is no dataset, but holds some", f"Name one of them, as {within.parents[1]}"
+    elif (foreign := next(Path(name).rglob("*.parquet"), None)) is not None:
         found = f"no folders split=… lie in it, only files such as {foreign.relative_to(name)}"
-        advice = f"Make a dataset of them with: mnist-data convert {name} OUT"
+        advice = f"Make a dataset of them with: {_conversion(name)}"
     else:
-        found, advice = "no Parquet files lie in it", "Make one with: mnist-data convert SOURCE OUT"
+        found, advice = "no Parquet files lie in it", f"Make a dataset of what does with: {_conversion(name)}"
     return NoDataset(name, found, "a dataset written by mnist-data", advice)
+
+
+def _require_parquet(name: str) -> None:
+    """Refuse a file of another form, as .npz or CSV, of which a dataset can be made; a damaged one is met later."""
+    if storage.is_remote(name) or name.endswith(".parquet") or not Path(name).is_file():
+        return
+    with Path(name).open("rb") as file:
+        if file.read(len(MAGIC)) != MAGIC:
+            found, advice = "it is no Parquet file", f"Make a dataset of it with: {_conversion(name)}"
+            raise NoDataset(name, found, "a dataset written by mnist-data", advice)
+
+
+def _conversion(name: str) -> str:
+    return f"mnist-data convert {shlex.quote(name)} OUT"
 
 
 def _unlike_manifest(name: str, found: str, expected: str) -> NoDataset:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import io
 import json
 import math
+import shlex
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
@@ -196,7 +197,7 @@ def metadata_of(schema: pa.Schema, path: str) -> Metadata:
             path,
             "a Parquet file without our metadata",
             "a dataset written by mnist-data",
-            f"Make a dataset of it with: mnist-data convert {path} OUT",
+            f"Make a dataset of it with: mnist-data convert {shlex.quote(path)} OUT",
         )
     metadata = _parsed(bytes(stored), path)
     _require_columns(metadata, schema, path)

@@ -25,8 +25,9 @@ Values = npt.NDArray[Any]
 
 MEANINGS = {
     "not_finite": "NaN or infinite pixels",
-    "blank": "1 - range of the values / usual range, at the background; less than a twentieth of it cannot be seen",
-    "constant": "1 - range of the values / usual range, elsewhere than at the background",
+    "blank": "hardly any variation at the background: 1 - range of the values / usual range; less than a twentieth of "
+    "it cannot be seen",
+    "constant": "hardly any variation elsewhere than at the background: 1 - range of the values / usual range",
     "inverted": "log odds of being inverted, by the border's end of the range and by the mean image of the class",
     "cropped": "pixels of the white level along one side of the frame, beyond median and three spreads of the class, "
     "where the ink also lies nearer to that side than in the class: a stroke's breadth",

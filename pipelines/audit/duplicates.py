@@ -197,7 +197,7 @@ def _exact(ids: Integers, first: Integers) -> CheckResult:
         flagged,
         _scores(flagged),
         np.nan,
-        "the same pixels as another sample; there is no threshold, and constant samples are left out",
+        "the same pixels as another sample; there is no threshold, and samples of a single value are left out",
         {"exact_duplicate_of": np.ma.masked_array(ids[first], ~flagged)},
     )
 

@@ -44,7 +44,7 @@ class TrainedOn:
     def holds(self, images: Images) -> npt.NDArray[np.bool_]:
         """Say which images, (n, ...), have type, shape and pixels of one of these samples: (n,).
 
-        Constant images, and those with NaN or infinite pixels, are copies of none.
+        Images of a single value, and those with NaN or infinite pixels, are copies of none.
         """
         own = digests_of(images)
         places = np.searchsorted(self.digests, own)

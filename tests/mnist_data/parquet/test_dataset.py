@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import shlex
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -259,6 +261,29 @@ def test_batches_give_the_rows_in_order(digits: Dataset) -> None:
     ids = np.concatenate([batch.ids for split in digits.splits for batch in read_batches(digits, split)])
 
     np.testing.assert_array_equal(np.arange(1797), ids)
+
+
+@pytest.mark.parametrize("name", ["digits.npz", "a folder", "digits.csv"])
+def test_the_advice_for_other_forms_makes_a_dataset(
+    name: str, digits: Dataset, tmp_path: Path, command_line: Callable[..., tuple[int, str, str]]
+) -> None:
+    """It is run as it is printed, by the shell's rules, with OUT replaced; so is what convert says to do next."""
+    images, labels = mnist_data.to_numpy(digits, split="test")
+    place = tmp_path / "with spaces" / name
+    (place if name == "a folder" else place.parent).mkdir(parents=True)
+    if place.suffix == ".csv":
+        np.savetxt(place, np.column_stack([labels, images.reshape(len(labels), -1)]), "%d", ",")
+    else:
+        np.savez(place / "digits.npz" if place.is_dir() else place, x_test=images, y_test=labels)
+    for command in (("audit", place, "--no-labels"), ("stats", place)):
+        code, _, words = command_line(*command)
+        advised = shlex.split(words.strip().split("mnist-data ")[-1])
+        assert (code, advised[0]) == (2, "convert")
+
+    code, said, _ = command_line(*[str(tmp_path / "an out") if word == "OUT" else word for word in advised])
+
+    assert (code, len(open_dataset(tmp_path / "an out"))) == (0, len(labels))
+    assert command_line(*shlex.split(said.strip().split("mnist-data ")[-1]))[0] == 0
 
 
 def test_what_is_no_dataset_is_said_so(tmp_path: Path) -> None:
