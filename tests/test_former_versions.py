@@ -158,6 +158,8 @@ def test_the_same_command_counts_and_measures_the_same(
         if name == "audit" and "check" in before:
             before = before[~before["check"].isin(NOT_COMPARED)].reset_index(drop=True)
             now = now[now["check"].isin(before["check"])].reset_index(drop=True)
+        if table == "drift":  # the AUC is the mean of the folds today
+            before, now = (frame[frame["measure"] != "auc"].reset_index(drop=True) for frame in (before, now))
         if name == "audit":
             left_out = [column for column in before if any(check in column for check in NOT_COMPARED)]
             before = before.drop(columns=[*left_out, *(LABEL_ERROR & set(before))])

@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from dashboards.blocks import Block, Card, Cards, Chart, Gallery, SideBySide, Table
+from dashboards.blocks import Block, Card, Cards, Chart, Gallery, Paragraph, SideBySide, Table
 from dashboards.figures.drift import drift_distances, drift_histogram
 from dashboards.formats import spaced
 from dashboards.sections.data import Tables
@@ -19,11 +19,20 @@ MOST = 3
 SIDE = 168
 """Screen pixels of a mean image."""
 
-HEADINGS = {"null_95": "chance (95 %)", "reference": "MNIST train to test", "ratio": "times MNIST"}
+HEADINGS = {
+    "null_95": "chance (95 %)",
+    "reference": "MNIST train to test",
+    "ratio": "times MNIST",
+    "p_adjusted": "p, adjusted for all rows",
+}
 
 
 def drift(tables: Tables) -> list[Block]:
-    """Give the domain classifier, the bars of each feature, the histograms that differ most, and the mean images."""
+    """Give the verdict, the classifiers, bars of each feature, the histograms that differ most, and the mean images.
+
+    Tables of former versions have no verdict.
+    """
+    verdict = [Paragraph(str(tables["drift_verdict"]["verdict"].iloc[0]))] if "drift_verdict" in tables else []
     table = tables["drift"]
     overall = table[table["class"] == "all"]
     bars = [
@@ -46,7 +55,14 @@ def drift(tables: Tables) -> list[Block]:
     farthest = distances.sort_values("value", ascending=False, kind="stable")["feature"].head(MOST)
     charts = [_histogram(histograms, str(feature)) for feature in farthest]
     numbers = Table(table.rename(columns=HEADINGS), "Show all distances", folded=True)
-    return [_classifier(overall), SideBySide(bars), SideBySide(charts), _means(tables["drift_means"]), numbers]
+    return [
+        *verdict,
+        _classifier(overall),
+        SideBySide(bars),
+        SideBySide(charts),
+        _means(tables["drift_means"]),
+        numbers,
+    ]
 
 
 def _classifier(overall: pd.DataFrame) -> Cards:

@@ -53,8 +53,10 @@ def drift(
     class. samples: of each side at most. resamples: of the bootstrap. fail_if: measure, or feature.measure -> the
     highest value allowed, e.g. {"auc": 0.6, "thickness.wasserstein": 0.2}.
 
-    The result has the tables `drift`, `drift_histograms` and the mean image of each side. Raises CheckFailed, after all
-    is written, where a limit of `fail_if` is exceeded; WrongUse where a side has too few samples.
+    The result has the tables `drift`, `drift_verdict`, `drift_histograms` and the mean image of each side; as findings
+    the verdict in plain words, and `significant`: whether there is any difference beyond chance, which about 5 of 100
+    comparisons of equal data have. Raises CheckFailed, after all is written, where a limit of `fail_if` is exceeded;
+    WrongUse where a side has too few samples.
     """
     from pipelines.drift.compare import drift as run
     from pipelines.drift.compare import require_limit_name, save
@@ -72,7 +74,13 @@ def drift(
         if folder is not None:
             save(tables, folder, sides, params, overwrite=replace)
             page = draw_page(plot, tables, source, f"{folder}/{PAGE}", overwrite=replace)
-    values = {"a": sides[0].name, "b": sides[1].name}
+    row = tables["drift_verdict"].iloc[0]
+    values = {
+        "a": sides[0].name,
+        "b": sides[1].name,
+        "verdict": row["verdict"],
+        "significant": bool(row["significant"]),
+    }
     result = Result("drift", out=folder, tables=tables, page=page, findings=values)
     return checked(result, limits, {name: _farthest(tables["drift"], name) for name in limits})
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -86,7 +86,10 @@ def drift(
 
 
 def print_drift(result: Result) -> None:
-    """Print the domain classifier, then a row a feature, the farthest by Wasserstein distance first."""
+    """Print the verdict, the classifiers, then a row a feature, the farthest by Wasserstein distance first."""
+    from mnist_data.cli.output import say
+
+    say(result.findings["verdict"])
     _print(f"{result.findings['a']} → {result.findings['b']}", result.tables["drift"])
 
 
@@ -95,33 +98,38 @@ def _print(title: str, table: pd.DataFrame) -> None:
 
     whole = table["measure"] == "auc"
     by_class = len(table["class"].unique()) > 1
-    numbers = ["95 %", "chance", "MNIST", "times"]
+    numbers = ["95 %", "p", "MNIST", "times"]
     print_table(
         title,
-        [*(["class"] if by_class else []), "told apart by", "AUC", *numbers],
+        [*(["class"] if by_class else []), "classifier of", "AUC", *numbers],
         [
-            (*([row["class"]] if by_class else []), row["feature"].removeprefix("all_"), *_numbers(row))
+            (*([row["class"]] if by_class else []), row["feature"].removeprefix("all_"), *_numbers(row, [row]))
             for row in table[whole].to_dict("records")
         ],
     )
-    found: dict[tuple[str, str], dict[str, Any]] = {}
+    by_feature: dict[tuple[str, str], dict[str, Any]] = {}
     for row in table[~whole].to_dict("records"):
-        found.setdefault((row["class"], row["feature"]), {})[row["measure"]] = row
+        by_feature.setdefault((row["class"], row["feature"]), {})[row["measure"]] = row
     rows = [
         (
             *([group] if by_class else []),
             feature.replace("_", " "),
-            *(_numbers(measures[_FIRST]) if _FIRST in measures else [None] * 5),
+            *(
+                _numbers(measures[_FIRST], measures.values())
+                if _FIRST in measures
+                else [None, None, _p(measures.values()), None, None]
+            ),
             *(f"{measures[name]['value']:.3f}" if name in measures else None for name in _OTHERS),
         )
-        for (group, feature), measures in sorted(found.items(), key=lambda item: (item[0][0], -_far(item[1])))
+        for (group, feature), measures in sorted(by_feature.items(), key=lambda item: (item[0][0], -_far(item[1])))
     ]
     print_table("", [*(["class"] if by_class else []), "feature", "W", *numbers, "KS", "JS"], rows)
     say(
         "W: Wasserstein distance in deviations; KS: Kolmogorov-Smirnov; JS: Jensen-Shannon; L-infinity is in the table."
     )
+    say("MNIST: its train against its test split; times that.")
     say(
-        "chance: what 95 in 100 pairs of equal samples stay below. MNIST: its train against its test split; times that."
+        "p: the least of the row's measures, adjusted for all rows; in 5 of 100 comparisons of equal data there is a *."
     )
 
 
@@ -129,8 +137,14 @@ def _far(measures: Mapping[str, Any]) -> float:
     return float(measures[_FIRST]["value"]) if _FIRST in measures else -1.0
 
 
-def _numbers(row: Mapping[Any, Any]) -> list[str]:
-    """Write a value with its interval, its chance, MNIST's, and how many times that it is."""
+def _p(rows: Iterable[Mapping[Any, Any]]) -> str:
+    """Write the least adjusted p-value of some rows, with a star where it is significant."""
+    least = min(rows, key=lambda row: row["p_adjusted"])
+    value = f"{least['p_adjusted']:.3f}" if least["p_adjusted"] >= 0.001 else "<0.001"
+    return f"{value}{'*' if least['significant'] else ''}"
+
+
+def _numbers(row: Mapping[Any, Any], rows: Iterable[Mapping[Any, Any]]) -> list[str]:
+    """Write a value with its interval, the p-value of all measures of its row, MNIST's value, and times that it is."""
     interval = f"{row['low']:.3f}–{row['high']:.3f}"
-    others = (f"{row[name]:.3f}" for name in ("null_95", "reference"))
-    return [f"{row['value']:.3f}", interval, *others, f"{row['ratio']:.1f}×"]
+    return [f"{row['value']:.3f}", interval, _p(rows), f"{row['reference']:.3f}", f"{row['ratio']:.1f}×"]

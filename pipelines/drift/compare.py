@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -13,35 +14,107 @@ import pandas as pd
 from mnist_data.errors import WrongUse, unknown_name
 from mnist_data.parquet.tables import provenance, require_folder, write_table
 from pipelines.drift import distances as d
-from pipelines.drift.domain import domain_auc
+from pipelines.drift.domain import Auc, domain_auc
 from pipelines.drift.gather import COMPARED, LEAST, LEVELS, Choice, Side, gather
+from pipelines.drift.significance import LEVEL, adjust, adjusted_by_shuffles
+from pipelines.drift.verdict import verdict_table
 from pipelines.engine.execution import Execution
 from pipelines.settings.analysis import Drift
 
-COLUMNS = ("class", "feature", "measure", "value", "low", "high", "null_95", "reference", "ratio")
+COLUMNS = (
+    "class", "feature", "measure", "value", "low", "high", "null_95", "reference", "ratio", "p_adjusted", "significant"
+)  # fmt: skip
 AUC = "auc"
 REFERENCE = "mnist_train_test.csv"
 HISTOGRAM_BINS = 40
+LEAST_SHUFFLES = 199
+"""Of fewer, p-values of half the level are too coarse."""
+
+CELLS = 1 << 17
+"""Counts that are made at a time, one a point and draw."""
 
 AUC_FEATURES = ("all_features", "all_pixels")
 """What the domain classifier is given."""
 
 
+@dataclass(frozen=True)
+class Distance:
+    """One measure of one feature: its 95 % interval, and what two samples of one distribution give, of these sizes.
+
+    shuffled: (draws,), the distance where the samples of both sides are shuffled. null_95: what 95 of 100 of these
+    stay below.
+    """
+
+    value: float
+    low: float
+    high: float
+    null_95: float
+    shuffled: d.Floats
+
+
+@dataclass(frozen=True)
+class _Row:
+    """A row of the table `drift`."""
+
+    group: str
+    feature: str
+    measure: str
+    estimate: Distance | Auc
+
+
 def drift(
     first: Choice, second: Choice, params: Drift | None = None, *, execution: Execution | None = None
 ) -> dict[str, pd.DataFrame]:
-    """Compare two sides. Gives the tables `drift` (COLUMNS), `drift_histograms` and `drift_means`.
+    """Compare two sides. Gives the tables `drift` (COLUMNS), `drift_verdict`, `drift_histograms` and `drift_means`.
 
     Raises WrongUse where a side has too few samples, or no class has enough on both.
     """
     params, execution = params or Drift(), execution or Execution()
     sides = [gather(choice, params.samples, execution) for choice in (first, second)]
-    table = pd.DataFrame(list(_rows(sides[0], sides[1], params)), columns=list(COLUMNS[:7]))
-    table = with_reference(table)
-    return {"drift": table, "drift_histograms": _histograms(*sides), "drift_means": _pictures(*sides)}
+    table = compare_sides(sides[0], sides[1], params)
+    return {
+        "drift": table,
+        "drift_verdict": verdict_table(table, (first, second), (len(sides[0]), len(sides[1]))),
+        "drift_histograms": _histograms(*sides),
+        "drift_means": _pictures(*sides),
+    }
 
 
-def _rows(first: Side, second: Side, params: Drift) -> Iterable[tuple[Any, ...]]:
+def compare_sides(first: Side, second: Side, params: Drift) -> pd.DataFrame:
+    """Give the table `drift` of two sides. Raises WrongUse where no class has enough samples on both."""
+    return with_reference(_table(list(_rows(first, second, params))))
+
+
+def _table(rows: list[_Row]) -> pd.DataFrame:
+    """Give all columns except those of the reference.
+
+    Significance is that over all rows of all classes together; and of single classes, which are a family of their own,
+    so that what is said of the whole does not depend on by_class.
+    """
+    families = [[row for row in rows if (row.group == "all") == whole] for whole in (True, False)]
+    p_adjusted = np.concatenate([_p_adjusted(family) for family in families if family])
+    columns = {
+        "class": [row.group for row in rows],
+        "feature": [row.feature for row in rows],
+        "measure": [row.measure for row in rows],
+        **{name: [getattr(row.estimate, name) for row in rows] for name in ("value", "low", "high", "null_95")},
+        "p_adjusted": p_adjusted,
+    }
+    table = pd.DataFrame(columns)
+    return table.assign(significant=table["p_adjusted"] <= LEVEL)
+
+
+def _p_adjusted(family: list[_Row]) -> d.Floats:
+    """Give the adjusted p-values of some rows, (rows,)."""
+    distances = [row.estimate for row in family if isinstance(row.estimate, Distance)]
+    classifiers = [row.estimate for row in family if isinstance(row.estimate, Auc)]
+    values, shuffled = (np.array([getattr(distance, name) for distance in distances]) for name in ("value", "shuffled"))
+    p_values = adjust(adjusted_by_shuffles(values, shuffled), [auc.p_value for auc in classifiers])
+    of_distances, of_classifiers = map(iter, p_values)
+    return np.array([next(of_classifiers if isinstance(row.estimate, Auc) else of_distances) for row in family])
+
+
+def _rows(first: Side, second: Side, params: Drift) -> Iterator[_Row]:
     yield from _compare("all", first, second, params)
     if not params.by_class:
         return
@@ -56,15 +129,16 @@ def _rows(first: Side, second: Side, params: Drift) -> Iterable[tuple[Any, ...]]
         yield from _compare(str(label), first.take(first.labels == label), second.take(second.labels == label), params)
 
 
-def _compare(group: str, first: Side, second: Side, params: Drift) -> Iterable[tuple[Any, ...]]:
+def _compare(group: str, first: Side, second: Side, params: Drift) -> Iterator[_Row]:
     sizes = (len(first), len(second))
-    draws, deals = d.resample(sizes, params.resamples, params.seed), d.shuffle(sizes, params.resamples, params.seed)
+    draws = d.resample(sizes, params.resamples, params.seed)
+    deals = d.shuffle(sizes, max(params.resamples, LEAST_SHUFFLES), params.seed)
     for name, (points, matrices) in _features(first, second).items():
-        for measure_name, row in measure(points, matrices, draws, deals).items():
+        for measure_name, distance in measure(points, matrices, draws, deals).items():
             if name != "label" or measure_name in d.NOMINAL:
-                yield (group, name, measure_name, *row)
-    for name, (auc, low, high, chance) in domain_auc(first, second, params.seed).items():
-        yield (group, f"all_{name}", AUC, auc, low, high, chance)
+                yield _Row(group, name, measure_name, distance)
+    for name, auc in domain_auc(first, second, params.seed).items():
+        yield _Row(group, f"all_{name}", AUC, auc)
 
 
 def _features(first: Side, second: Side) -> dict[str, tuple[d.Floats, tuple[Any, Any]]]:
@@ -92,32 +166,33 @@ def _one_hot(values: d.Floats, points: d.Floats) -> Any:
 
 def measure(
     points: d.Floats, matrices: tuple[Any, Any], draws: tuple[d.Draws, d.Draws], deals: d.Draws
-) -> dict[str, tuple[float, float, float, float]]:
-    """Give value, low, high and null_95 of each measure of one feature.
-
-    matrices: of each side (samples, points), what a sample adds to each point. null_95: what two samples of one
-    distribution, of these sizes, stay below in 95 of 100 cases.
-    """
+) -> dict[str, Distance]:
+    """Give each measure of one feature. matrices: of each side (samples, points), what a sample adds to each point."""
     first, second = (matrix.T for matrix in matrices)
     whole = [matrix @ np.ones(matrix.shape[1]) for matrix in (first, second)]
     support = d.support_of(points, whole[0], whole[1])
     value = d.distances(whole[0], whole[1], support)
-    drawn = np.array([_between(first @ a, second @ b, support) for a, b in zip(*draws, strict=True)])
-    size = first.shape[1]
-    shuffled = []
-    for deal in deals:
-        mine = first @ deal[:size] + second @ deal[size:]
-        shuffled.append(_between(mine, whole[0] + whole[1] - mine, support))
-    nulls = np.quantile(np.array(shuffled), 0.95, axis=0)
+    drawn = _in_parts(
+        lambda part: d.distances(first @ draws[0][part].T, second @ draws[1][part].T, support), points, len(draws[0])
+    )
+    size, both = first.shape[1], whole[0] + whole[1]
+
+    def shuffle(part: slice) -> d.Floats:
+        mine = first @ deals[part, :size].T + second @ deals[part, size:].T
+        return d.distances(mine, both[:, None] - mine, support)
+
+    shuffled = _in_parts(shuffle, points, len(deals))
+    nulls = np.quantile(shuffled, 0.95, axis=1)
     return {
-        name: (float(value[at]), *d.interval(float(value[at]), drawn[:, at]), float(nulls[at]))
+        name: Distance(float(value[at]), *d.interval(float(value[at]), drawn[at]), float(nulls[at]), shuffled[at])
         for at, name in enumerate(d.MEASURES)
     }
 
 
-def _between(first: d.Floats, second: d.Floats, support: d.Support) -> d.Floats:
-    # A draw may miss all the few samples that have the feature; then nothing differs that could be seen.
-    return d.distances(first, second, support) if first.sum() and second.sum() else np.zeros(len(d.MEASURES))
+def _in_parts(function: Callable[[slice], d.Floats], points: d.Floats, draws: int) -> d.Floats:
+    """Call for so many draws at a time as fit a processor's cache, and give all results, (measures, draws)."""
+    step = max(1, CELLS // len(points))
+    return np.concatenate([function(slice(start, start + step)) for start in range(0, draws, step)], axis=1)
 
 
 def with_reference(table: pd.DataFrame) -> pd.DataFrame:
@@ -130,7 +205,8 @@ def with_reference(table: pd.DataFrame) -> pd.DataFrame:
     least = np.where(joined["measure"] == AUC, 0.005, 1e-9)
     known_far = np.maximum(joined["reference"].to_numpy(np.float64) - zero, least)
     ratio = np.maximum(joined["value"].to_numpy(np.float64) - zero, 0) / known_far
-    return joined.assign(ratio=ratio)[list(COLUMNS)]
+    joined = joined.assign(ratio=ratio)
+    return joined[[name for name in COLUMNS if name in joined]]
 
 
 def _histograms(first: Side, second: Side) -> pd.DataFrame:

@@ -39,20 +39,25 @@ def support_of(points: Floats, first: Floats, second: Floats) -> Support:
 
 
 def distances(first: Floats, second: Floats, support: Support) -> Floats:
-    """Give MEASURES between two samples, given as counts over the support's points.
+    """Give MEASURES between two samples, given as counts over the support's points, (points,) or (points, draws).
 
-    Jensen-Shannon is the distance, the square root of the divergence to base 2, 0 to 1 (Endres and Schindelin 2003);
-    L-infinity the largest difference of the fractions of one bin; Kolmogorov-Smirnov that of the distribution
-    functions; Wasserstein the first, in pooled standard deviations.
+    The result is (measures,) or (measures, draws). Jensen-Shannon is the distance, the square root of the divergence to
+    base 2, 0 to 1 (Endres and Schindelin 2003); L-infinity the largest difference of the fractions of one bin;
+    Kolmogorov-Smirnov that of the distribution functions; Wasserstein the first, in pooled standard deviations. Where
+    a side counts nothing, all are 0.
     """
-    p, q = first / first.sum(), second / second.sum()
-    gap = np.abs(np.cumsum(p - q))
-    moved = float((gap[:-1] * np.diff(support.points)).sum())
-    p, q = (np.bincount(support.bins, weights) for weights in (p, q))
+    sums = [counts.sum(axis=0) for counts in (first, second)]
+    p, q = (counts / np.where(total > 0, total, 1) for counts, total in zip((first, second), sums, strict=True))
+    gap = np.abs(np.cumsum(p - q, axis=0))
+    moved = np.diff(support.points) @ gap[:-1]
+    starts = np.flatnonzero(np.diff(support.bins, prepend=-1))
+    p, q = (np.add.reduceat(fractions, starts, axis=0) for fractions in (p, q))
     middle = (p + q) / 2
-    divergence = sum(float((x[x > 0] * np.log2(x[x > 0] / middle[x > 0])).sum()) for x in (p, q)) / 2
-    wasserstein = moved / support.scale if support.scale > 0 else 0.0
-    return np.array([np.sqrt(max(0.0, divergence)), np.abs(p - q).max(), gap.max(), wasserstein])
+    ratios = (np.divide(x, middle, out=np.ones_like(x), where=x > 0) for x in (p, q))
+    divergence = sum((x * np.log2(ratio)).sum(axis=0) for x, ratio in zip((p, q), ratios, strict=True)) / 2
+    wasserstein = moved / support.scale if support.scale > 0 else np.zeros_like(moved)
+    measured = [np.sqrt(np.maximum(0, divergence)), np.abs(p - q).max(axis=0), gap.max(axis=0), wasserstein]
+    return np.where((sums[0] > 0) & (sums[1] > 0), np.array(measured), 0.0)
 
 
 def resample(sizes: tuple[int, int], draws: int, seed: int) -> tuple[Draws, Draws]:

@@ -34,7 +34,7 @@ class Drift(Settings, frozen=True, kw_only=True):
     stage: ClassVar[str] = "drift"
 
     samples: Annotated[int, Meta(ge=20, le=1_000_000)] = 10_000  # of each side at most, those of lowest id hash
-    resamples: Annotated[int, Meta(ge=20, le=10_000)] = 200  # of the bootstrap, and as many shuffles for null_95
+    resamples: Annotated[int, Meta(ge=20, le=10_000)] = 200  # of the bootstrap; as many shuffles, at least 199
     seed: Seed = 0
     by_class: bool = False
 
