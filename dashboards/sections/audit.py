@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from dashboards.blocks import Block, Card, Cards, Chart, Gallery, Paragraph, Table
+from dashboards.blocks import Block, Card, Cards, Chart, Gallery, Note, Paragraph, Table
 from dashboards.figures.audit import flagged_samples
 from dashboards.formats import count, number, spaced
 from dashboards.sections.data import Tables
@@ -25,11 +25,18 @@ def audit(tables: Tables) -> list[Block]:
         ]
     )
     numbers = Table(checks.rename(columns={"meaning": "measured"}), "Show all checks and their thresholds", folded=True)
+    order = _order(tables.get("order", pd.DataFrame({"evidence": [], "advice": []})))
     if flagged.empty:
-        return [cards, Paragraph("No check flagged anything."), numbers]
+        return [cards, Paragraph("No check flagged anything."), numbers, *order]
     caption = "How many samples each check flags; for class imbalance, how many classes. The scale is logarithmic."
     chart = Chart("audit-flagged", "Flagged samples", flagged_samples(checks), caption)
-    return [cards, chart, numbers, *_galleries(tables)]
+    return [cards, chart, numbers, *order, *_galleries(tables)]
+
+
+def _order(order: pd.DataFrame) -> list[Block]:
+    """Give a note on the splits that are in no random order, with the commands that split them at random."""
+    sentences = [text for column in ("evidence", "advice") for text in order[column].unique() if text]
+    return [Note("Order of the samples", sentences)] if sentences else []
 
 
 def _galleries(tables: Tables) -> list[Block]:

@@ -80,9 +80,10 @@ def audit(
     of each kind (by default 1 sample in 200, 350 at most), and report how many of them are found. seed: of the models
     and of the faults.
 
-    The result has the table `checks`, a row a check and split; `result["audit"]` reads the one with a row a sample. Its
-    finding `polarity` says whether the background of the dataset is dark or bright, or undecided.
-    Raises CheckFailed, after all is written, where a limit of `fail_if` is exceeded.
+    The result has the tables `checks`, a row a check and split, and `order`: whether the classes and writers of each
+    split come in random order, and whether neighbours are alike; `result["audit"]` reads the one with a row a sample.
+    Its finding `polarity` says whether the background of the dataset is dark or bright, or undecided. Raises
+    CheckFailed, after all is written, where a limit of `fail_if` is exceeded.
     """
     from pipelines.audit.run import audit as run
     from pipelines.audit.run import counted

@@ -89,7 +89,7 @@ def audit(
         workers=workers,
         scheduler=scheduler,
     )
-    finish(call, print_audit, json, ("checks", "selftest"))
+    finish(call, print_audit, json, ("checks", "order", "selftest"))
 
 
 def print_audit(result: Result) -> None:
@@ -102,6 +102,7 @@ def print_audit(result: Result) -> None:
 
         say(describe_polarity(result.findings["polarity"]))
         print_checks(result.tables["checks"])
+        print_order(result.tables["order"])
 
 
 def print_checks(checks: pd.DataFrame) -> None:
@@ -121,6 +122,16 @@ def print_checks(checks: pd.DataFrame) -> None:
     for check, of_check in checks[checks["flagged"] > 0].groupby("check", sort=False):
         for meaning in of_check["meaning"].unique():
             say(f"{check}: {meaning}.")
+
+
+def print_order(order: pd.DataFrame) -> None:
+    """Print which splits are in no random order, and the command that splits them at random."""
+    from mnist_data.cli.output import say
+
+    for evidence in order.loc[order["evidence"] != "", "evidence"]:
+        say(evidence)
+    for advice in order.loc[order["advice"] != "", "advice"].unique():
+        say(advice)
 
 
 def print_selftest(table: pd.DataFrame) -> None:

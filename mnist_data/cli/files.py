@@ -282,7 +282,7 @@ def _words(name: str, value: Any) -> str:
         return "\n".join(
             f"{source['split']} {source['role']}: {source['name']}\n  SHA-256 {source['sha256']}" for source in value
         )
-    if name in ("pixels", "notes"):
+    if name in ("pixels", "notes", "order"):
         return "\n".join(value)
     if name == "shape":
         return " × ".join(f"{length:,}" for length in value)

@@ -23,8 +23,9 @@ from mnist_data.known.catalog import by_content
 from mnist_data.known.findings import in_words
 from mnist_data.known.fingerprints import Fingerprint, read_fingerprints
 from mnist_data.known.identify import Part, fingerprints_of, identify, idx_part, parts_of, parts_of_pairs
+from mnist_data.known.order import find_order, order_in_words
 from mnist_data.known.scan import Scan, first_images, orientations, scan
-from mnist_data.parquet.dataset import Dataset, is_dataset, open_dataset, open_parquet
+from mnist_data.parquet.dataset import Dataset, is_dataset, open_dataset, open_parquet, read_columns
 from mnist_data.parquet.manifest import read_manifest
 from mnist_data.parquet.schema import KEY
 
@@ -59,7 +60,7 @@ def describe(
         raise NoDataset(location, "there is no such file or folder", expected, advice)
     if _is_ours(path):
         dataset = open_dataset(location)
-        values, parts = describe_dataset(dataset), parts_of(dataset)
+        values, parts = {**describe_dataset(dataset), "order": _orders(dataset)}, parts_of(dataset)
     elif opened := open_unless_idx(location, Options(label_column=label_column)):
         values = _describe_streams(location, opened, known, background)
         chosen = "" if label_column is None else f" --label-column {shlex.quote(label_column)}"
@@ -86,6 +87,12 @@ def _is_ours(path: Path) -> bool:
             return False
     with open_parquet(path) as parquet:
         return KEY in (parquet.schema_arrow.metadata or {})
+
+
+def _orders(dataset: Dataset) -> list[str]:
+    """Say of each split whose classes come in no random order how they are ordered."""
+    orders = {split: find_order(read_columns(dataset, split, ("label",))["label"]) for split in dataset.splits}
+    return [words for split, order in orders.items() if (words := order_in_words(order, split))]
 
 
 def _known(original: str) -> list[Fingerprint]:

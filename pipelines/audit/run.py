@@ -17,6 +17,7 @@ from pipelines.audit.checks import check_images
 from pipelines.audit.duplicates import find_duplicates
 from pipelines.audit.imbalance import IMBALANCE, find_imbalance
 from pipelines.audit.label_errors import find_label_errors, require_cleanlab
+from pipelines.audit.order import find_orders
 from pipelines.audit.read_rows import read_rows
 from pipelines.engine.execution import Execution
 from pipelines.engine.memory import require_memory
@@ -37,9 +38,9 @@ def audit(
     execution: Execution | None = None,
     overwrite: bool = False,
 ) -> dict[str, pd.DataFrame]:
-    """Run every check, and write the tables `audit`, `checks` and `audit_thumbnails` into a folder.
+    """Run every check, and write the tables `audit`, `checks`, `order` and `audit_thumbnails` into a folder.
 
-    Gives the two small ones by name. `audit` is only written: id, split, label, and for each check is_CHECK,
+    Gives the three small ones by name. `audit` is only written: id, split, label, and for each check is_CHECK,
     CHECK_score (0 worst … 1) and what explains the finding. Raises OutputExists where the folder holds anything that is
     not to be replaced.
     """
@@ -51,6 +52,7 @@ def audit(
     merge_tables(_sample_tables(table, results), f"{folder}/audit", made)
     tables = {
         "checks": tabulate(table, results, params),
+        "order": find_orders(table),
         "audit_thumbnails": worst_samples(table, results, params.thumbnails),
     }
     for name, frame in tables.items():
