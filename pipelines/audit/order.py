@@ -77,9 +77,9 @@ def _neighbours(table: MeasureTable, split: str, chosen: Integers, known: bool) 
     name, correlation = max(measured.items(), key=lambda item: item[1], default=("", np.nan))
     alike = correlation > max(limit, ALIKE)
     evidence = (
-        f"Neighbours of {split} are alike: their {MEASURES.get(name)} correlates at {correlation:.2f} within a class (at "
-        f"random at most {limit:.2f}), as where writers or sheets come in runs. A split at random puts these on both "
-        "sides."
+        f"Neighbours of {split} are alike: their {MEASURES.get(name)} correlates at {correlation:.2f} within a class "
+        f"(at random at most {limit:.2f}), as where writers or sheets come in runs. A split at random puts these on "
+        "both sides."
     )
     order = "alike" if alike else "random" if count else "undecided"
     return {
