@@ -119,6 +119,7 @@ def claims(
     out: Place | None = None,
     *,
     claims: Place | None = None,
+    of: str | None = None,
     predictions: Place | None = None,
     fail_if: Named | None = None,
     overwrite: bool = False,
@@ -126,21 +127,27 @@ def claims(
     scheduler: str | None = None,
     progress: bool | None = None,
 ) -> Result:
-    """Test what is commonly said of a dataset against its data: true, false or not decidable, with the figure.
+    """Test what is commonly said of a dataset against its data: true, false or undecided, with the figure.
 
     out: a folder for the table; None writes none. claims: a TOML file of claims of one's own, in addition to those that
-    are known. predictions: a predictions.parquet that `train` has written, or its folder. fail_if: "true", "false" or
-    "undecided" -> the most claims that may come to that, a count or a fraction below 1; e.g. {"false": 0}.
+    are known. of: which known dataset it is, as in "kannada-mnist"; None: it is recognised by the contents of its
+    files, by names, by its counts of samples and classes, or by its pixels. predictions: a predictions.parquet that
+    `train` has written, or its folder. fail_if: "true", "false" or "undecided" -> the most claims that may come to
+    that, a count or a fraction below 1; e.g. {"false": 0}.
 
-    The result has the table `claims`, a row a claim. Raises CheckFailed, after all is written, where a limit of
-    `fail_if` is exceeded.
+    The result has the table `claims`, a row a claim, and as findings which dataset it was taken for (`known_as`, None
+    for none) and what that is known by. Raises CheckFailed, after all is written, where a limit of `fail_if` is
+    exceeded; WrongUse where nothing is known to be said of it.
     """
     from pipelines.claims.check import VERDICTS, check_claims, write_claims
     from pipelines.claims.claim import load_claims
+    from pipelines.claims.identity import identity_of
 
     limits = named_values(fail_if, "fail_if", count_of(CLAIM_LIMITS, "verdict"))
     source, predicted = dataset_of(dataset), table_file(predictions, "predictions")
-    chosen = load_claims(source.metadata.dataset, None if claims is None else location_of(claims))
+    identity = identity_of(source, of)
+    name, known_by = (identity.name, identity.known_by) if identity else (None, None)
+    chosen = load_claims(name, None if claims is None else location_of(claims))
     with claimed(None if out is None else location_of(out), overwrite) as replace:
         if out is not None:
             require_folder(location_of(out), replace)
@@ -148,7 +155,8 @@ def claims(
             table = check_claims(source, chosen, predicted, execution=execution)
         if out is not None:
             write_claims(table, location_of(out), source, chosen, predicted, overwrite=replace)
-    result = Result("claims", out=None if out is None else location_of(out), tables={"claims": table})
+    known = {"known_as": name, "known_by": known_by}
+    result = Result("claims", out=None if out is None else location_of(out), tables={"claims": table}, findings=known)
     words = {"true": VERDICTS[True], "false": VERDICTS[False], "undecided": VERDICTS[None]}
     measured = {name: Measured(int((table["verdict"] == word).sum()), len(table)) for name, word in words.items()}
     return checked(result, limits, measured)

@@ -23,6 +23,10 @@ def claims(
         str | None,
         typer.Option("--claims", metavar="FILE", help="Claims of your own, as TOML, in addition to those known."),
     ] = None,
+    of: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="Which dataset it is, as in kannada-mnist. [default: as recognised]"),
+    ] = None,
     predictions: Annotated[
         str | None,
         typer.Option("--predictions", metavar="FILE", help="A predictions.parquet of train, or its folder."),
@@ -36,9 +40,11 @@ def claims(
     scheduler: Scheduler = None,
     json: Json = False,
 ) -> None:
-    """Test what is commonly said of a dataset against its data: true, false or not decidable, with the figure.
+    """Test what is commonly said of a dataset against its data: true, false or undecided, with the figure.
 
     Example: mnist-data claims data/mnist --predictions work/train/small --fail-if false=0
+
+    Example: mnist-data claims data/downloaded --of emnist-letters
     """
     from mnist_data.api.analysis import claims as run
     from mnist_data.cli.output import finish
@@ -48,6 +54,7 @@ def claims(
         dataset,
         out,
         claims=claims,
+        of=of,
         predictions=predictions,
         fail_if=fail_if,
         overwrite=overwrite,
@@ -65,7 +72,9 @@ def print_claims(dataset: str, result: Result) -> None:
         (f"{row['claim']} ({row['source']})", row["verdict"], _in_words(row["figure"], row["needs"], row["note"]))
         for row in result.tables["claims"].to_dict("records")
     ]
-    print_table(f"What is said of {dataset}", ["claim", "verdict", "figure"], rows)
+    known = result.findings
+    recognised = f", taken for {known['known_as']} by {known['known_by']}" if known["known_as"] else ""
+    print_table(f"What is said of {dataset}{recognised}", ["claim", "verdict", "figure"], rows)
 
 
 def _in_words(figure: str, needs: str, note: str) -> str:

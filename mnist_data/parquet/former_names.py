@@ -43,6 +43,7 @@ VALUES: Mapping[str, Mapping[str, str]] = {
     },
     "feature": {"deviation": "std"},
     "other": {"deviation": "std"},
+    "verdict": {"not decidable": "undecided"},
 }
 """Column of names, as it is called today -> a name in it in 0.1.0 -> its name today."""
 

@@ -17,7 +17,7 @@ from pipelines.claims.facts import gather_facts
 from pipelines.engine.execution import Execution
 from pipelines.networks.evaluation.runs import together
 
-VERDICTS = {True: "true", False: "false", None: "not decidable"}
+VERDICTS = {True: "true", False: "false", None: "undecided"}
 
 COLUMNS = ("claim", "source", "test", "verdict", "figure", "needs", "note", "numbers")
 

@@ -11,7 +11,8 @@ import msgspec
 from msgspec import Meta
 
 from mnist_data.errors import WrongUse, unknown_name
-from pipelines.claims import outcomes
+from mnist_data.known.catalog import CATALOG
+from pipelines.claims import outcomes, published
 from pipelines.claims.outcomes import Outcome
 from pipelines.settings.base import Settings
 from pipelines.settings.toml import read_toml
@@ -51,6 +52,13 @@ TESTS: Mapping[str, Test] = {
     "different_writers": Test(outcomes.different_writers, {"splits": Texts}),
     "labels_beside_images": Test(outcomes.labels_beside_images),
     "first_half_easier": Test(outcomes.first_half_easier, {"split": Text, "level": Fraction}),
+    "total_samples": Test(published.total_samples, {"samples": Whole}),
+    "class_count": Test(published.class_count, {"classes": Whole}),
+    "balanced_classes": Test(published.balanced_classes),
+    "uneven_classes": Test(published.uneven_classes, {"level": Fraction}),
+    "no_leaks": Test(published.no_leaks),
+    "writer_count": Test(published.writer_count, {"writers": Whole}),
+    "published_files": Test(published.published_files, {"dataset": Text}),
 }
 """All tests by name."""
 
@@ -76,6 +84,8 @@ class Claim(Settings, frozen=True, kw_only=True):
             if name not in self.parameters:
                 raise WrongUse(f"{self.test}: the parameter {name!r} is missing; it {expected(kind)}.")
             checked(self.parameters[name], kind, f"{self.test}: {name}")
+        if self.test == "published_files" and self.parameters["dataset"] not in CATALOG:
+            raise unknown_name("dataset", self.parameters["dataset"], CATALOG, self.test)
 
 
 def known_claims() -> dict[str, Path]:
@@ -83,18 +93,19 @@ def known_claims() -> dict[str, Path]:
     return {path.stem: path for path in sorted(Path(__file__).parent.glob("*.toml"))}
 
 
-def load_claims(dataset: str, extra: str | Path | None = None) -> list[Claim]:
+def load_claims(dataset: str | None, extra: str | Path | None = None) -> list[Claim]:
     """Give what is said of a known dataset, and after it the claims of a file of one's own.
 
-    Raises WrongUse where there are none, and for a test or parameter that is not known; UnreadableInput for a file that
-    is no TOML.
+    dataset: None where it is not known which it is. Raises WrongUse where there are no claims, and for a test or
+    parameter that is not known; UnreadableInput for a file that is no TOML.
     """
     files = [path for name, path in known_claims().items() if name == dataset]
     claims = [claim for path in [*files, *([extra] if extra else [])] for claim in read_claims(path)]
     if not claims:
+        which = "this dataset, which is not recognised" if dataset is None else f"the dataset {dataset!r}"
         raise WrongUse(
-            f"No claims are known of the dataset {dataset!r}, only of {', '.join(known_claims())}; "
-            "write your own into a TOML file and name it by --claims."
+            f"No claims are known of {which}, only of {', '.join(known_claims())}; say by --of which of these it is, "
+            "or write your own into a TOML file and name it by --claims."
         )
     return claims
 

@@ -96,9 +96,9 @@ def even_classes(facts: Facts, level: float) -> Outcome:
 
     verdicts: list[bool | None] = []
     words, numbers = [], dict[str, float]()
-    for split, counts in _class_counts(facts).items():
+    for split, counts in class_counts(facts).items():
         verdicts.append(None)
-        words.append(f"{split}: {_span(counts)} a class")
+        words.append(f"{split}: {span(counts)} a class")
         if len(counts) > 1 and counts.mean() >= FEWEST_EXPECTED:
             found = chisquare(counts)
             verdicts[-1] = bool(found.pvalue >= level)
@@ -111,9 +111,9 @@ def even_classes(facts: Facts, level: float) -> Outcome:
 
 def samples_per_class(facts: Facts, counts: Mapping[str, int]) -> Outcome:
     """Test whether each class of a split has exactly so many samples."""
-    there = {split: found for split, found in _class_counts(facts).items() if split in counts}
+    there = {split: found for split, found in class_counts(facts).items() if split in counts}
     verdict = every(bool((there[split] == counts[split]).all()) if split in there else None for split in counts)
-    figure = "; ".join(f"{split}: {_span(found)} a class" for split, found in there.items()) or "no samples"
+    figure = "; ".join(f"{split}: {span(found)} a class" for split, found in there.items()) or "no samples"
     numbers = {f"{split}_smallest": int(found.min()) for split, found in there.items()}
     numbers |= {f"{split}_largest": int(found.max()) for split, found in there.items()}
     return Outcome(verdict, figure, numbers, _missing(facts, counts) or "samples")
@@ -154,7 +154,7 @@ def ink_in_box(facts: Facts, side: int) -> Outcome:
         if sizes.empty:
             continue
         listed = ", ".join(f"{size} px in {count:,}" for size, count in sizes.items())
-        figures.append(f"{split}: " + (listed if len(sizes) <= MOST_SIZES else f"{_span(sizes.index.to_numpy())} px"))
+        figures.append(f"{split}: " + (listed if len(sizes) <= MOST_SIZES else f"{span(sizes.index.to_numpy())} px"))
         numbers |= {f"{split}_{size}": int(count) for size, count in sizes.items()}
     return Outcome(bool((inked["side"] <= side).all()), "larger side, " + "; ".join(figures), numbers)
 
@@ -264,14 +264,15 @@ def _labels(facts: Facts) -> list[int]:
     return sorted({*range(len(facts.metadata.classes)), *facts.samples["label"].unique().tolist()})
 
 
-def _class_counts(facts: Facts) -> dict[str, pd.Series[int]]:
+def class_counts(facts: Facts) -> dict[str, pd.Series[int]]:
     """Count the samples of each class in each split that has any."""
     labels = _labels(facts)
     counts = {split: facts.of(split)["label"].value_counts().reindex(labels, fill_value=0) for split in facts.splits}
     return {split: found for split, found in counts.items() if found.any()}
 
 
-def _span(values: pd.Series[int] | np.ndarray[tuple[int, ...], np.dtype[np.int64]]) -> str:
+def span(values: pd.Series[int] | np.ndarray[tuple[int, ...], np.dtype[np.int64]]) -> str:
+    """Write the smallest and the largest of some counts, or the one that all are."""
     low, high = int(values.min()), int(values.max())
     return f"{low:,}" if low == high else f"{low:,} … {high:,}"
 
