@@ -32,7 +32,7 @@ BEGIN, END = "<!-- {name}: written by `python -m benchmarks.drift` -->", "<!-- e
 PAIRS = "MNIST train → test", "sample train → test", "MNIST → sample", "MNIST → Fashion-MNIST", "MNIST → Bangla"
 SHOWN = ("thickness", "slant", "ink")
 
-HALVES, SAMPLES, SEED = 200, 250, 31
+HALVES, SAMPLES, SEED = 500, 250, 31
 """Pairs of random samples of MNIST, the samples of each side, and the seed; the interval was not chosen by these."""
 
 POOL = 20_000

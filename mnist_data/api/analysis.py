@@ -141,13 +141,14 @@ def claims(
     """
     from pipelines.claims.check import VERDICTS, check_claims, write_claims
     from pipelines.claims.claim import load_claims
-    from pipelines.claims.identity import identity_of
+    from pipelines.claims.identity import identity_of, same_counts
 
     limits = named_values(fail_if, "fail_if", count_of(CLAIM_LIMITS, "verdict"))
     source, predicted = dataset_of(dataset), table_file(predictions, "predictions")
     identity = identity_of(source, of)
     name, known_by = (identity.name, identity.known_by) if identity else (None, None)
-    chosen = load_claims(name, None if claims is None else location_of(claims))
+    likely = same_counts(source) if name is None else ()
+    chosen = load_claims(name, None if claims is None else location_of(claims), likely)
     with claimed(None if out is None else location_of(out), overwrite) as replace:
         if out is not None:
             require_folder(location_of(out), replace)

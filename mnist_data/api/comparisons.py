@@ -54,7 +54,7 @@ def drift(
     highest value allowed, e.g. {"auc": 0.6, "thickness.wasserstein": 0.2}.
 
     The result has the tables `drift`, `drift_verdict`, `drift_histograms` and the mean image of each side; as findings
-    the verdict in plain words, and `significant`: whether there is any difference beyond chance, which about 5 of 100
+    the verdict in plain words, and `significant`: whether there is any difference beyond chance, which at most 5 of 100
     comparisons of equal data have. Raises CheckFailed, after all is written, where a limit of `fail_if` is exceeded;
     WrongUse where a side has too few samples.
     """

@@ -129,7 +129,7 @@ def _print(title: str, table: pd.DataFrame) -> None:
     )
     say("MNIST: its train against its test split; times that.")
     say(
-        "p: the least of the row's measures, adjusted for all rows; in 5 of 100 comparisons of equal data there is a *."
+        "p: the least of the row's measures, adjusted for all rows: at most 5 of 100 comparisons of equal data have a *"
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any
@@ -93,19 +93,20 @@ def known_claims() -> dict[str, Path]:
     return {path.stem: path for path in sorted(Path(__file__).parent.glob("*.toml"))}
 
 
-def load_claims(dataset: str | None, extra: str | Path | None = None) -> list[Claim]:
+def load_claims(dataset: str | None, extra: str | Path | None = None, likely: Sequence[str] = ()) -> list[Claim]:
     """Give what is said of a known dataset, and after it the claims of a file of one's own.
 
-    dataset: None where it is not known which it is. Raises WrongUse where there are no claims, and for a test or
-    parameter that is not known; UnreadableInput for a file that is no TOML.
+    dataset: None where it is not known which it is. likely: what it may be, for the message. Raises WrongUse where
+    there are no claims, and for a test or parameter that is not known; UnreadableInput for a file that is no TOML.
     """
     files = [path for name, path in known_claims().items() if name == dataset]
     claims = [claim for path in [*files, *([extra] if extra else [])] for claim in read_claims(path)]
     if not claims:
         which = "this dataset, which is not recognised" if dataset is None else f"the dataset {dataset!r}"
+        by_counts = f" By its counts it may be {' or '.join(likely)}." if likely else ""
         raise WrongUse(
-            f"No claims are known of {which}, only of {', '.join(known_claims())}; say by --of which of these it is, "
-            "or write your own into a TOML file and name it by --claims."
+            f"No claims are known of {which}, only of {', '.join(known_claims())}.{by_counts} Say by --of which of "
+            "these it is, or write your own into a TOML file and name it by --claims."
         )
     return claims
 

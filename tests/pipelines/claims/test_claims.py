@@ -561,6 +561,8 @@ def test_an_unknown_dataset_needs_claims_of_ones_own(tmp_path: Path) -> None:
 
     with pytest.raises(WrongUse, match="No claims are known of the dataset 'made'"):
         load_claims("made")
+    with pytest.raises(WrongUse, match="By its counts it may be kmnist or kannada-mnist. Say by --of"):
+        load_claims(None, likely=["kmnist", "kannada-mnist"])
 
     assert [claim.text for claim in load_claims("made", file)] == ["small"]
     assert [claim.text for claim in load_claims("mnist", file)] == [*(c.text for c in load_claims("mnist")), "small"]

@@ -63,19 +63,19 @@ def test_the_reference_and_the_documents_figures_are_what_mnist_gives(mnist: Dat
 
 @pytest.mark.slow
 def test_random_halves_of_mnist_are_covered_and_not_flagged(mnist: Dataset) -> None:
-    """200 pairs of random samples: 95 of 100 AUC intervals hold 0.5, 5 of 100 tables flag a row; as docs/drift.md says.
+    """200 pairs of random samples: 95 of 100 AUC intervals hold 0.5, 5 of 100 tables flag a row, as docs/drift.md says.
 
     The bounds are such that right rates pass with 99 of 100 seeds.
     """
     pool = gather(Choice(mnist, tuple(mnist.splits), "mnist"), figures.POOL, Execution())
 
-    table = figures.null_comparisons(pool, figures.HALVES, figures.SAMPLES, figures.SEED)
+    table = figures.null_comparisons(pool, 200, figures.SAMPLES, figures.SEED)
 
-    assert (figures.HALVES, len(table)) == (200, 200)
     for column in ("features_covered", "pixels_covered"):
         assert table[column].mean() >= 0.91
     assert table["any_flagged"].mean() <= 0.09
-    written, measured = (
-        numbers_in(text.splitlines()) for text in (figures.block("random halves"), figures.halves_table(table))
-    )
-    np.testing.assert_allclose(written, measured, atol=1.1)  # percent: two intervals that a rounding error can turn
+    rows = [line.split("|")[2] for line in figures.block("random halves").splitlines()[2:]]
+    for column, row in zip(table.columns, rows, strict=True):  # of more pairs, of which these are the first
+        rate, low, high = (number / 100 for number in numbers_in([row]))
+        assert low <= rate <= high
+        assert abs(table[column].mean() - rate) <= 0.05
