@@ -17,6 +17,7 @@ import pyarrow.parquet as pq
 from mnist_data import storage
 from mnist_data.errors import DamagedArchive, MnistDataError, UnreadableInput
 from mnist_data.parquet.arrays import to_numpy
+from mnist_data.storage.footer import require_small_footer
 
 
 @contextmanager
@@ -25,9 +26,13 @@ def open_parquet(location: str | Path) -> Iterator[pq.ParquetFile]:
     with damage_named(location):
         if storage.is_remote(location):
             fs, path = storage.filesystem(location)
-            with fs.open(path, "rb") as stream, pq.ParquetFile(stream, page_checksum_verification=True) as file:
-                yield file
+            with fs.open(path, "rb") as stream:
+                require_small_footer(stream, str(location))
+                with pq.ParquetFile(stream, page_checksum_verification=True) as file:
+                    yield file
         else:
+            with Path(location).open("rb") as stream:
+                require_small_footer(stream, str(location))
             with pq.ParquetFile(str(location), page_checksum_verification=True) as file:
                 yield file
 

@@ -26,7 +26,7 @@ from pipelines.run.file_checks import check_file
 from pipelines.settings.recipe import load_recipe
 from pipelines.settings.run import read_config
 from tests.torture.mutations import mutated, mutated_text
-from tests.torture.records import LONG_IN_PARQUET, Target, altered, altered_json, altered_toml, written
+from tests.torture.records import Target, altered, altered_json, altered_toml, written
 
 FORMER = Path(__file__).parents[1] / "fixtures/0.1.0"
 DOCS = Path(__file__).parents[2] / "docs"
@@ -83,7 +83,7 @@ def _metadata(table: pa.Table, place: Path) -> Callable[[random.Random], None]:
 
     def damage(chance: random.Random) -> None:
         key = chance.choice(list(known))
-        metadata = {**known, key: altered_json(json.loads(known[key]), chance, LONG_IN_PARQUET)}
+        metadata = {**known, key: altered_json(json.loads(known[key]), chance)}
         if chance.random() < 0.05:
             del metadata[chance.choice(list(known))]
         pq.write_table(table.replace_schema_metadata(metadata), place, compression="none")

@@ -6,6 +6,7 @@ from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -14,6 +15,7 @@ import pyarrow.parquet as pq
 from mnist_data.errors import UnreadableInput
 from mnist_data.images_in.arrays.stored import BLOCK_BYTES
 from mnist_data.images_in.local_files import local_file
+from mnist_data.storage.footer import require_small_footer
 
 DAMAGE = (pa.ArrowException, OSError, ValueError, EOFError, OverflowError, MemoryError, KeyError, IndexError)
 """What Arrow raises for altered files."""
@@ -48,6 +50,8 @@ class ParquetTable(TableSource):
         self.path, self._file = path, local_file(path)
         self._metadata: Any = None
         self._kept: tuple[int, tuple[str, ...], pa.Table] | None = None
+        with Path(self._file).open("rb") as stream:
+            require_small_footer(stream, path)
         with _named(path), self._open() as file:
             self.schema, self._metadata = _readable(file.schema_arrow, path), file.metadata
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import shutil
 from collections.abc import Callable
 from contextlib import suppress
@@ -21,6 +22,7 @@ import mnist_data
 from mnist_data.batch import Batch
 from mnist_data.errors import DamagedArchive, MnistDataError, NoDataset, UnreadableInput
 from mnist_data.parquet.dataset import Dataset, open_dataset, read_columns
+from mnist_data.parquet.files import open_parquet
 from mnist_data.parquet.manifest import read_manifest
 from mnist_data.parquet.schema import Metadata
 from mnist_data.parquet.writer import Draft, PartWriter, is_current
@@ -380,3 +382,24 @@ def test_single_bits_in_a_small_dataset_are_named_or_change_nothing(name: str, t
             with suppress(MnistDataError):
                 frame = mnist_data.load(tmp_path / name)
                 assert sorted(frame[frame["split"] == "test"]["id"]) == truth
+
+
+def test_a_footer_that_would_take_much_memory_is_refused(tmp_path: Path, command_line: Cli) -> None:
+    """By name, before it is read, whoever reads it; one as large of a file that is much larger is read."""
+    long = Metadata("x" * 4_000_000, (8, 8), "uint8")
+    ours(tmp_path / "ours.parquet", long)
+    frame = pa.table({"label": LABELS, **{f"pixel{place}": LABELS for place in range(64)}})
+    pq.write_table(frame.replace_schema_metadata({"note": "x" * 4_000_000}), tmp_path / "foreign.parquet")
+
+    for words in ("info ours.parquet", "verify ours.parquet", "convert foreign.parquet out", "clean ours.parquet out"):
+        command, name, *out = words.split()
+        code, _, err = command_line(command, tmp_path / name, *(tmp_path / each for each in out))
+
+        assert code == (1 if command == "verify" else 2)
+        assert command == "verify" or re.search(r"its footer takes [\d,]+ of its [\d,]+ bytes", err)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["foreign.parquet", "ours.parquet"]
+
+    table = pa.table({"zeros": pa.array([bytes(80_000_000)])}).replace_schema_metadata({"note": "x" * 4_000_000})
+    pq.write_table(table, tmp_path / "large.parquet", compression="none", use_dictionary=False)
+    with open_parquet(tmp_path / "large.parquet") as file:
+        assert file.metadata.num_rows == 1
