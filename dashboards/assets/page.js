@@ -5,6 +5,8 @@
   const charts = [...document.querySelectorAll(".chart")];
   const read = (id) => JSON.parse(document.getElementById(id).textContent);
   const templates = charts.length ? read("templates") : {}; // a page without charts brings neither these nor Plotly
+  const near = new Set(); // charts in the window or close to it; the others are drawn when they come near
+  const themes = new Map(); // of each chart that is drawn, the theme it is drawn in
   const config = {
     displaylogo: false,
     showSendToCloud: false,
@@ -23,7 +25,12 @@
   const setTheme = (theme) => {
     root.dataset.theme = theme;
     label();
-    return Promise.all(charts.map((chart) => Plotly.relayout(chart, { template: templates[theme] })));
+    return Promise.all([...near].map(show));
+  };
+
+  const choose = (theme) => {
+    try { localStorage.setItem("mnist-data-theme", theme); } catch {} // not in a notebook
+    return setTheme(theme);
   };
 
   const nameButtons = (chart) => {
@@ -31,11 +38,38 @@
     for (const link of chart.querySelectorAll(".modebar-btn")) link.setAttribute("aria-label", link.dataset.title);
   };
 
-  const draw = async (chart) => {
+  const needPlotly = () => {
+    // Its 4.8 MB take a third of a second to start, so they lie in the page as text until a chart is needed.
+    if (window.Plotly) return;
+    const script = document.createElement("script");
+    script.textContent = document.getElementById("plotly").textContent;
+    document.head.append(script);
+  };
+
+  const show = async (chart) => {
+    const theme = root.dataset.theme;
+    if (themes.get(chart) === theme) return;
+    const isDrawn = themes.has(chart);
+    themes.set(chart, theme);
+    if (isDrawn) return Plotly.relayout(chart, { template: templates[theme] });
+    needPlotly();
     const figure = read(`${chart.id}-data`);
-    figure.layout.template = templates[root.dataset.theme];
+    figure.layout.template = templates[theme];
     await Plotly.newPlot(chart, figure.data, figure.layout, config);
     nameButtons(chart);
+  };
+
+  const drawWhenNear = () => {
+    const watched = new IntersectionObserver(
+      async (entries) => {
+        for (const { target, isIntersecting } of entries) near[isIntersecting ? "add" : "delete"](target);
+        await Promise.all([...near].map(show));
+        root.setAttribute("data-drawn", "true");
+      },
+      { rootMargin: "400px 0px" },
+    );
+    for (const chart of charts) watched.observe(chart);
+    if (!charts.length) root.setAttribute("data-drawn", "true");
   };
 
   const markSection = () => {
@@ -59,7 +93,7 @@
   };
 
   label();
-  button?.addEventListener("click", () => setTheme(other[root.dataset.theme]));
+  button?.addEventListener("click", () => choose(other[root.dataset.theme]));
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", (event) =>
     setTheme(event.matches ? "dark" : "light"),
   );
@@ -74,14 +108,15 @@
     });
   }
 
-  // Paper is white, whatever the screen was.
+  // Paper is white, whatever the screen was, and shows every chart.
   let before = null;
   addEventListener("beforeprint", () => {
     before = root.dataset.theme;
     setTheme("light");
+    charts.forEach(show);
   });
   addEventListener("afterprint", () => before && setTheme(before));
 
   markSection();
-  Promise.all(charts.map(draw)).then(() => root.setAttribute("data-drawn", "true"));
+  drawWhenNear();
 })();

@@ -116,6 +116,8 @@ def _what_it_does(browser: Any, path: Path) -> str:
     page.on("request", lambda sent: did.append(f"request of {sent.url[:80]}") if _leaves(sent.url, path) else None)
     page.goto(path.as_uri())
     page.wait_for_selector("html[data-drawn]", timeout=60_000)
+    for chart in page.query_selector_all(".chart"):
+        chart.scroll_into_view_if_needed()  # only then is it drawn
     for chart in page.query_selector_all(".js-plotly-plot")[:3]:
         with contextlib.suppress(Exception):  # one that is folded cannot be hovered over
             chart.hover(timeout=500)
