@@ -58,6 +58,25 @@ class Note(Block):
 
 
 @dataclass(frozen=True)
+class FindingLine:
+    """One finding. severity: problem, warning or note. section: the key of what shows it; empty for none."""
+
+    severity: str
+    finding: str
+    evidence: str = ""
+    advice: str = ""
+    section: str = ""
+
+
+@dataclass(frozen=True)
+class FindingList(Block):
+    """Findings, one below the other, each with its severity in words and a link to what shows it."""
+
+    template: ClassVar[str] = "finding_list"
+    lines: Sequence[FindingLine]
+
+
+@dataclass(frozen=True)
 class Card:
     """A number that stands out, what it counts, and a remark below."""
 

@@ -14,6 +14,7 @@ from dashboards.sections import (
     data,
     drift,
     explanations,
+    findings,
     photos,
     robustness,
     scores,
@@ -52,6 +53,21 @@ class Section:
         """Give the parts of the section, None where one of its tables has no rows; all must be there."""
         return None if any(tables[name].empty for name in self.tables) else self.body(tables)
 
+
+def _findings(tables: Tables) -> Sequence[Block]:
+    return findings.findings(tables, {section.key for section in SECTIONS if section.is_in(tables)})
+
+
+FINDINGS = Section(
+    key="findings",
+    group="Summary",
+    short="Findings",
+    title="Findings",
+    lead="What to know before all else, the most serious first.",
+    tables=("findings",),
+    body=_findings,
+    empty="Nothing stands out.",
+)
 
 DATA: tuple[Section, ...] = (
     Section(
@@ -326,5 +342,5 @@ MODEL: tuple[Section, ...] = (
     ),
 )
 
-SECTIONS = (*DATA, *PREPARATION, *MODEL)
+SECTIONS = (FINDINGS, *DATA, *PREPARATION, *MODEL)
 """The sections in the order of the page."""

@@ -26,6 +26,7 @@ PALETTES: Mapping[str, Mapping[str, str]] = {
         "note": "#fff3d6",
         "note-line": "#d99a00",
         "note-ink": "#533c00",
+        "problem": "#b3261e",
     },
     "dark": {
         "page": "#0f1216",
@@ -39,6 +40,7 @@ PALETTES: Mapping[str, Mapping[str, str]] = {
         "note": "#2d2510",
         "note-line": "#c39016",
         "note-ink": "#f3e1b3",
+        "problem": "#f2827a",
     },
 }
 

@@ -48,7 +48,11 @@ def cleaning(tables: Tables) -> list[Block]:
         return [cards, by_split, Paragraph("No rule found anything to remove, repair or flag.")]
     table = findings.assign(reason=[reason_words(reason) for reason in findings["reason"]])
     caption = "How many samples each rule found, and what was done with them; several rules can find the same sample."
-    return [cards, by_split, Chart("findings", "Findings by reason", cleaning_findings(findings), caption, table)]
+    return [
+        cards,
+        by_split,
+        Chart("cleaning-findings", "Findings by reason", cleaning_findings(findings), caption, table),
+    ]
 
 
 def quarantine(tables: Tables) -> list[Block]:

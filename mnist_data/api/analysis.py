@@ -85,8 +85,8 @@ def audit(
     Its finding `polarity` says whether the background of the dataset is dark or bright, or undecided. Raises
     CheckFailed, after all is written, where a limit of `fail_if` is exceeded.
     """
+    from pipelines.audit.findings import counted
     from pipelines.audit.run import audit as run
-    from pipelines.audit.run import counted
 
     limits = named_values(fail_if, "fail_if", count_of(CHECKS, "check"))
     thresholds = named_values(threshold, "threshold", require_threshold)

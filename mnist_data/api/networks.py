@@ -90,7 +90,7 @@ def train(
             raise WrongUse("--sweep makes many trainings; leave out --plot, --fail-if and --corrections.")
         over = given | ({"preset": preset} if preset != "standard" else {})
         return _sweep(dataset, location_of(out), location_of(sweep), over, resume, overwrite, progress)
-    from pipelines.networks.evaluation.finding import in_words
+    from pipelines.networks.evaluation.findings import in_words
     from pipelines.networks.train import train as run
     from pipelines.stages.turned_classes import about_turned_classes
 

@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 import pandas as pd
 
+from mnist_data import storage
 from mnist_data.api.results import Result
 from mnist_data.api.sources import Place, about, location_of
 from mnist_data.api.work import working
@@ -15,6 +16,7 @@ from mnist_data.parquet.tables import read_table
 from pipelines.settings.model_header import Model
 from pipelines.settings.recipe import Recipe, recipe_from
 from pipelines.settings.run import Config, read_config
+from pipelines.statistics.findings import together
 
 Step = Literal["convert", "clean", "normalize", "augment", "stats", "train", "dashboard"]
 
@@ -67,6 +69,8 @@ def run(
         if folder.name == "stats"
         for name in ("summary", "classes")
     }
+    findings = [f"{folder}/findings.parquet" for folder in outcome.tables]
+    tables["findings"] = together([read_table(path) for path in findings if storage.exists(path)])
     if models:
         tables["evaluation"] = pd.concat([read_table(f"{folder}/evaluation.parquet") for folder in models])
     return Result(

@@ -89,7 +89,7 @@ def audit(
         workers=workers,
         scheduler=scheduler,
     )
-    finish(call, print_audit, json, ("checks", "order", "selftest"))
+    finish(call, print_audit, json, ("findings", "checks", "order", "selftest"))
 
 
 def print_audit(result: Result) -> None:
@@ -97,18 +97,18 @@ def print_audit(result: Result) -> None:
     if "selftest" in result.tables:
         print_selftest(result.tables["selftest"])
     else:
-        from mnist_data.cli.output import say
+        from mnist_data.cli.output import print_findings, say
         from pipelines.images.measures.background import describe_polarity
 
         say(describe_polarity(result.findings["polarity"]))
         print_checks(result.tables["checks"])
-        print_order(result.tables["order"])
+        print_findings(result.tables["findings"])
 
 
 def print_checks(checks: pd.DataFrame) -> None:
     """Print how many samples each check flags in each split, its threshold, and what it measures."""
     from mnist_data.cli.output import print_table, say
-    from pipelines.audit.run import counted
+    from pipelines.audit.findings import counted
 
     splits = list(checks["split"].unique())
     rows = []
@@ -122,16 +122,6 @@ def print_checks(checks: pd.DataFrame) -> None:
     for check, of_check in checks[checks["flagged"] > 0].groupby("check", sort=False):
         for meaning in of_check["meaning"].unique():
             say(f"{check}: {meaning}.")
-
-
-def print_order(order: pd.DataFrame) -> None:
-    """Print which splits are in no random order, and the command that splits them at random."""
-    from mnist_data.cli.output import say
-
-    for evidence in order.loc[order["evidence"] != "", "evidence"]:
-        say(evidence)
-    for advice in order.loc[order["advice"] != "", "advice"].unique():
-        say(advice)
 
 
 def print_selftest(table: pd.DataFrame) -> None:

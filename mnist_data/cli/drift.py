@@ -82,7 +82,7 @@ def drift(
         workers=workers,
         scheduler=scheduler,
     )
-    finish(call, print_drift, json, ("drift",))
+    finish(call, print_drift, json, ("findings", "drift"))
 
 
 def print_drift(result: Result) -> None:

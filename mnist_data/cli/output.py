@@ -95,6 +95,17 @@ def say(text: str) -> None:
     print(text)  # noqa: T201
 
 
+def print_findings(findings: pd.DataFrame) -> None:
+    """Print what a user should know of a result: in a line each, with its severity and what to do about it."""
+    from rich.console import Console
+    from rich.text import Text
+
+    styles = {"problem": "bold red", "warning": "yellow"}
+    for row in findings.to_dict("records"):
+        severity = Text(f"{row['severity']}: ", styles.get(row["severity"], ""))
+        Console().print(severity + Text(f"{row['finding']} {row['advice']}".rstrip()), soft_wrap=True)
+
+
 def warn(messages: Iterable[str]) -> None:
     """Print warnings to stderr, each once: some came while the work went on, and stand in its result, too."""
     for message in messages:

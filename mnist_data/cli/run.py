@@ -79,7 +79,7 @@ def run(
         scheduler=scheduler,
         done=say_done,
     )
-    finish(call, print_run, json, ("evaluation",))
+    finish(call, print_run, json, ("findings", "evaluation"))
 
 
 def print_run(result: Result) -> None:
@@ -88,8 +88,8 @@ def print_run(result: Result) -> None:
     from mnist_data.cli.stats import print_statistics
     from mnist_data.cli.training import print_evaluation
 
-    if "summary" in result.tables:
-        print_statistics(result)
     if "evaluation" in result.tables:
         print_evaluation(result.tables["evaluation"])
+    if "summary" in result.tables:
+        print_statistics(result)
     say(f"Results: {result.out}")

@@ -54,12 +54,12 @@ def stats(
         workers=workers,
         scheduler=scheduler,
     )
-    finish(call, print_statistics, json, ("summary", "classes"))
+    finish(call, print_statistics, json, ("findings", "summary", "classes"))
 
 
 def print_statistics(result: Result) -> None:
-    """Print the summary, a column a split, and the class counts of a dataset."""
-    from mnist_data.cli.output import print_frame, print_table, say
+    """Print the summary of a dataset, a column a split, its class counts, and what stands out."""
+    from mnist_data.cli.output import print_findings, print_frame, print_table, say
 
     summary = result.tables["summary"]
     rows = [[name.replace("_", " "), *summary[name]] for name in summary.columns if name != "split"]
@@ -70,3 +70,4 @@ def print_statistics(result: Result) -> None:
     print_frame("Samples in each class", counts.astype(int).reset_index())
     if result.findings["note"]:
         say(result.findings["note"])
+    print_findings(result.tables["findings"])

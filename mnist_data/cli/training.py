@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 _TRAIN = Train()
 _SWEEP_DETAIL = ("validation_loss", "epochs_done", "parameters", "runs")
 _OF_TRAINING = (
+    "findings",
     "history",
     "diagnosis",
     "evaluation",
@@ -181,7 +182,7 @@ def train(
 
 def print_training(result: Result) -> None:
     """Print how a training went and what came of it, or how the points of a sweep compare."""
-    from mnist_data.cli.output import print_frame
+    from mnist_data.cli.output import print_findings, print_frame
 
     tables = result.tables
     if "sweep" in tables:
@@ -195,6 +196,8 @@ def print_training(result: Result) -> None:
         print_groups(tables["groups"])
     if "robustness" in tables:
         print_robustness(tables["robustness"])
+    findings = tables["findings"]
+    print_findings(findings[findings["severity"] == "note"])  # its problems are among the warnings
 
 
 def print_sweep(result: Result) -> None:

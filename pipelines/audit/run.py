@@ -10,11 +10,12 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from mnist_data.parquet.dataset import HELD_OUT, Dataset
+from mnist_data.parquet.dataset import Dataset
 from mnist_data.parquet.tables import merge_tables, provenance, require_folder, write_table
 from pipelines.audit.check_result import CheckResult
 from pipelines.audit.checks import check_images
 from pipelines.audit.duplicates import find_duplicates
+from pipelines.audit.findings import audit_findings
 from pipelines.audit.imbalance import IMBALANCE, find_imbalance
 from pipelines.audit.label_errors import find_label_errors, require_cleanlab
 from pipelines.audit.order import find_orders
@@ -38,9 +39,9 @@ def audit(
     execution: Execution | None = None,
     overwrite: bool = False,
 ) -> dict[str, pd.DataFrame]:
-    """Run every check, and write the tables `audit`, `checks`, `order` and `audit_thumbnails` into a folder.
+    """Run every check, and write its tables into a folder: audit, checks, order, findings and audit_thumbnails.
 
-    Gives the three small ones by name. `audit` is only written: id, split, label, and for each check is_CHECK,
+    Gives the small ones by name. `audit` is only written: id, split, label, and for each check is_CHECK,
     CHECK_score (0 worst … 1) and what explains the finding. Raises OutputExists where the folder holds anything that is
     not to be replaced.
     """
@@ -50,9 +51,11 @@ def audit(
     table, results = run_checks(source, params, execution)
     made = provenance(params.stage, {source.metadata.dataset: source.content}, params.recorded())
     merge_tables(_sample_tables(table, results), f"{folder}/audit", made)
+    checks, order = tabulate(table, results, params), find_orders(table)
     tables = {
-        "checks": tabulate(table, results, params),
-        "order": find_orders(table),
+        "checks": checks,
+        "order": order,
+        "findings": audit_findings(checks, order),
         "audit_thumbnails": worst_samples(table, results, params.thumbnails),
     }
     for name, frame in tables.items():
@@ -101,20 +104,6 @@ def tabulate(table: MeasureTable, results: Sequence[CheckResult], params: Audit)
     checks = pd.DataFrame(rows)
     checks.attrs["polarity"] = table.background.polarity
     return checks
-
-
-def counted(rows: pd.DataFrame) -> tuple[int, int, str]:
-    """Count the samples that a check flags, of how many, and of which split; of all where that is "".
-
-    rows: the check's, a row a split. Leaks are counted in the split whose score they spoil: validation or test, or any
-    where there is neither; of several in the one with the largest fraction. They are a tenth of a test split whose
-    copies are a fortieth of all samples.
-    """
-    if rows["check"].iloc[0] != "leaked":
-        return int(rows["flagged"].sum()), int(rows["samples"].sum()), ""
-    spoilt = rows[rows["split"].isin(HELD_OUT)]
-    worst = max((spoilt if len(spoilt) else rows).to_dict("records"), key=lambda row: row["fraction"])
-    return int(worst["flagged"]), int(worst["samples"]), str(worst["split"])
 
 
 def _sample_tables(table: MeasureTable, results: Sequence[CheckResult]) -> Iterator[pa.Table]:

@@ -17,7 +17,7 @@ from pipelines.drift import distances as d
 from pipelines.drift.domain import Auc, domain_auc
 from pipelines.drift.gather import COMPARED, LEAST, LEVELS, Choice, Side, gather
 from pipelines.drift.significance import LEVEL, adjust, adjusted_by_shuffles
-from pipelines.drift.verdict import verdict_table
+from pipelines.drift.verdict import drift_findings, verdict_table
 from pipelines.engine.execution import Execution
 from pipelines.settings.analysis import Drift
 
@@ -65,16 +65,19 @@ class _Row:
 def drift(
     first: Choice, second: Choice, params: Drift | None = None, *, execution: Execution | None = None
 ) -> dict[str, pd.DataFrame]:
-    """Compare two sides. Gives the tables `drift` (COLUMNS), `drift_verdict`, `drift_histograms` and `drift_means`.
+    """Compare two sides.
 
+    Gives the tables `drift` (COLUMNS), `drift_verdict`, `findings`, `drift_histograms` and `drift_means`.
     Raises WrongUse where a side has too few samples, or no class has enough on both.
     """
     params, execution = params or Drift(), execution or Execution()
     sides = [gather(choice, params.samples, execution) for choice in (first, second)]
     table = compare_sides(sides[0], sides[1], params)
+    verdict = verdict_table(table, (first, second), (len(sides[0]), len(sides[1])))
     return {
         "drift": table,
-        "drift_verdict": verdict_table(table, (first, second), (len(sides[0]), len(sides[1]))),
+        "drift_verdict": verdict,
+        "findings": drift_findings(verdict),
         "drift_histograms": _histograms(*sides),
         "drift_means": _pictures(*sides),
     }

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pandas as pd
 
 from pipelines.drift.gather import Choice
+from pipelines.statistics.findings import NOTE, WARNING, Finding, findings_table
 
 NAMES = {
     "label": "the frequencies of the classes",
@@ -36,6 +37,14 @@ def verdict_table(table: pd.DataFrame, choices: tuple[Choice, Choice], sizes: tu
         "significant_features": differing.nunique(),
     }
     return pd.DataFrame([row])
+
+
+def drift_findings(verdict: pd.DataFrame) -> pd.DataFrame:
+    """Give the verdict as the findings of a page. verdict: as `verdict_table` gives it."""
+    row = verdict.iloc[0]
+    chance = f"The least adjusted p is {row['p_adjusted']:.4f}; of equal sides, 5 in 100 have one below 0.05."
+    severity = WARNING if row["significant"] else NOTE
+    return findings_table([Finding(str(row["verdict"]), chance, severity=severity, section="drift")])
 
 
 def _name(choice: Choice) -> str:

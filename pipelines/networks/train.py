@@ -26,7 +26,7 @@ from pipelines.networks.data.trained_on import write_trained_on
 from pipelines.networks.evaluation.classes import find_class_problems
 from pipelines.networks.evaluation.corrections import CORRECTIONS, read_corrections
 from pipelines.networks.evaluation.diagnosis import diagnose
-from pipelines.networks.evaluation.finding import Finding, diagnosis_table, in_words
+from pipelines.networks.evaluation.findings import diagnosis_table, in_words, training_findings
 from pipelines.networks.evaluation.leaks import find_leak
 from pipelines.networks.evaluation.report import TABLES as REPORT
 from pipelines.networks.evaluation.robustness import TABLES as ROBUSTNESS
@@ -35,6 +35,7 @@ from pipelines.networks.score import by_seed, score
 from pipelines.networks.training.device import require_torch
 from pipelines.networks.training.fit import Fit, fresh, history_table
 from pipelines.settings.training import Train
+from pipelines.statistics.findings import Finding
 
 if TYPE_CHECKING:
     from pipelines.networks.training.transfer import StartNetwork
@@ -103,7 +104,9 @@ def train(
     tables |= score(source, fits, params, validation, corrected, seen, report)
     if "leak_scores" in tables:
         problems += find_leak(tables["leak_scores"], source.location)
-    tables["diagnosis"] = _diagnosis(fits, training, validation, classes, params, start, problems)
+    diagnosed = _diagnosis(fits, training, validation, classes, params, start, problems)
+    tables["diagnosis"] = diagnosis_table(diagnosed)
+    tables["findings"] = training_findings(tables, diagnosed)
     for name in {"groups", *REPORT, *ROBUSTNESS} - set(tables):  # of an earlier training into this folder
         remove_table(f"{folder}/{name}")
     for name, table in tables.items():
@@ -143,11 +146,11 @@ def _diagnosis(
     params: Train,
     start: StartNetwork | None,
     problems: Sequence[Finding],
-) -> pd.DataFrame:
-    """Tabulate the problems of each training, if there are any. problems: those that all have."""
+) -> dict[int, list[Finding]]:
+    """Give the problems of each training, by its seed. problems: those that all have."""
     findings = {}
     for seed, result in enumerate(fits, params.seed):
         settings = params.replace(seed=seed)
         initial = fresh(training.images.shape[1:], classes, settings) if start is None else start.network(seed)
         findings[seed] = [*problems, *diagnose(result, training, validation.labels, classes, settings, initial)]
-    return diagnosis_table(findings)
+    return findings

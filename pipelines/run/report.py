@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +16,9 @@ from mnist_data.version import __version__
 from pipelines.images.thumbnails import before_after, is_augmented
 from pipelines.settings.base import settings_in_words
 from pipelines.stages.clean import TABLES
+from pipelines.statistics.findings import together
 
-COMPARED = ("evaluation", "seeds", "label_scores", "leak_scores", "robustness")
+COMPARED = ("findings", "evaluation", "seeds", "label_scores", "leak_scores", "robustness")
 """Tables that a page shows for all models together; the other tables are those of the first model."""
 
 OF_SAMPLES = ("predictions", "trained_on")
@@ -40,7 +41,7 @@ def collect_tables(
             tables[name] = read_table(path)
     if augmented is not None and is_augmented(augmented):
         tables["augmentation"] = before_after(augmented)
-    compared: dict[str, list[pd.DataFrame]] = {}
+    compared = {"findings": [tables["findings"]]} if "findings" in tables else {}
     for model in models:
         of_model = read_tables(model)
         for name in OF_SAMPLES:
@@ -49,7 +50,12 @@ def collect_tables(
             if name in of_model:
                 compared.setdefault(name, []).append(of_model.pop(name))
         tables = {**of_model, **tables}
-    return {**tables, **{name: pd.concat(parts, ignore_index=True) for name, parts in compared.items()}}
+    joined = {name: (together if name == "findings" else _joined)(parts) for name, parts in compared.items()}
+    return {**tables, **joined}
+
+
+def _joined(parts: Sequence[pd.DataFrame]) -> pd.DataFrame:
+    return pd.concat(parts, ignore_index=True)
 
 
 def page_plan(

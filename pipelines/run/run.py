@@ -19,7 +19,7 @@ from mnist_data.parquet.tables import read_table
 from mnist_data.parquet.writer import fingerprint, is_current
 from pipelines.engine.execution import Execution, downloading
 from pipelines.engine.map_dataset import plan_of
-from pipelines.networks.evaluation.finding import in_words
+from pipelines.networks.evaluation.findings import in_words
 from pipelines.networks.train import train
 from pipelines.run.report import collect_tables, page_plan, write_report
 from pipelines.run.sums import write_sums

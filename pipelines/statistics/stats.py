@@ -43,6 +43,7 @@ from pipelines.statistics.components import (
 )
 from pipelines.statistics.correlations import correlate
 from pipelines.statistics.counts import Sums, sum_up, tabulate
+from pipelines.statistics.findings import statistics_findings
 from pipelines.statistics.intrinsic_dimension import CHOSEN, Chosen, choose, tabulate_dimension
 from pipelines.statistics.morphometrics import summarize_measures
 from pipelines.statistics.separability import Space, Spread, project, space_of, tabulate_separability
@@ -141,9 +142,9 @@ def stats(
 ) -> dict[str, pd.DataFrame]:
     """Count a dataset and write its tables, as Parquet and CSV, into a folder.
 
-    Gives the small tables by name: summary, classes, pixels, intensity, sample_grid, components, component_pixels,
-    separability, dimension, correlations, morphometrics unless they are turned off, and where writers are known, what
-    `writer_tables` gives. The table `samples`, a row a sample, is only written.
+    Gives the small tables by name: findings, summary, classes, pixels, intensity, sample_grid, components,
+    component_pixels, separability, dimension, correlations, morphometrics unless they are turned off, and where writers
+    are known, what `writer_tables` gives. The table `samples`, a row a sample, is only written.
 
     Raises OutputExists where the folder holds anything that is not to be replaced.
     """
@@ -170,6 +171,7 @@ def stats(
     tables["correlations"] = correlate(f"{folder}/samples.parquet")
     if params.morphometrics:
         tables["morphometrics"] = summarize_measures(f"{folder}/samples.parquet")
+    tables["findings"] = statistics_findings(tables)
     tables |= writer_tables(f"{folder}/samples.parquet", params.morphometrics)
     for name in {"morphometrics", *WRITERS} - set(tables):  # what an earlier run has left there is not of these samples
         remove_table(f"{folder}/{name}")

@@ -55,6 +55,15 @@ def test_every_table_has_its_section(page: str) -> None:
     assert [*(section.key for section in SECTIONS), "reproduction"] == sections_of(page)
 
 
+def test_findings_come_first_and_link_to_what_shows_them(page: str) -> None:
+    """Each with its severity in words; a section that the page does not have is no link."""
+    section = page[page.index('<section id="findings">') : page.index('<section id="overview">')]
+
+    assert re.findall(r'<span class="severity">(\w+)', section) == ["Problem", "Note"]
+    assert re.findall(r'href="#([\w-]+)"', section) == ["audit"]
+    assert "Look at them." in section
+
+
 def test_sections_without_their_tables_are_left_out(statistics: Tables) -> None:
     """Statistics alone make a page: no empty training section, and no link to one."""
     page = made_of(statistics)

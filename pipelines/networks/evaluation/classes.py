@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from mnist_data.batch import Integers
-from pipelines.networks.evaluation.finding import Finding
 from pipelines.settings.checks import THRESHOLDS
+from pipelines.statistics.findings import Finding
 
 RARE = THRESHOLDS["class_imbalance"].default
 """Times that a class is rarer than an equal share when it is reported, as in the audit."""

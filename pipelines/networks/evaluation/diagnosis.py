@@ -18,13 +18,13 @@ from mnist_data.batch import Integers
 from pipelines.engine.id_hash import hashes
 from pipelines.networks.data.loader import steps
 from pipelines.networks.data.samples import Samples
-from pipelines.networks.evaluation.finding import Finding
 from pipelines.networks.evaluation.neighbours import MOST, SLIGHT, Neighbourhood, neighbourhood
 from pipelines.networks.evaluation.predictions import predict
 from pipelines.networks.evaluation.probe import PROBED, ProbedLayer, probe_layers, weight_change
 from pipelines.networks.evaluation.scores import wilson
 from pipelines.networks.training.fit import EpochRecord, Fit
 from pipelines.settings.training import Train
+from pipelines.statistics.findings import Finding
 
 if TYPE_CHECKING:
     from torch import nn

@@ -1,26 +1,19 @@
-"""A problem of a training, the table of all of them, and their words."""
+"""What a training says in sentences: how well it went, its problems, and the table of these."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 
-
-@dataclass(frozen=True)
-class Finding:
-    """A problem of a training: its name, the numbers that show it, and what to try."""
-
-    finding: str
-    evidence: str
-    advice: str
+from pipelines.statistics.findings import NOTE, Finding, findings_table
 
 
 def diagnosis_table(findings: Mapping[int, Sequence[Finding]]) -> pd.DataFrame:
     """Tabulate the findings of each seed, a row each: seed, finding, evidence, advice."""
-    rows = [{"seed": seed, **asdict(finding)} for seed, of_seed in findings.items() for finding in of_seed]
+    rows = [(seed, each.finding, each.evidence, each.advice) for seed, of_seed in findings.items() for each in of_seed]
     table = pd.DataFrame(rows, columns=["seed", "finding", "evidence", "advice"]).astype("str")
     return table.astype({"seed": np.int64})
 
@@ -33,4 +26,36 @@ def in_words(model: str, diagnosis: pd.DataFrame) -> tuple[str, ...]:
     return tuple(
         f"{model}, {'seed' if len(numbers) == 1 else 'seeds'} {', '.join(numbers)}: {finding}. {evidence} {advice}"
         for (finding, evidence, advice), numbers in seeds.items()
+    )
+
+
+def training_findings(tables: Mapping[str, pd.DataFrame], problems: Mapping[int, Sequence[Finding]]) -> pd.DataFrame:
+    """Give the findings of a training: its score, and each problem once.
+
+    tables: `evaluation` and `confusion`, as `train` makes them. problems: by seed.
+    """
+    evaluation = tables["evaluation"]
+    model = "" if evaluation.empty else str(evaluation["model"].iloc[0])
+    distinct = dict.fromkeys(problem for of_seed in problems.values() for problem in of_seed)
+    named = [replace(problem, finding=f"{model}: {problem.finding}.", section="training") for problem in distinct]
+    return findings_table([*named, *_score(tables)])
+
+
+def _score(tables: Mapping[str, pd.DataFrame]) -> Iterator[Finding]:
+    """Say how many samples the network misses, and which classes it confuses most."""
+    evaluation = tables["evaluation"]
+    if evaluation.empty:
+        return
+    score = evaluation.iloc[-1]  # the last split in detail; of several seeds the ensemble
+    missed = int(score["samples"] - score["correct"])
+    confusion = tables.get("confusion", pd.DataFrame({"label": [], "predicted": [], "samples": []}))
+    errors = confusion[confusion["label"] != confusion["predicted"]].nlargest(1, "samples").to_dict("records")
+    most = f", {errors[0]['samples']:,} of them {errors[0]['name']} → {errors[0]['predicted_name']}" if errors else ""
+    yield Finding(
+        f"{score['model']} misses {f'{missed:,}' if missed else 'none'} of {score['samples']:,} {score['split']} "
+        f"samples{most if missed else ''}.",
+        f"Accuracy {score['accuracy']:.2%}, 95 % interval {score['low']:.2%} – {score['high']:.2%}.",
+        "",
+        NOTE,
+        "confusions",
     )

@@ -10,8 +10,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from pipelines.networks.evaluation.finding import Finding
 from pipelines.networks.evaluation.scores import Evaluation, wilson
+from pipelines.statistics.findings import PROBLEM, Finding
 
 Flags = npt.NDArray[np.bool_]
 
@@ -59,6 +59,7 @@ def find_leak(scores: pd.DataFrame, dataset: str) -> list[Finding]:
             "all.",
             "Only the score of the others says how well new samples are read. To take the copies out of the training "
             f"data: mnist-data clean {shlex.quote(dataset)} OUT; then train on OUT.",
+            PROBLEM,
         )
     ]
 

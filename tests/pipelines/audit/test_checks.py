@@ -17,7 +17,8 @@ from mnist_data.idx import format as idx
 from mnist_data.idx.pairing import find_pairs
 from mnist_data.parquet.dataset import Dataset
 from pipelines.audit import faults
-from pipelines.audit.run import audit, counted
+from pipelines.audit.findings import counted
+from pipelines.audit.run import audit
 from pipelines.engine.engine import Cluster, Threads
 from pipelines.engine.execution import Execution
 from pipelines.settings.analysis import Audit

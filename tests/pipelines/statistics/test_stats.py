@@ -112,7 +112,7 @@ def test_tables_are_saved_as_parquet_and_csv_with_their_origin(digits: Dataset, 
     made = json.loads(pq.read_schema(tmp_path / "tables/summary.parquet").metadata[b"mnist_data_table"])
 
     names = {"summary", "classes", "pixels", "intensity", "samples", "sample_grid", "morphometrics"}
-    names |= {"components", "component_pixels", "separability", "dimension", "correlations"}
+    names |= {"components", "component_pixels", "separability", "dimension", "correlations", "findings"}
     assert names == {path.stem for path in (tmp_path / "tables").glob("*.parquet")}
     assert names == {path.stem for path in (tmp_path / "tables").glob("*.csv")}
     pd.testing.assert_frame_equal(tables["summary"], pd.read_csv(tmp_path / "tables/summary.csv"), check_dtype=False)

@@ -21,7 +21,7 @@ from mnist_data.parquet.tables import read_table  # noqa: E402
 from pipelines.networks.data.loader import Augmentation, MemoryLoader  # noqa: E402
 from pipelines.networks.data.samples import Samples, read_samples  # noqa: E402
 from pipelines.networks.evaluation.diagnosis import diagnose, scores  # noqa: E402
-from pipelines.networks.evaluation.finding import Finding, in_words  # noqa: E402
+from pipelines.networks.evaluation.findings import in_words  # noqa: E402
 from pipelines.networks.evaluation.neighbours import neighbourhood  # noqa: E402
 from pipelines.networks.evaluation.probe import probe_layers  # noqa: E402
 from pipelines.networks.train import train  # noqa: E402
@@ -29,6 +29,7 @@ from pipelines.networks.training.fit import EpochRecord, fit, fresh  # noqa: E40
 from pipelines.networks.training.models import build  # noqa: E402
 from pipelines.settings.training import Train, train_settings  # noqa: E402
 from pipelines.stages.validation import split_validation  # noqa: E402
+from pipelines.statistics.findings import Finding  # noqa: E402
 
 if TYPE_CHECKING:
     from torch import nn

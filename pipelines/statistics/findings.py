@@ -1,0 +1,131 @@
+"""What a user should know of a result, in sentences: what was found, how it shows, what to do, and where to look.
+
+Every analysis says it in one table, `findings`, which the terminal prints and a page shows first; here is also what the
+statistics of a dataset say.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, fields
+
+import pandas as pd
+
+from mnist_data.errors import first_few
+from pipelines.images.measures.background import Polarity, describe_polarity
+
+PROBLEM, WARNING, NOTE = "problem", "warning", "note"
+SEVERITIES = (PROBLEM, WARNING, NOTE)
+"""From what spoils a result, over what a person should look at, to what is as it should be."""
+
+
+RARE = 2.0
+"""How many times more samples the largest class must have than the smallest, to be warned of."""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that was found.
+
+    finding: in a sentence or a few words. evidence: the numbers that show it. advice: what to do about it.
+    severity: one of SEVERITIES. section: the section of a page that shows it, as in `Section.key`.
+    """
+
+    finding: str
+    evidence: str = ""
+    advice: str = ""
+    severity: str = WARNING
+    section: str = ""
+
+
+def findings_table(findings: Iterable[Finding]) -> pd.DataFrame:
+    """Tabulate findings, the most severe first, else in their order: severity, finding, evidence, advice, section.
+
+    >>> fine, lost = Finding("All is well.", severity="note"), Finding("All is lost.", severity="problem")
+    >>> findings_table([fine, lost])["finding"].tolist()
+    ['All is lost.', 'All is well.']
+    """
+    columns = ["severity", *(field.name for field in fields(Finding) if field.name != "severity")]
+    ordered = sorted(findings, key=lambda finding: SEVERITIES.index(finding.severity))
+    return pd.DataFrame([asdict(finding) for finding in ordered], columns=columns, dtype="str")
+
+
+def together(tables: Sequence[pd.DataFrame]) -> pd.DataFrame:
+    """Put tables of findings together, the most severe first, else in the order given; no sentence is there twice."""
+    table = pd.concat([findings_table([]), *tables], ignore_index=True).drop_duplicates(ignore_index=True)
+    order = table["severity"].map(SEVERITIES.index)
+    return table.loc[order.sort_values(kind="stable").index].reset_index(drop=True)
+
+
+def statistics_findings(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+    """Give the findings of `summary`, `classes` and `separability`, as `stats` makes these tables."""
+    found = [*_classes(tables["classes"]), *_closest(tables["separability"]), *_polarity(tables["summary"])]
+    return findings_table(found)
+
+
+def _classes(classes: pd.DataFrame) -> Iterator[Finding]:
+    """Report classes that a split lacks, and how unequal the classes are."""
+    for split, rows in classes.groupby("split", sort=False):
+        absent = list(rows.loc[rows["samples"] == 0, "name"])
+        if absent and len(absent) < len(rows):
+            yield Finding(
+                f"{split} has no sample of {first_few(absent)}.",
+                f"{len(absent):,} of {len(rows):,} classes are missing there.",
+                "A network can neither learn nor be tested on a class without samples: split the dataset anew by "
+                "mnist-data split, or add samples.",
+                PROBLEM,
+                "classes",
+            )
+    counts = classes.groupby("name", sort=False)["samples"].sum()
+    counts = counts[counts > 0]
+    if len(counts) < 2:
+        return
+    ratio = counts.max() / counts.min()
+    sizes = f"{counts.idxmax()} has {counts.max():,} samples, {counts.idxmin()} {counts.min():,}"
+    if ratio < RARE:
+        yield Finding(
+            "The classes are of about equal size.", f"{sizes}: {ratio:.2f} times as many.", "", NOTE, "classes"
+        )
+    else:
+        advice = "Judge a network by its accuracy in each class; that of all samples hides a class that is rare."
+        yield Finding(
+            f"The classes are of unequal size: {sizes}.",
+            f"That is {ratio:.3g} times as many.",
+            advice,
+            WARNING,
+            "classes",
+        )
+
+
+def _closest(separability: pd.DataFrame) -> Iterator[Finding]:
+    """Name the two pairs of classes that lie closest, in the first split."""
+    if separability.empty:
+        return
+    split = separability["split"].iloc[0]
+    nearest = separability[separability["split"] == split].nsmallest(2, "bhattacharyya").to_dict("records")
+    pairs = [f"{row['name']} and {row['other_name']}" for row in nearest]
+    distances = " and ".join(f"{row['bhattacharyya']:.2f}" for row in nearest)
+    yield Finding(
+        f"The classes {pairs[0]} lie closest{f', then {pairs[1]}' if pairs[1:] else ''}.",
+        f"Bhattacharyya distance {distances} in {split}.",
+        "",
+        NOTE,
+        "separability",
+    )
+
+
+def _polarity(summary: pd.DataFrame) -> Iterator[Finding]:
+    """Say which the background is, and where the splits differ in it."""
+    polarities = dict(zip(summary["split"], summary["polarity"], strict=True))
+    decided = {str(polarity) for polarity in polarities.values()} & {"dark", "bright"}
+    if len(decided) == 2:
+        yield Finding(
+            "The splits differ in their background.",
+            ", ".join(f"{split}: {polarity}" for split, polarity in polarities.items()) + ".",
+            "A network that is trained on one cannot read the other: invert one of them before it is converted.",
+            PROBLEM,
+            "samples",
+        )
+    else:
+        polarity: Polarity = "dark" if "dark" in decided else "bright" if decided else "undecided"
+        yield Finding(describe_polarity(polarity), severity=NOTE, section="samples")
