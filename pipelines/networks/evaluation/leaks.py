@@ -72,7 +72,7 @@ def leaks_in_words(scores: pd.DataFrame, split: str) -> str:
     whole, leaked, others = scores.to_dict("records")
     samples, of = leaked["samples"], f" of {split}" if split else ""
     if not samples:
-        return f"None of the {whole['samples']:,} samples{of} has the pixels of a training sample."
+        return f"Of the {whole['samples']:,} samples{of} none has the pixels of a training sample."
     counted = (
         f"{samples:,} of the {whole['samples']:,} samples{of} ({leaked['fraction']:.2%}) have the pixels of a training "
         f"sample: {leaked['accuracy']:.2%} correct"
