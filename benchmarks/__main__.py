@@ -20,6 +20,7 @@ CLAIMS = (
     "augment",
     "morphometrics",
     "statistics",
+    "pages",
     "accuracy",
     "train",
     "torch_dataset",

@@ -1,0 +1,87 @@
+"""Claims: a page is usable after 0.8 s of the browser's processor time, a quarter of drawing it all; its theme follows.
+
+The page is that of real MNIST's statistics, or without it of the embedded sample; the browser is Chromium.
+"""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from benchmarks.measure import real_data, report
+
+USABLE_LIMIT = 0.8
+"""Seconds of the page's main thread until its first screen stands."""
+
+SHARE_LIMIT = 0.25
+"""The same, of what drawing every chart takes."""
+
+THEME_LIMIT = 100.0
+"""Milliseconds from a click until the page is drawn in its other theme."""
+
+WEIGHT_LIMIT = 6.0
+"""MB of the file."""
+
+RUNS = 5
+
+NEXT_FRAME = "new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))"
+
+
+def claim() -> bool:
+    """Write a page, open it some times, and measure what the browser does until it can be read, and for a theme."""
+    program = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+    if program is None:
+        print("skipped: no Chromium is installed")
+        return True
+    from playwright.sync_api import sync_playwright
+
+    with tempfile.TemporaryDirectory() as name, sync_playwright() as playwright:
+        page = _page(Path(name))
+        browser = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
+        visits = [_visit(browser, page) for _ in range(RUNS)]
+        browser.close()
+        usable, everything, theme = (list(values) for values in zip(*visits, strict=True))
+        return all(
+            [
+                report("a page's processor time until usable", usable, USABLE_LIMIT, " s"),
+                report("of drawing all its charts", [median(usable) / seconds for seconds in everything], SHARE_LIMIT),
+                report("switching its theme", theme, THEME_LIMIT, " ms"),
+                report("its weight", [page.stat().st_size / 1e6], WEIGHT_LIMIT, " MB"),
+            ]
+        )
+
+
+def _page(folder: Path) -> Path:
+    import mnist_data
+
+    mnist = real_data("mnist")
+    dataset = mnist_data.convert("sample" if mnist is None else mnist, folder / "dataset", progress=False)
+    return Path(str(mnist_data.stats(dataset, folder / "stats", plot=True, progress=False).page))
+
+
+def _visit(browser: Any, page: Path) -> tuple[float, float, float]:
+    """Give seconds until usable, seconds until every chart is drawn, and milliseconds of a change of theme."""
+    context = browser.new_context(offline=True, viewport={"width": 1280, "height": 900}, color_scheme="light")
+    opened = context.new_page()
+    session = context.new_cdp_session(opened)
+    session.send("Performance.enable")
+    opened.goto(page.as_uri())
+    opened.wait_for_selector("html[data-drawn]")
+    usable = _worked(session)
+    theme = 1000 * opened.evaluate(
+        "async () => { const begin = performance.now(); document.getElementById('theme').click(); "
+        f"await {NEXT_FRAME}; return (performance.now() - begin) / 1000; }}"
+    )
+    opened.evaluate("dispatchEvent(new Event('beforeprint'))")  # draws all of them
+    opened.evaluate(NEXT_FRAME)
+    everything = _worked(session)
+    context.close()
+    return usable, everything, theme
+
+
+def _worked(session: Any) -> float:
+    metrics = {each["name"]: each["value"] for each in session.send("Performance.getMetrics")["metrics"]}
+    return float(metrics["TaskDuration"])
