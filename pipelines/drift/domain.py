@@ -126,7 +126,8 @@ def cross_validated_auc(truth: npt.NDArray[np.int64], scores: npt.NDArray[np.flo
     for a difference of the samples (Airola et al. 2011). The variance is twice what DeLong's (1988) would be of
     separate folds, since a sample acts twice, once in validation and once in training: where there is nothing to learn,
     each pair of samples of two folds counts once with either one as the training sample, and these pairs are all of
-    the variance. docs/drift.md has the measured coverage, with and without a difference.
+    the variance. docs/drift.md has the measured coverage. Scores that separate the sides leave no variance; then the
+    interval is Clopper and Pearson's (1934) of as many pairs without an error as the smaller side has samples.
     """
     pairs = value = variance = null = 0.0
     for fold in np.unique(folds):
@@ -142,6 +143,9 @@ def cross_validated_auc(truth: npt.NDArray[np.int64], scores: npt.NDArray[np.flo
         return Auc(0.5, 0.0, 1.0, 1.0, 1.0)
     value, error, by_chance = value / pairs, math.sqrt(2 * variance) / pairs, math.sqrt(2 * null) / pairs
     low, high = max(0.0, value - _Z_95 * error), min(1.0, value + _Z_95 * error)
+    if not variance and value in (0.0, 1.0):
+        least = 0.025 ** (1 / min(np.count_nonzero(truth), np.count_nonzero(truth == 0)))
+        low, high = (least, 1.0) if value else (0.0, 1 - least)
     p_value = math.erfc((value - 0.5) / by_chance / math.sqrt(2)) / 2
     return Auc(value, low, high, min(1.0, 0.5 + _Z_95_ONE_SIDED * by_chance), p_value)
 
