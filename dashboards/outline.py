@@ -21,6 +21,7 @@ from dashboards.sections import (
     shapes,
     structure,
     training,
+    versions,
     writers,
 )
 
@@ -182,6 +183,15 @@ DATA: tuple[Section, ...] = (
         "verdict.",
         tables=("checks",),
         body=audit.audit,
+    ),
+    Section(
+        key="versions",
+        group="Data",
+        short="Versions",
+        title="From A to B",
+        lead="Samples are matched by id and pixels, then by pixels, then by id.",
+        tables=("changes",),
+        body=versions.versions,
     ),
     Section(
         key="drift",

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from mnist_data import figures
     from mnist_data.api.analysis import audit, claims, stats
-    from mnist_data.api.comparisons import compare, drift
+    from mnist_data.api.comparisons import compare, diff, drift
     from mnist_data.api.files import convert, export, fetch, info
     from mnist_data.api.networks import compress, explain, export_onnx, predict, train
     from mnist_data.api.results import Result
@@ -44,6 +44,7 @@ __all__ = [
     "compress",
     "convert",
     "corrupt",
+    "diff",
     "drift",
     "explain",
     "export",
@@ -69,7 +70,7 @@ __all__ = [
 
 _HOMES = {
     "mnist_data.api.analysis": ("audit", "claims", "stats"),
-    "mnist_data.api.comparisons": ("compare", "drift"),
+    "mnist_data.api.comparisons": ("compare", "diff", "drift"),
     "mnist_data.api.files": ("convert", "export", "fetch", "info"),
     "mnist_data.api.networks": ("compress", "explain", "export_onnx", "predict", "train"),
     "mnist_data.api.results": ("Result",),

@@ -1,10 +1,10 @@
-"""drift and compare: two datasets, splits or classes, and two trainings."""
+"""diff, drift and compare: two versions of a dataset, two datasets, splits or classes, and two trainings."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mnist_data.api.limits import Measured, Named, checked, named_values, one_of
+from mnist_data.api.limits import Measured, Named, checked, count_of, named_values, one_of
 from mnist_data.api.pages import PAGE, draw_page
 from mnist_data.api.places import place_beside
 from mnist_data.api.results import Result
@@ -14,17 +14,71 @@ from mnist_data.errors import WrongUse, unknown_name
 from mnist_data.parquet.dataset import Dataset
 from mnist_data.parquet.locks import claimed
 from mnist_data.parquet.tables import require_folder
-from pipelines.settings.analysis import Drift
+from pipelines.settings.analysis import Diff, Drift
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from pipelines.drift.gather import Choice
 
-_DRIFT = Drift()
+_DIFF, _DRIFT = Diff(), Drift()
 
 COMPARE_LIMITS = ("accuracy_drop", "disagreements")
 """What `fail_if` of compare can name: the accuracy of A minus that of B, and the samples predicted differently."""
+
+
+def diff(
+    a: Place,
+    b: Place,
+    out: Place | None = None,
+    *,
+    fail_if: Named | None = None,
+    plot: bool = False,
+    thumbnails: int = _DIFF.thumbnails,
+    overwrite: bool = False,
+    workers: int | None = None,
+    scheduler: str | None = None,
+    progress: bool | None = None,
+) -> Result:
+    """Say which samples were added, removed, relabelled, altered or moved from one version of a dataset to another.
+
+    Samples are matched by id and pixels, then by pixels, then by id. a, b: datasets. out: a folder for the tables; None
+    writes none, and with `plot` A-diff. fail_if: change ("removed", "added", "altered", "relabelled", "moved" between
+    splits, "renumbered": the same with another id) -> most samples, a count, or a fraction below 1 of those of A, of
+    added ones of B; e.g. {"removed": 0}. thumbnails: of each change, for the page.
+
+    The result has the tables `changes`, a row a change and split, `diff`, a row a sample that differs, and
+    `relabelled`, from which label to which; and as a finding the verdict in one sentence. Raises CheckFailed, after all
+    is written, where a limit of `fail_if` is exceeded.
+    """
+    from pipelines.drift.versions.compare import ADDED, CHANGES, save, verdict
+    from pipelines.drift.versions.compare import diff as run
+
+    limits = named_values(fail_if, "fail_if", count_of(CHANGES, "change"))
+    shown, first, second = Diff(thumbnails=thumbnails), dataset_of(a), dataset_of(b)
+    params = shown if plot else shown.replace(thumbnails=0)
+    folder = place_beside(out, first, "diff") if plot or out is not None else None
+    page = None
+    with claimed(folder, overwrite) as replace:
+        if folder is not None:
+            require_folder(folder, replace)
+        with working(workers, scheduler, progress) as execution:
+            compared = run(first, second, params, execution=execution)
+        tables = compared.tables
+        if folder is not None:
+            save(compared, folder, first, second, params, overwrite=replace)
+            made_by = {"B": second.location, "B's content": second.content}
+            page = draw_page(plot, tables, first, f"{folder}/{PAGE}", overwrite=replace, made_by=made_by)
+    counts = tables["changes"].groupby("change")["samples"].sum()
+    measured = {kind: Measured(int(counts[kind]), len(second if kind == ADDED else first)) for kind in CHANGES}
+    findings = {
+        "a": first.location,
+        "b": second.location,
+        "verdict": verdict(tables["changes"]),
+        "ids_kept": compared.ids_kept,
+        "notes": list(compared.notes),
+    }
+    return checked(Result("diff", out=folder, tables=tables, page=page, findings=findings), limits, measured)
 
 
 def drift(

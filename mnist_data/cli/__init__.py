@@ -17,6 +17,7 @@ from mnist_data.cli import (
     claims,
     comparing,
     deployment,
+    diff,
     drift,
     explain,
     files,
@@ -55,6 +56,7 @@ app.command("corrupt")(stages.corrupt)
 app.command("split")(stages.split)
 app.command("stats")(stats.stats)
 app.command("audit")(audit.audit)
+app.command("diff")(diff.diff)
 app.command("drift")(drift.drift)
 app.command("claims")(claims.claims)
 app.command("train")(training.train)

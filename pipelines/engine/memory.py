@@ -53,6 +53,7 @@ STAGES: dict[str, StageMemory] = {
     "stats": StageMemory(2, 2, image=40, classes=True),
     "audit": StageMemory(8, 2, image=40),
     "drift": StageMemory(2, 2, image=40),
+    "diff": StageMemory(0, 2),
 }
 
 MAPPED = StageMemory(0, 2)

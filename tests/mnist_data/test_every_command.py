@@ -35,6 +35,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "split": ("dataset out --by label", "out"),
     "stats": ("dataset", "dataset-stats/summary.csv"),
     "audit": ("dataset --no-labels", "dataset-audit/checks.parquet"),
+    "diff": ("dataset dataset --out out", "out/diff.parquet"),
     "drift": ("dataset --between train test --resamples 20 --out out", "out/drift.parquet"),
     "claims": ("dataset --claims claims.toml", ""),
     "train": ("dataset out --model tiny --epochs 1", "out/tiny.safetensors"),

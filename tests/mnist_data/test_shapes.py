@@ -23,6 +23,7 @@ COMMANDS: dict[str, Callable[[Path, Path], object]] = {
     "preview": lambda source, out: mnist_data.augment(source, out, preview=True),
     "corrupt": lambda source, out: mnist_data.corrupt(source, out, split="train"),
     "stats": lambda source, out: mnist_data.stats(source, out=out),
+    "diff": lambda source, out: mnist_data.diff(source, source, out=out),
     "drift": lambda source, out: mnist_data.drift(source, source, out=out),
     "png": lambda source, out: mnist_data.export(source, out, form="folders"),
     "csv": lambda source, out: mnist_data.export(source, out, form="csv"),

@@ -35,6 +35,7 @@ from pipelines.claims.check import check_claims
 from pipelines.claims.claim import Claim
 from pipelines.drift.compare import drift
 from pipelines.drift.gather import Choice
+from pipelines.drift.versions.compare import diff
 from pipelines.engine.engine import Threads
 from pipelines.engine.execution import Execution
 from pipelines.images.levels import levels_of
@@ -134,6 +135,11 @@ def drift_of(source: Dataset, _: Path, execution: Execution) -> Tables:
     return drift(first, second, Drift(samples=24, resamples=20), execution=execution)
 
 
+def diff_of(source: Dataset, _: Path, execution: Execution) -> Tables:
+    """Compare a dataset with itself, and keep what is drawn of it."""
+    return diff(source, source, execution=execution).tables
+
+
 def claims_of(source: Dataset, _: Path, execution: Execution) -> Tables:
     """Hold claims against a dataset."""
     return {"claims": check_claims(source, CLAIMS, execution=execution)}
@@ -143,6 +149,7 @@ ANALYSES: Mapping[str, Callable[[Dataset, Path, Execution], Tables]] = {
     "stats": stats_of,
     "audit": audit_of,
     "drift": drift_of,
+    "diff": diff_of,
     "check_claims": claims_of,
 }
 """What makes tables of a dataset."""

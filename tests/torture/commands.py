@@ -35,6 +35,7 @@ COMMANDS = {
     "split": "split DATA out --by label",
     "stats": "stats DATA --out out",
     "audit": "audit DATA --no-labels --out out",
+    "diff": "diff DATA DATA --out out",
     "drift": "drift DATA --between train test --resamples 20 --out out",
     "claims": "claims DATA --claims ../inputs/claims.toml --out out",
     "train": "train DATA out --model tiny --epochs 1",

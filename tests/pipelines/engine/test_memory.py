@@ -106,6 +106,7 @@ def test_a_stage_of_any_call_asks(digits: Dataset, tmp_path: Path, monkeypatch: 
         "stats": lambda out: mnist_data.stats(digits, out),
         "audit": lambda out: mnist_data.audit(digits, out),
         "drift": lambda out: mnist_data.drift(digits, digits, out=out),
+        "diff": lambda out: mnist_data.diff(digits, digits, out=out),
     }
     assert calls.keys() == memory.STAGES.keys()
     for name, call in calls.items():
