@@ -100,9 +100,7 @@ def _ordered(order: pd.DataFrame) -> Iterator[Finding]:
     """Report splits in no random order; it matters where a part is to be held back, for which there is advice."""
     for row in order[order["evidence"] != ""].to_dict("records"):
         severity = WARNING if row["advice"] else NOTE
-        yield Finding(
-            row["evidence"], advice=f"{row['advice']}." * bool(row["advice"]), severity=severity, section="audit"
-        )
+        yield Finding(row["evidence"], advice=row["advice"], severity=severity, section="audit")
 
 
 def _of_one(says: str) -> str:

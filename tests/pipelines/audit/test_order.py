@@ -73,7 +73,7 @@ def test_the_advice_for_a_sorted_set_splits_it_at_random(
     source = ordered_digits(digits, tmp_path, np.argsort(labels, kind="stable"))
 
     code, out, _ = command_line("audit", source.location, "--no-labels", "--plot")
-    command = next(line for line in out.splitlines() if line.startswith("To hold back")).split(": mnist-data ")[1]
+    command = next(line for line in out.splitlines() if "To hold back" in line).split(": mnist-data ")[1]
     _, described, _ = command_line("info", source.location)
 
     assert (code, "train is sorted by classes: its last tenth holds 1 of 10." in out) == (0, True)
