@@ -62,7 +62,7 @@ def diff(
         workers=workers,
         scheduler=scheduler,
     )
-    finish(call, print_diff, json, ("changes", "relabelled"))
+    finish(call, print_diff, json, ("findings", "changes", "relabelled"))
 
 
 def print_diff(result: Result) -> None:

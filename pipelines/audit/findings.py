@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator, Mapping
 
 import pandas as pd
@@ -9,23 +10,29 @@ import pandas as pd
 from mnist_data.parquet.dataset import HELD_OUT
 from pipelines.statistics.findings import NOTE, PROBLEM, WARNING, Finding, findings_table
 
-LOOK = "Look at them on the page of --plot; mnist-data clean takes out or repairs what is wrong."
+LOOK = "Look at them on the page of --plot; to take them out: mnist-data clean DATASET OUT"
 
 SENTENCES: Mapping[str, tuple[str, str]] = {
-    "not_finite": ("have pixels that are NaN or infinite", "mnist-data clean says which, and takes them out."),
+    "not_finite": ("have pixels that are NaN or infinite", "To take them out: mnist-data clean DATASET OUT"),
     "blank": ("are blank", LOOK),
     "constant": ("hold hardly more than one value", LOOK),
-    "inverted": ("are inverted", "mnist-data clean --inverted repair turns them round."),
+    "inverted": ("are inverted", "To turn them round: mnist-data clean DATASET OUT --inverted repair"),
     "cropped": ("are cut off at the frame", "Look at them on the page of --plot: whether ink is missing there."),
-    "off_centre": ("lie off the centre of their class", "mnist-data normalize can centre all samples."),
+    "off_centre": (
+        "lie off the centre of their class",
+        "To centre all samples: mnist-data normalize DATASET OUT --center",
+    ),
     "noisy": ("are noisier than others of their class", "Look at them on the page of --plot."),
     "blurred": ("are more blurred than others of their class", "Look at them on the page of --plot."),
     "low_ink": ("have much less ink than others of their class", "Look at them on the page of --plot."),
     "over_inked": ("have much more ink than others of their class", "Look at them on the page of --plot."),
     "outlier": ("are unlike all others of their class", "Look at them on the page of --plot."),
-    "transposed": ("seem to have rows and columns exchanged", LOOK),
-    "label": ("have a label that is no class", "mnist-data clean takes them out."),
-    "exact_duplicate": ("have the pixels of another", "mnist-data clean keeps one of each."),
+    "transposed": (
+        "seem to have rows and columns exchanged",
+        "Look at them on the page of --plot; to exchange these back: mnist-data clean DATASET OUT --transposed repair",
+    ),
+    "label": ("have a label that is no class", "To take them out: mnist-data clean DATASET OUT"),
+    "exact_duplicate": ("have the pixels of another", "To keep one of each: mnist-data clean DATASET OUT"),
     "near_duplicate": (
         "are nearly another sample",
         "Look at the pairs on the page of --plot: copies, or alike by chance.",
@@ -33,14 +40,16 @@ SENTENCES: Mapping[str, tuple[str, str]] = {
     "label_conflict": ("have another label than their duplicate", "At least one label of each is wrong: look at them."),
     "leaked": (
         "have a duplicate in another split",
-        "They make a test easier than it should be: mnist-data clean takes them out of the training data.",
+        "They make a test easier than it should be; to take exact copies out of the training data: "
+        "mnist-data clean DATASET OUT",
     ),
     "label_error": (
         "probably have a wrong label",
         "Look at them on the page of --plot: suggested_label says what each looks like.",
     ),
 }
-"""What is said of samples that a check flags, after their number, and what to do about it."""
+"""What is said of samples that a check flags, after their number, and what to do about it; DATASET stands for its path,
+and a command is last, so that it can be copied to its end."""
 
 SPOILS = ("not_finite", "label", "leaked", "label_conflict")
 """Checks whose findings spoil training or testing, however few samples they flag."""
@@ -53,9 +62,12 @@ ABSENT: Mapping[str, tuple[str, ...]] = {
 """What is worth saying where none of some checks flags anything, and all of them were made."""
 
 
-def audit_findings(checks: pd.DataFrame, order: pd.DataFrame) -> pd.DataFrame:
-    """Give the findings of an audit's tables. checks: a row a check and split. order: as `find_orders` gives it."""
-    return findings_table([*_flagged(checks), *_ordered(order), *_absent(checks)])
+def audit_findings(checks: pd.DataFrame, order: pd.DataFrame, dataset: str) -> pd.DataFrame:
+    """Give the findings of an audit's tables.
+
+    checks: a row a check and split. order: as `find_orders` gives it. dataset: its path, for the advice.
+    """
+    return findings_table([*_flagged(checks, shlex.quote(dataset)), *_ordered(order), *_absent(checks)])
 
 
 def counted(rows: pd.DataFrame) -> tuple[int, int, str]:
@@ -72,7 +84,7 @@ def counted(rows: pd.DataFrame) -> tuple[int, int, str]:
     return int(worst["flagged"]), int(worst["samples"]), str(worst["split"])
 
 
-def _flagged(checks: pd.DataFrame) -> Iterator[Finding]:
+def _flagged(checks: pd.DataFrame, dataset: str) -> Iterator[Finding]:
     for check, rows in checks[checks["check"].isin(SENTENCES)].groupby("check", sort=False):
         flagged, samples, split = counted(rows)
         if flagged:
@@ -81,7 +93,7 @@ def _flagged(checks: pd.DataFrame) -> Iterator[Finding]:
             yield Finding(
                 f"{flagged:,} of {of} {says if flagged > 1 else _of_one(says)}.",
                 f"{flagged / max(1, samples):.2%}; {rows['meaning'].iloc[0]}.",
-                advice,
+                advice.replace(" DATASET ", f" {dataset} "),
                 PROBLEM if check in SPOILS else WARNING,
                 "audit",
             )

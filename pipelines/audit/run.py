@@ -55,7 +55,7 @@ def audit(
     tables = {
         "checks": checks,
         "order": order,
-        "findings": audit_findings(checks, order),
+        "findings": audit_findings(checks, order, source.location),
         "audit_thumbnails": worst_samples(table, results, params.thumbnails),
     }
     for name, frame in tables.items():

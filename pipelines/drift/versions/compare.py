@@ -21,6 +21,7 @@ from pipelines.drift.versions.matching import Matching, match_samples
 from pipelines.engine.execution import Execution
 from pipelines.images.thumbnails import thumbnail_table
 from pipelines.settings.analysis import Diff
+from pipelines.statistics.findings import NOTE, Finding, findings_table
 
 REMOVED, ADDED = "removed", "added"
 OF_PAIRS = ("altered", "relabelled", "moved", "renumbered")
@@ -71,6 +72,7 @@ def diff(a: Dataset, b: Dataset, params: Diff | None = None, *, execution: Execu
     diff: a row a sample that differs: change, id_a, id_b, split_a, split_b, label_a, label_b, and a flag for each of
     OF_PAIRS; ids, splits and labels are missing where a side does not have the sample.
     relabelled: label_a, name_a, label_b, name_b, samples, the most frequent first.
+    findings: the verdict, and what a reader must know of it.
     diff_a, diff_b: the thumbnails of either side, of the first samples of each change.
 
     Labels are compared by the names of their classes, where both datasets name them. Raises WrongUse where the items of
@@ -89,10 +91,13 @@ def diff(a: Dataset, b: Dataset, params: Diff | None = None, *, execution: Execu
         "diff": sample_table(shared[0], shared[1], found, splits),
     }
     tables["relabelled"] = count_relabelled(tables["diff"], a, b)
+    notes = _notes(a, b, matching)
+    said = Finding(verdict(tables["changes"]), severity=NOTE, section="versions")
+    tables["findings"] = findings_table([said, *(Finding(note, section="versions") for note in notes)])
     if params.thumbnails:
         chosen = first_of_each(found, params.thumbnails)
         tables |= {"diff_a": _thumbnails(a, found.first, chosen), "diff_b": _thumbnails(b, found.second, chosen)}
-    return Compared(tables, matching.ids_kept, _notes(a, b, matching))
+    return Compared(tables, matching.ids_kept, notes)
 
 
 def _numbered_alike(samples: DigestedSamples, splits: Sequence[str]) -> DigestedSamples:

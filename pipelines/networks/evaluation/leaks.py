@@ -57,8 +57,8 @@ def find_leak(scores: pd.DataFrame, dataset: str) -> list[Finding]:
             f"{leaked['samples']:,} of {whole['samples']:,} {split} samples ({leaked['fraction']:.2%}) have the pixels "
             f"of a training sample: {leaked['accuracy']:.2%} of these are correct, {rest}, {whole['accuracy']:.2%} of "
             "all.",
-            "Only the score of the others says how well new samples are read. To take the copies out of the training "
-            f"data: mnist-data clean {shlex.quote(dataset)} OUT; then train on OUT.",
+            "Only the score of the others says how well new samples are read. Train on OUT, without the copies, after: "
+            f"mnist-data clean {shlex.quote(dataset)} OUT",
             PROBLEM,
         )
     ]

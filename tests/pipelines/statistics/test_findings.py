@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+import shlex
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import pytest
 
+import mnist_data
+from mnist_data.parquet.dataset import Dataset
 from pipelines.audit.findings import SENTENCES, audit_findings
 from pipelines.networks.evaluation.findings import training_findings
 from pipelines.settings.checks import CHECKS
 from pipelines.statistics.findings import Finding, findings_table, statistics_findings, together
+
+PLACE = "a set"
+"""Of the dataset; the shell must take it for one word."""
 
 
 def statistics(counts: list[tuple[str, str, int]], polarity: dict[str, str]) -> dict[str, pd.DataFrame]:
@@ -37,7 +45,7 @@ def checks(*flagged: tuple[str, str, int]) -> pd.DataFrame:
 
 def audit_findings_of(table: pd.DataFrame, **order: str) -> pd.DataFrame:
     """Give the findings of checks, and of one split in an order, where its evidence and advice are given."""
-    return audit_findings(table, pd.DataFrame([order] if order else [], columns=["evidence", "advice"]))
+    return audit_findings(table, pd.DataFrame([order] if order else [], columns=["evidence", "advice"]), PLACE)
 
 
 def said(table: pd.DataFrame) -> list[tuple[str, str]]:
@@ -103,7 +111,7 @@ def test_an_order_is_a_warning_where_there_is_something_to_do() -> None:
     sorted_test = audit_findings_of(checks(), evidence="test is sorted.", advice="")
 
     assert said(sorted_train)[0] == ("warning", "train is sorted.")
-    assert sorted_train["advice"].iloc[0] == "Split at random: mnist-data split d o."
+    assert sorted_train["advice"].iloc[0] == "Split at random: mnist-data split d o"
     assert said(sorted_test)[0] == ("note", "test is sorted.")
 
 
@@ -117,6 +125,22 @@ def test_every_check_has_its_sentence(check: str) -> None:
     assert row["finding"].startswith("3 of ")
     assert row["advice"]
     assert f"what {check} measures" in row["evidence"]
+
+
+def test_every_command_that_an_audit_advises_works(
+    digits: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command_line: Callable[..., tuple[int, str, str]]
+) -> None:
+    """As it is printed, to its end, by the rules of the shell; OUT is replaced."""
+    monkeypatch.chdir(tmp_path)
+    mnist_data.split(digits, PLACE, by="label", progress=False)
+    flagged = [(check, "test", 3) for check in CHECKS if check != "class_imbalance"]
+    advice = audit_findings_of(checks(*flagged))["advice"].str.extract(r"mnist-data (.*)$")[0].dropna().unique()
+
+    assert len(advice) >= 4
+    for place, command in enumerate(advice):
+        words = [f"out{place}" if word == "OUT" else word for word in shlex.split(command)]
+        assert command_line(*words)[0] == 0, command
+        assert len(mnist_data.open_dataset(f"out{place}")) > 0
 
 
 def training(correct: int) -> dict[str, pd.DataFrame]:
