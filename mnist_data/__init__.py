@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from mnist_data.api.networks import compress, explain, export_onnx, predict, train
     from mnist_data.api.results import Result
     from mnist_data.api.run import run
+    from mnist_data.api.show import show
     from mnist_data.api.stages import augment, clean, corrupt, normalize, prepare, split
     from mnist_data.api.verify import verify
     from mnist_data.errors import CheckFailed, MnistDataError
@@ -60,6 +61,7 @@ __all__ = [
     "prepare",
     "remake",
     "run",
+    "show",
     "split",
     "stats",
     "to_numpy",
@@ -75,6 +77,7 @@ _HOMES = {
     "mnist_data.api.networks": ("compress", "explain", "export_onnx", "predict", "train"),
     "mnist_data.api.results": ("Result",),
     "mnist_data.api.run": ("run",),
+    "mnist_data.api.show": ("show",),
     "mnist_data.api.stages": ("augment", "clean", "corrupt", "normalize", "prepare", "split"),
     "mnist_data.api.verify": ("verify",),
     "mnist_data.errors": ("CheckFailed", "MnistDataError"),

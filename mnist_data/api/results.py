@@ -78,10 +78,20 @@ class Result:
             self.command if self.out is None else f"{self.command}: {self.out}",
             facts={name: _short(value) for name, value in self.findings.items()},
             warnings=self.warnings,
+            images=self._images(),
             tables=self.tables,
             page=self.page,
         )
         return shown if self.dataset is None else self.dataset._repr_html_() + shown
+
+    def _images(self) -> Any:
+        """Give the images of the samples that were asked for, (n, height, width[, 3]) uint8; None without any."""
+        samples = self.tables.get("samples")
+        if samples is None or "image" not in samples:
+            return None
+        from dashboards.thumbnails import decode_images
+
+        return decode_images(samples)
 
 
 def _short(value: Any, most: int = 200) -> str:

@@ -22,6 +22,7 @@ from mnist_data.cli import (
     explain,
     files,
     run,
+    show,
     stages,
     stats,
     training,
@@ -48,6 +49,7 @@ app.command("convert")(files.convert)
 app.command("prepare")(stages.prepare)
 app.command("export")(files.export)
 app.command("info")(files.info)
+app.command("show")(show.show)
 app.command("verify")(verify.verify)
 app.command("clean")(stages.clean)
 app.command("normalize")(stages.normalize)

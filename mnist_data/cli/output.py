@@ -83,7 +83,11 @@ def json_of(result: Result, tables: Sequence[str], nested: Sequence[str] = ()) -
 
     described = {} if result.dataset is None else describe_dataset(result.dataset)
     described.pop("path", None)  # it is `out`
-    chosen = {name: result.tables[name].to_dict("records") for name in tables if name in result.tables}
+    chosen = {
+        name: result.tables[name].drop(columns="image", errors="ignore").to_dict("records")  # pixels are for eyes
+        for name in tables
+        if name in result.tables
+    }
     for row in (row for rows in chosen.values() for row in rows):
         row.update({column: json.loads(row[column]) for column in nested})
     return {"out": result.out, "page": result.page, **described, **result.findings, **chosen,

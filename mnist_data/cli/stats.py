@@ -11,6 +11,8 @@ from mnist_data.cli.options import DatasetArgument, Json, Overwrite, Plot, Sched
 from pipelines.settings.analysis import Stats
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from mnist_data.api.results import Result
 
 _STATS = Stats()
@@ -57,6 +59,10 @@ def stats(
     finish(call, print_statistics, json, ("findings", "summary", "classes"))
 
 
+STRIP = 20
+"""Classes of which a sample is drawn."""
+
+
 def print_statistics(result: Result) -> None:
     """Print the summary of a dataset, a column a split, its class counts, and what stands out."""
     from mnist_data.cli.output import print_findings, print_frame, print_table, say
@@ -71,3 +77,17 @@ def print_statistics(result: Result) -> None:
     if result.findings["note"]:
         say(result.findings["note"])
     print_findings(result.tables["findings"])
+    _print_strip(result.tables["sample_grid"])
+
+
+def _print_strip(grid: pd.DataFrame) -> None:
+    """Draw a sample of each class, where people look on."""
+    import sys
+
+    if sys.stdout.isatty() and len(grid):
+        from dashboards.thumbnails import decode_images
+        from mnist_data.cli.pictures import print_images
+
+        first = grid.drop_duplicates("label").head(STRIP)
+        first.attrs = grid.attrs
+        print_images(decode_images(first), [str(name) for name in first["name"]], widest=14)

@@ -27,6 +27,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "prepare": ("photo.png out --plot", "out.html"),
     "export": ("dataset out", "out/t10k-labels-idx1-ubyte"),
     "info": ("dataset", ""),
+    "show": ("dataset --count 3", ""),
     "verify": ("dataset", ""),
     "clean": ("dataset out", "out.quarantine.parquet"),
     "normalize": ("dataset out", "out"),

@@ -54,8 +54,10 @@ def options_of(command: str) -> dict[str, Any]:
 
 
 def parameters_of(command: str) -> dict[str, Any]:
-    """Give what a function takes: name -> default."""
-    return {name: taken.default for name, taken in inspect.signature(function_of(command)).parameters.items()}
+    """Give what a function takes: name -> default; `class_` is `class`, which Python keeps for itself."""
+    return {
+        name.rstrip("_"): taken.default for name, taken in inspect.signature(function_of(command)).parameters.items()
+    }
 
 
 @pytest.mark.parametrize("command", COMMANDS)
