@@ -101,6 +101,36 @@ def test_alike_neighbours_are_found_and_shuffled_ones_are_not(digits: Dataset, t
     assert kinds["sorted"] == {"classes": "sorted", "neighbours": "random"}
 
 
+def test_writers_in_runs_are_found_and_split_by_whole_writers(
+    digits: Dataset, sample_idx: Path, tmp_path: Path, command_line: Callable[..., tuple[int, str, str]]
+) -> None:
+    """In runs of forty samples; dealt at random they are in none."""
+    for place, name in (("runs", "in runs"), ("random", "dealt at random")):
+        (tmp_path / name).mkdir()
+        for split, rows in digits.splits.items():
+            table = np.zeros((rows, 8), np.int32)
+            table[:, 0], table[:, 2] = (
+                read_columns(digits, split, ("label",))["label"],
+                (np.arange(rows) // 40 * 7) % 37,
+            )
+            if place == "random":
+                np.random.default_rng(2).shuffle(table[:, 2])
+            idx.write(tmp_path / name / f"digits-{split}-labels-idx2-int", table)
+        source = mnist_data.convert(sample_idx, tmp_path / place, label_tables=tmp_path / name, progress=False).dataset
+        assert source is not None
+        orders = find_orders(measure_dataset(source, Execution(), strokes=True)).set_index(["split", "by"])
+        assert orders.loc[("train", "writers"), "order"] == place
+        if place == "runs":
+            row = orders.loc[("train", "writers")]
+            assert row["measured"] == pytest.approx(digits.splits["train"] / 36)
+            assert "The writers of train come in runs of 39.9 samples on average (1.0 at random)" in row["evidence"]
+            words = shlex.split(row["advice"].split(": mnist-data ")[1])
+            assert command_line(*[str(tmp_path / "out") if word == "OUT" else word for word in words])[0] == 0
+            made = open_dataset(tmp_path / "out")
+            writers = [set(read_columns(made, split, ("writer_id",))["writer_id"]) for split in ("train", "validation")]
+            assert not writers[0] & writers[1]
+
+
 def test_ranks_within_classes_know_no_class() -> None:
     """Whatever its level; NaN and single samples have no rank."""
     values = np.array([5.0, 7, 100, 300, 6, np.nan, 1])
