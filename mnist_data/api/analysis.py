@@ -135,12 +135,13 @@ def claims(
     `train` has written, or its folder. fail_if: "true", "false" or "undecided" -> the most claims that may come to
     that, a count or a fraction below 1; e.g. {"false": 0}.
 
-    The result has the table `claims`, a row a claim, and as findings which dataset it was taken for (`known_as`, None
-    for none) and what that is known by. Raises CheckFailed, after all is written, where a limit of `fail_if` is
-    exceeded; WrongUse where nothing is known to be said of it.
+    The result has the tables `claims`, a row a claim, and `findings`, in sentences; and as findings which dataset it
+    was taken for (`known_as`, None for none) and what that is known by. Raises CheckFailed, after all is written, where
+    a limit of `fail_if` is exceeded; WrongUse where nothing is known to be said of it.
     """
     from pipelines.claims.check import VERDICTS, check_claims, write_claims
     from pipelines.claims.claim import load_claims
+    from pipelines.claims.findings import claims_findings
     from pipelines.claims.identity import identity_of, same_counts
 
     limits = named_values(fail_if, "fail_if", count_of(CLAIM_LIMITS, "verdict"))
@@ -157,7 +158,8 @@ def claims(
         if out is not None:
             write_claims(table, location_of(out), source, chosen, predicted, overwrite=replace)
     known = {"known_as": name, "known_by": known_by}
-    result = Result("claims", out=None if out is None else location_of(out), tables={"claims": table}, findings=known)
+    tables = {"claims": table, "findings": claims_findings(table)}
+    result = Result("claims", out=None if out is None else location_of(out), tables=tables, findings=known)
     words = {"true": VERDICTS[True], "false": VERDICTS[False], "undecided": VERDICTS[None]}
     measured = {name: Measured(int((table["verdict"] == word).sum()), len(table)) for name, word in words.items()}
     return checked(result, limits, measured)

@@ -61,12 +61,12 @@ def claims(
         workers=workers,
         scheduler=scheduler,
     )
-    finish(call, partial(print_claims, dataset), json, ("claims",), nested=("numbers",))
+    finish(call, partial(print_claims, dataset), json, ("findings", "claims"), nested=("numbers",))
 
 
 def print_claims(dataset: str, result: Result) -> None:
     """Print each claim with its figure and, where it is not decided, what would decide it."""
-    from mnist_data.cli.output import print_table
+    from mnist_data.cli.output import print_findings, print_table
 
     rows = [
         (f"{row['claim']} ({row['source']})", row["verdict"], _in_words(row["figure"], row["needs"], row["note"]))
@@ -75,6 +75,7 @@ def print_claims(dataset: str, result: Result) -> None:
     known = result.findings
     recognised = f", taken for {known['known_as']} by {known['known_by']}" if known["known_as"] else ""
     print_table(f"What is said of {dataset}{recognised}", ["claim", "verdict", "figure"], rows)
+    print_findings(result.tables["findings"])
 
 
 def _in_words(figure: str, needs: str, note: str) -> str:

@@ -89,7 +89,7 @@ def json_of(result: Result, tables: Sequence[str], nested: Sequence[str] = ()) -
         if name in result.tables
     }
     for row in (row for rows in chosen.values() for row in rows):
-        row.update({column: json.loads(row[column]) for column in nested})
+        row.update({column: json.loads(row[column]) for column in nested if column in row})
     return {"out": result.out, "page": result.page, **described, **result.findings, **chosen,
             "warnings": list(result.warnings)}  # fmt: skip
 

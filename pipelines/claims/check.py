@@ -14,6 +14,7 @@ from mnist_data.parquet.dataset import Dataset, open_parquet
 from mnist_data.parquet.tables import provenance, read_table, require_folder, table_provenance, write_table
 from pipelines.claims.claim import TESTS, Claim
 from pipelines.claims.facts import gather_facts
+from pipelines.claims.findings import claims_findings
 from pipelines.engine.execution import Execution
 from pipelines.networks.evaluation.runs import together
 
@@ -56,7 +57,7 @@ def write_claims(
     *,
     overwrite: bool = False,
 ) -> None:
-    """Write FOLDER/claims.parquet and .csv, with the claims and the hashes of what they were tested with.
+    """Write the tables `claims` and `findings` into a folder, with the claims and hashes of what they were tested with.
 
     Raises OutputExists where the folder holds anything that is not to be replaced.
     """
@@ -66,6 +67,7 @@ def write_claims(
         inputs["predictions"] = storage.sha256_of(Path(predictions))
     made = provenance("claims", inputs, {"claims": [claim.recorded() for claim in claims]})
     write_table(table, f"{folder}/claims", made)
+    write_table(claims_findings(table), f"{folder}/findings", made)
 
 
 def read_predictions(path: str | Path) -> pd.DataFrame:

@@ -13,6 +13,7 @@ import pytest
 import mnist_data
 from mnist_data.parquet.dataset import Dataset
 from pipelines.audit.findings import SENTENCES, audit_findings
+from pipelines.claims.findings import claims_findings
 from pipelines.networks.evaluation.findings import training_findings
 from pipelines.settings.checks import CHECKS
 from pipelines.statistics.findings import Finding, findings_table, statistics_findings, together
@@ -172,3 +173,17 @@ def test_tables_together_are_ordered_and_say_nothing_twice() -> None:
 
     assert list(together([first, second])["finding"]) == ["c", "a", "b"]
     assert together([]).empty
+
+
+def test_claims_that_are_false_are_named() -> None:
+    """Each with its figure; of the others how many there are, and what would decide them."""
+    rows = [("60,000 train.", "LeCun", "false", "59,999", "", ""), ("10 classes.", "LeCun", "true", "10", "", "")]
+    rows.append(("250 writers.", "LeCun", "undecided", "", "who wrote each sample", ""))
+    table = claims_findings(pd.DataFrame(rows, columns=["claim", "source", "verdict", "figure", "needs", "note"]))
+
+    assert said(table) == [
+        ("warning", "Not so: 60,000 train."),
+        ("note", "1 of 3 claims hold."),
+        ("note", "1 of 3 claims are undecided."),
+    ]
+    assert table["evidence"].tolist() == ["59,999 (LeCun).", "", "Would decide them: who wrote each sample."]
