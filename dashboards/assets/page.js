@@ -98,6 +98,17 @@
     setTheme(event.matches ? "dark" : "light"),
   );
 
+  const copy = document.getElementById("copy");
+  if (copy && navigator.clipboard) {
+    copy.hidden = false;
+    copy.addEventListener("click", async () => {
+      const facts = [...document.querySelectorAll("#reproduction .facts > div")];
+      const lines = facts.map((fact) => `${fact.querySelector("dt").textContent}: ${fact.querySelector("dd").textContent}`);
+      await navigator.clipboard.writeText(lines.join("\n"));
+      copy.textContent = "Copied";
+    });
+  }
+
   // In a frame of a notebook, an address without a page would be looked for in the notebook.
   if (location.protocol === "about:") {
     document.addEventListener("click", (event) => {

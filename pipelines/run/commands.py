@@ -32,12 +32,34 @@ def remake_command(metadata: Metadata | None, name: str, known: Mapping[str, str
         return f"mnist-data convert SOURCE {shlex.quote(name)} --overwrite"
     last = metadata.stages[-1]
     command = "convert" if last.stage == "label_tables" else last.stage
-    settings = {maker.stage: maker for maker, _ in MAKERS.values()} | {"convert": Convert}
     stage = next((stage for stage in reversed(metadata.stages) if stage.stage == command), last)
-    flags, rest = settings_flags(settings[command], stage.parameters) if command in settings else ([], stage.parameters)
-    words = ["mnist-data", command, _source(metadata, last, name, known), shlex.quote(name), *flags, "--overwrite"]
-    described = settings_in_words(rest)
-    return " ".join(words) + (f" (its settings: {described})" if described else "")
+    words, described = _command_of(stage, _source(metadata, last, name, known), shlex.quote(name))
+    return " ".join([*words, "--overwrite"]) + (f" (its settings: {described})" if described else "")
+
+
+def dataset_commands(metadata: Metadata, name: str) -> list[str]:
+    """Give the commands that make a dataset from its source, one after the other, into `name`.
+
+    What lies between is named by its stage. Settings that no flag has stand behind a command as a shell's comment.
+    """
+    stages = [stage for stage in metadata.stages if stage.stage != "label_tables"]
+    source, lines, names = _known_source(metadata), [], set[str]()
+    for place, stage in enumerate(stages, start=1):
+        target = stage.stage if stage.stage not in names else f"{stage.stage}-{place}"
+        target = shlex.quote(name) if place == len(stages) else target
+        words, described = _command_of(stage, source, target)
+        lines.append(" ".join(words) + (f"  # its settings: {described}" if described else ""))
+        names.add(target)
+        source = target
+    return lines
+
+
+def _command_of(stage: Stage, source: str, target: str) -> tuple[list[str], str]:
+    """Give the words of a stage's command, and in a sentence the settings that no flag has."""
+    settings = {maker.stage: maker for maker, _ in MAKERS.values()} | {"convert": Convert}
+    known = stage.stage in settings
+    flags, rest = settings_flags(settings[stage.stage], stage.parameters) if known else ([], stage.parameters)
+    return ["mnist-data", stage.stage, source, target, *flags], settings_in_words(rest)
 
 
 def _source(metadata: Metadata, last: Stage, name: str, known: Mapping[str, str]) -> str:

@@ -14,6 +14,7 @@ from mnist_data.parquet.dataset import Dataset
 from mnist_data.parquet.tables import read_table, read_tables, table_provenance
 from mnist_data.version import __version__
 from pipelines.images.thumbnails import before_after, is_augmented
+from pipelines.run.commands import dataset_commands
 from pipelines.settings.base import settings_in_words
 from pipelines.stages.clean import TABLES
 from pipelines.statistics.findings import together
@@ -115,6 +116,7 @@ def _reproduction(source: Dataset) -> dict[str, str]:
     values |= {f"Source {file.name} ({file.split})": f"SHA-256 {file.sha256}" for file in metadata.sources}
     for stage in metadata.stages:
         values[f"Stage {stage.stage}"] = settings_in_words(stage.parameters)
+    values["Commands"] = "\n".join(dataset_commands(metadata, Path(source.location).name))
     if metadata.licence:
         values["Licence of the data"] = metadata.licence
     if metadata.citation:

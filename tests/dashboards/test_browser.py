@@ -258,3 +258,14 @@ def test_a_notebook_shows_a_page_in_a_frame(browser: Any, tables: dict[str, pd.D
     assert drawn[0] > 0
     assert drawn[1:] == [1, 0]
     assert (origins, address) == ({"null"}, target.as_uri())
+
+
+def test_what_reproduces_the_page_can_be_copied(browser: Any, path: Path) -> None:
+    """One click takes all names and values to the clipboard."""
+    opened = Visit(browser, path, permissions=["clipboard-read", "clipboard-write"])
+    opened.page.click("#copy")
+    opened.wait_until("document.getElementById('copy').textContent === 'Copied'")
+    copied = opened.page.evaluate("navigator.clipboard.readText()")
+    opened.context.close()
+
+    assert copied == "mnist-data: 0.1.0"
