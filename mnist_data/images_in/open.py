@@ -19,6 +19,8 @@ from mnist_data.images_in import pickles, refused
 from mnist_data.images_in.arrays import hdf5, matlab, npy, npz
 from mnist_data.images_in.class_list import CLASS_LIST, read_class_list, with_class_list
 from mnist_data.images_in.image_files import folders
+from mnist_data.images_in.image_files.metadata_tables import is_parquet_of_names
+from mnist_data.images_in.local_files import local_file
 from mnist_data.images_in.stream import Form, ImageStream, Options, Source
 from mnist_data.images_in.tables import arrow_files, parquet_files
 from mnist_data.images_in.text import arff, csv, libsvm
@@ -192,6 +194,8 @@ def _about_tables(path: str, said: str) -> tuple[str, ...]:
 
 def _is_list(source: Source) -> bool:
     """Say whether a table next to image files is no table of pixels: it names the images, with a label for each."""
+    if parquet_files.FORM.recognises(source):
+        return is_parquet_of_names(local_file(source.path))
     if b"\0" in source.head:
         return False
     lines = source.head[: 1 << 12].decode("utf-8-sig", "replace").splitlines()

@@ -81,7 +81,7 @@ def _by_folder(root: str, names: Sequence[str], options: Options, joined: TableL
     if other and joined.named:
         raise WrongUse(
             f"{root}: {' and '.join(joined.tables)} and the folders say different classes: {other}. Name the column of "
-            "the labels by --label-column to take the table, or take it out to take the folders."
+            "the labels by convert's --label-column to take the table, or take it out to take the folders."
         )
     unread = f"{root}: {', '.join(joined.tables)} next to the class folders is not read."
     return replace(assigned, notes=(*assigned.notes, unread))

@@ -1,4 +1,4 @@
-"""Labels of image files in a table next to them: labels.csv, Kaggle's id,label, or lines of a name and a label.
+"""Labels of image files in a table next to them: labels.csv, Kaggle's id,label, Hugging Face's metadata.jsonl, ….
 
 The rows are joined to the images by name, with or without folders and endings, as 7, 0007 or train/0007.png; which
 column has the names, the names decide. Every image without a row and every row without an image is an error.
@@ -13,11 +13,9 @@ from pathlib import PurePosixPath
 
 from mnist_data.errors import MismatchedPair, MnistDataError, WrongUse, first_few
 from mnist_data.idx.names import parse_name
+from mnist_data.images_in.image_files.metadata_tables import FILE_NAMES
 from mnist_data.images_in.image_files.name_tables import NameTable
 from mnist_data.images_in.text.columns import COUNTING_NAMES, column_named, named_label
-
-FILE_NAMES = re.compile(r"(image|img|file|picture|photo|sample)?s?[ _-]?(names?|files?|ids?|paths?)?", re.IGNORECASE)
-"""Names of the column of names, where several columns could be."""
 
 SPLIT_NAMES = re.compile(r"split|subset|partition", re.IGNORECASE)
 
@@ -116,6 +114,7 @@ def join(root: str, tables: Sequence[NameTable], images: ImageNames, label_colum
                 raise
             label = None
             joined.unclear.append(unclear)
+        joined.unclear.extend(table.damage)
         joined.tables.append(table.path)
         joined.named = joined.named or label_column is not None or _is_named(table, where.column)
         if label is not None and table.header:
@@ -189,7 +188,8 @@ def _label_of(table: NameTable, column: int, wanted: str | None) -> int | None:
         ]
     if len(rest) > 1:
         listed = ", ".join(map(repr, (header[place] for place in rest))) if table.header else f"{table.width} of them"
-        advice = "Choose it by --label-column NAME" if table.header else "Add a first line that names them"
+        called = "Call it label, choose it by convert's --label-column NAME"
+        advice = called if table.header else "Add a first line that names them"
         raise WrongUse(f"{table.path}: which of its columns ({listed}) is the label? {advice}, or take the table out.")
     return rest[0] if rest else None
 
@@ -205,20 +205,21 @@ def _take(joined: TableLabels, table: NameTable, where: _Names, label: int | Non
             several = first_few([images.names[place] for place in places])
             joined.unclear.append(
                 WrongUse(
-                    f"{table.path}, line {line:,}: {name!r} could be any of {several}. Write the folder before the "
+                    f"{table.place(line)}: {name!r} could be any of {several}. Write the folder before the "
                     "name, or name the table by its split, as train.csv."
                 )
             )
             continue
         if not places:
-            joined.strays.append(f"{PurePosixPath(table.path).name}, line {line:,}: {name}")
+            where_is = table.place(line, PurePosixPath(table.path).name)
+            joined.strays.append(f"{where_is}: {name or 'no name'}")
             continue
         text = row[label] if label is not None and row[label].lower() not in NO_LABEL else None
         before = joined.labels.get(places[0], text)
         if before != text and None not in (before, text):
             joined.unclear.append(
                 MismatchedPair(
-                    f"{table.path}, line {line:,}",
+                    table.place(line),
                     f"the label {text!r} for {images.names[places[0]]}, which has {before!r} in another row",
                     "one label for each image",
                     "Correct or take out one of the rows.",
@@ -252,7 +253,7 @@ def require_complete(root: str, joined: TableLabels, missing: Sequence[str], ski
             " and ".join(problems),
             f"an image for each row of {' and '.join(joined.tables)}, and a row for each image",
             "Correct the table (a row with an empty label is an image without one), or leave them out by "
-            "--skip-unreadable.",
+            "--skip-unreadable of convert or prepare.",
         )
 
 
@@ -293,10 +294,15 @@ def contradiction(joined: TableLabels, names: Sequence[str], classes: Mapping[in
 
 
 def require_named(root: str, tables: Sequence[NameTable], images: ImageNames) -> None:
-    """Raise MismatchedPair for a table that says to hold the labels of files, and names none that is there."""
+    """Raise MismatchedPair for a table that says to hold the labels of files, and names none that is there.
+
+    Raises UnreadableInput for one that is damaged.
+    """
     for table in tables:
+        if table.damage:
+            raise table.damage[0]
         columns = [place for place, name in enumerate(table.header) if name and FILE_NAMES.fullmatch(name)]
-        if columns and _is_named(table, columns[0]):
+        if columns and table.rows and _is_named(table, columns[0]):
             raise MismatchedPair(
                 root,
                 f"no image of a name that {table.path} has, as {table.rows[0][1][columns[0]]}; the images are named "

@@ -1,4 +1,4 @@
-"""Small tables in text that name files, a line each, as they lie next to image files: found, and taken apart."""
+"""Small tables that name files, a line each, as they lie next to image files: found, and taken apart."""
 
 from __future__ import annotations
 
@@ -8,12 +8,23 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
+from mnist_data.errors import UnreadableInput, first_few
 from mnist_data.idx.compression import DecodedStream, decoded_files, open_decoded
 from mnist_data.idx.tree import files_in_folder, within_archive
 from mnist_data.images_in.class_list import CLASS_LIST
-from mnist_data.images_in.text.columns import LABEL_NAMES
+from mnist_data.images_in.image_files.metadata_tables import (
+    FILE_NAMES,
+    JSON_ENDINGS,
+    PARQUET_ENDINGS,
+    Row,
+    json_rows,
+    parquet_rows,
+)
+from mnist_data.images_in.text.columns import LABEL_NAMES, named_label
 
-ENDINGS = (".csv", ".tsv", ".txt", ".csv.gz", ".tsv.gz", ".txt.gz")
+TEXT_ENDINGS = (".csv", ".tsv", ".txt", *JSON_ENDINGS)
+
+ENDINGS = (*TEXT_ENDINGS, *(f"{ending}.gz" for ending in TEXT_ENDINGS), *PARQUET_ENDINGS)
 """Endings of the names of such tables."""
 
 DEEPER = 2
@@ -32,18 +43,25 @@ HEADER = re.compile(rf"{'|'.join(LABEL_NAMES)}|(image|img|file|photo)?[ _-]?(nam
 class NameTable:
     """A table. path: as messages name it. folder: below the root, with / at its end; empty for the root itself.
 
-    header: names of the columns; empty where there is none. rows: line, counted from 1, and cells of each.
+    header: names of the columns; empty where there is none. rows: line, counted from 1, and cells of each. damage: what
+    is wrong with other lines. unit: what the rows are called, line or row.
     """
 
     path: str
     folder: str
     header: tuple[str, ...]
     rows: tuple[tuple[int, tuple[str, ...]], ...]
+    damage: tuple[UnreadableInput, ...] = ()
+    unit: str = "line"
 
     @property
     def width(self) -> int:
-        """How many columns there are."""
-        return len(self.rows[0][1])
+        """How many columns there are; 0 where no row could be read."""
+        return len(self.rows[0][1]) if self.rows else 0
+
+    def place(self, line: int, path: str | None = None) -> str:
+        """Name a line as messages do. path: instead of the table's own."""
+        return f"{path or self.path}, {self.unit} {line:,}"
 
 
 def tables_in(root: str) -> list[NameTable]:
@@ -86,17 +104,59 @@ def _folder(name: str) -> str:
 
 
 def table_in(path: str, folder: str, content: bytes) -> NameTable | None:
-    """Take a text apart; None where its lines have not the same number of cells, or are too many."""
-    text = _text(content)
-    if text is None or len(content) > MOST_BYTES:
+    """Take a table apart; None for what is none: its lines have not the same number of cells, or are too many.
+
+    Of JSON, Parquet, and text whose first line names both files and labels, what cannot be read is damage instead.
+    """
+    if len(content) > MOST_BYTES:
         return None
+    ending = PurePosixPath(path.lower().removesuffix(".gz")).suffix
+    if ending in PARQUET_ENDINGS:
+        parts = parquet_rows(path, content)
+        return None if parts is None else _named(path, folder, *parts, unit="row")
+    text = _text(content)
+    if text is None:
+        return None
+    if ending in JSON_ENDINGS:
+        return _named(path, folder, *json_rows(path, text))
     rows = _rows(text)
     width = len(rows[0][1]) if rows else 0
-    if not 0 < width <= MOST_COLUMNS or any(len(cells) != width for _, cells in rows):
+    if not 0 < width <= MOST_COLUMNS:
         return None
     header = rows[0][1] if any(map(HEADER.fullmatch, rows[0][1])) else ()
     rows = rows[1:] if header else rows
-    return NameTable(path, folder, header, tuple(rows)) if rows else None
+    damage = [_another_width(path, line, len(cells), header) for line, cells in rows if len(cells) != width]
+    if damage and not names_files_and_labels(header):
+        return None
+    whole = [row for row in rows if len(row[1]) == width]
+    return NameTable(path, folder, header, tuple(whole), tuple(damage)) if rows else None
+
+
+def names_files_and_labels(header: Sequence[str]) -> bool:
+    """Say whether names of columns are those of a table of labels: one of files, and one of their labels."""
+    return named_label(header) is not None and any(name and FILE_NAMES.fullmatch(name) for name in header)
+
+
+def _named(
+    path: str,
+    folder: str,
+    header: tuple[str, ...],
+    rows: Sequence[Row],
+    damage: Sequence[UnreadableInput],
+    unit: str = "line",
+) -> NameTable | None:
+    """Give a table whose columns have names; None where there is nothing in it."""
+    kept = tuple(rows) if 0 < len(header) <= MOST_COLUMNS else ()
+    return NameTable(path, folder, header, kept, tuple(damage), unit) if kept or damage else None
+
+
+def _another_width(path: str, line: int, width: int, header: Sequence[str]) -> UnreadableInput:
+    return UnreadableInput(
+        f"{path}, line {line:,}",
+        f"{width:,} cell{'s' if width != 1 else ''}",
+        f"{len(header):,}, as the first line has: {first_few(header)}",
+        "Correct it, or take the table out.",
+    )
 
 
 def _text(content: bytes) -> str | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import gzip
 import io
+import json
 import tarfile
 import zipfile
 from collections.abc import Callable, Mapping, Sequence
@@ -181,6 +182,21 @@ def write_label_table(images: ImageSet, folder: Path) -> Path:
     return folder / "mine"
 
 
+def write_metadata(images: ImageSet, folder: Path) -> Path:
+    """Write images of a split in one folder, and a metadata.jsonl in each, as Hugging Face's ImageFolder has them."""
+    for split, (pixels, labels) in images.splits.items():
+        place = folder / "mine" / split
+        place.mkdir(parents=True)
+        given = images.labels(split) if labels is not None else [None] * len(pixels)
+        lines = []
+        for number, (image, label) in enumerate(zip(pixels, given, strict=True)):
+            (place / f"{number:05}.png").write_bytes(png(image))
+            value = label if label is None or isinstance(label, str) else int(label)
+            lines.append(json.dumps({"file_name": f"{number:05}.png", "label": value}))
+        (place / "metadata.jsonl").write_text("\n".join(lines))
+    return folder / "mine"
+
+
 def write_zip(images: ImageSet, folder: Path) -> Path:
     """Write class folders into a zip archive."""
     root = write_folders(images, folder)
@@ -287,6 +303,7 @@ WRITERS: dict[str, Writer] = {
         "arrow", lambda images, folder: write_table(images, folder, write_arrow, ".arrow"), holds=_pictures
     ),
     "labels.csv": Writer("image-files", write_label_table, holds=_pictures),
+    "metadata.jsonl": Writer("image-files", write_metadata, holds=_pictures),
     "imagefolder": Writer("image-files", write_folders, holds=_pictures),
     "zip": Writer("image-files", write_zip, holds=_pictures),
     "tar": Writer("image-files", write_tar, holds=_pictures),

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import io
 import shutil
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
-from mnist_data.errors import MismatchedPair, MnistDataError, WrongUse
+from mnist_data.errors import MismatchedPair, MnistDataError, UnreadableInput, WrongUse
 from mnist_data.images_in.open import open_source
 from mnist_data.images_in.stream import Options
 
@@ -26,6 +29,13 @@ def put(root: Path, files: str, **tables: str | bytes) -> Path:
         content = text.replace(" ", "\n").encode() if isinstance(text, str) else text
         (root / name.replace("__", "/").replace("-", ".")).write_bytes(content)
     return root
+
+
+def parquet(**columns: list[Any]) -> bytes:
+    """Write a table of these columns."""
+    sink = io.BytesIO()
+    pq.write_table(pa.table(columns), sink)
+    return sink.getvalue()
 
 
 def read(root: Path, **options: Any) -> str:
@@ -88,6 +98,34 @@ TABLES: dict[str, tuple[str, dict[str, str | bytes], str]] = {
         "train:0.png=1 train:1.png=1",
     ),
     "class folders say the same": ("a/x.png b/y.png", {"l-csv": "id,label x,a y,b"}, "train:a/x.png=a train:b/y.png=b"),
+    "lines of JSON": (
+        "a.png b.png",
+        {"metadata-jsonl": '{"file_name":"a.png","label":7}  {"label":3.0,"file_name":"b.png"}'},
+        "train:a.png=7 train:b.png=3",
+    ),
+    "lines of JSON in the folder of each split, with boxes": (
+        "train/a.png test/a.png",
+        {
+            "train__metadata-jsonl": '{"file_name":"a.png","objects":{"bbox":[[1,2,3,4]]},"label":"dog"}',
+            "test__metadata-jsonl": '{"file_name":"a.png","objects":{},"label":"cat"}',
+        },
+        "train:train/a.png=dog test:test/a.png=cat",
+    ),
+    "lines of JSON, one without a label": (
+        "a.png b.png c.png",
+        {"labels-ndjson": '{"image":"a","digit":7} {"image":"b"} {"image":"c","digit":null}'},
+        "train:a.png=7 unlabelled:b.png=-1 unlabelled:c.png=-1",
+    ),
+    "metadata in CSV": (
+        "train/a.png train/b.png",
+        {"metadata-csv": "file_name,label train/a.png,7 train/b.png,3"},
+        "train:train/a.png=7 train:train/b.png=3",
+    ),
+    "metadata in Parquet": (
+        "a.png b.png",
+        {"metadata-parquet": parquet(file_name=["b.png", "a.png"], boxes=[[1], [2, 3]], label=[3, 7])},
+        "train:a.png=7 train:b.png=3",
+    ),
     "a folder that is no class": (
         "train/w/x.png train/w/y.png",
         {"l-csv": "id,label x,1 y,2"},
@@ -106,7 +144,7 @@ def test_labels_are_joined_by_name(case: str, tmp_path: Path) -> None:
     assert read(Path(shutil.make_archive(str(tmp_path / "packed"), "zip", root))) == expected
 
 
-REFUSED: dict[str, tuple[str, dict[str, str], type[MnistDataError], str]] = {
+REFUSED: dict[str, tuple[str, dict[str, str | bytes], type[MnistDataError], str]] = {
     "an image without a row": (
         "a.png b.png",
         {"l-csv": "id,label a,1"},
@@ -117,6 +155,49 @@ REFUSED: dict[str, tuple[str, dict[str, str], type[MnistDataError], str]] = {
     "two labels": ("a.png", {"l-csv": "id,label a,1 a,2"}, MismatchedPair, "line 3.*'2' for a.png, which has '1'"),
     "one name in two folders": ("train/a.png test/a.png", {"l-csv": "id,label a,1"}, WrongUse, "line 2: 'a' could be"),
     "no name fits": ("a.png", {"l-csv": "id,label x,1 y,1"}, MismatchedPair, "no image of a name that .*, as x"),
+    "a line that is no JSON": (
+        "a.png b.png",
+        {"metadata-jsonl": '{"file_name":"a.png","label":7} {"file_name":"b.png","lab'},
+        UnreadableInput,
+        r"metadata\.jsonl, line 2: no JSON",
+    ),
+    "a line that is no object": (
+        "a.png",
+        {"metadata-jsonl": '[] {"file_name":"a.png","label":7}'},
+        UnreadableInput,
+        r"line 1: a list instead of an object",
+    ),
+    "nothing but damage": ("a.png", {"metadata-jsonl": "%&"}, UnreadableInput, r"metadata\.jsonl, line 1: no JSON"),
+    "a label that is several": (
+        "a.png b.png",
+        {"metadata-jsonl": '{"file_name":"a.png","label":1} {"file_name":"b.png","label":[1,2]}'},
+        UnreadableInput,
+        r"line 2: the label 'label' is a list",
+    ),
+    "a line without a name": (
+        "a.png",
+        {"metadata-jsonl": '{"file_name":"a.png","label":1} {"label":1}'},
+        MismatchedPair,
+        r"1 row without an image \(metadata\.jsonl, line 2: no name\)",
+    ),
+    "a line of three cells": (
+        "a.png b.png",
+        {"metadata-csv": "file_name,label a.png,1 b.png,2,3"},
+        UnreadableInput,
+        r"metadata\.csv, line 3: 3 cells; expected 2, as the first line has: file_name, label",
+    ),
+    "half a Parquet file": (
+        "a.png",
+        {"metadata-parquet": parquet(file_name=["a.png"], label=[3])[:-30]},
+        UnreadableInput,
+        r"metadata\.parquet: it cannot be read",
+    ),
+    "a row of Parquet without an image": (
+        "a.png",
+        {"metadata-parquet": parquet(file_name=["a.png", "b.png"], label=[3, 4])},
+        MismatchedPair,
+        r"metadata\.parquet, row 2: b\.png",
+    ),
     "two columns": ("a.png", {"l-csv": "id,colour,form a,1,2"}, WrongUse, "'colour', 'form'.*--label-column NAME"),
     "folders say otherwise": (
         "u/a.png u/b.png v/c.png v/d.png",
