@@ -67,13 +67,14 @@ def prepare(
     """Find the digits or letters of a photo or of all photos below a folder or in an archive; write a dataset of them.
 
     A digit has the class and the split of its photo, as `find_photos` finds them: photos/train/A/mine.jpg is an A of
-    the split train. split: that of all photos. skip_unreadable: leave out files that are no images. Columns added:
+    the split train; or of its row in a table of labels next to the photos. split: that of all photos. skip_unreadable:
+    leave out files that are no images, and what has no partner in such a table. Columns added:
     file (below the folder), left, top, right and bottom (int32, pixels in the photo, the last two exclusive).
 
     Raises NoDataset where there is no photo or no digit in any, UnreadableInput, which lists the files that are no
     images, WrongUse where nothing decides which folders are the classes.
     """
-    found = find_photos(str(photos), split)
+    found = find_photos(str(photos), split, skip_unreadable)
     require_free(target, overwrite)
     read = (execution or Execution()).run(_prepare, list(found.photos), "prepare")
     prepared = [photo for photo in read if isinstance(photo, PreparedPhoto)]
@@ -101,7 +102,8 @@ def _of_several_digits(prepared: Sequence[PreparedPhoto], classes: Sequence[str]
     for photo in prepared:
         if photo.label != UNLABELLED:
             counts.setdefault(photo.label, []).append(len(photo.digits))
-    several = [classes[label] for label in sorted(counts) if len(classes[label]) > 1 and np.median(counts[label]) > 1]
+    names = classes or [str(label) for label in range(max(counts, default=0) + 1)]
+    several = [names[label] for label in sorted(counts) if len(names[label]) > 1 and np.median(counts[label]) > 1]
     return [
         f"Most photos of the class {name} hold several digits or letters, and each of them is now a {name}. If {name} "
         "is one sign, take mnist-data convert, which keeps images as they are."

@@ -24,7 +24,7 @@ from mnist_data.images_in.stream import UNLABELLED, ImageStream
 from mnist_data.parquet.dataset import Dataset, is_dataset, open_dataset, read_batches
 from mnist_data.parquet.schema import Stage
 from pipelines.images.find_digits import SIDE, digits_of
-from pipelines.images.photos import Photo, find_photos
+from pipelines.images.photos import Photo, Photos, find_photos
 
 ROWS = 10_000
 """Images in memory at once."""
@@ -155,7 +155,9 @@ def _photos(path: str, shape: Sequence[int], accepted: Accepted) -> NewImages:
     photos = find_photos(path)
     streams = _of_size(path, shape)
     if streams and _better_as_they_are(photos.photos, streams[0], shape, accepted):
-        return _streams(streams, path, None, "The images are taken as they are, for they have the model's size.")
+        return _streams(
+            streams, path, None, _note("The images are taken as they are, for they have the model's size.", photos)
+        )
     digits = [(photo, digit.image) for photo in photos.photos for digit in digits_of(photo.read()[1])]
     if not digits:
         raise WrongUse(f"{path}: no digit was found in any photo.")
@@ -163,7 +165,13 @@ def _photos(path: str, shape: Sequence[int], accepted: Accepted) -> NewImages:
     file = np.array([photo.file.name for photo, _ in digits], object)
     batch = _batch(np.stack([image for _, image in digits]), 0, labels, {"file": file})
     classes = photos.classes if (labels != UNLABELLED).any() else ()
-    return NewImages(lambda: iter([batch]), lambda: classes)
+    return NewImages(lambda: iter([batch]), lambda: classes, note=_note("", photos))
+
+
+def _note(decided: str, photos: Photos) -> str:
+    """Add where the labels are from, if from a table."""
+    said = [note for note in photos.notes if photos.tables and "labels are read from" in note]
+    return " ".join(filter(None, [decided, *said]))
 
 
 def _of_size(path: str, shape: Sequence[int]) -> Sequence[ImageStream]:

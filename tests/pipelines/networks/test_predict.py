@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from mnist_data.errors import NoDataset, UnreadableInput, WrongUse
+from mnist_data.errors import MismatchedPair, NoDataset, UnreadableInput, WrongUse
 from mnist_data.idx import format as idx
 from mnist_data.idx import sample
 from mnist_data.parquet.dataset import Dataset, open_dataset
@@ -90,6 +90,23 @@ def test_pictures_give_what_their_prepared_dataset_gives(model: Path, tmp_path: 
     assert found["file"].tolist() == [f"{number:02}.png" for number in range(12)]
     assert found["predicted"].tolist() == prepared["predicted"].tolist()
     assert (found["predicted"].to_numpy() == labels[:12]).mean() > 0.9
+
+
+def test_pictures_with_a_table_of_labels_are_scored(model: Path, tmp_path: Path) -> None:
+    """A table next to photos gives their labels, as in convert; one that lacks a photo is refused."""
+    images, labels = sample.digits()
+    for number in range(3):
+        Image.fromarray(255 - np.kron(images[number], np.ones((5, 5), np.uint8))).save(tmp_path / f"{number}.png")
+    rows = [f'{{"file_name": "{number}.png", "label": {label}}}' for number, label in enumerate(labels[:3])]
+    (tmp_path / "metadata.jsonl").write_text("\n".join(rows))
+
+    found = predict(model, tmp_path)
+
+    assert found["label"].tolist() == labels[:3].tolist()
+    assert found["correct"].tolist() == (found["predicted"] == found["label"]).tolist()
+    (tmp_path / "metadata.jsonl").write_text("\n".join(rows[:2]))
+    with pytest.raises(MismatchedPair, match=r"1 image without a row \(2\.png\)"):
+        predict(model, tmp_path)
 
 
 def test_what_the_network_has_not_learnt_from_is_refused(

@@ -11,7 +11,7 @@ import scipy.ndimage as ndimage
 from PIL import Image
 
 import mnist_data
-from mnist_data.errors import NoDataset, UnreadableInput
+from mnist_data.errors import MismatchedPair, NoDataset, UnreadableInput
 from mnist_data.idx import sample
 from pipelines.engine.engine import Cluster, Serial
 from pipelines.engine.execution import Execution
@@ -223,6 +223,32 @@ def test_class_folders_of_any_name_give_classes_and_splits(
         assert {split: frame.loc[frame["split"] == split, "label"].tolist() for split in dataset.splits} == expected
         assert frame["id"].tolist() == list(range(len(frame)))
     assert dict(prepare(tmp_path / "in", tmp_path / "named", split="extra").dataset.splits) == {"extra": len(frame)}
+
+
+@pytest.mark.parametrize(
+    ("cells", "classes", "labels"),
+    [(("3", "7"), tuple("0123456789"), [3, 7]), (("b", "a"), ("a", "b"), [1, 0]), (("12", "3"), (), [12, 3])],
+)
+def test_a_table_next_to_photos_gives_their_labels(
+    cells: tuple[str, str], classes: tuple[str, ...], labels: list[int], tmp_path: Path
+) -> None:
+    """As for `convert`: numbers are the labels themselves, words are classes, and nothing unmatched is passed over."""
+    save_digits(tmp_path / "in", {"x": 3, "y": 7})
+    names = sorted(path.relative_to(tmp_path / "in").as_posix() for path in (tmp_path / "in").rglob("*.png"))
+    for name in names:
+        (tmp_path / "in" / name).rename(tmp_path / "in" / name.replace("/", "-"))
+    rows = [f"{name.replace('/', '-')},{cell}" for name, cell in zip(names, cells, strict=True)]
+    (tmp_path / "in/labels.csv").write_text("\n".join(["file_name,label", *rows]))
+
+    result = prepare(tmp_path / "in", tmp_path / "out")
+
+    assert result.dataset.metadata.classes == classes
+    assert mnist_data.load(result.dataset.location)["label"].tolist() == labels
+    assert any("labels are read from" in note for note in result.notes)
+    (tmp_path / "in/labels.csv").write_text("\n".join(["file_name,label", rows[0]]))
+    with pytest.raises(MismatchedPair, match="1 image without a row"):
+        prepare(tmp_path / "in", tmp_path / "other")
+    assert len(prepare(tmp_path / "in", tmp_path / "other", skip_unreadable=True).dataset) == 1
 
 
 def test_a_class_of_several_signs_is_pointed_out(tmp_path: Path) -> None:
