@@ -7,7 +7,6 @@ or whole writers.
 
 from __future__ import annotations
 
-import shlex
 from typing import Any
 
 import numpy as np
@@ -15,11 +14,11 @@ import numpy.typing as npt
 import pandas as pd
 
 from mnist_data.batch import Integers
-from mnist_data.errors import WrongUse
 from mnist_data.known.label_tables import WRITER
 from mnist_data.known.order import DEVIATIONS, LEAST, Order, find_order, order_in_words
 from mnist_data.parquet.dataset import Dataset
 from pipelines.images.measures.table import MeasureTable
+from pipelines.statistics.findings import split_advice
 
 ALIKE = 0.1
 """Correlation of neighbours from which they are alike: below, a hundredth of the variance is common to them."""
@@ -68,7 +67,7 @@ def _ordered(source: Dataset, split: str, by: str, order: Order, known: bool) ->
         "measured": order.run_length,
         "at_random": order.random_run_length,
         "evidence": evidence,
-        "advice": _advice(source, split, known) if evidence else "",
+        "advice": split_advice(source, split, known) if evidence else "",
     }
 
 
@@ -90,7 +89,7 @@ def _neighbours(table: MeasureTable, split: str, chosen: Integers, known: bool) 
         "measured": correlation,
         "at_random": limit,
         "evidence": evidence if alike else "",
-        "advice": _advice(table.source, split, known) if alike and known else "",
+        "advice": split_advice(table.source, split, known) if alike and known else "",
     }
 
 
@@ -125,15 +124,3 @@ def ranks_within(values: npt.NDArray[Any], labels: Integers) -> npt.NDArray[np.f
         if len(rows) > 1:
             ranks[rows] = 2 * (rankdata(values[rows]) - 0.5) / len(rows) - 1
     return ranks
-
-
-def _advice(source: Dataset, split: str, known: bool) -> str:
-    """Give the command that splits at random; none for a split that is not to be divided, or is already."""
-    try:
-        if split != source.training_split or "validation" in source.splits:
-            return ""
-    except WrongUse:  # nothing to train on; whoever trains is told what to do
-        return ""
-    how = "whole writers, at random" if known else "samples of each class alike, at random, by the hash of their ids"
-    command = f"mnist-data split {shlex.quote(source.location)} OUT" + ("" if known else " --by label")
-    return f"To hold back {how}: {command}"

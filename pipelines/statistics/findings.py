@@ -6,12 +6,16 @@ statistics of a dataset say.
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 
 import pandas as pd
 
-from mnist_data.errors import first_few
+from mnist_data.batch import Integers
+from mnist_data.errors import WrongUse, first_few
+from mnist_data.known.order import find_order, order_in_words
+from mnist_data.parquet.dataset import Dataset
 from pipelines.images.measures.background import Polarity, describe_polarity
 
 PROBLEM, WARNING, NOTE = "problem", "warning", "note"
@@ -61,6 +65,35 @@ def statistics_findings(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
     """Give the findings of `summary`, `classes` and `separability`, as `stats` makes these tables."""
     found = [*_classes(tables["classes"]), *_closest(tables["separability"]), *_polarity(tables["summary"])]
     return findings_table(found)
+
+
+def order_findings(source: Dataset, labels: Integers, writers: bool) -> pd.DataFrame:
+    """Give the findings of the order of classes: a warning where the split is to be divided, with how to do it.
+
+    labels: (n,) of all samples, split after split. writers: whether they are known.
+    """
+    found, first = [], 0
+    for split, rows in source.splits.items():
+        order, first = find_order(labels[first : first + rows]), first + rows
+        if words := order_in_words(order, split):
+            advice = split_advice(source, split, writers)
+            found.append(Finding(words, "", advice, WARNING if advice else NOTE, "classes"))
+    return findings_table(found)
+
+
+def split_advice(source: Dataset, split: str, writers: bool) -> str:
+    """Give the command that splits at random; none for a split that is not to be divided, or is already.
+
+    writers: whether they are known, so that whole ones are held back.
+    """
+    try:
+        if split != source.training_split or "validation" in source.splits:
+            return ""
+    except WrongUse:  # nothing to train on; whoever trains is told what to do
+        return ""
+    how = "whole writers, at random" if writers else "samples of each class alike, at random, by the hash of their ids"
+    command = f"mnist-data split {shlex.quote(source.location)} OUT" + ("" if writers else " --by label")
+    return f"To hold back {how}: {command}"
 
 
 def _classes(classes: pd.DataFrame) -> Iterator[Finding]:

@@ -18,7 +18,7 @@ import pandas as pd
 import pyarrow as pa
 
 from mnist_data.batch import Batch
-from mnist_data.known.label_tables import GROUPS
+from mnist_data.known.label_tables import GROUPS, WRITER
 from mnist_data.parquet.dataset import Dataset, Partition, read_partition
 from mnist_data.parquet.tables import merge_tables, provenance, remove_table, require_folder, write_table
 from pipelines.engine.execution import Execution
@@ -43,7 +43,7 @@ from pipelines.statistics.components import (
 )
 from pipelines.statistics.correlations import correlate
 from pipelines.statistics.counts import Sums, sum_up, tabulate
-from pipelines.statistics.findings import statistics_findings
+from pipelines.statistics.findings import order_findings, statistics_findings, together
 from pipelines.statistics.intrinsic_dimension import CHOSEN, Chosen, choose, tabulate_dimension
 from pipelines.statistics.morphometrics import summarize_measures
 from pipelines.statistics.separability import Space, Spread, project, space_of, tabulate_separability
@@ -171,7 +171,8 @@ def stats(
     tables["correlations"] = correlate(f"{folder}/samples.parquet")
     if params.morphometrics:
         tables["morphometrics"] = summarize_measures(f"{folder}/samples.parquet")
-    tables["findings"] = statistics_findings(tables)
+    ordered = order_findings(source, measures.labels, WRITER in measures.pixels.names)
+    tables["findings"] = together([statistics_findings(tables), ordered])
     tables |= writer_tables(f"{folder}/samples.parquet", params.morphometrics)
     for name in {"morphometrics", *WRITERS} - set(tables):  # what an earlier run has left there is not of these samples
         remove_table(f"{folder}/{name}")

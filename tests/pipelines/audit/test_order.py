@@ -78,6 +78,10 @@ def test_the_advice_for_a_sorted_set_splits_it_at_random(
 
     assert (code, "train is sorted by classes: its last tenth holds 1 of 10." in out) == (0, True)
     assert "train is sorted by classes" in described
+    assert (
+        f"To hold back samples of each class alike, at random, by the hash of their ids: mnist-data {command}"
+        in (command_line("stats", source.location)[1])
+    )
     assert "train is sorted by classes" in Path(f"{source.location}-audit/dashboard.html").read_text(encoding="utf-8")
     made = tmp_path / "out"
     assert command_line(*[str(made) if word == "OUT" else word for word in shlex.split(command)])[0] == 0
