@@ -67,12 +67,12 @@ def as_announced(item_shape: Sequence[int]) -> Layout:
 
 
 def parse_size(size: str) -> tuple[int, ...]:
-    """Read a size as height×width or height×width×channels. Raises WrongUse for any other text.
+    """Read a size as height×width, height×width×channels, or the shape of a volume. Raises WrongUse for any other text.
 
     >>> parse_size("28x28")
     (28, 28)
     """
-    if not re.fullmatch(r"[0-9]{1,9}([x×][0-9]{1,9}){1,2}", size) or "0" in re.split("[x×]", size):
+    if not re.fullmatch(r"[0-9]{1,9}([x×][0-9]{1,9}){1,63}", size) or "0" in re.split("[x×]", size):
         raise WrongUse(f"The size {size!r} is none; write height and width, as in 28x28, or 32x32x3 for colour.")
     return tuple(int(number) for number in re.split("[x×]", size))
 

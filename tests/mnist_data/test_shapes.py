@@ -59,6 +59,23 @@ def test_items_that_are_no_images_are_converted_and_else_refused(shape: tuple[in
         assert set(tmp_path.iterdir()) == there, name
 
 
+@pytest.mark.parametrize("shape", [(3, 8, 7), (8, 7, 6), VOLUMES, (1, 5, 1, 4, 1)])
+def test_an_npz_of_volumes_is_read_back_by_their_size(shape: tuple[int, ...], tmp_path: Path) -> None:
+    """Without it no array is taken for volumes; the refusal says which size to give."""
+    mnist_data.convert(idx_files(tmp_path / "idx", shape), tmp_path / "data", progress=False)
+    mnist_data.export(tmp_path / "data", tmp_path / "data.npz", form="npz")
+    size = "x".join(map(str, shape))
+    if shape in ((8, 7, 6), VOLUMES):
+        with pytest.raises(WrongUse, match=f"holds volumes; .* --size {size} takes its items as they are"):
+            mnist_data.convert(tmp_path / "data.npz", tmp_path / "back", progress=False)
+
+    mnist_data.convert(tmp_path / "data.npz", tmp_path / "back", size=size, progress=False)
+
+    for given, back in zip(*(mnist_data.load(tmp_path / name)["image"] for name in ("data", "back")), strict=True):
+        assert given == back
+    assert mnist_data.info(tmp_path / "back").findings["shape"] == list(shape)
+
+
 def test_an_array_of_more_dimensions_than_numpy_has_is_not_written(tmp_path: Path) -> None:
     """Neither NumPy nor we could read it; one of 64 dimensions is written, and NumPy reads it."""
     deepest = idx_files(tmp_path / "idx", (*[1] * 61, 5, 7))

@@ -44,7 +44,7 @@ class ArrayStream(ImageStream):
         self.path, self.files, self.split = files[0], tuple(files), split
         self._images, self._columns = images, dict(columns or {})
         self._labels = np.full(images.shape[0], UNLABELLED, np.int64) if labels is None else labels
-        item_shape = _item_shape(self.path, images.shape)
+        item_shape = _item_shape(self.path, images.shape, options.size)
         first = images.first(FIRST_ITEMS)
         require_row_major(
             self.path,
@@ -131,17 +131,24 @@ def _items_first(arrays: ArraySet, size: str | None, as_labelled: bool = False) 
     return OpenArray(images.path, whole.T if images.reversed_axes else np.moveaxis(whole, -1, 0)), note
 
 
-def _item_shape(path: str, shape: Sequence[int]) -> tuple[int, ...]:
-    """Give the shape of an item without axes of length 1 that no image has. Raises WrongUse for what is no image."""
+def _item_shape(path: str, shape: Sequence[int], size: str | None) -> tuple[int, ...]:
+    """Give the shape of an item without axes of length 1 that no image has; the whole shape where the user gives it.
+
+    Raises WrongUse for what is no image.
+    """
     item = tuple(shape[1:])
+    if size is not None and parse_size(size) == item:
+        return item
     if len(item) > 3:
         item = tuple(side for side in item if side > 1)
     volume = len(item) == 3 and item[0] not in CHANNELS and item[2] not in CHANNELS
     if not item or len(item) > 3 or volume or 0 in item:
         what = "volumes" if volume or len(item) > 3 else "no images"
+        possible = len(shape) > 2 and 0 not in shape
+        advice = f" --size {'x'.join(map(str, shape[1:]))} takes its items as they are." if possible else ""
         raise WrongUse(
             f"{path}: an array of {shape_text(shape)} holds {what}; images are height×width, or with "
-            f"{', '.join(map(str, CHANNELS[:-1]))} or {CHANNELS[-1]} channels."
+            f"{', '.join(map(str, CHANNELS[:-1]))} or {CHANNELS[-1]} channels.{advice}"
         )
     return item
 

@@ -96,7 +96,7 @@ def test_a_size_overrides_the_pixels_and_must_fit() -> None:
     assert layout_of((560,), items, "file", "20x28").shape == (20, 28)
     with pytest.raises(WrongUse, match=r"560 values.*784"):
         layout_of((560,), items, "file", "28x28")
-    for wrong in ("28", "28x", "axb", "0x28", "1x2x3x4"):
+    for wrong in ("28", "28x", "axb", "0x28", "x".join("1" * 65)):
         with pytest.raises(WrongUse, match="28x28"):
             parse_size(wrong)
 
