@@ -16,7 +16,7 @@ from mnist_data.images_in.image_files.assignment import AssignedImages, assign_i
 from mnist_data.images_in.image_files.classes import assign, natural
 from mnist_data.images_in.image_files.listing import ImageFile, content_of, contents, image_files
 from mnist_data.images_in.stream import UNLABELLED, Options
-from pipelines.images.find_digits import read_photo
+from pipelines.images.find_digits.photo import read_photo
 
 if TYPE_CHECKING:
     from PIL import Image

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -22,7 +24,9 @@ from mnist_data.parquet.schema import Metadata, Stage
 from mnist_data.parquet.writer import Draft, Part, PartWriter, require_free
 from mnist_data.version import __version__
 from pipelines.engine.execution import Execution
-from pipelines.images.find_digits import SIDE, Digit, digits_of
+from pipelines.images.find_digits.mnist_form import SIDE
+from pipelines.images.find_digits.pieces import SPECK_REASON
+from pipelines.images.find_digits.sheet import Digit, SetAside, read_sheet
 from pipelines.images.photos import DIGITS, Photo, find_photos
 from pipelines.images.thumbnails import thumbnail_table
 
@@ -35,13 +39,14 @@ SHOWN = 60
 
 @dataclass(frozen=True)
 class PreparedPhoto:
-    """One photo: its file, split and label, the file's SHA-256, its digits, and the photo itself, reduced."""
+    """One photo: its file, split and label, the file's SHA-256, its digits, what is none, and the photo, reduced."""
 
     file: str
     split: str
     label: int
     sha256: str
     digits: tuple[Digit, ...]
+    set_aside: tuple[SetAside, ...]
     before: npt.NDArray[np.uint8]
 
 
@@ -68,15 +73,18 @@ def prepare(
 
     A digit has the class and the split of its photo, as `find_photos` finds them: photos/train/A/mine.jpg is an A of
     the split train; or of its row in a table of labels next to the photos. split: that of all photos. skip_unreadable:
-    leave out files that are no images, and what has no partner in such a table. Columns added:
-    file (below the folder), left, top, right and bottom (int32, pixels in the photo, the last two exclusive).
+    leave out files that are no images, and what has no partner in such a table. Columns added: file (below the folder),
+    left, top, right and bottom (int32, pixels in the photo, the last two exclusive), and mark, which says of a sample
+    that is perhaps two digits so. Digits that touch are cut where the classes are digits.
 
     Raises NoDataset where there is no photo or no digit in any, UnreadableInput, which lists the files that are no
     images, WrongUse where nothing decides which folders are the classes.
     """
     found = find_photos(str(photos), split, skip_unreadable)
     require_free(target, overwrite)
-    read = (execution or Execution()).run(_prepare, list(found.photos), "prepare")
+    read = (execution or Execution()).run(
+        partial(_prepare, cut_touching=found.classes == DIGITS), list(found.photos), "prepare"
+    )
     prepared = [photo for photo in read if isinstance(photo, PreparedPhoto)]
     unreadable = {photo.file.name: outcome for photo, outcome in zip(found.photos, read, strict=True)
                   if isinstance(outcome, UnreadableInput)}  # fmt: skip
@@ -85,13 +93,13 @@ def prepare(
     if not any(photo.digits for photo in prepared):
         raise NoDataset(
             str(photos),
-            "no digit was found in any photo",
+            "no digit was found in any photo" + _only_set_aside(prepared),
             "dark ink on bright paper, or the reverse",
             "Photograph only the sheet, from above and in even light.",
         )
     dataset = _write(prepared, found.classes, photos, target, overwrite)
     empty = tuple(photo.file for photo in prepared if not photo.digits)
-    notes = (*found.notes, *_of_several_digits(prepared, found.classes))
+    notes = (*found.notes, *_of_several_digits(prepared, found.classes), *_doubts(prepared))
     left_out = [left_out_note(str(photos), len(read), list(unreadable))] if unreadable else []
     return PrepareResult(dataset, _tables(prepared, dataset.metadata), empty, (*notes, *left_out))
 
@@ -111,6 +119,30 @@ def _of_several_digits(prepared: Sequence[PreparedPhoto], classes: Sequence[str]
     ]
 
 
+def _only_set_aside(prepared: Sequence[PreparedPhoto]) -> str:
+    """Say what was set aside instead, with its most frequent reason."""
+    reasons = Counter(thing.reason for photo in prepared for thing in photo.set_aside)
+    if not reasons:
+        return ""
+    return f"; {reasons.total():,} shapes were set aside, most as {reasons.most_common(1)[0][0]!r}"
+
+
+def _doubts(prepared: Sequence[PreparedPhoto]) -> list[str]:
+    """Warn of each photo with samples that are perhaps two digits, or with writing that was taken for none."""
+    notes = []
+    for photo in prepared:
+        marked = sum(bool(digit.mark) for digit in photo.digits)
+        if marked:
+            notes.append(
+                f"{photo.file}: {marked:,} of {len(photo.digits):,} samples are perhaps two digits (column mark)."
+            )
+        reasons = Counter(thing.reason for thing in photo.set_aside if thing.reason != SPECK_REASON)
+        if reasons:
+            listed = "; ".join(f"{reason} ({count:,})" for reason, count in reasons.most_common())
+            notes.append(f"{photo.file}: not taken for digits: {listed}.")
+    return notes
+
+
 def _unreadable(photos: str, errors: Sequence[UnreadableInput]) -> UnreadableInput:
     """Give the error of one file as it is, and those of several in one."""
     if len(errors) == 1:
@@ -118,7 +150,7 @@ def _unreadable(photos: str, errors: Sequence[UnreadableInput]) -> UnreadableInp
     return unreadable_error(photos, {error.path: error.found for error in errors})
 
 
-def _prepare(photo: Photo) -> PreparedPhoto | UnreadableInput:
+def _prepare(photo: Photo, cut_touching: bool) -> PreparedPhoto | UnreadableInput:
     from PIL import Image, ImageOps
 
     try:
@@ -131,7 +163,8 @@ def _prepare(photo: Photo) -> PreparedPhoto | UnreadableInput:
     digest = hashlib.sha256(content).hexdigest()
     before = np.asarray(square.convert("L"))
     name = photo.file.name.encode("utf-8", "replace").decode()  # a file system's names may be no text
-    return PreparedPhoto(name, photo.split, photo.label, digest, tuple(digits_of(image)), before)
+    sheet = read_sheet(image, cut_touching)
+    return PreparedPhoto(name, photo.split, photo.label, digest, sheet.digits, sheet.set_aside, before)
 
 
 def _write(
@@ -169,6 +202,7 @@ def _batch(photos: Sequence[PreparedPhoto], first: int) -> Batch:
     columns: dict[str, Any] = {"file": np.array([photo.file for photo, _ in digits], object)}
     for side in ("left", "top", "right", "bottom"):
         columns[side] = np.array([getattr(digit, side) for _, digit in digits], np.int32)
+    columns["mark"] = np.array([digit.mark for _, digit in digits], object)
     images = np.array([digit.image for _, digit in digits], np.uint8).reshape(-1, SIDE, SIDE)
     labels = np.array([photo.label for photo, _ in digits], np.int64)
     return Batch(np.arange(first, first + len(digits)), labels, images, columns)

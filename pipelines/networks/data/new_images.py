@@ -23,7 +23,8 @@ from mnist_data.images_in.open import open_source
 from mnist_data.images_in.stream import UNLABELLED, ImageStream
 from mnist_data.parquet.dataset import Dataset, is_dataset, open_dataset, read_batches
 from mnist_data.parquet.schema import Stage
-from pipelines.images.find_digits import SIDE, digits_of
+from pipelines.images.find_digits.mnist_form import SIDE
+from pipelines.images.find_digits.sheet import digits_of
 from pipelines.images.photos import Photo, Photos, find_photos
 
 ROWS = 10_000

@@ -15,7 +15,7 @@ from mnist_data.errors import MismatchedPair, NoDataset, UnreadableInput
 from mnist_data.idx import sample
 from pipelines.engine.engine import Cluster, Serial
 from pipelines.engine.execution import Execution
-from pipelines.images.find_digits import digits_of
+from pipelines.images.find_digits.sheet import digits_of
 from pipelines.run.report import write_report
 from pipelines.stages.prepare import prepare
 from tests.conftest import real_folder
