@@ -77,7 +77,8 @@ def print_statistics(result: Result) -> None:
     if result.findings["note"]:
         say(result.findings["note"])
     print_findings(result.tables["findings"])
-    _print_strip(result.tables["sample_grid"])
+    if "sample_grid" in result.tables:  # of a run only the page has it
+        _print_strip(result.tables["sample_grid"])
 
 
 def _print_strip(grid: pd.DataFrame) -> None:
