@@ -12,6 +12,9 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+FLOATS = {"halffloat": "float16", "float": "float32", "double": "float64"}
+"""Arrow's names of types that NumPy calls otherwise."""
+
 
 def to_arrow(values: npt.NDArray[Any]) -> pa.Array:
     """Give an array, (n,), as Arrow's: numbers share its memory, all else is copied."""
@@ -31,15 +34,20 @@ def to_numpy(column: pa.ChunkedArray) -> npt.NDArray[Any]:
     pieces = [_viewed(chunk) for chunk in column.chunks]
     if len(pieces) == 1:
         return pieces[0]
-    return np.concatenate(pieces) if pieces else np.empty(0, column.type.to_pandas_dtype())
+    return np.concatenate(pieces) if pieces else np.empty(0, _dtype_of(column.type))
 
 
 def _is_number(kind: pa.DataType) -> bool:
     return bool(pa.types.is_integer(kind) or pa.types.is_floating(kind))
 
 
+def _dtype_of(kind: pa.DataType) -> np.dtype[Any]:
+    """Give the dtype of a type of numbers by its name: `to_pandas_dtype` imports pandas before pyarrow 24."""
+    return np.dtype(FLOATS.get(str(kind), str(kind)))
+
+
 def _viewed(chunk: pa.Array) -> npt.NDArray[Any]:
-    dtype = np.dtype(chunk.type.to_pandas_dtype())
+    dtype = _dtype_of(chunk.type)
     buffer = chunk.buffers()[1]
     if buffer is None or not len(chunk):
         return np.empty(0, dtype)

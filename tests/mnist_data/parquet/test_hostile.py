@@ -132,7 +132,10 @@ def test_every_command_refuses_what_is_no_dataset(
     """Exit code 2, one line that names the file and what is wrong, and nothing left behind."""
     monkeypatch.chdir(tmp_path)
     write, expected = BROKEN.get(kind) or (FOREIGN[kind], "mnist-data convert given.parquet OUT")
-    write(tmp_path / "given.parquet")
+    try:
+        write(tmp_path / "given.parquet")
+    except pa.ArrowNotImplementedError as cause:
+        pytest.skip(f"this pyarrow does not write such a file: {cause}")  # before 24, lists that are missing
 
     for command in COMMANDS:
         code, out, err = command_line(*command.format("given.parquet").split())
