@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from tests.torture.attack import Promise
 from tests.torture.clusters import fail_clusters
+from tests.torture.coverage import attack_by_coverage
 from tests.torture.disks import attack_by_disks
 from tests.torture.flips import flip_bits
 from tests.torture.kills import attack_by_kills
@@ -46,5 +47,10 @@ PROMISES: tuple[Promise, ...] = (
         "records",
         "No metadata, manifest, recipe, model, table or decisions file crashes, hangs or swells a command",
         attack_records,
+    ),
+    Promise(
+        "coverage",
+        "No input that reaches new code crashes, hangs or swells a reader of ours: libFuzzer looks for it",
+        attack_by_coverage,
     ),
 )
