@@ -289,6 +289,11 @@ def _column_type(values: npt.NDArray[Any]) -> pa.DataType:
     return pa.string() if values.dtype.kind == "O" else pa.from_numpy_dtype(values.dtype)
 
 
+def require_storable(metadata: Metadata) -> None:
+    """Raise WrongUse for images that Parquet cannot hold in the layout chosen, before any is made."""
+    _image_fields(metadata)
+
+
 def _image_fields(metadata: Metadata) -> list[pa.Field]:
     size = math.prod(metadata.shape)
     if not 0 < metadata.image_bytes <= MOST_IMAGE_BYTES:

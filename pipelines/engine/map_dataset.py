@@ -11,7 +11,7 @@ from typing import Any
 from mnist_data.batch import Batch, shape_text
 from mnist_data.errors import WrongUse
 from mnist_data.parquet.dataset import Dataset, Partition, read_partition
-from mnist_data.parquet.schema import Metadata, Stage
+from mnist_data.parquet.schema import Metadata, Stage, require_storable
 from mnist_data.parquet.writer import Draft, Part, PartWriter
 from mnist_data.storage import is_remote
 from mnist_data.version import __version__
@@ -104,6 +104,7 @@ def apply_stage(
     require_other_place(source, target)
     stage = Stage(params.stage, params.recorded(), input=source.content, fitted=fitted or {})
     metadata = source.metadata.after(stage, layout="binary", **(changes or {}))
+    require_storable(metadata)
     execution = execution or Execution()
     require_memory(params.stage, source, execution)
     with Draft(target, plan_of(source, params, execution, compression=compression), overwrite) as draft:

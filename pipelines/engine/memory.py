@@ -31,18 +31,26 @@ class StageMemory:
     """What one stage holds at once, at least, in bytes.
 
     fixed, times: of each pixel value of a task `fixed + times · size of its type`. image: of each pixel value of one
-    image in each task, whatever the task: what is measured one image at a time. classes: whether sums are kept for
-    each pixel of each class, as `fixed + times · size` of `CLASS_SUMS`.
+    image in each task, whatever the task: what is measured one image at a time; `STROKES` instead where strokes are,
+    too. classes: whether sums are kept for each pixel of each class, as `fixed + times · size` of `CLASS_SUMS`.
     """
 
     fixed: int
     times: int
     image: int = 0
+    strokes: bool = False
     classes: bool = False
 
 
 CLASS_SUMS = (24, 2)
 """Bytes of each pixel of a class: sum, sum of squares and count, 8 bytes each, and the lowest and highest value."""
+
+STROKES = 240
+"""Bytes of each pixel of an image whose strokes are measured, which is enlarged four times each way for it.
+
+Two planes of 4 bytes a pixel, one of 1 and one of 4 for the distances make 208; 36 more are on the way there. What the
+strokes themselves need, up to 300 more where all is ink, is not known before.
+"""
 
 STAGES: dict[str, StageMemory] = {
     "clean": StageMemory(2, 4),
@@ -50,9 +58,9 @@ STAGES: dict[str, StageMemory] = {
     "normalize": StageMemory(4, 3),
     "augment": StageMemory(4, 5),
     "corrupt": StageMemory(4, 3),
-    "stats": StageMemory(2, 2, image=40, classes=True),
-    "audit": StageMemory(8, 2, image=40),
-    "drift": StageMemory(2, 2, image=40),
+    "stats": StageMemory(2, 2, image=8, strokes=True, classes=True),
+    "audit": StageMemory(8, 2, image=8, strokes=True),
+    "drift": StageMemory(2, 2, image=8),
     "diff": StageMemory(0, 2),
 }
 
@@ -60,31 +68,40 @@ MAPPED = StageMemory(0, 2)
 """Of any other that maps a dataset: the pixels as they are read, and as they are written."""
 
 
-def planned_bytes(stage: str, source: Dataset, execution: Execution, at_once: int) -> int:
+def planned_bytes(stage: str, source: Dataset, execution: Execution, at_once: int, strokes: bool = True) -> int:
     """Give the bytes that a stage needs at least on a dataset, with `at_once` tasks at the same time.
 
-    The tasks are those of the largest split; there are never more at once than there are. Without images it is `BASE`.
+    strokes: False where the settings leave them out. The tasks are those of the largest split; there are never more at
+    once than there are. Without images it is `BASE`.
     """
     needs, metadata = STAGES.get(stage, MAPPED), source.metadata
     size, values = np.dtype(metadata.dtype).itemsize, math.prod(metadata.shape)
     most = max(source.splits.values(), default=0)
     rows = min(execution.rows_per_task(source), most)
     tasks = min(at_once, -(-most // max(1, rows)))
-    one = values * (rows * (needs.fixed + needs.times * size) + (needs.image if rows else 0))
+    image = STROKES * math.prod(metadata.shape[:2]) if needs.strokes and strokes else needs.image * values
+    one = values * rows * (needs.fixed + needs.times * size) + (image if rows else 0)
     classes = len(metadata.classes) if needs.classes and most else 0
     return BASE + tasks * one + classes * values * (CLASS_SUMS[0] + CLASS_SUMS[1] * size)
 
 
-def require_memory(stage: str, source: Dataset, execution: Execution) -> None:
+def require_memory(stage: str, source: Dataset, execution: Execution, strokes: bool = True) -> None:
     """Raise WrongUse where a stage cannot end for want of memory, before it has written anything.
 
-    It says what is needed at least, what is available, and the way on. A cluster somewhere else is not asked.
+    strokes: as in `planned_bytes`. It says what is needed at least, what is available, and the way on. A cluster
+    somewhere else is not asked.
     """
     at_once, there = tasks_at_once(execution.engine), available_bytes()
-    if at_once is None or there is None or planned_bytes(stage, source, execution, at_once) <= there:
+
+    def planned(tasks: int) -> int:
+        return planned_bytes(stage, source, execution, tasks, strokes)
+
+    if at_once is None or there is None or planned(at_once) <= there:
         return
-    fitting = next((n for n in range(at_once - 1, 0, -1) if planned_bytes(stage, source, execution, n) <= there), 0)
+    fitting = next((n for n in range(at_once - 1, 0, -1) if planned(n) <= there), 0)
     ways = [f"run fewer tasks at once: --workers {fitting if fitting > 1 else 0}"] if fitting else []
+    if stage == "stats" and strokes and planned_bytes(stage, source, execution, at_once, False) <= there:
+        ways.append("leave the strokes out: --no-morphometrics")
     sums = (
         f", and sums of each pixel of {len(source.metadata.classes)} classes"
         if STAGES.get(stage, MAPPED).classes
@@ -92,7 +109,7 @@ def require_memory(stage: str, source: Dataset, execution: Execution) -> None:
     )
     refuse(
         f"{stage} of {source.location}",
-        planned_bytes(stage, source, execution, at_once),
+        planned(at_once),
         there,
         f"tasks at once: {at_once}, of {execution.rows_per_task(source):,} images of "
         f"{shape_text(source.metadata.shape)} {source.metadata.dtype} each{sums}",

@@ -150,7 +150,7 @@ def stats(
     """
     params, execution = params or Stats(), execution or Execution()
     require_images(source)
-    require_memory(params.stage, source, execution)
+    require_memory(params.stage, source, execution, params.morphometrics)
     require_folder(folder, overwrite)
     measures = measure_dataset(source, execution, strokes=params.morphometrics)
     tasks = list(_tasks(source, execution, measures.limits, params))

@@ -26,6 +26,9 @@ class Range:
     unit: float
 
 
+LARGE = 1 << 18
+"""Pixels of a sample up to which a table of every count is small: 2 MB."""
+
 BYTE_RANGE = Range(0.0, 256.0, 255.0)
 """Of uint8."""
 
@@ -54,10 +57,28 @@ def _of_bytes(flat: npt.NDArray[Any], unit: float) -> dict[str, Floats]:
 
     samples, pixels = flat.shape
     sums, squares, entropy = np.empty(samples, np.int64), np.empty(samples, np.int64), np.empty(samples)
-    counts = np.arange(pixels + 1)
-    measure_bytes(np.ascontiguousarray(flat), counts * np.log2(np.maximum(counts, 1)), sums, squares, entropy)
+    flat = np.ascontiguousarray(flat)
+    measure_bytes(flat, _information(flat), sums, squares, entropy)
     std = np.sqrt((pixels * squares - sums * sums).astype(np.float64)) / (pixels * unit)
     return {"mean": sums / (pixels * unit), "std": std, "ink": sums / unit, "entropy": entropy}
+
+
+def _information(flat: npt.NDArray[np.uint8]) -> Floats:
+    """Give n · log2 n of each count n that a value can have in a sample, (pixels + 1,).
+
+    Of large samples only of the counts that there are: the rest is 0, and takes no memory as long as nobody reads it.
+    """
+    pixels = flat.shape[1]
+    if pixels <= LARGE:
+        counts = np.arange(pixels + 1)
+        return np.asarray(counts * np.log2(np.maximum(counts, 1)))
+    table = np.zeros(pixels + 1)
+    for sample in flat:
+        counts = np.zeros(256, np.int64)
+        for first in range(0, pixels, LARGE):
+            counts += np.bincount(sample[first : first + LARGE], minlength=256)
+        table[counts] = counts * np.log2(np.maximum(counts, 1))
+    return table
 
 
 def _of_any(flat: Images, limits: Range) -> dict[str, Floats]:
