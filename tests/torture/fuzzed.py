@@ -1,7 +1,7 @@
 """One reader under libFuzzer: `python -m tests.torture.fuzzed FORM FOLDER SECONDS SEED`, a process of its own.
 
-It mutates what has reached new lines and comparisons before (atheris). What numba compiles stays without instruments, as
-it would not compile with them. Ends with libFuzzer's exit code, and prints the error of ours that broke the promise.
+It mutates what has reached new lines and comparisons before (atheris). What numba compiles stays without instruments,
+as it would not compile with them. Ends with libFuzzer's exit code, and prints the error of ours that broke the promise.
 """
 
 from __future__ import annotations

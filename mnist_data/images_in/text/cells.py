@@ -100,7 +100,7 @@ class TableStream(TextStream):
         cell = cells[column]
         shown = repr(cell if len(cell) <= SHOWN else cell[:SHOWN] + "…")
         is_label = self.places[column] == LABEL
-        named = f"column {column + 1:,}" + (f" ({self.names[column]})" if self.names else "")
+        named = f"column {column + 1:,}" + (f" ({self.names[column]})" if column < len(self.names) else "")
         what = f"{shown} as the {'label' if is_label else 'pixel'} in {named}"
         if is_missing(cell):
             return self.wrong(line, f"no value ({what})", "a number in every cell")

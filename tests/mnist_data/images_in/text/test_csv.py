@@ -13,7 +13,7 @@ import pytest
 
 import mnist_data
 from mnist_data.errors import MismatchedPair, UnreadableInput, WrongUse
-from mnist_data.images_in.open import HEAD_BYTES
+from mnist_data.images_in.open import HEAD_BYTES, open_source
 from mnist_data.images_in.stream import Options, Source
 from mnist_data.images_in.text.cells import TableStream
 from mnist_data.images_in.text.csv import csv_streams, recognises
@@ -390,3 +390,16 @@ def test_memory_is_bounded_by_a_batch(tmp_path: Path) -> None:
         peaks.append(tracemalloc.get_traced_memory()[1])
         tracemalloc.stop()
     assert peaks[1] < 1.1 * peaks[0] < 40e6
+
+
+def test_a_wrong_cell_beyond_the_names_of_a_header_is_named_by_its_column(tmp_path: Path) -> None:
+    """A fuzzer found a text in UTF-16, cut in the middle of a character, whose header was shorter than its rows."""
+    cells = [[str(label), *map(str, image.ravel())] for label, image in zip([0, 1] * 20, blobs(), strict=True)]
+    (tmp_path / "mine.csv").write_text("\n".join([HEADER, *map(",".join, cells)]) + "\n")
+    [stream] = open_source(str(tmp_path / "mine.csv"), Options()).streams
+    assert isinstance(stream, TableStream)
+    parser = stream.parser()
+    stream.names, parser.column = stream.names[:5], 9
+
+    with pytest.raises(UnreadableInput, match=r"line 2.*'x' as the pixel in column 10\b"):
+        stream.pass_over(",".join("x" for _ in stream.places), 2, parser)
