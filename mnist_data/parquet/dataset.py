@@ -201,7 +201,7 @@ def open_dataset(location: str | PathLike[str]) -> Dataset:
             _require_recorded(name, manifest, path, rows, metadata)
     # A converted split knows its own sources only: it is written before the others are read.
     sources = tuple(dict.fromkeys(source for metadata in described for source in metadata.sources))
-    hashes = [] if manifest else [(logical(_below(path)), storage.sha256_of(Path(path))) for _, path in files]
+    hashes = [] if manifest else [(logical(below(path)), storage.sha256_of(Path(path))) for _, path in files]
     content = manifest.content if manifest else content_hash(hashes)
     require_unique_ids([path for _, path in files], content)
     return Dataset(name, replace(described[0], sources=sources), splits, content, tuple(files))
@@ -286,7 +286,7 @@ def _require_alike(metadata: Metadata, described: Sequence[Metadata], path: str)
 
 def _require_recorded(name: str, manifest: Manifest, path: str, rows: int, metadata: Metadata) -> None:
     """Refuse a part whose footer is not what the manifest recorded of it."""
-    part = next(part for part in manifest.parts if part.path == _below(path))
+    part = next(part for part in manifest.parts if part.path == below(path))
     if rows != part.rows:
         raise _unlike_manifest(name, f"its part {part.path} has {rows:,} rows", f"{part.rows:,}, as its manifest says")
     carried, recorded = (json.loads(said.to_json()) for said in (metadata, manifest.described_metadata()))
@@ -337,7 +337,7 @@ def _split_of(path: str) -> str:
     return folder.removeprefix("split=") if folder.startswith("split=") else "train"
 
 
-def _below(path: str) -> str:
+def below(path: str) -> str:
     """Give a file's path below its dataset's folder."""
     within = IN_SPLIT.search(path)
     return within.group(1) if within else path.rsplit("/", 1)[-1]
@@ -420,8 +420,10 @@ def read_sample(dataset: Dataset, sample: int) -> Batch:
     raise WrongUse(f"{dataset.location} has no sample with the id {sample}.")
 
 
-def read_whole(files: Sequence[tuple[str, str]]) -> pa.Table:
+def read_whole(files: Sequence[tuple[str, str]], without: Sequence[str] = ()) -> pa.Table:
     """Read whole files of a dataset, (split, path) each, into one table in the order of their samples.
+
+    without: columns to leave out.
 
     The row groups are unpacked side by side on all cores; each column then lies in one piece, so that the images can
     be viewed as an array.
@@ -430,6 +432,9 @@ def read_whole(files: Sequence[tuple[str, str]]) -> pa.Table:
     for _, path in files:
         with damage_named(path), readable(path) as source:
             mapped = not storage.is_remote(path)
-            table = pq.read_table(source, partitioning=None, page_checksum_verification=True, memory_map=mapped)
+            columns = [name for name in pq.read_schema(source).names if name not in without] if without else None
+            table = pq.read_table(
+                source, columns=columns, partitioning=None, page_checksum_verification=True, memory_map=mapped
+            )
         tables.append(with_values(table, path))
     return pa.concat_tables(tables).combine_chunks()

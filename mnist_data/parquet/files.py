@@ -21,8 +21,11 @@ from mnist_data.storage.footer import require_small_footer
 
 
 @contextmanager
-def open_parquet(location: str | Path) -> Iterator[pq.ParquetFile]:
-    """Open one Parquet file with its page checksums verified. Raises DamagedArchive where it is broken."""
+def open_parquet(location: str | Path, mapped: bool = False) -> Iterator[pq.ParquetFile]:
+    """Open one Parquet file with its page checksums verified. Raises DamagedArchive where it is broken.
+
+    mapped: map a local file into memory, which saves a copy of what is packed.
+    """
     with damage_named(location):
         if storage.is_remote(location):
             fs, path = storage.filesystem(location)
@@ -33,7 +36,7 @@ def open_parquet(location: str | Path) -> Iterator[pq.ParquetFile]:
         else:
             with Path(location).open("rb") as stream:
                 require_small_footer(stream, str(location))
-            with pq.ParquetFile(str(location), page_checksum_verification=True) as file:
+            with pq.ParquetFile(str(location), memory_map=mapped, page_checksum_verification=True) as file:
                 yield file
 
 

@@ -12,24 +12,31 @@ import pyarrow as pa
 
 from mnist_data.errors import WrongUse
 from mnist_data.parquet.dataset import Dataset, open_dataset, read_whole
+from mnist_data.parquet.pixels import read_arrays, take_arrays
 from mnist_data.parquet.schema import Metadata, decode_images
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 
-def load(location: str | PathLike[str], split: str | None = None) -> pd.DataFrame:
+def load(location: str | PathLike[str], split: str | None = None, *, cache: bool = True) -> pd.DataFrame:
     """Read a dataset into a DataFrame with the columns id, split, label, image and what else it holds.
 
-    location: the dataset's folder or fsspec URL. split: one of its splits; all of them where none is named.
-    The images stay in Arrow memory, as bytes; `images` views them as an array. `df.attrs` has their shape.
+    location: the dataset's folder or fsspec URL. split: one of its splits; all of them where none is named. cache: use
+    the pixel cache, as `to_numpy` does. The images stay in Arrow memory, as bytes; `images` views them as an array.
+    `df.attrs` has their shape.
 
     Raises NoDataset where there is none, WrongUse for a split it does not have.
     """
     dataset = open_dataset(location)
-    table, splits = _read(dataset, split)
+    splits = _chosen(dataset, split)
+    table = _read(dataset, splits, cache)
+    codes = np.repeat(
+        np.arange(len(dataset.splits)), [dataset.splits[name] * (name in splits) for name in dataset.splits]
+    )
+    categories = pd.Categorical.from_codes(codes, dtype=pd.CategoricalDtype(list(dataset.splits)))
     # Built column by column: the numbers are shared with Arrow, and the images stay in its memory.
-    columns: dict[str, Any] = {"id": table["id"].to_numpy(), "split": splits, "label": table["label"].to_numpy()}
+    columns: dict[str, Any] = {"id": table["id"].to_numpy(), "split": categories, "label": table["label"].to_numpy()}
     if "image" in table.column_names:  # the layout "pixels" has none
         columns["image"] = pd.arrays.ArrowExtensionArray(table["image"])
     columns |= {name: table[name].to_numpy() for name in table.column_names if name not in columns}
@@ -64,20 +71,51 @@ def images(frame: pd.DataFrame, shape: Sequence[int] | None = None, dtype: str |
     return np.frombuffer(b"".join(column), kind).reshape(-1, *shape)
 
 
-def to_numpy(location: str | PathLike[str], split: str | None = None) -> tuple[npt.NDArray[Any], npt.NDArray[np.int64]]:
-    """Read a dataset's images, (n, height, width[, channels]), and labels, (n,) int64, in the order of its rows."""
+def to_numpy(
+    location: str | PathLike[str],
+    split: str | None = None,
+    *,
+    rows: npt.ArrayLike | slice | None = None,
+    label: int | None = None,
+    cache: bool = True,
+) -> tuple[npt.NDArray[Any], npt.NDArray[np.int64]]:
+    """Read a dataset's images, (n, height, width[, channels]), and labels, (n,) int64, in the order of its rows.
+
+    split: one of its splits; all of them where none is named. rows: only these, in this order: places from 0, negative
+    ones from the end, a mask or a slice. label: only samples with this label. Both arrays are your own.
+
+    cache: keep the unpacked pixels in the user's cache folder, and read them there the next time; MNIST_DATA_CACHE=off
+    does so for all calls. Some rows are then read as fast as from an array on the disk; without it, the row groups that
+    they lie in are unpacked.
+
+    Raises NoDataset where there is none, WrongUse for a split or a row that it does not have.
+    """
     dataset = open_dataset(location)
-    table, _ = _read(dataset, split)
-    return decode_images(table, dataset.metadata), table["label"].to_numpy()
+    splits = _chosen(dataset, split)
+    if rows is None and label is None:
+        arrays = read_arrays(dataset, splits, cache)
+    else:
+        arrays = take_arrays(dataset, splits, rows, label, cache)
+    return arrays.images, arrays.labels
 
 
-def _read(dataset: Dataset, split: str | None) -> tuple[pa.Table, pd.Categorical[Any]]:
+def _chosen(dataset: Dataset, split: str | None) -> list[str]:
     if split is not None and split not in dataset.splits:
         raise WrongUse(f"{dataset.location} has no split {split!r}; it has {', '.join(dataset.splits)}.")
-    table = read_whole([file for file in dataset.files if split in (None, file[0])])
-    rows = [count if split in (None, name) else 0 for name, count in dataset.splits.items()]
-    codes = np.repeat(np.arange(len(rows)), rows)
-    return table, pd.Categorical.from_codes(codes, dtype=pd.CategoricalDtype(list(dataset.splits)))
+    return list(dataset.splits) if split is None else [split]
+
+
+def _read(dataset: Dataset, splits: Sequence[str], cache: bool) -> pa.Table:
+    """Read all columns of some splits; fixed-size images by way of one array, in which the cache has them."""
+    files = [file for file in dataset.files if file[0] in splits]
+    if dataset.metadata.layout != "binary":
+        return read_whole(files)
+    table = read_whole(files, without=["image"])
+    pixels = read_arrays(dataset, splits, cache).images
+    pixels.flags.writeable = False  # as all of Arrow's memory is
+    kind = pa.binary(dataset.metadata.image_bytes)
+    column = pa.FixedSizeBinaryArray.from_buffers(kind, len(pixels), [None, pa.py_buffer(pixels)])
+    return table.append_column(pa.field("image", kind, nullable=False), column)
 
 
 def _attrs(metadata: Metadata) -> dict[str, Any]:

@@ -372,9 +372,17 @@ def cache_folder() -> Path:
     return Path(base or Path.home() / ".cache") / "mnist-data"
 
 
-def keeps_results() -> bool:
-    """Say whether results may be kept in the cache folder: MNIST_DATA_CACHE=off forbids it. Downloads always are."""
-    return os.environ.get("MNIST_DATA_CACHE", "").lower() != CACHE_OFF
+def results_folder(name: str) -> Path | None:
+    """Give a folder of the cache for results that can be had again, which need not be there yet.
+
+    None where MNIST_DATA_CACHE=off forbids it (downloads are kept even so), and where the user has no home folder.
+    """
+    if os.environ.get("MNIST_DATA_CACHE", "").lower() == CACHE_OFF:
+        return None
+    try:
+        return cache_folder() / name
+    except RuntimeError:  # of Path.home
+        return None
 
 
 def identity(location: str) -> tuple[object, ...]:

@@ -84,6 +84,13 @@ def sweep_temporary() -> None:
         _sweep(Path(tempfile.gettempdir()), _PREFIX, "")
 
 
+def sweep_drafts(folder: Path) -> None:
+    """Remove the drafts of files in a folder, whatever their names, that nobody holds."""
+    for path in folder.glob(f".*{DRAFT}"):
+        with suppress(OSError):  # held, of another user, or just removed
+            _remove_left(path)
+
+
 def _new_file(folder: Path, name: str) -> tuple[Path, int]:
     descriptor, path = tempfile.mkstemp(DRAFT, f".{name}.", folder)
     return Path(path), descriptor

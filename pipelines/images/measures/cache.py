@@ -134,7 +134,7 @@ def _write_all(path: Path, identity: str, pieces: Iterable[pa.Table]) -> None:
 
 def cache_folder() -> Path | None:
     """Give the folder of these tables, which need not be there yet; None where the cache is off."""
-    return storage.cache_folder() / "measures" if storage.keeps_results() else None
+    return storage.results_folder("measures")
 
 
 def _remove_oldest(folder: Path, latest: Path) -> None:

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from mnist_data.batch import Batch, Images, Integers
-from mnist_data.known.label_tables import GROUPS, Columns, group_columns
-from mnist_data.parquet.dataset import Dataset, read_batches, read_columns
+from mnist_data.batch import Images, Integers
+from mnist_data.known.label_tables import GROUPS, Columns
+from mnist_data.parquet.dataset import Dataset, read_columns
+from mnist_data.parquet.pixels import read_arrays
 from pipelines.networks.data.loader import Augmentation, Loader, MemoryLoader
 from pipelines.networks.data.stored import StoredImages
 from pipelines.networks.data.streaming import StreamingLoader
@@ -57,30 +56,20 @@ def open_samples(source: Dataset, split: str) -> Samples:
 
 def stored_samples(source: Dataset, split: str) -> Samples:
     """Read ids, labels and groups of a split's samples, and leave their images in the files."""
-    known = read_columns(source, split, ("label", "source_id", "copy", *GROUPS))
-    ids = known["source_id"] if "source_id" in known else read_columns(source, split, ("id",))["id"]
-    copies = known.get("copy", np.zeros(len(ids), np.int64))
-    groups = {name: known[name] for name in GROUPS if name in known}
-    return Samples(ids, copies, known["label"], StoredImages(source, split), groups)
+    ids, copies, labels, groups = _known(source, split)
+    return Samples(ids, copies, labels, StoredImages(source, split), groups)
 
 
 def read_samples(source: Dataset, split: str) -> Samples:
-    """Read a split into arrays that are allocated once."""
-    rows, metadata = source.splits[split], source.metadata
-    ids, copies, labels = (np.zeros(rows, np.int64) for _ in range(3))
-    images = np.empty((rows, *metadata.shape), metadata.dtype)
-    groups: dict[str, npt.NDArray[Any]] = {}
-    for place, batch in _placed(source, split):
-        ids[place] = batch.columns.get("source_id", batch.ids)
-        copies[place] = batch.columns.get("copy", 0)
-        labels[place], images[place] = batch.labels, batch.images
-        for name, values in group_columns(batch).items():
-            groups.setdefault(name, np.zeros(rows, values.dtype))[place] = values
-    return Samples(ids, copies, labels, images, groups)
+    """Read a split into memory: its pixels from the cache, where it has them."""
+    ids, copies, labels, groups = _known(source, split)
+    return Samples(ids, copies, labels, read_arrays(source, [split]).images, groups)
 
 
-def _placed(source: Dataset, split: str) -> Iterator[tuple[slice, Batch]]:
-    first = 0
-    for batch in read_batches(source, split):
-        yield slice(first, first + len(batch)), batch
-        first += len(batch)
+def _known(source: Dataset, split: str) -> tuple[Integers, Integers, Integers, Columns]:
+    """Read ids, copies, labels, (n,) int64 each, and groups of a split's samples."""
+    known = read_columns(source, split, ("label", "source_id", "copy", *GROUPS))
+    ids = known["source_id"] if "source_id" in known else read_columns(source, split, ("id",))["id"]
+    copies = known.get("copy", np.zeros(len(ids), np.int64))
+    ids, copies, labels = (np.array(values, np.int64) for values in (ids, copies, known["label"]))
+    return ids, copies, labels, {name: known[name] for name in GROUPS if name in known}

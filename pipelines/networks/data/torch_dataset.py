@@ -13,8 +13,8 @@ import numpy as np
 
 from mnist_data.batch import Images, Integers
 from mnist_data.errors import MissingExtra, WrongUse, unknown_name
-from mnist_data.parquet.dataset import Dataset, open_dataset, read_whole
-from mnist_data.parquet.schema import decode_images
+from mnist_data.parquet.dataset import Dataset, open_dataset
+from mnist_data.parquet.pixels import read_arrays
 from pipelines.images.levels import levels_of
 
 if TYPE_CHECKING:
@@ -29,13 +29,15 @@ def torch_dataset(
     *,
     transform: Callable[[torch.Tensor], Any] | None = None,
     scale: bool = True,
+    cache: bool = True,
 ) -> SplitDataset:
     """Read a split into memory as a map-style `torch.utils.data.Dataset` of (image, label).
 
     path: the dataset's folder, Parquet file or fsspec URL, or an open dataset. split: one of its splits; may be left
     out where there is only one. transform: applied to each image tensor on its own, as torchvision's are; None gives
     the `DataLoader` whole batches, which is many times faster. scale: give float32 from 0 for the background to 1 for
-    the white level; False gives the pixels as they are stored, uint8 for MNIST, in a quarter of the memory.
+    the white level; False gives the pixels as they are stored, uint8 for MNIST, in a quarter of the memory. cache: use
+    the pixel cache, as `to_numpy` does.
 
     An image is a (channels, height, width) tensor, its label an int, -1 where it is missing. Batches of the default
     `DataLoader` are (n, channels, height, width) and (n,) int64. Each file is read once, here; workers of a
@@ -61,7 +63,7 @@ def torch_dataset(
             f"{source.location}: its {source.metadata.dtype} pixels have no known white level to scale by. Normalize "
             "the dataset first (mnist-data normalize DATASET OUT), or pass scale=False for the pixels as stored."
         )
-    images, labels, ids = _read(source, _chosen(source, split))
+    images, labels, ids = _read(source, _chosen(source, split), cache)
     names = tuple(map(source.metadata.class_name, range(labels.max(initial=-1) + 1)))
     return SplitDataset(images, labels, ids, source.metadata.classes or names, levels, transform)
 
@@ -76,17 +78,9 @@ def _chosen(source: Dataset, split: str | None) -> str:
     return split
 
 
-def _read(source: Dataset, split: str) -> tuple[Images, Integers, Integers]:
-    """Read images, (n, channels, height, width), labels and ids, file by file into arrays that are allocated once."""
-    rows, (height, width, *channels) = source.splits[split], source.metadata.shape
-    images = np.empty((rows, *(channels or (1,)), height, width), source.metadata.dtype)
-    labels, ids = np.empty(rows, np.int64), np.empty(rows, np.int64)
-    first = 0
-    for file in (file for file in source.files if file[0] == split):
-        table = read_whole([file])
-        place = slice(first, first + table.num_rows)
-        pixels = decode_images(table, source.metadata)
-        images[place] = pixels.transpose(0, 3, 1, 2) if channels else pixels[:, None]
-        labels[place], ids[place] = table["label"].to_numpy(), table["id"].to_numpy()
-        first += table.num_rows
-    return images, labels, ids
+def _read(source: Dataset, split: str, cache: bool) -> tuple[Images, Integers, Integers]:
+    """Read images, (n, channels, height, width), labels and ids into arrays of the caller's own."""
+    arrays = read_arrays(source, [split], cache)
+    colour = arrays.images.ndim == 4
+    images = np.ascontiguousarray(arrays.images.transpose(0, 3, 1, 2)) if colour else arrays.images[:, None]
+    return images, arrays.labels, arrays.ids
