@@ -155,8 +155,19 @@ class _GzipStream:
         return True
 
 
+class _LzmaStream(lzma.LZMAFile):
+    """An xz or lzma file; its header says how much memory is needed, up to 4 GiB, before anything is decoded."""
+
+    def readinto(self, buffer: Any) -> int:
+        """Decode into the buffer. Raises LZMAError on damage, and where that memory is not to be had."""
+        try:
+            return super().readinto(buffer)
+        except MemoryError:
+            raise lzma.LZMAError("its header asks for more memory than there is") from None
+
+
 def _lzma_stream(file: IO[bytes]) -> IO[bytes]:
-    return cast(IO[bytes], lzma.LZMAFile(file))
+    return cast(IO[bytes], _LzmaStream(file))
 
 
 def _arrow_stream(codec: str) -> Callable[[IO[bytes]], IO[bytes]]:

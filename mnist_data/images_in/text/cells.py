@@ -95,8 +95,9 @@ class TableStream(TextStream):
             raise self._wrong_row(number, cells, parser.column)
 
     def _wrong_row(self, line: int, cells: Sequence[str], column: int) -> UnreadableInput:
-        if len(cells) != len(self.places):
-            return self.wrong(line, f"{len(cells):,} columns", f"{len(self.places):,}, as in the lines before")
+        if len(cells) != len(self.places) or column >= len(cells):  # a delimiter in quotes is none, if they are closed
+            columns = f"{len(cells):,}" if len(cells) != len(self.places) else f"more than {len(cells):,}"
+            return self.wrong(line, f"{columns} columns", f"{len(self.places):,}, as in the lines before")
         cell = cells[column]
         shown = repr(cell if len(cell) <= SHOWN else cell[:SHOWN] + "…")
         is_label = self.places[column] == LABEL

@@ -41,10 +41,16 @@ def after_newline(text: Bytes, at: int) -> int:
 
 
 @compiled
+def is_quote(byte: int, quotes: int) -> bool:
+    """Say whether a byte opens a quote. quotes: what does besides `"`; 0 for nothing, not for zero bytes."""
+    return byte == QUOTE or (quotes != 0 and byte == quotes)
+
+
+@compiled
 def after_word(text: Bytes, at: int, delimiter: int, quotes: int) -> int:
     """Pass a cell of any text, quoted or not; gives the text's length where a quote has no end."""
     quote = text[at]
-    if quote in (QUOTE, quotes):
+    if is_quote(quote, quotes):
         at += 1
         while at < len(text) and text[at] != quote:
             at += 2 if text[at] == BACKSLASH and quotes else 1
@@ -121,7 +127,7 @@ def read_number(text: Bytes, at: int, decimal: int) -> tuple[float, int, int]:
 def _number_cell(text: Bytes, at: int, delimiter: int, decimal: int, quotes: int) -> tuple[float, int, int, int, int]:
     """Read a number, quoted or not: its value, where the cell ends, how far it is read, and where its digits lie."""
     quote = text[at]
-    if quote not in (QUOTE, quotes):
+    if not is_quote(quote, quotes):
         value, end, how = read_number(text, at, decimal)
         return value, end, how, at, end
     begin = after_blanks(text, at + 1, delimiter)
@@ -206,9 +212,9 @@ def parse_cells(
     """Read rows of cells until the text ends or `lines` is full.
 
     text: ends with the end of a line. delimiter: a byte; a blank stands for any run of blanks. decimal: the byte of the
-    decimal point. quotes: a byte that quotes besides `"`. places: (columns,), where each cell goes. pixels: (rows,
-    pixels); labels: (rows,); words: (rows, 2), where a TEXT_LABEL begins and ends; lines: (rows,), how many lines come
-    before each row; odd: (n, 4), row, place, begin and end of the numbers that Python must read.
+    decimal point. quotes: a byte that quotes besides `"`; 0 for none. places: (columns,), where each cell goes. pixels:
+    (rows, pixels); labels: (rows,); words: (rows, 2), where a TEXT_LABEL begins and ends; lines: (rows,), how many
+    lines come before each row; odd: (n, 4), row, place, begin and end of the numbers that Python must read.
     """
     at, line, row, odds = 0, 0, 0, 0
     while at < len(text) and row < len(lines) and odds + len(places) <= len(odd):

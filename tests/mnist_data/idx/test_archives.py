@@ -23,6 +23,7 @@ from mnist_data.errors import MnistDataError, NoDataset, NotIdx
 from mnist_data.idx import format as idx
 from mnist_data.idx.pairing import find_pairs, pair_of
 from tests.conftest import Outcome
+from tests.torture.limits import bounded
 
 IMAGES = np.arange(4 * 6 * 5, dtype=np.uint8).reshape(4, 6, 5)
 LABELS = np.array([0, 1, 1, 0], np.uint8)
@@ -252,3 +253,13 @@ def test_an_archive_in_another_is_refused(tmp_path: Path) -> None:
 
     with pytest.raises(NotIdx, match="zip archive within another.*Unpack"):
         idx.read(tmp_path / "train-images-idx3-ubyte.zip")
+
+
+def test_an_lzma_header_that_asks_for_4_gib_is_refused(tmp_path: Path) -> None:
+    """Where the process may not have as much, as in a container; it is no MemoryError."""
+    packed = bytearray(lzma.compress(bytes(100), lzma.FORMAT_ALONE))
+    packed[1:5] = b"\0\0\xff\xff"  # the size of the dictionary
+    (tmp_path / "train-images-idx3-ubyte.lzma").write_bytes(packed)
+
+    with bounded(), pytest.raises(MnistDataError, match="its lzma stream is cut off or altered"):
+        idx.read(tmp_path / "train-images-idx3-ubyte.lzma")

@@ -290,6 +290,10 @@ HOSTILE = {
     "millions of columns": ((b"0," * (1 << 21) + b"\n") * 2, "more than 1,048,576 columns"),
     "a quote over all lines": (text(ROWS, HEADER).encode() + b'"' + b"1,1\n" * 999, "line 42: (a quote|1 columns)"),
     "zero bytes": (text(ROWS[:9]).encode() + bytes(5_000), "line 10: 1 columns"),
+    "a zero byte in a pixel": (
+        f"{HEADER.rpartition(',')[0]},class\n{text(ROWS)}".replace(",0,", ",\0" + "0,", 3).encode(),
+        "line 2: ",
+    ),
     "header only": (HEADER.encode() + b"\n", "no lines of numbers"),
     "a submission": (b"ImageId,Label\n1,0\n2,0\n", "2 columns, which hold no images"),
     "a name of digits": (text(ROWS, HEADER.replace("pixel9", "9" * 300_000 + "x", 1)).encode(), "143 values"),
@@ -403,3 +407,15 @@ def test_a_wrong_cell_beyond_the_names_of_a_header_is_named_by_its_column(tmp_pa
 
     with pytest.raises(UnreadableInput, match=r"line 2.*'x' as the pixel in column 10\b"):
         stream.pass_over(",".join("x" for _ in stream.places), 2, parser)
+
+
+@pytest.mark.parametrize("beyond", [0, 1])
+def test_a_row_that_goes_on_is_refused_however_it_is_split(beyond: int, tmp_path: Path) -> None:
+    """Python's csv may split a damaged line otherwise than the compiled loop, which stopped behind its last column."""
+    (tmp_path / "a.csv").write_text(text(ROWS, HEADER))
+    stream, _, _ = read(tmp_path / "a.csv")
+    parser = stream.parser()
+    parser.column = len(HEADER.split(",")) + beyond
+
+    with pytest.raises(UnreadableInput, match="line 2: more than 145 columns; expected 145"):
+        stream.pass_over(",".join(ROWS[0]), 2, parser)
