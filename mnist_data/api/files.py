@@ -227,7 +227,7 @@ def info(path: Place, *, original: Place | None = None, label_column: str | None
     Raises what `convert` would raise for files that cannot be read.
     """
     from mnist_data.known.info import describe
-    from pipelines.images.measures.table import estimate_polarity
+    from pipelines.images.measures.polarity import estimate_polarity
 
     other = None if original is None else location_of(original)
     findings = describe(location_of(path), other, estimate_polarity, label_column)

@@ -96,14 +96,16 @@ def streams_of(
     """
     from mnist_data.images_in.open import open_unless_idx
     from mnist_data.images_in.stream import Options
-    from mnist_data.images_in.tables.frames import frame_streams, is_frame
 
     names: list[str] = several(split)
     options = Options(names[0] if names else None, size, skip_unreadable, form, label_column)
-    if is_frame(source):
-        if len(names) > 1:
-            raise WrongUse("A DataFrame is one source; name one split for it, or give it a column 'split'.")
-        return list(frame_streams(source, options))
+    if source is not None and not isinstance(source, str | PathLike):
+        from mnist_data.images_in.tables.frames import frame_streams, is_frame  # with pyarrow.compute
+
+        if is_frame(source):
+            if len(names) > 1:
+                raise WrongUse("A DataFrame is one source; name one split for it, or give it a column 'split'.")
+            return list(frame_streams(source, options))
     opened = None if source is None else open_unless_idx(location_of(cast(Place, source)), options)
     if opened is not None and len(names) > 1:
         raise WrongUse(f"{source} is one source; name one split for it.")

@@ -6,7 +6,7 @@ import shlex
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -15,9 +15,9 @@ from mnist_data.batch import Images, shape_text
 from mnist_data.errors import MnistDataError, NoDataset
 from mnist_data.idx.format import open_idx
 from mnist_data.idx.forms import forms_of
+from mnist_data.idx.names import looks_like_idx
 from mnist_data.idx.pairing import Pair, check_pair, find_pairs, role_of
 from mnist_data.idx.tree import is_place, within_archive
-from mnist_data.images_in.open import OpenSource, open_unless_idx
 from mnist_data.images_in.stream import ImageStream, Misjudged, Options
 from mnist_data.known.catalog import by_content
 from mnist_data.known.findings import in_words
@@ -28,6 +28,9 @@ from mnist_data.known.scan import Scan, first_images, orientations, scan
 from mnist_data.parquet.dataset import Dataset, is_dataset, open_dataset, open_parquet, read_columns
 from mnist_data.parquet.manifest import read_manifest
 from mnist_data.parquet.schema import KEY
+
+if TYPE_CHECKING:
+    from mnist_data.images_in.open import OpenSource
 
 Background = Callable[[Images], str]
 """Says of images, (n, height, width) or in colour, whether their background is dark, bright or undecided."""
@@ -61,7 +64,7 @@ def describe(
     if _is_ours(path):
         dataset = open_dataset(location)
         values, parts = {**describe_dataset(dataset), "order": _orders(dataset)}, parts_of(dataset)
-    elif opened := open_unless_idx(location, Options(label_column=label_column)):
+    elif opened := _open_unless_idx(location, label_column):
         values = _describe_streams(location, opened, known, background)
         chosen = "" if label_column is None else f" --label-column {shlex.quote(label_column)}"
         return {**values, "convert": values["convert"] and values["convert"] + chosen}
@@ -74,6 +77,15 @@ def describe(
             return values
         parts = [idx_part(location)]
     return {**values, **_identity(parts, known), **_background_of(parts, background)}
+
+
+def _open_unless_idx(location: str, label_column: str | None) -> OpenSource | None:
+    """Open what is no IDX, by its name or content. The readers of all forms are loaded where the name is not enough."""
+    if looks_like_idx(Path(location).name):
+        return None
+    from mnist_data.images_in.open import open_unless_idx
+
+    return open_unless_idx(location, Options(label_column=label_column))
 
 
 def _is_ours(path: Path) -> bool:
@@ -97,6 +109,8 @@ def _orders(dataset: Dataset) -> list[str]:
 
 def _known(original: str) -> list[Fingerprint]:
     """Take the fingerprints of a dataset, or of a file or folder of any form."""
+    from mnist_data.images_in.open import open_unless_idx
+
     path = Path(original)
     if is_dataset(original):
         parts = parts_of(open_dataset(original))

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from mnist_data.images_in.stream import Form, Options, Source
-from mnist_data.images_in.tables.table_source import ParquetTable
-from mnist_data.images_in.tables.table_stream import TableStream, table_streams
+from mnist_data.images_in.stream import Form, ImageStream, Options, Source
 
 
 def _recognises(source: Source) -> bool:
     return source.head.startswith(b"PAR1")
 
 
-def _streams(sources: Sequence[Source], options: Options) -> list[TableStream]:
+def _streams(sources: Sequence[Source], options: Options) -> Sequence[ImageStream]:
+    from mnist_data.images_in.tables.table_source import ParquetTable  # pyarrow.compute, which no other form needs
+    from mnist_data.images_in.tables.table_stream import table_streams
+
     return table_streams([ParquetTable(source.path) for source in sources], options)
 
 

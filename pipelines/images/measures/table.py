@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from mnist_data.batch import Images, Integers
+from mnist_data.batch import Integers
 from mnist_data.known.label_tables import group_columns
 from mnist_data.parquet.dataset import Dataset, Partition, read_images, read_partition
 from pipelines.engine.execution import Execution
@@ -23,7 +23,7 @@ from pipelines.images.measures import cache
 from pipelines.images.measures.background import Background, Polarity, background_of, border_positions, polarity_of
 from pipelines.images.measures.cache import MeasureFile
 from pipelines.images.measures.intensity import BYTE_RANGE, Range, range_of
-from pipelines.images.measures.pixels import Column, PixelMeasures, in_chunks, measure_ranges
+from pipelines.images.measures.pixels import Column, PixelMeasures, in_chunks
 from pipelines.images.measures.strokes import StrokeMeasures
 
 TASKS_TOGETHER = 64
@@ -143,15 +143,6 @@ def _strokes(source: Dataset, pixels: MeasureFile, execution: Execution) -> Meas
 def _background(pixels: MeasureFile) -> Background:
     names = ("not_finite", "lowest", "highest", "contrast", "border_mean", "background")
     return background_of(**pixels.read(names))
-
-
-def estimate_polarity(images: Images) -> Polarity:
-    """Say whether the background is dark or bright, or undecided, by some images, (n, height, width) or in colour."""
-    if not len(images):
-        return "undecided"
-    columns = measure_ranges(images)
-    names = ("not_finite", "lowest", "highest", "contrast", "border_mean")
-    return polarity_of(border_positions(*(columns[name] for name in names)))[0]
 
 
 def _measured(

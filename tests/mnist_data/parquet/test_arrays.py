@@ -46,7 +46,7 @@ def test_what_is_no_number_or_missing_is_as_pyarrow_gives_it() -> None:
 
 
 @pytest.mark.parametrize("command", [("convert", ".", "out"), ("info", "t10k-images-idx3-ubyte")], ids=" ".join)
-def test_a_small_file_loads_neither_pandas_nor_dask(command: tuple[str, ...], tmp_path: Path) -> None:
+def test_a_small_file_loads_no_library_that_it_does_not_need(command: tuple[str, ...], tmp_path: Path) -> None:
     """Each takes longer to load than a few hundred images take to read."""
     for name, items in (("images-idx3", np.zeros((5, 4, 4), np.uint8)), ("labels-idx1", np.zeros(5, np.uint8))):
         (tmp_path / f"t10k-{name}-ubyte").write_bytes(
@@ -60,7 +60,7 @@ try:
     main()
 except SystemExit as end:
     assert not end.code
-print(*sorted({{"pandas", "dask", "scipy", "numba"}} & {{*sys.modules}}), file=sys.stderr)
+print(*sorted({{"pandas", "dask", "scipy", "numba", "pyarrow.compute"}} & {{*sys.modules}}), file=sys.stderr)
 """
     ended = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True)
 
