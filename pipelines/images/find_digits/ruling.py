@@ -44,6 +44,9 @@ LEAST_LEVEL = 0.03
 PEN_REACH, PALEST = 5, 0.1
 """Pixels across which the pen's blur hides a faint line; and the line's least ink, as a fraction of the average."""
 
+LONGEST_GAP = 1.4
+"""Gaps along a line are closed up to so many spacings of the lines that cross it."""
+
 FAINTER, LEAST_SEEN = 0.45, 0.3
 """Lines with less ink than this are fainter than a pen; of a line this fraction must be seen beside the pen's ink."""
 
@@ -101,7 +104,7 @@ def _ruling(values: Grey, mask: Mask, tilt: float, noise: float, valid: Mask) ->
     down = turned.ridge.T if turned.count >= 2 else np.zeros_like(across.ridge)
     level = float(np.median(ndimage.maximum_filter(values, 5)[(across.ridge | down) & valid]))
     wide = max(_width(mask, across.ridge), _width(mask.T, down.T) if down.any() else 0)
-    bands = _banded(across.ridge, wide, 0) | _banded(down, wide, 1)
+    bands = _banded(across.ridge, wide, tilt, turned.spacing) | _banded(down.T, wide, -tilt, across.spacing).T
     return Ruling(across.ridge, down, bands, level, wide, across.spacing)
 
 
@@ -216,12 +219,18 @@ def _width(mask: Mask, ridge: Mask) -> int:
     return 1 + max(ends)
 
 
-def _banded(ridge: Mask, reach: int, axis: int) -> Mask:
-    """Close the gaps along a line and widen it by `reach` pixels to both sides."""
-    along = (3, 31) if axis == 0 else (31, 3)
-    wide = (2 * reach + 1, 1) if axis == 0 else (1, 2 * reach + 1)
-    closed = ndimage.binary_closing(np.pad(ridge, 32), np.ones(along))[32:-32, 32:-32]
-    return np.asarray(ndimage.binary_dilation(closed, np.ones(wide)))
+def _banded(ridge: Mask, reach: int, tilt: float, gap: float) -> Mask:
+    """Close gaps along lines across, up to `gap` pixels and somewhat more, and widen them by `reach` to both sides."""
+    length = int(np.clip(LONGEST_GAP * gap, 30, 120)) | 1  # odd
+    rows, columns = np.arange(ridge.shape[0])[:, None], np.arange(ridge.shape[1])[None]
+    shift = np.rint(tilt * (columns - ridge.shape[1] / 2)).astype(np.int64)
+    places = rows + shift
+    sheared = np.take_along_axis(ridge, np.clip(places, 0, len(ridge) - 1), axis=0)
+    padded = np.pad(sheared, ((2, 2), (length, length)))
+    closed = ndimage.binary_closing(padded, np.ones((3, 1)))
+    closed = ndimage.binary_closing(closed, np.ones((1, length)))[2:-2, length:-length]
+    level = np.take_along_axis(closed, np.clip(rows - shift, 0, len(ridge) - 1), axis=0)
+    return np.asarray(ndimage.binary_dilation(level | ridge, np.ones((2 * reach + 1, 1))))
 
 
 def without_ruling(ink: Ink, mask: Mask, ruling: Ruling) -> Mask:

@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from pipelines.images.find_digits.ink import Grey, Mask, stroke_width
 from pipelines.images.find_digits.mnist_form import as_mnist
+from pipelines.images.find_digits.pieces import holes
 
 WIDE = 1.1
 """A figure this many times wider than it is high may be two digits."""
@@ -44,6 +45,8 @@ def cut_in_two(ink: Grey, mask: Mask) -> tuple[Mask, Mask] | None:
     best, parts = max(likeness(ink, mask), LIKE_A_DIGIT), None
     for left in _cuts(mask, stroke):
         halves = mask & left, mask & ~left
+        if sum(holes(half) for half in halves) < holes(mask):  # a 0 is not two brackets
+            continue
         value = min(likeness(ink, half) for half in halves)
         if value > best:
             best, parts = value, halves
