@@ -6,6 +6,7 @@ import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import accumulate
 
 import numpy as np
@@ -182,9 +183,14 @@ def _unpack_file(file: pq.ParquetFile, path: str, metadata: Metadata, arrays: Ar
         for group in range(len(ends)):
             unpack(file, group)
         return
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
-        for _ in pool.map(unpack_alone, range(len(ends))):
-            pass
+    for _ in _threads(os.getpid()).map(unpack_alone, range(len(ends))):
+        pass
+
+
+@lru_cache(maxsize=1)
+def _threads(process: int) -> ThreadPoolExecutor:  # noqa: ARG001  (threads do not come along into a forked process)
+    """Give the threads that unpack. They stay, for Arrow gives each its own memory, which new ones would ask for."""
+    return ThreadPoolExecutor(os.cpu_count())
 
 
 def _unpack_group(
@@ -216,5 +222,7 @@ def _changed(path: str) -> DamagedArchive:
 
 def _empty(samples: int, metadata: Metadata) -> Arrays:
     dtype = np.dtype(metadata.dtype).newbyteorder("<")
-    images = np.empty((samples, *array_shape(metadata.shape)), dtype)
+    # Of Arrow's memory, which it gives out again: new memory from the system is cleared page by page at its first use.
+    memory = pa.allocate_buffer(samples * metadata.image_bytes)
+    images = np.frombuffer(memory, dtype).reshape(samples, *array_shape(metadata.shape))
     return Arrays(images, np.empty(samples, np.int64), np.empty(samples, np.int64))

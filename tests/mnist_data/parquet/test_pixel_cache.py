@@ -285,3 +285,21 @@ def test_a_checksum_changes_with_each_bit_and_with_the_order(width: int) -> None
     flipped = rows.copy()
     flipped[np.arange(40), np.arange(40) % width] ^= 1 << (np.arange(40) % 8).astype(np.uint8)
     assert (pixel_cache.image_checks(flipped) != pixel_cache.image_checks(rows)).all()
+
+
+FORK = """
+import os, sys
+import mnist_data
+before = mnist_data.to_numpy(sys.argv[1], "train", cache=False)[0].sum()
+child = os.fork()
+same = mnist_data.to_numpy(sys.argv[1], "train", cache=False)[0].sum() == before
+os._exit(not same) if not child else sys.exit(os.waitpid(child, 0)[1] or not same)
+"""
+
+
+@pytest.mark.slow
+def test_a_forked_process_unpacks_too(sample_idx: Path, tmp_path: Path) -> None:
+    """The threads of its parent are not in it, as in the workers of a `DataLoader`."""
+    dataset = convert(find_pairs(sample_idx), tmp_path / "groups", Convert(row_group_rows=300)).dataset
+
+    assert subprocess.run([sys.executable, "-c", FORK, dataset.location], timeout=60, check=False).returncode == 0
