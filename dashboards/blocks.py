@@ -194,7 +194,8 @@ class ThumbnailRow:
 class ThumbnailRows(Block):
     """Rows of thumbnails under a heading; short rows stand side by side where there is room.
 
-    wraps: in a narrow window a row goes on below, for thumbnails that must not shrink.
+    wraps: in a narrow window a row goes on below, for thumbnails that must not shrink. across: a longer row goes on
+    below after so many; 0 for never.
     """
 
     template: ClassVar[str] = "thumbnail_rows"
@@ -203,6 +204,7 @@ class ThumbnailRows(Block):
     caption: str
     table: pd.DataFrame | None = None
     wraps: bool = False
+    across: int = 0
 
     @property
     def label_width(self) -> int:
@@ -211,8 +213,9 @@ class ThumbnailRows(Block):
 
     @property
     def longest(self) -> int:
-        """Give how many thumbnails the longest row has."""
-        return max([1, *(len(row.thumbnails) for row in self.rows)])
+        """Give how many thumbnails the longest row has next to each other."""
+        longest = max([1, *(len(row.thumbnails) for row in self.rows)])
+        return min(longest, self.across) if self.across else longest
 
     @property
     def thumbnail_width(self) -> int:

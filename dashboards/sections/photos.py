@@ -12,6 +12,9 @@ from dashboards.thumbnails import Thumbnail, decode_images, png_uris, screen_siz
 MOST_DIGITS = 40
 """Digits shown of one photo."""
 
+ACROSS = 9
+"""Thumbnails next to each other, so that a sheet's digits stay as large as a page shows them."""
+
 
 def before_after(tables: Tables) -> list[Block]:
     """Give a row for each photo: itself, and then its digits."""
@@ -30,4 +33,4 @@ def before_after(tables: Tables) -> list[Block]:
         "The photo comes first, padded with grey where it is not square. Each digit was cut out, scaled to 20 pixels "
         "and centred by its mass in 28×28, as MNIST's were."
     )
-    return [ThumbnailRows("Before and after", rows, caption)]
+    return [ThumbnailRows("Before and after", rows, caption, across=ACROSS)]
