@@ -128,9 +128,12 @@ def killed(process: Running, kill: Kill, forked: bool) -> bool:
     return process.wait().code == -signal.SIGKILL
 
 
-OF_OTHERS = re.compile(r"tmp/(dask-scratch-space(/.*)?|[a-z0-9_]{8})")
-"""Left in TMPDIR by what we use: Dask's folder, from which it removes what the dead have left when it next starts; and
-the file by which Python tries, before its first temporary file, whether the folder can be written to."""
+OF_OTHERS = re.compile(
+    r"tmp/(dask-scratch-space(/.*)?|[a-z0-9_]{8}|\.ses)|home/\.cache(/Microsoft(/DeveloperTools(/\.onnxruntime(/.*)?)?)?)?"
+)
+"""Left by what we use: Dask's folder in TMPDIR, from which it removes what the dead have left when it next starts; the
+file by which Python tries, before its first temporary file, whether TMPDIR can be written to; and what onnxruntime
+writes of itself into HOME and TMPDIR."""
 
 
 def differences(expected: Mapping[str, str], left: Mapping[str, str]) -> str:
