@@ -10,8 +10,6 @@ import sys
 import warnings
 from pathlib import Path
 
-import atheris
-
 from mnist_data.errors import MnistDataError
 from mnist_data.images_in.text import number_text, pair_text  # noqa: F401  (before the instruments)
 
@@ -21,6 +19,8 @@ TIMEOUT, MEGABYTES, LONGEST = 10, 2_048, 65_536
 
 def main() -> None:
     """Write the seeds of a form as the corpus, and mutate the largest file of each until the time is over."""
+    import atheris  # has wheels for few versions of Python; tests are collected where it is missing, too
+
     form, folder, seconds, seed = sys.argv[1], Path(sys.argv[2]), float(sys.argv[3]), int(sys.argv[4])
     with atheris.instrument_imports(include=["mnist_data"]):
         from tests.torture.readers import _require_short, read, seeds
