@@ -1,8 +1,7 @@
 """Pixels kept unpacked in the user's cache folder, so that a dataset is unpacked once and read many times.
 
-An entry is one file: the images of a split as they lie in memory, their labels
-and ids, and a checksum for each image. It is
-found by the content hash of its dataset, and used only where all of these are right: its size, its header, the
+An entry is one file: the images of a split as they lie in memory, their labels and ids, and a checksum for each image.
+It is found by the content hash of its dataset, and used only where all of these are right: its size, its header, the
 checksum of each image that is taken from it, and the dataset's files, whose SHA-256 is compared with the content hash
 whenever their size, times or inodes are not those of the last time. MNIST_DATA_CACHE names the folder, or is `off`.
 """

@@ -168,7 +168,13 @@ def read_table(path: str) -> pd.DataFrame:
             frame = pd.read_parquet(path)
             whole = [field.name for field in file.schema_arrow if pa.types.is_integer(field.type)]
             frame = frame.astype({name: "Int64" for name in whole if frame[name].dtype.kind == "f"})
-        except (TypeError, AttributeError, LookupError, RuntimeError) as cause:  # of what it says to pandas
+        except (
+            TypeError,
+            AttributeError,
+            LookupError,
+            RuntimeError,
+            SyntaxError,
+        ) as cause:  # of what it says to pandas
             raise ValueError(f"pandas: {first_line(cause)}") from cause
     frame = frame.rename(columns=renamed_columns(frame.columns))
     return frame.assign(**{name: frame[name].replace(values) for name, values in VALUES.items() if name in frame})

@@ -197,14 +197,19 @@ def _require_scheduler(address: str) -> None:
 
 
 async def _identity(address: str) -> dict[str, Any]:
-    """Ask who answers at an address."""
+    """Ask who answers at an address. Raises TimeoutError where the connection stands and nobody says a word."""
+    import asyncio
+
     from distributed.core import rpc
     from distributed.security import Security
 
     async with rpc(
         address, timeout=SECONDS_TO_ANSWER, connection_args=Security().get_connection_args("client")
     ) as other:
-        return dict(await other.identity())
+        try:
+            return dict(await asyncio.wait_for(other.identity(), SECONDS_TO_ANSWER))
+        except TimeoutError:
+            raise TimeoutError(f"it says nothing for {SECONDS_TO_ANSWER:g} s") from None
 
 
 @contextmanager

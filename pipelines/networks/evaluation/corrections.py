@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -97,6 +98,13 @@ def corrected_scores(probabilities: Probabilities, ids: Integers, labels: Intege
     return pd.DataFrame(rows)
 
 
+def _require_names(names: Sequence[str], path: str) -> None:
+    """Raise UnreadableInput where two columns have one name: which of them is meant cannot be said."""
+    twice = next((name for name in names if names.count(name) > 1), None)
+    if twice is not None:
+        raise UnreadableInput(path, f"several columns of the name {twice[:80]!r}", EXPECTED, ADVICE)
+
+
 def _read(path: str) -> pd.DataFrame:
     if not storage.exists(path):
         raise WrongUse(f"{path}: there is no such file; --corrections names a table, CSV or Parquet.")
@@ -104,7 +112,9 @@ def _read(path: str) -> pd.DataFrame:
         return read_table(path)
     storage.require_file(path, f"a CSV or Parquet table with {EXPECTED}", ADVICE)
     try:
-        table: pd.DataFrame = pa_csv.read_csv(path).to_pandas(types_mapper={pa.int64(): pd.Int64Dtype()}.get)
+        stored = pa_csv.read_csv(path)
+        _require_names(stored.column_names, path)
+        table: pd.DataFrame = stored.to_pandas(types_mapper={pa.int64(): pd.Int64Dtype()}.get)
     except (pa.ArrowException, OSError, ValueError) as error:  # also of names that are not UTF-8
         raise UnreadableInput(path, first_line(error), f"a CSV or Parquet table with {EXPECTED}", ADVICE) from error
     return table

@@ -29,7 +29,17 @@ def test_attributes_of_a_table_that_are_no_object_are_refused(tmp_path: Path, at
 def test_what_a_table_says_to_pandas_is_no_reason_to_crash(tmp_path: Path) -> None:
     """It may name columns that are not there, and index columns that are."""
     place = tmp_path / "table.parquet"
-    for said in (b'{"index_columns": ["id"], "columns": []}', b'{"index_columns": [5], "columns": 5}', b"5", b"[]"):
+    odd = (
+        b'{"index_columns": [], "columns": [{"name": "id", "field_name": "id", "pandas_type": "x", "numpy_type": ",", '
+    )
+    odd += b'"metadata": null}]}'
+    for said in (
+        odd,
+        b'{"index_columns": ["id"], "columns": []}',
+        b'{"index_columns": [5], "columns": 5}',
+        b"5",
+        b"[]",
+    ):
         pq.write_table(pa.table({"id": [1]}).replace_schema_metadata({b"pandas": said}), place)
         with suppress(UnreadableInput):  # any other error fails
             read_table(str(place))
@@ -45,10 +55,11 @@ def test_what_a_table_says_to_pandas_is_no_reason_to_crash(tmp_path: Path) -> No
         b"id,is_label_error,suggested_label\n1,2,3\n",
         b"id,is_label_error,suggested_label\n1,maybe,3\n",
         b"id," + b"a" * 100_000 + b"\n1,2\n",
+        b"id,label,label\nNone,0,\n1,x,3\n",
     ],
 )
 def test_corrections_of_other_kinds_are_refused_briefly(tmp_path: Path, content: bytes) -> None:
-    """Infinite labels, names that are not UTF-8, flags that are none, and names without end."""
+    """Infinite labels, names that are not UTF-8, flags that are none, names without end, and twice the same."""
     place = tmp_path / "corrections.csv"
     place.write_bytes(content)
 

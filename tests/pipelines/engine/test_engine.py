@@ -99,6 +99,39 @@ def test_an_address_where_nobody_answers_is_refused(monkeypatch: pytest.MonkeyPa
         _open(scheduler="tcp://127.0.0.1:1")
 
 
+def test_a_scheduler_that_falls_silent_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The connection stands, and then nobody says a word, as where its machine has just gone to sleep."""
+    import asyncio
+    from threading import Event, Thread
+
+    from distributed.core import Server
+
+    address, ended = [], Event()
+
+    async def serve() -> None:
+        async def silent() -> None:
+            await asyncio.sleep(60)
+
+        server = Server({"identity": silent})
+        await server.listen("tcp://127.0.0.1:0")
+        address.append(server.address)
+        while not ended.is_set():
+            await asyncio.sleep(0.05)
+        await server.close()
+
+    monkeypatch.setattr("pipelines.engine.clusters.SECONDS_TO_ANSWER", 1)
+    thread = Thread(target=lambda: asyncio.run(serve()))
+    thread.start()
+    try:
+        while not address:
+            time.sleep(0.05)
+        with pytest.raises(WrongUse, match="it says nothing for 1 s"):
+            _open(scheduler=address[0])
+    finally:
+        ended.set()
+        thread.join()
+
+
 def test_the_address_of_a_worker_is_told_from_a_schedulers(cluster: Cluster) -> None:
     """Both print theirs when they start, so one is easily taken for the other."""
     worker = next(iter(cluster.client.scheduler_info()["workers"]))
