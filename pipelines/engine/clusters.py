@@ -132,7 +132,9 @@ def _require_same_versions(client: Any, address: str) -> None:
     there = {worker: _versions(described) for worker, described in seen.items()}
     faults = {worker: other for worker, found in there.items() if (other := _differences(found, here))}
     if not faults:  # only a Python that is like this one is given a function to run
-        ours = client.run(_function_that_gives_our_version(), on_error="return")
+        # `client.run` has no timeout, and would wait for ever for a scheduler that has fallen silent.
+        ask = {"on_error": "return", "callback_timeout": SECONDS_TO_ANSWER}
+        ours = client.sync(client._run, _function_that_gives_our_version(), **ask)
         faults = {worker: _our_version(found) for worker, found in ours.items() if found != __version__}
     for worker, fault in sorted(faults.items()):
         raise WrongUse(

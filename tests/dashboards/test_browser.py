@@ -105,6 +105,7 @@ def test_a_chart_is_drawn_when_it_comes_near(browser: Any, path: Path) -> None:
     assert opened.console == []
 
 
+@pytest.mark.slow
 def test_paper_has_every_chart(browser: Any, path: Path) -> None:
     """Printed before anything was scrolled to, in light colours."""
     opened = Visit(browser, path, color_scheme="dark")

@@ -156,6 +156,7 @@ def test_the_result_does_not_depend_on_engine_or_partitions(faulty: Dataset, tmp
     assert len(cut.dataset.files) > len(one.dataset.files)
 
 
+@pytest.mark.slow
 def test_mnist_comes_through_unchanged(mnist: Dataset, tmp_path: Path) -> None:
     """MNIST has no blank, inverted, mislabelled-by-range or doubled sample: nothing may be removed or changed."""
     outcome = clean(mnist, tmp_path / "clean", execution=Execution(Threads(2)))
@@ -173,6 +174,7 @@ def test_fashion_comes_through_unchanged_though_its_clothes_touch_the_border(fas
     assert outcome.totals["kept"].tolist() == [60_000, 10_000]
 
 
+@pytest.mark.slow
 def test_bangla_digits_have_a_bright_background_and_are_doubled(real_mnist: Path, tmp_path: Path) -> None:
     """Dark ink on white, 8 doubles in training and 7 images in both splits, as its publishers' files hold them."""
     folder = real_mnist.parent / "cmaterdb-bangla"
