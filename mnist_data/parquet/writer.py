@@ -172,6 +172,17 @@ def _is_begun(target: str | Path) -> bool:
     return not storage.is_remote(draft) and (Path(draft).exists() or Path(f"{draft}.lock").exists())
 
 
+def remove_leftovers(target: str | Path) -> None:
+    """Remove what a writer has left that was killed when its dataset was in place already.
+
+    Raises WrongUse where another process writes there now.
+    """
+    if _is_begun(target):
+        draft = draft_of(target)
+        with exclusive(target, f"{draft}.lock"):
+            storage.remove(draft)
+
+
 class Draft:
     """A dataset being written. Parts go to `location`, next to the target; `commit` moves them to it.
 

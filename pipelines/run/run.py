@@ -16,7 +16,7 @@ from mnist_data.images_in.stream import Options
 from mnist_data.known.fetch import fetched, resolve
 from mnist_data.parquet.dataset import Dataset, open_dataset
 from mnist_data.parquet.tables import read_table
-from mnist_data.parquet.writer import fingerprint, is_current
+from mnist_data.parquet.writer import fingerprint, is_current, remove_leftovers
 from pipelines.engine.execution import Execution, downloading
 from pipelines.engine.map_dataset import plan_of
 from pipelines.networks.evaluation.findings import in_words
@@ -134,6 +134,7 @@ class _Run:
             plan = conversion_plan(pairs, chosen, name, tables)
             make = partial(convert, pairs, target, chosen, dataset=name, label_tables=tables, **shared)
         if is_current(target, plan):
+            remove_leftovers(target)
             self._keep("convert")
             return open_dataset(target)
         result = make()
@@ -160,6 +161,7 @@ class _Run:
         target = self.workspace / params.stage
         plan = plan_of(source, params, self.execution, compression=compression)
         if is_current(target, plan) and (params.stage != "clean" or has_quarantine(target)):
+            remove_leftovers(target)
             self._keep(params.stage)
             return open_dataset(target)
         dataset = make(source, target, params)

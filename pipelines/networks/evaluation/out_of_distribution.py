@@ -55,7 +55,7 @@ SAMPLES = 4_000
 """Most training samples that the distances are fitted to, chosen and augmented as in the first epoch."""
 
 UNREADABLE = (
-    *(OSError, EOFError, ValueError, TypeError, LookupError, ArithmeticError, MemoryError, NotImplementedError),
+    *(OSError, EOFError, ValueError, TypeError, LookupError, ArithmeticError, MemoryError, RuntimeError),
     *(RecursionError, SyntaxError, TokenError, AttributeError, zipfile.BadZipFile, zlib.error),
 )
 """What NumPy raises for a damaged .npz file."""

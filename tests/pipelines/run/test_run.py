@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+import mnist_data
 from mnist_data.errors import CheckFailed, WrongUse
 from mnist_data.idx import format as idx
 from mnist_data.idx.pairing import find_pairs
@@ -252,3 +253,20 @@ def test_a_changed_statistic_makes_a_new_page_and_no_new_network(
         "convert", "clean", "normalize", "augment", "stats", "train small", "train mlp", "dashboard"
     } - set(again.kept)  # fmt: skip
     assert (tmp_path / "workspace/dashboard.html").read_text(encoding="utf-8") != page
+
+
+def test_what_a_killed_writer_has_left_of_a_kept_dataset_goes(tmp_path: Path) -> None:
+    """It was killed when the dataset was in place, but before its draft was removed."""
+    first = mnist_data.run("sample", tmp_path / "out", until="convert", progress=False)
+    draft = tmp_path / "out/.convert.draft"
+    draft.mkdir()
+    (draft / "manifest").write_text("{}")
+    (tmp_path / "out/.convert.draft.lock").write_text("")
+
+    again = mnist_data.run("sample", tmp_path / "out", until="convert", progress=False)
+
+    assert again.findings["kept"] == ["convert"]
+    assert not [path for path in (tmp_path / "out").iterdir() if "draft" in path.name]
+    assert first.dataset is not None
+    assert again.dataset is not None
+    assert again.dataset.content == first.dataset.content
