@@ -22,6 +22,10 @@ DAMAGE = (pa.ArrowException, OSError, ValueError, EOFError, OverflowError, Memor
 
 BUFFER_BYTES = 1 << 20
 
+WHOLE_BYTES = 1 << 26
+"""A file up to this is read a column at a time, not through a buffer, which Arrow enlarges to whatever a damaged page
+says of its own size: 1.6 GB for a file of 2 kB."""
+
 
 class TableSource(ABC):
     """A table. path: of the file, as messages name it. on_disk: whether there is such a file."""
@@ -50,13 +54,14 @@ class ParquetTable(TableSource):
         self.path, self._file = path, local_file(path)
         self._metadata: Any = None
         self._kept: tuple[int, tuple[str, ...], pa.Table] | None = None
+        self._buffer = 0 if Path(self._file).stat().st_size <= WHOLE_BYTES else BUFFER_BYTES
         with Path(self._file).open("rb") as stream:
             require_small_footer(stream, path)
         with _named(path), self._open() as file:
             self.schema, self._metadata = _readable(file.schema_arrow, path), file.metadata
 
     def _open(self) -> pq.ParquetFile:
-        return pq.ParquetFile(self._file, metadata=self._metadata, buffer_size=BUFFER_BYTES, pre_buffer=False)
+        return pq.ParquetFile(self._file, metadata=self._metadata, buffer_size=self._buffer, pre_buffer=False)
 
     def batches(self, columns: Sequence[str], count: int) -> Iterator[pa.RecordBatch]:
         """Give the chosen columns in order. Raises UnreadableInput where the file is damaged."""
