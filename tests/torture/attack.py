@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import random
+import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+
+PROGRESS = 60.0
+"""Seconds between two lines that say how far an attack is."""
 
 
 @dataclass
@@ -17,6 +21,8 @@ class Attack:
     seed: what all choices are drawn from; a finding names the number of its try, which with the seed makes it again.
     tries: how many at most; None for as many as the time allows. seconds: after which no further try begins.
     folder: an empty folder for what the tries write.
+
+    A finding is printed at once, and each minute how far the tries are.
     """
 
     folder: Path
@@ -29,11 +35,19 @@ class Attack:
 
     def numbers(self) -> Iterator[int]:
         """Count the tries, from the first one until there are enough or the time is over."""
-        end = time.monotonic() + self.seconds
+        begin = reported = time.monotonic()
         number = self.first
-        while (self.tries is None or number < self.first + self.tries) and time.monotonic() < end:
+        while (self.tries is None or number < self.first + self.tries) and time.monotonic() < begin + self.seconds:
             yield number
             number += 1
+            if (now := time.monotonic()) >= reported + PROGRESS:
+                reported = now
+                self._report(number - self.first, now - begin)
+
+    def _report(self, tries: int, seconds: float) -> None:
+        """Print how far the tries are."""
+        rate = f"{tries / seconds:,.1f} a second"
+        print(f"{seconds:,.0f} s: {tries:,} tries, {rate}, {len(self.findings)} broken", file=sys.stderr, flush=True)
 
     def chance(self, number: int) -> random.Random:
         """Give the source of all choices of one try."""
@@ -47,6 +61,7 @@ class Attack:
         """Note a try that broke the promise."""
         self.outcomes["broken"] += 1
         self.findings.append(f"try {number}: {what}")
+        print(self.findings[-1], file=sys.stderr, flush=True)
 
 
 @dataclass(frozen=True)
