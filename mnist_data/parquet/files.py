@@ -41,15 +41,15 @@ def open_parquet(location: str | Path, mapped: bool = False) -> Iterator[pq.Parq
 
 
 @contextmanager
-def damage_named(location: str | Path) -> Iterator[None]:
-    """Name the file where reading it fails: raises DamagedArchive for what pyarrow and Pillow raise."""
+def damage_named(location: str | Path, advice: str = "Write it again.") -> Iterator[None]:
+    """Name the file where reading it fails: raises DamagedArchive, with advice, for what pyarrow and Pillow raise."""
     try:
         yield
     except (MnistDataError, PermissionError, FileNotFoundError):
         raise  # nothing is wrong with the file, or it has been said
     except (pa.ArrowException, OSError, ValueError, KeyError, OverflowError) as cause:
         raise DamagedArchive(
-            str(location), f"it cannot be read ({first_line(cause)})", "a whole Parquet file", "Write it again."
+            str(location), f"it cannot be read ({first_line(cause)})", "a whole Parquet file", advice
         ) from cause
 
 

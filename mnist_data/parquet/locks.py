@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -15,6 +16,9 @@ from mnist_data.storage.temporary import sweep_temporary
 
 UNSUPPORTED = (errno.ENOLCK, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS)
 """What file systems without locks answer; there the lock is left out."""
+
+BETWEEN_TRIES = 0.005
+"""Seconds between two tries to get a lock that is waited for."""
 
 
 @contextmanager
@@ -59,10 +63,13 @@ class Lock:
 
 
 @contextmanager
-def exclusive(place: str | Path, file: str | Path) -> Iterator[Lock]:
-    """Hold a lock file while a place is written. Raises WrongUse where another process holds it."""
+def exclusive(place: str | Path, file: str | Path, patience: float = 0.0) -> Iterator[Lock]:
+    """Hold a lock file while a place is written. Raises WrongUse where another process holds it.
+
+    patience: seconds to wait for the other process first.
+    """
     parents = [folder for folder in Path(place).parents if not folder.exists()]
-    descriptor = _acquire(Path(place), Path(file))
+    descriptor = _acquire(Path(place), Path(file), time.monotonic() + patience)
     lock = Lock(descriptor)
     try:
         sweep_temporary()
@@ -76,14 +83,17 @@ def exclusive(place: str | Path, file: str | Path) -> Iterator[Lock]:
                 folder.rmdir()
 
 
-def _acquire(place: Path, lock: Path) -> int:
-    """Open and lock the file."""
+def _acquire(place: Path, lock: Path, until: float) -> int:
+    """Open and lock the file. until: the monotonic time to which another process is waited for."""
     try:
         lock.parent.mkdir(parents=True, exist_ok=True)
         while True:
             descriptor = os.open(lock, os.O_RDWR | os.O_CREAT, 0o666)
             if not _locked(descriptor):
                 os.close(descriptor)
+                if time.monotonic() < until:
+                    time.sleep(BETWEEN_TRIES)
+                    continue
                 raise WrongUse(f"{place}: another process is writing it; wait for that one to end.")
             with suppress(FileNotFoundError):
                 if lock.stat().st_ino == os.fstat(descriptor).st_ino:

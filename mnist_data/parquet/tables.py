@@ -201,12 +201,12 @@ def table_provenance(path: str) -> dict[str, Any]:
     def refuse(found: str, expected: str) -> UnreadableInput:
         return UnreadableInput(path, f"its metadata hold {found}", expected, "Write the table again.")
 
-    recorded = read_record(made, _Provenance, refuse)
+    recorded = read_record(made, Provenance, refuse)
     return {**asdict(recorded), "parameters": rename_parameters(recorded.stage, recorded.parameters)}
 
 
 @dataclass(frozen=True)
-class _Provenance:
+class Provenance:
     """How a table was made, as `provenance` describes it."""
 
     stage: str

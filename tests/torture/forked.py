@@ -174,7 +174,7 @@ def _begin(start: Start, output: Path) -> None:
     sys.stdout, sys.stderr = open(1, "w", closefd=False), open(2, "w", closefd=False)  # noqa: SIM115
     _surround(start)
     sys.argv = ["mnist-data", *start.words]
-    counter = _count_changes(start)
+    counter = count_changes(start)
     code: Any = 0
     try:
         runpy.run_module("mnist_data", run_name="__main__", alter_sys=True)
@@ -227,7 +227,7 @@ def _drop_rights() -> None:
         raise OSError(ctypes.get_errno(), "capset")
 
 
-def _count_changes(start: Start) -> list[int]:
+def count_changes(start: Start) -> list[int]:
     """Count the changes of the file system, and kill the process before the deadly one."""
     counter, thread_of = [0], os.getpid()
 

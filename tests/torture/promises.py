@@ -5,6 +5,7 @@ from __future__ import annotations
 from tests.torture.attack import Promise
 from tests.torture.clusters import fail_clusters
 from tests.torture.coverage import attack_by_coverage
+from tests.torture.decided import attack_decisions
 from tests.torture.disks import attack_by_disks
 from tests.torture.flips import flip_bits
 from tests.torture.kills import attack_by_kills
@@ -42,6 +43,11 @@ PROMISES: tuple[Promise, ...] = (
         "two_at_once",
         "Two at once into one place: one wins with the whole output, the other says so",
         attack_by_two,
+    ),
+    Promise(
+        "decisions",
+        "Decisions survive a kill, and two people who decide at once: each that was recorded is there",
+        attack_decisions,
     ),
     Promise(
         "records",

@@ -6,6 +6,7 @@ import json
 import random
 import shutil
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +17,11 @@ import pytest
 import mnist_data
 from mnist_data.images_in.class_list import read_class_list
 from mnist_data.parquet.dataset import open_dataset
+from mnist_data.parquet.decisions import read_decisions_file
+from mnist_data.parquet.decisions_table import DECISIONS, Decision, to_table
 from mnist_data.parquet.manifest import parse_manifest, read_manifest
-from mnist_data.parquet.seal import UNSEALED, sealed
-from mnist_data.parquet.tables import read_table, table_provenance
+from mnist_data.parquet.seal import UNSEALED, seal_file, sealed
+from mnist_data.parquet.tables import KEY, SEAL_KEY, provenance, read_table, table_provenance
 from pipelines.claims.claim import read_claims
 from pipelines.networks.evaluation.corrections import read_corrections
 from pipelines.networks.sweep import read_grid
@@ -52,7 +55,7 @@ def targets(folder: Path) -> list[Target]:
     """Write one record of every kind, and list what damages and reads it."""
     for library in ("torch", "onnx", "onnxruntime"):
         pytest.importorskip(library)
-    return [*_of_datasets(folder), *_of_tables(folder), *_of_texts(folder), *_of_models(folder)]
+    return [*_of_datasets(folder), *_of_tables(folder), *_of_decisions(folder), *_of_texts(folder), *_of_models(folder)]
 
 
 def _of_datasets(folder: Path) -> Iterator[Target]:
@@ -107,6 +110,45 @@ def _of_tables(folder: Path) -> Iterator[Target]:
         place = folder / f"corrections.{ending}"
         damage = _decisions(place, write)
         yield Target(f"corrections as {ending}", damage, lambda place=place: read_corrections(place), str(place))  # type: ignore[misc]
+
+
+def _of_decisions(folder: Path) -> Iterator[Target]:
+    """List a file of decisions, altered and sealed again, as by somebody who knows how it is made."""
+    place = folder / "of.decisions.parquet"
+    sound = to_table(
+        [
+            Decision(
+                id=7, decision="relabel", label=3, who="Ana", when=datetime.now(UTC), given=7, image="a", content="b"
+            ),
+            Decision(id=8, decision="keep", note="as it is", who="Bo", when=datetime.now(UTC), given=8),
+            Decision(id=8, decision="undo", who="Bo", when=datetime.now(UTC), given=8),
+        ]
+    )
+
+    def damage(chance: random.Random) -> None:
+        columns: dict[str, Any] = {name: sound[name].to_pylist() for name in sound.column_names}
+        kind = chance.randrange(4)
+        table, metadata = sound, {KEY: json.dumps(provenance(DECISIONS, {}, {})).encode()}
+        if kind == 0:
+            metadata = {KEY: altered_json(json.loads(metadata[KEY]), chance)}
+        elif kind == 1:  # of another type, name or number
+            name = chance.choice(list(columns))
+            strange = (None, -1, 2**63 - 1, 1.5, "", "x" * 20_000, True, b"\xff", [1], "relabel", "undo")
+            table = table.drop_columns([name])
+            if chance.random() < 0.8:
+                table = table.append_column(chance.choice((name, name, "x")), pa.array([chance.choice(strange)] * 3))
+        elif kind == 2:  # of the type, with another value
+            name = chance.choice(list(columns))
+            values = {pa.int64(): (None, -1, 2**63 - 1, -(2**63)), pa.string(): (None, "", "x" * 20_000, "undo", "\0")}
+            place_of = table.column_names.index(name)
+            drawn = chance.choice(values.get(table[name].type, (None, 2**62, -(2**62), 0)))
+            table = table.set_column(place_of, name, pa.array([drawn] * 3, table[name].type))
+        pq.write_table(table.replace_schema_metadata({**metadata, SEAL_KEY: UNSEALED}), place)
+        seal_file(place)
+        if kind == 3:
+            place.write_bytes(mutated(place.read_bytes(), chance))
+
+    yield Target("decisions", damage, lambda: read_decisions_file(str(place)), str(place))
 
 
 def _read(place: Path) -> None:
