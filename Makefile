@@ -25,7 +25,7 @@ WITH_PIP = $(PIP) "pip>=25.1" && $(PIP) --constraint constraints.txt $(TORCH_PIP
 COMMA := ,
 install = $(UV) --constraint constraints.txt $(1) || { echo "uv could not; now with pip."; $(WITH_PIP) $(1); }
 
-.PHONY: help run test test-slow test-oldest torture lint format bench docs clean
+.PHONY: help run test test-slow test-oldest torture lint format bench docs messages clean
 
 help:  ## List the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
@@ -56,6 +56,9 @@ format: $(VENV)/lint  ## Let ruff format the code and mend what it can
 
 docs: $(VENV)/test  ## Write docs/commands.md and docs/api.md anew
 	$(BIN)/python docs/reference.py
+
+messages: $(VENV)/test  ## Enter the texts of pages into the catalogues of translations, and compile these
+	$(BIN)/python -m tests.catalogues
 
 bench: $(VENV)/test  ## Measure our claims; real MNIST is found by MNIST_DATA_REAL
 	$(BIN)/python -m benchmarks

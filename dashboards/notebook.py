@@ -16,6 +16,7 @@ from markupsafe import Markup
 
 from dashboards import templating
 from dashboards.formats import cell, count
+from dashboards.language import ENGLISH, in_language, tr
 from dashboards.outline import SECTIONS, Section, Tables
 from dashboards.page import render
 from mnist_data.errors import WrongUse, unknown_name
@@ -47,21 +48,29 @@ class Page:
 
 
 def page(
-    tables: Tables, title: str = "Dataset", *, subtitle: str = "", note: str | None = None, height: int = PAGE_HEIGHT
+    tables: Tables,
+    title: str = "Dataset",
+    *,
+    subtitle: str = "",
+    note: str | None = None,
+    lang: str = ENGLISH,
+    height: int = PAGE_HEIGHT,
 ) -> Page:
     """Make a page of tables for a notebook.
 
     tables: by name, as stats, audit, drift, clean and train write them; sections without their tables are left out.
-    title, subtitle, note: above the sections. height: pixels of its frame.
+    title, subtitle, note: above the sections. lang: "en" or "zh", for Chinese. height: pixels of its frame.
     """
-    return Page(render(tables, title, subtitle, note, {}), title, height)
+    with in_language(lang):
+        return Page(render(tables, title, subtitle, note, {}), title, height)
 
 
-def section(name: str, tables: Tables, *, height: int = SECTION_HEIGHT) -> Page:
+def section(name: str, tables: Tables, *, lang: str = ENGLISH, height: int = SECTION_HEIGHT) -> Page:
     """Make one section of a page for a notebook.
 
     name: overview, samples, classes, … as in the address of a page's section. tables: by name; those that the section
-    draws must be there. height: pixels of its frame. Raises WrongUse for a name or a table that is missing.
+    draws must be there. lang: "en" or "zh", for Chinese. height: pixels of its frame. Raises WrongUse for a name or a
+    table that is missing.
     """
     shown = _section_of(name)
     missing = [table for table in shown.tables if table not in tables]
@@ -70,8 +79,9 @@ def section(name: str, tables: Tables, *, height: int = SECTION_HEIGHT) -> Page:
             f"The section {name!r} draws the tables {', '.join(shown.tables)}; {', '.join(missing)} "
             f"{'is' if len(missing) == 1 else 'are'} missing. There are: {', '.join(tables) or 'none'}."
         )
-    html = render(tables, shown.title, "", None, {}, sections=(shown,), bare=True)
-    return Page(html, shown.title, height)
+    with in_language(lang):
+        title = tr(shown.title)
+        return Page(render(tables, title, "", None, {}, sections=(shown,), bare=True), title, height)
 
 
 def _section_of(name: str) -> Section:

@@ -7,13 +7,18 @@ import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import groupby
+from typing import Any
 
 from markupsafe import Markup
 
+from dashboards.language import mark, tr
 from dashboards.outline import SECTIONS, Section, Tables
 from dashboards.templating import asset, plotly_script, script_json
 from dashboards.templating import render as render_template
 from dashboards.theme import css, template
+
+PLOTLY_TEXTS = (mark("Download plot as a PNG"), mark("Preparing image - this may take a few seconds"))
+"""What Plotly says of the one button that its charts have here."""
 
 
 def render(
@@ -50,9 +55,22 @@ def render(
         contents=_contents(shown),
         sections=[render_template("section.html", section=section, blocks=blocks[section.key]) for section in shown],
         reproduction=reproduction,
+        words=script_json(json.dumps(_words())),
         templates=script_json(json.dumps({name: template(name).to_plotly_json() for name in ("light", "dark")})),
     )
     return str(page)  # plain text from here on: a page within a page is escaped like any other text
+
+
+def _words() -> dict[str, Any]:
+    """Give the texts that the page's script writes, by the names that it has for them."""
+    return {
+        "light": tr("Light"),
+        "dark": tr("Dark"),
+        "toLight": tr("Switch to light colours"),
+        "toDark": tr("Switch to dark colours"),
+        "copied": tr("Copied"),
+        "plotly": {text: tr(text) for text in PLOTLY_TEXTS},
+    }
 
 
 def _policy(scripts: Iterable[Markup]) -> str:

@@ -13,14 +13,19 @@ from typing import TYPE_CHECKING, Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from dashboards.language import current_language, tr
+
 if TYPE_CHECKING:
     import plotly.graph_objects as go
 
 
 @cache
 def environment() -> Environment:
-    """Give the templates of this package; a name that is not given to a template is an error and no empty text."""
-    return Environment(
+    """Give the templates of this package; a name that is not given to a template is an error and no empty text.
+
+    `tr` in a template gives a text in the page's language, `lang()` that language.
+    """
+    templates = Environment(
         loader=PackageLoader("dashboards"),
         autoescape=True,
         undefined=StrictUndefined,
@@ -28,6 +33,8 @@ def environment() -> Environment:
         lstrip_blocks=True,
         auto_reload=False,
     )
+    templates.globals.update(tr=tr, lang=current_language)
+    return templates
 
 
 def render(template: str, **values: Any) -> Markup:

@@ -39,6 +39,7 @@ command's options, with the same defaults; the others are for pandas, NumPy and 
 | `scheduler` | the address of a running Dask cluster, as in `tcp://host:8786` |
 | `progress` | `True`: show progress on stderr; `False`: never; `None`: on a terminal and in a notebook |
 | `plot` | also write a page of figures and samples; the result's `page` names it |
+| `lang` | the language of the page: `"en"`, or `"zh"` for Chinese; tables and what is printed stay English |
 | `fail_if` | the highest values allowed, by name: a mapping, texts as `"name=0.5"`, or a TOML file with `[fail-if]` |
 """
 

@@ -4,6 +4,7 @@
   const button = document.getElementById("theme");
   const charts = [...document.querySelectorAll(".chart")];
   const read = (id) => JSON.parse(document.getElementById(id).textContent);
+  const words = read("words");
   const templates = charts.length ? read("templates") : {}; // a page without charts brings neither these nor Plotly
   const near = new Set(); // charts in the window or close to it; the others are drawn when they come near
   const themes = new Map(); // of each chart that is drawn, the theme it is drawn in
@@ -12,14 +13,16 @@
     showSendToCloud: false,
     responsive: true,
     modeBarButtons: [["toImage"]],
+    locale: root.lang,
+    locales: { [root.lang]: { dictionary: words.plotly } },
   };
 
   const other = { light: "dark", dark: "light" };
   const label = () => {
     if (!button) return;
     const next = other[root.dataset.theme];
-    button.textContent = next === "dark" ? "Dark" : "Light";
-    button.setAttribute("aria-label", `Switch to ${next} colours`);
+    button.textContent = words[next];
+    button.setAttribute("aria-label", next === "dark" ? words.toDark : words.toLight);
   };
 
   const setTheme = (theme) => {
@@ -105,7 +108,7 @@
       const facts = [...document.querySelectorAll("#reproduction .facts > div")];
       const lines = facts.map((fact) => `${fact.querySelector("dt").textContent}: ${fact.querySelector("dd").textContent}`);
       await navigator.clipboard.writeText(lines.join("\n"));
-      copy.textContent = "Copied";
+      copy.textContent = words.copied;
     });
   }
 

@@ -110,7 +110,7 @@ def _seed_dots(evaluation: pd.DataFrame, lines: dict[Any, int]) -> go.Scatter:
 
 
 def _interval(
-    seeds: pd.DataFrame, name: str, columns: tuple[str, str, str], raised: float, mark: tuple[str, str]
+    seeds: pd.DataFrame, name: str, columns: tuple[str, str, str], raised: float, shape: tuple[str, str]
 ) -> go.Scatter:
     values, low, high = (100 * seeds[list(columns)]).to_numpy(np.float64).T
     return go.Scatter(
@@ -118,7 +118,7 @@ def _interval(
         x=values,
         y=np.arange(len(seeds)) + raised,
         mode="markers",
-        marker={"size": 10, "symbol": mark[0], "color": mark[1]},
+        marker={"size": 10, "symbol": shape[0], "color": shape[1]},
         error_x={"array": high - values, "arrayminus": values - low, "thickness": 1.5, "width": 4},
         customdata=np.column_stack([low, high]),
         hovertemplate="%{x:.2f} % (%{customdata[0]:.2f} to %{customdata[1]:.2f} %)" + f"<extra>{name}</extra>",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dashboards.language import ENGLISH, require_language
 from mnist_data.api.limits import Measured, Named, checked, count_of, named_values, require_threshold
 from mnist_data.api.pages import PAGE, draw_page
 from mnist_data.api.places import place_beside, table_file
@@ -25,6 +26,7 @@ def stats(
     out: Place | None = None,
     *,
     plot: bool = False,
+    lang: str = ENGLISH,
     bins: int = _STATS.bins,
     grid: int = _STATS.grid,
     morphometrics: bool = _STATS.morphometrics,
@@ -44,13 +46,14 @@ def stats(
     from pipelines.run.report import collect_tables
     from pipelines.statistics.stats import stats as run
 
+    require_language(lang)
     params, source = Stats(bins=bins, grid=grid, morphometrics=morphometrics), dataset_of(dataset)
     folder = place_beside(out, source, "stats")
     with claimed(folder, overwrite) as replace:
         with working(workers, scheduler, progress) as execution:
             tables = run(source, folder, params, execution=execution, overwrite=replace)
         shown = collect_tables(folder, source, source) if plot else {}
-        page = draw_page(plot, shown, source, f"{folder}/{PAGE}", overwrite=replace)
+        page = draw_page(plot, shown, source, f"{folder}/{PAGE}", lang=lang, overwrite=replace)
     return Result("stats", out=folder, tables=tables, page=page, findings=about(source))
 
 
@@ -62,6 +65,7 @@ def audit(
     threshold: Named | None = None,
     fail_if: Named | None = None,
     plot: bool = False,
+    lang: str = ENGLISH,
     thumbnails: int = _AUDIT.thumbnails,
     selftest: bool = False,
     faults: int | None = _SELFTEST.faults,
@@ -88,6 +92,7 @@ def audit(
     from pipelines.audit.findings import counted
     from pipelines.audit.run import audit as run
 
+    require_language(lang)
     limits = named_values(fail_if, "fail_if", count_of(CHECKS, "check"))
     thresholds = named_values(threshold, "threshold", require_threshold)
     params = Audit(labels=labels, thumbnails=thumbnails, seed=seed, thresholds=thresholds)
@@ -105,7 +110,7 @@ def audit(
             table = test(source, folder, planted, execution=execution, overwrite=replace)
             return Result("audit", out=folder, tables={"selftest": table})
         tables = run(source, folder, params, execution=execution, overwrite=replace)
-        page = draw_page(plot, tables, source, f"{folder}/{PAGE}", overwrite=replace)
+        page = draw_page(plot, tables, source, f"{folder}/{PAGE}", lang=lang, overwrite=replace)
     polarity = tables["checks"].attrs["polarity"]
     result = Result("audit", out=folder, tables=tables, page=page, findings={"polarity": polarity})
     flagged = {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from dashboards.language import ENGLISH, require_language
 from mnist_data.api.limits import Measured, Named, checked, count_of, named_values, one_of
 from mnist_data.api.pages import PAGE, draw_page
 from mnist_data.api.places import place_beside
@@ -34,6 +35,7 @@ def diff(
     *,
     fail_if: Named | None = None,
     plot: bool = False,
+    lang: str = ENGLISH,
     thumbnails: int = _DIFF.thumbnails,
     overwrite: bool = False,
     workers: int | None = None,
@@ -54,6 +56,7 @@ def diff(
     from pipelines.drift.versions.compare import ADDED, CHANGES, save, verdict
     from pipelines.drift.versions.compare import diff as run
 
+    require_language(lang)
     limits = named_values(fail_if, "fail_if", count_of(CHANGES, "change"))
     shown, first, second = Diff(thumbnails=thumbnails), dataset_of(a), dataset_of(b)
     params = shown if plot else shown.replace(thumbnails=0)
@@ -68,7 +71,7 @@ def diff(
         if folder is not None:
             save(compared, folder, first, second, params, overwrite=replace)
             made_by = {"B": second.location, "B's content": second.content}
-            page = draw_page(plot, tables, first, f"{folder}/{PAGE}", overwrite=replace, made_by=made_by)
+            page = draw_page(plot, tables, first, f"{folder}/{PAGE}", lang=lang, overwrite=replace, made_by=made_by)
     counts = tables["changes"].groupby("change")["samples"].sum()
     measured = {kind: Measured(int(counts[kind]), len(second if kind == ADDED else first)) for kind in CHANGES}
     findings = {
@@ -95,6 +98,7 @@ def drift(
     seed: int = _DRIFT.seed,
     fail_if: Named | None = None,
     plot: bool = False,
+    lang: str = ENGLISH,
     overwrite: bool = False,
     workers: int | None = None,
     scheduler: str | None = None,
@@ -115,6 +119,7 @@ def drift(
     from pipelines.drift.compare import drift as run
     from pipelines.drift.compare import require_limit_name, save
 
+    require_language(lang)
     limits = named_values(fail_if, "fail_if", require_limit_name)
     params, source = Drift(samples=samples, resamples=resamples, seed=seed, by_class=by_class), dataset_of(a)
     sides = sides_of(source, None if b is None else dataset_of(b), split, between, classes)
@@ -127,7 +132,7 @@ def drift(
             tables = run(*sides, params, execution=execution)
         if folder is not None:
             save(tables, folder, sides, params, overwrite=replace)
-            page = draw_page(plot, tables, source, f"{folder}/{PAGE}", overwrite=replace)
+            page = draw_page(plot, tables, source, f"{folder}/{PAGE}", lang=lang, overwrite=replace)
     row = tables["drift_verdict"].iloc[0]
     values = {
         "a": sides[0].name,

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from dashboards.language import ENGLISH, require_language
 from mnist_data.api.limits import Measured, Named, checked, named_values, one_of
 from mnist_data.api.pages import PAGE, draw_page
 from mnist_data.api.places import model_file, table_file
@@ -57,6 +58,7 @@ def train(
     resume: bool = False,
     fail_if: Named | None = None,
     plot: bool = False,
+    lang: str = ENGLISH,
     overwrite: bool = False,
     progress: bool | None = None,
 ) -> Result:
@@ -75,6 +77,7 @@ def train(
     training. Raises MissingExtra without PyTorch; CheckFailed, after all is written, where a limit of `fail_if` is
     exceeded.
     """
+    require_language(lang)
     named = (
         ("model", model), ("epochs", epochs), ("batch_size", batch_size), ("optimizer", optimizer),
         ("learning_rate", learning_rate), ("schedule", schedule), ("weight_decay", weight_decay),
@@ -108,7 +111,7 @@ def train(
             overwrite=overwrite,
             report=report,
         )
-        page = draw_page(plot, tables, source, f"{folder}/{PAGE}", overwrite=overwrite or resumed)
+        page = draw_page(plot, tables, source, f"{folder}/{PAGE}", lang=lang, overwrite=overwrite or resumed)
     warnings = (*about_turned_classes(source, params.recipe), *in_words(params.model, tables["diagnosis"]))
     return checked(Result("train", out=folder, tables=tables, page=page, warnings=warnings), limits, _errors(tables))
 
@@ -208,6 +211,7 @@ def explain(
     split: str | None = None,
     id: Sequence[int] | None = None,  # noqa: A002  (the flag's and the column's name)
     plot: bool = False,
+    lang: str = ENGLISH,
     overwrite: bool = False,
     progress: bool | None = None,
 ) -> Result:
@@ -222,12 +226,13 @@ def explain(
     from pipelines.networks.explain import explain as run
     from pipelines.networks.explain import reproduction
 
+    require_language(lang)
     source, network, folder = dataset_of(dataset), model_file(model), location_of(out)
     with claimed(folder, overwrite) as replace:
         with showing(progress) as report:
             tables = run(network, source, folder, split, several(id), overwrite=replace, report=report)
         made_by = reproduction(tables, Path(network)) if plot else None
-        page = draw_page(plot, tables, source, f"{folder}/{PAGE}", overwrite=replace, made_by=made_by)
+        page = draw_page(plot, tables, source, f"{folder}/{PAGE}", lang=lang, overwrite=replace, made_by=made_by)
     return Result("explain", out=folder, tables=tables, page=page)
 
 

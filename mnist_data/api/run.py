@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 import pandas as pd
 
+from dashboards.language import ENGLISH, require_language
 from mnist_data import storage
 from mnist_data.api.results import Result
 from mnist_data.api.sources import Place, about, location_of
@@ -34,6 +35,7 @@ def run(
     epochs: int | None = None,
     model: Model | None = None,
     seed: int | None = None,
+    lang: str = ENGLISH,
     overwrite: bool = False,
     workers: int | None = None,
     scheduler: str | None = None,
@@ -52,6 +54,7 @@ def run(
     """
     from pipelines.run.run import run as run_pipeline
 
+    require_language(lang)
     settings = _settings(source, out, dataset, label_tables, config)
     deform = None if recipe is None else recipe_from(recipe, "recipe")
     settings = settings.with_flags(
@@ -61,7 +64,9 @@ def run(
         }
     )
     with claimed(settings.out, overwrite), working(workers, scheduler, progress) as execution:
-        outcome = run_pipeline(settings, execution=execution, until=until, overwrite=overwrite, done=done or _unheard)
+        outcome = run_pipeline(
+            settings, execution=execution, until=until, lang=lang, overwrite=overwrite, done=done or _unheard
+        )
     models = [folder for folder in outcome.tables if folder.name != "stats"]
     tables = {
         name: read_table(f"{folder}/{name}.parquet")

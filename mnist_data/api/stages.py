@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from dashboards.language import ENGLISH, require_language
 from mnist_data.api.pages import draw_page
 from mnist_data.api.results import Result
 from mnist_data.api.sources import Place, dataset_of, location_of, several
@@ -38,6 +39,7 @@ def prepare(
     split: str | None = None,
     skip_unreadable: bool = False,
     plot: bool = False,
+    lang: str = ENGLISH,
     overwrite: bool = False,
     workers: int | None = None,
     scheduler: str | None = None,
@@ -56,6 +58,7 @@ def prepare(
     from pipelines.stages.prepare import prepare as run
 
     place, page = location_of(out), sibling(location_of(out), ".html")
+    require_language(lang)
     if plot:
         require_free(page, overwrite)
     with claimed(place, overwrite) as replace, working(workers, scheduler, progress) as execution:
@@ -67,7 +70,7 @@ def prepare(
             execution=execution,
             overwrite=replace,
         )
-        drawn = draw_page(plot, outcome.tables, outcome.dataset, page, overwrite=True) if plot else None
+        drawn = draw_page(plot, outcome.tables, outcome.dataset, page, lang=lang, overwrite=True) if plot else None
     return Result(
         "prepare",
         out=place,
@@ -164,6 +167,7 @@ def augment(
     seed: int = _AUGMENT.seed,
     recipe: str | Mapping[str, Any] | Recipe = "handwriting",
     preview: bool = False,
+    lang: str = ENGLISH,
     overwrite: bool = False,
     workers: int | None = None,
     scheduler: str | None = None,
@@ -181,6 +185,7 @@ def augment(
     """
     from pipelines.stages.turned_classes import about_turned_classes
 
+    require_language(lang)
     params, source = Augment(copies=copies, seed=seed, recipe=recipe_from(recipe, "recipe")), dataset_of(dataset)
     if preview:
         from pipelines.stages.preview import preview_tables
@@ -189,7 +194,7 @@ def augment(
         require_free(page, overwrite)
         made_by = {"Preview": settings_in_words(params.recorded())}
         tables = preview_tables(source, params)
-        draw_page(True, tables, source, page, overwrite=overwrite, made_by=made_by)
+        draw_page(True, tables, source, page, lang=lang, overwrite=overwrite, made_by=made_by)
         return Result("augment", out=page, page=page, warnings=about_turned_classes(source, params.recipe))
     from pipelines.stages.augment import augment as run
 

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from mnist_data.cli.options import DatasetArgument, Json, Overwrite, Plot, Scheduler, Workers, fail_if_option
+from dashboards.language import ENGLISH
+from mnist_data.cli.options import DatasetArgument, Json, Lang, Overwrite, Plot, Scheduler, Workers, fail_if_option
 from pipelines.settings.analysis import Audit, Selftest
 
 if TYPE_CHECKING:
@@ -44,6 +45,7 @@ def audit(
         fail_if_option("a check's; VALUE is a count, or a fraction below 1", "leaked=0 or label_error=0.01"),
     ] = None,
     plot: Plot = False,
+    lang: Lang = ENGLISH,
     thumbnails: Annotated[
         int, typer.Option(help="Thumbnails of the worst samples of each check, for --plot.")
     ] = _AUDIT.thumbnails,
@@ -81,6 +83,7 @@ def audit(
         threshold=threshold,
         fail_if=fail_if,
         plot=plot,
+        lang=lang,
         thumbnails=thumbnails,
         selftest=selftest,
         faults=faults,

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mnist_data.cli.options import Json, Overwrite, Plot, Scheduler, Workers, fail_if_option
+from dashboards.language import ENGLISH
+from mnist_data.cli.options import Json, Lang, Overwrite, Plot, Scheduler, Workers, fail_if_option
 from pipelines.settings.analysis import Diff
 
 if TYPE_CHECKING:
@@ -35,6 +36,7 @@ def diff(
         ),
     ] = None,
     plot: Plot = False,
+    lang: Lang = ENGLISH,
     thumbnails: Annotated[int, typer.Option(help="Thumbnails of each change, for --plot.")] = _DIFF.thumbnails,
     overwrite: Overwrite = False,
     workers: Workers = None,
@@ -57,6 +59,7 @@ def diff(
         out,
         fail_if=fail_if,
         plot=plot,
+        lang=lang,
         thumbnails=thumbnails,
         overwrite=overwrite,
         workers=workers,

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from mnist_data.cli.options import Json, Overwrite, Plot, Scheduler, Workers, fail_if_option
+from dashboards.language import ENGLISH
+from mnist_data.cli.options import Json, Lang, Overwrite, Plot, Scheduler, Workers, fail_if_option
 from pipelines.settings.analysis import Drift
 
 if TYPE_CHECKING:
@@ -50,6 +51,7 @@ def drift(
         ),
     ] = None,
     plot: Plot = False,
+    lang: Lang = ENGLISH,
     overwrite: Overwrite = False,
     workers: Workers = None,
     scheduler: Scheduler = None,
@@ -78,6 +80,7 @@ def drift(
         seed=seed,
         fail_if=fail_if,
         plot=plot,
+        lang=lang,
         overwrite=overwrite,
         workers=workers,
         scheduler=scheduler,

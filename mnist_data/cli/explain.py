@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mnist_data.cli.options import DatasetArgument, Json, Out, OutArgument, Overwrite, Plot, chosen_out
+from dashboards.language import ENGLISH
+from mnist_data.cli.options import DatasetArgument, Json, Lang, Out, OutArgument, Overwrite, Plot, chosen_out
 
 if TYPE_CHECKING:
     from mnist_data.api.results import Result
@@ -34,6 +35,7 @@ def explain(
         ),
     ] = None,
     plot: Plot = False,
+    lang: Lang = ENGLISH,
     overwrite: Overwrite = False,
     json: Json = False,
 ) -> None:
@@ -44,7 +46,9 @@ def explain(
     from mnist_data.api.networks import explain as run
     from mnist_data.cli.output import finish
 
-    call = partial(run, model, dataset, chosen_out(place, out), split=split, id=id, plot=plot, overwrite=overwrite)
+    call = partial(
+        run, model, dataset, chosen_out(place, out), split=split, id=id, plot=plot, lang=lang, overwrite=overwrite
+    )
     finish(call, print_explained, json, ("explained",))
 
 

@@ -23,6 +23,7 @@ Workers = Annotated[
 Scheduler = Annotated[str | None, typer.Option("--scheduler", help="A running Dask cluster, as in tcp://host:8786.")]
 DatasetArgument = Annotated[str, typer.Argument(metavar="DATASET", help="A folder or URL that mnist-data has written.")]
 Plot = Annotated[bool, typer.Option("--plot", help="Also write a page of figures and samples.")]
+Lang = Annotated[str, typer.Option("--lang", metavar="LANG", help="Language of the page: en or zh (Chinese).")]
 
 LabelColumn = Annotated[
     str | None,

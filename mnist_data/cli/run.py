@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from mnist_data.cli.options import Json, LabelTables, Overwrite, Scheduler, Workers
+from dashboards.language import ENGLISH
+from mnist_data.cli.options import Json, LabelTables, Lang, Overwrite, Scheduler, Workers
 from pipelines.settings.model_header import Model
 
 if TYPE_CHECKING:
@@ -43,6 +44,7 @@ def run(
     epochs: Annotated[int | None, typer.Option(help="Passes over the training data.")] = None,
     model: Annotated[Model | None, typer.Option(help="The network to train.")] = None,
     seed: Annotated[int | None, typer.Option(help="Seed of the augmentation and of the training.")] = None,
+    lang: Lang = ENGLISH,
     overwrite: Overwrite = False,
     workers: Workers = None,
     scheduler: Scheduler = None,
@@ -74,6 +76,7 @@ def run(
         epochs=epochs,
         model=model,
         seed=seed,
+        lang=lang,
         overwrite=overwrite,
         workers=workers,
         scheduler=scheduler,

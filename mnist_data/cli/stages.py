@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from dashboards.language import ENGLISH
 from mnist_data.cli.options import (
     DatasetArgument,
     Json,
     LabelTables,
+    Lang,
     Out,
     OutArgument,
     Overwrite,
@@ -56,6 +58,7 @@ def prepare(
         bool, typer.Option("--skip-unreadable", help="Leave out files that are no images, and say which.")
     ] = False,
     plot: Annotated[bool, typer.Option("--plot", help="Also write OUT.html, which shows before and after.")] = False,
+    lang: Lang = ENGLISH,
     overwrite: Overwrite = False,
     workers: Workers = None,
     scheduler: Scheduler = None,
@@ -75,6 +78,7 @@ def prepare(
         split=split,
         skip_unreadable=skip_unreadable,
         plot=plot,
+        lang=lang,
         overwrite=overwrite,
         workers=workers,
         scheduler=scheduler,
@@ -210,6 +214,7 @@ def augment(
         bool,
         typer.Option("--preview", help="Only write a page of some originals and copies; OUT is then its file."),
     ] = False,
+    lang: Lang = ENGLISH,
     overwrite: Overwrite = False,
     workers: Workers = None,
     scheduler: Scheduler = None,
@@ -232,6 +237,7 @@ def augment(
         seed=seed,
         recipe=recipe,
         preview=preview,
+        lang=lang,
         overwrite=overwrite,
         workers=workers,
         scheduler=scheduler,

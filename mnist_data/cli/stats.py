@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mnist_data.cli.options import DatasetArgument, Json, Overwrite, Plot, Scheduler, Workers
+from dashboards.language import ENGLISH
+from mnist_data.cli.options import DatasetArgument, Json, Lang, Overwrite, Plot, Scheduler, Workers
 from pipelines.settings.analysis import Stats
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ def stats(
         ),
     ] = None,
     plot: Plot = False,
+    lang: Lang = ENGLISH,
     bins: Annotated[int, typer.Option(help="Number of bins of the intensity histogram.")] = _STATS.bins,
     grid: Annotated[int, typer.Option(help="Samples of each class in the sample grid.")] = _STATS.grid,
     morphometrics: Annotated[
@@ -49,6 +51,7 @@ def stats(
         dataset,
         out,
         plot=plot,
+        lang=lang,
         bins=bins,
         grid=grid,
         morphometrics=morphometrics,

@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from dashboards.language import ENGLISH
 from mnist_data.cli.options import (
     DatasetArgument,
     Json,
+    Lang,
     Out,
     OutArgument,
     Overwrite,
@@ -134,6 +136,7 @@ def train(
         fail_if_option("error (on the test split), validation_error, ece (calibration error)", "error=0.02"),
     ] = None,
     plot: Plot = False,
+    lang: Lang = ENGLISH,
     overwrite: Overwrite = False,
     json: Json = False,
 ) -> None:
@@ -175,6 +178,7 @@ def train(
         resume=resume,
         fail_if=fail_if,
         plot=plot,
+        lang=lang,
         overwrite=overwrite,
     )
     finish(call, print_training, json, (*_OF_TRAINING, *_OF_SWEEP))

@@ -13,6 +13,7 @@ from typing import Any
 
 import pyarrow.parquet as pq
 
+from dashboards.language import LANGUAGES
 from mnist_data import storage
 from mnist_data.errors import DataWarning, UnreadableInput
 from mnist_data.parquet.dataset import Dataset
@@ -171,18 +172,19 @@ class PageParts:
     source: Dataset
     augmented: Dataset | None
     models: tuple[Path, ...]
+    lang: str
 
     def write(self, target: Path) -> None:
         """Write the page."""
         tables = collect_tables(self.folder, self.source, self.augmented, self.models)
-        write_report(tables, self.source, target, overwrite=True)
+        write_report(tables, self.source, target, lang=self.lang, overwrite=True)
 
 
 def page_parts(result: Result, datasets: Mapping[str, Dataset]) -> PageParts | None:
     """Find what a run made a page of, in its workspace; None where that is there no longer, or is not recorded."""
     recorded = storage.read_text(storage.sibling(result.location, ".plan"))
     for parts in _possible_parts(Path(result.folder), datasets):
-        if fingerprint(page_plan(parts.folder, parts.source, parts.augmented, parts.models)) == recorded:
+        if fingerprint(page_plan(parts.folder, parts.source, parts.augmented, parts.models, parts.lang)) == recorded:
             return parts
     return None
 
@@ -195,5 +197,5 @@ def _possible_parts(workspace: Path, datasets: Mapping[str, Dataset]) -> Iterato
     mlp = workspace / "train/mlp"
     trained = [folder for folder in sorted(workspace.glob("train/*")) if folder.is_dir() and folder != mlp]
     models: list[tuple[Path, ...]] = [*((folder, mlp) for folder in trained), (mlp,), ()]
-    for source, augmented, folders in product(sources, [*copies, None], models):
-        yield PageParts(workspace / "stats", source, augmented, folders)
+    for source, augmented, folders, lang in product(sources, [*copies, None], models, LANGUAGES):
+        yield PageParts(workspace / "stats", source, augmented, folders, lang)

@@ -8,6 +8,7 @@ from typing import Any
 
 import pandas as pd
 
+from dashboards.language import ENGLISH, in_language
 from mnist_data import storage
 from mnist_data.batch import shape_text
 from mnist_data.parquet.dataset import Dataset
@@ -60,7 +61,11 @@ def _joined(parts: Sequence[pd.DataFrame]) -> pd.DataFrame:
 
 
 def page_plan(
-    folder: str | Path, source: Dataset, augmented: Dataset | None, models: Iterable[str | Path]
+    folder: str | Path,
+    source: Dataset,
+    augmented: Dataset | None,
+    models: Iterable[str | Path],
+    lang: str = ENGLISH,
 ) -> dict[str, Any]:
     """Describe what a run makes its page of; equal plans give equal pages. The arguments are those of `collect_tables`.
 
@@ -68,7 +73,8 @@ def page_plan(
     """
     stamps = [storage.read_text(storage.sibling(each, ".plan")) for each in (folder, *models)]
     content = augmented.content if augmented else ""
-    return {"input": source.content, "augmented": content, "tables": stamps, "version": __version__}
+    plan = {"input": source.content, "augmented": content, "tables": stamps, "version": __version__}
+    return plan if lang == ENGLISH else {**plan, "lang": lang}
 
 
 def _is_of(path: str, dataset: Dataset) -> bool:
@@ -82,23 +88,27 @@ def write_report(
     target: str | Path,
     made_by: Mapping[str, str] | None = None,
     *,
+    lang: str = ENGLISH,
     overwrite: bool = False,
 ) -> str:
-    """Write the dashboard of a dataset; give its path. made_by: what else is needed to reproduce the page.
+    """Write the dashboard of a dataset; give its path.
 
-    Raises OutputExists where there is one and `overwrite` is not set.
+    made_by: what else is needed to reproduce the page. lang: the language of the page.
+
+    Raises OutputExists where there is one and `overwrite` is not set, WrongUse for a language that pages are not in.
     """
     from dashboards.page import render
 
     storage.require_free(target, overwrite)
     metadata = source.metadata
-    page = render(
-        tables,
-        title=metadata.title or metadata.dataset,
-        subtitle=_subtitle(source),
-        note=metadata.note or None,
-        reproduction={**_reproduction(source), **(made_by or {})},
-    )
+    with in_language(lang):
+        page = render(
+            tables,
+            title=metadata.title or metadata.dataset,
+            subtitle=_subtitle(source),
+            note=metadata.note or None,
+            reproduction={**_reproduction(source), **(made_by or {})},
+        )
     storage.write_text(target, page)
     return str(target)
 

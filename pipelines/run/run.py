@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from dashboards.language import ENGLISH, require_language
 from mnist_data import storage
 from mnist_data.errors import WrongUse
 from mnist_data.idx.sample import write_sample
@@ -63,10 +64,11 @@ def run(
     *,
     execution: Execution | None = None,
     until: str = "dashboard",
+    lang: str = ENGLISH,
     overwrite: bool = False,
     done: StepDone = lambda _name, _kept: None,
 ) -> RunResult:
-    """Run the pipeline up to and including the step `until`.
+    """Run the pipeline up to and including the step `until`. lang: the language of the dashboard.
 
     A workspace of an earlier run is continued. Raises OutputExists for a folder with other content, unless `overwrite`
     allows writing into it.
@@ -77,7 +79,7 @@ def run(
         raise WrongUse(f"The output {config.out} must be a local folder; convert and the stages take URLs.")
     if not is_workspace(Path(config.out)):
         storage.require_free(config.out, overwrite)
-    return _Run(config, execution or Execution(), STEPS[: STEPS.index(until) + 1], done).all()
+    return _Run(config, execution or Execution(), STEPS[: STEPS.index(until) + 1], require_language(lang), done).all()
 
 
 def is_workspace(folder: Path) -> bool:
@@ -88,8 +90,8 @@ def is_workspace(folder: Path) -> bool:
 class _Run:
     """One run: the state that its steps share."""
 
-    def __init__(self, config: Config, execution: Execution, steps: tuple[str, ...], done: StepDone) -> None:
-        self.config, self.execution, self.steps, self.done = config, execution, steps, done
+    def __init__(self, config: Config, execution: Execution, steps: tuple[str, ...], lang: str, done: StepDone) -> None:
+        self.config, self.execution, self.steps, self.lang, self.done = config, execution, steps, lang, done
         self.workspace = Path(config.out)
         self.kept: list[str] = []
         self.tables: tuple[Path, ...] = ()
@@ -228,11 +230,11 @@ class _Run:
         if "dashboard" not in self.steps:
             return None
         target = self.workspace / "dashboard.html"
-        plan = page_plan(self.workspace / "stats", source, augmented, models)
+        plan = page_plan(self.workspace / "stats", source, augmented, models, self.lang)
 
         def make() -> None:
             tables = collect_tables(self.workspace / "stats", source, augmented, models)
-            write_report(tables, source, target, overwrite=True)
+            write_report(tables, source, target, lang=self.lang, overwrite=True)
 
         self._files("dashboard", target, plan, make)
         return target
