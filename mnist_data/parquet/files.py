@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import lru_cache
@@ -18,13 +19,20 @@ from mnist_data import storage
 from mnist_data.errors import DamagedArchive, MnistDataError, UnreadableInput
 from mnist_data.parquet.arrays import to_numpy
 from mnist_data.storage.footer import require_small_footer
+from mnist_data.storage.pages import require_believable_rows, require_small_pages
+
+MOST_MEASURED = 4_096
+"""Files of which is remembered that their pages are sound, as every task opens its file anew."""
+
+_MEASURED: set[tuple[str, int, int, int]] = set()
 
 
 @contextmanager
 def open_parquet(location: str | Path, mapped: bool = False) -> Iterator[pq.ParquetFile]:
-    """Open one Parquet file with its page checksums verified. Raises DamagedArchive where it is broken.
+    """Open one Parquet file with its page checksums verified.
 
-    mapped: map a local file into memory, which saves a copy of what is packed.
+    mapped: map a local file into memory, which saves a copy of what is packed. Raises DamagedArchive where it is
+    broken, UnreadableInput where its footer, a page or the number of its rows is out of all proportion to its size.
     """
     with damage_named(location):
         if storage.is_remote(location):
@@ -32,12 +40,27 @@ def open_parquet(location: str | Path, mapped: bool = False) -> Iterator[pq.Parq
             with fs.open(path, "rb") as stream:
                 require_small_footer(stream, str(location))
                 with pq.ParquetFile(stream, page_checksum_verification=True) as file:
+                    require_believable_rows(stream.seek(0, io.SEEK_END), file.metadata, str(location))
                     yield file
         else:
             with Path(location).open("rb") as stream:
                 require_small_footer(stream, str(location))
             with pq.ParquetFile(str(location), memory_map=mapped, page_checksum_verification=True) as file:
+                _require_in_proportion(file.metadata, str(location))
                 yield file
+
+
+def _require_in_proportion(metadata: pq.FileMetaData, path: str) -> None:
+    """Refuse a local file that unpacks to out of all proportion; one that has not changed is measured once."""
+    status = Path(path).stat()
+    measured = (path, status.st_ino, status.st_size, status.st_mtime_ns)
+    if measured not in _MEASURED:
+        require_believable_rows(status.st_size, metadata, path)
+        with Path(path).open("rb") as stream:
+            require_small_pages(stream, metadata, path)
+        if len(_MEASURED) >= MOST_MEASURED:
+            _MEASURED.clear()
+        _MEASURED.add(measured)
 
 
 @contextmanager

@@ -6,6 +6,7 @@ of objects do, is no label: such columns are left out, unless they are called as
 
 from __future__ import annotations
 
+import io
 import json
 import re
 from collections.abc import Iterable, Sequence
@@ -13,6 +14,7 @@ from typing import Any
 
 from mnist_data.errors import UnreadableInput
 from mnist_data.images_in.text.columns import named_label
+from mnist_data.storage.pages import require_believable_rows, require_small_pages
 
 Row = tuple[int, tuple[str, ...]]
 """A line or row, counted from 1, and its cells."""
@@ -55,12 +57,16 @@ def parquet_rows(path: str, content: bytes) -> tuple[tuple[str, ...], list[Row],
 
     try:
         with pq.ParquetFile(pa.BufferReader(content)) as file:
+            require_believable_rows(len(content), file.metadata, path)
             if not _names_files(file.schema_arrow):
                 return None
+            require_small_pages(io.BytesIO(content), file.metadata, path)
             fields = [field for field in file.schema_arrow if not pa.types.is_nested(field.type) or _is_label(field)]
             table = file.read(columns=[field.name for field in fields], use_threads=False)
         table.validate(full=True)
         return _flat(path, "row", list(enumerate(table.to_pylist(), 1)))
+    except UnreadableInput as cause:
+        return (), [], [cause]
     except (pa.ArrowException, OSError, ValueError, OverflowError, MemoryError) as cause:
         why = str(cause).splitlines()[0][:200] if str(cause) else type(cause).__name__
         return (), [], [_damaged(path, f"it cannot be read ({why})")]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -16,15 +16,16 @@ from mnist_data.errors import UnreadableInput
 from mnist_data.images_in.arrays.stored import BLOCK_BYTES
 from mnist_data.images_in.local_files import local_file
 from mnist_data.storage.footer import require_small_footer
+from mnist_data.storage.pages import require_small_pages
 
 DAMAGE = (pa.ArrowException, OSError, ValueError, EOFError, OverflowError, MemoryError, KeyError, IndexError)
 """What Arrow raises for altered files."""
 
 BUFFER_BYTES = 1 << 20
 
-WHOLE_BYTES = 1 << 26
-"""A file up to this is read a column at a time, not through a buffer, which Arrow enlarges to whatever a damaged page
-says of its own size: 1.6 GB for a file of 2 kB."""
+GROUP_BYTES = 1 << 28
+"""What rows that are read at once may take, were each as large as its column's dictionary: as few bytes of a file can
+name the largest value for every row."""
 
 
 class TableSource(ABC):
@@ -54,21 +55,36 @@ class ParquetTable(TableSource):
         self.path, self._file = path, local_file(path)
         self._metadata: Any = None
         self._kept: tuple[int, tuple[str, ...], pa.Table] | None = None
-        self._buffer = 0 if Path(self._file).stat().st_size <= WHOLE_BYTES else BUFFER_BYTES
+        self._widths: dict[tuple[str, ...], int] = {}
         with Path(self._file).open("rb") as stream:
             require_small_footer(stream, path)
         with _named(path), self._open() as file:
             self.schema, self._metadata = _readable(file.schema_arrow, path), file.metadata
 
     def _open(self) -> pq.ParquetFile:
-        return pq.ParquetFile(self._file, metadata=self._metadata, buffer_size=self._buffer, pre_buffer=False)
+        return pq.ParquetFile(self._file, metadata=self._metadata, buffer_size=BUFFER_BYTES, pre_buffer=False)
+
+    def _row_bytes(self, columns: Sequence[str]) -> int:
+        """Give what a row may take. Raises UnreadableInput for pages to whose size Arrow must not enlarge a buffer."""
+        names = tuple(columns)
+        if names not in self._widths:
+            with Path(self._file).open("rb") as stream:
+                self._widths[names] = require_small_pages(stream, self._metadata, self.path, names)
+        return self._widths[names]
 
     def batches(self, columns: Sequence[str], count: int) -> Iterator[pa.RecordBatch]:
-        """Give the chosen columns in order. Raises UnreadableInput where the file is damaged."""
-        with _named(self.path), self._open() as file:
-            for batch in file.iter_batches(count, columns=list(columns), use_threads=False):
-                batch.validate(full=True)
-                yield batch.select(list(columns))
+        """Give the chosen columns in order, fewer rows at a time where they take more than GROUP_BYTES.
+
+        Raises UnreadableInput where the file is damaged.
+        """
+        with _named(self.path):
+            parts = -(-count * self._row_bytes(columns) // GROUP_BYTES)
+            at_once = max(1, count // max(1, parts))
+            with self._open() as file:
+                pieces = file.iter_batches(at_once, columns=list(columns), use_threads=False)
+                for batch in pieces if at_once == count else _joined(pieces, count):
+                    batch.validate(full=True)
+                    yield batch.select(list(columns))
 
     def blocks(self, columns: Sequence[str], count: int) -> Iterator[pa.RecordBatch]:
         """Give whole row groups where these are small: of hundreds of columns, batches take twice as long."""
@@ -99,9 +115,23 @@ class ParquetTable(TableSource):
         if kept and kept[:2] == (place, tuple(columns)):
             return kept[2]
         with _named(self.path), self._open() as file:
+            self._row_bytes(columns)
             group = file.read_row_group(place, columns=list(columns), use_threads=True)
             group.validate(full=True)
             return group.select(list(columns)).combine_chunks()
+
+
+def _joined(pieces: Iterable[pa.RecordBatch], count: int) -> Iterator[pa.RecordBatch]:
+    """Join pieces while they are small and have no more rows than wanted together."""
+    joined: list[pa.RecordBatch] = []
+    for piece in pieces:
+        whole = sum(map(len, joined)) + len(piece) > count or sum(each.nbytes for each in joined) > BLOCK_BYTES
+        if joined and whole:
+            yield pa.concat_batches(joined)
+            joined = []
+        joined.append(piece)
+    if joined:
+        yield pa.concat_batches(joined)
 
 
 def _width(kind: pa.DataType) -> int | None:

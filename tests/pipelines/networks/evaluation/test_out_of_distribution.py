@@ -92,6 +92,16 @@ def test_the_logits_are_those_of_a_prediction(network: torch.nn.Module) -> None:
     assert torch.equal(logits_and_features(network, IMAGES[:30])[0], logits(network, IMAGES[:30]))
 
 
+def encrypted(content: bytes) -> bytes:
+    """Say of every member of a zip that it is encrypted, in both of its headers, as a flipped bit does."""
+    for magic, offset in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):
+        pieces = content.split(magic)
+        place = offset - len(magic)
+        flagged = [piece[:place] + bytes([piece[place] | 1]) + piece[place + 1 :] for piece in pieces[1:]]
+        content = magic.join([pieces[0], *flagged])
+    return content
+
+
 def test_a_file_brings_the_detector_back(network: torch.nn.Module, detector: Detector, tmp_path: Path) -> None:
     """With the same scores, for its own model only; a damaged one is named."""
     configuration = {"name": "lenet5", "shape": [28, 28], "classes": 10, "class_names": [], "dtype": "uint8"}
@@ -111,7 +121,7 @@ def test_a_file_brings_the_detector_back(network: torch.nn.Module, detector: Det
     shutil.copy(written, tmp_path / "other.ood.npz")
     assert load_detector(other) is None
     content = written.read_bytes()
-    for damaged in (content[:-200], content[:300] + b"x" + content[301:], b""):
+    for damaged in (content[:-200], content[:300] + b"x" + content[301:], b"", encrypted(content)):
         written.write_bytes(damaged)
         with pytest.raises(UnreadableInput, match=r"lenet5\.ood\.npz: it cannot be read"):
             load_detector(model)
