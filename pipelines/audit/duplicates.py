@@ -14,16 +14,24 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from mnist_data.batch import Integers
 from mnist_data.parquet.dataset import Dataset, Partition, read_images
-from pipelines.audit.check_result import CheckResult, Scores
+from pipelines.audit.check_result import CheckResult
+from pipelines.audit.duplicate_checks import (
+    Copies,
+    choose,
+    choose_near,
+    differing_copies,
+    exact_duplicates,
+    near_duplicates,
+)
 from pipelines.audit.groups import pairs_with_kept
-from pipelines.audit.pairs import REACH, Compare, Flags, Pairs, compare_pairs, find_close, reach, rotate
+from pipelines.audit.pairs import Compare, Flags, Pairs, compare_pairs, find_close, reach, rotate
+from pipelines.audit.rescans import find_rescans
 from pipelines.audit.spectra import FINE_FREQUENCIES, FREQUENCIES, Floats, magnitudes, unit_ink
 from pipelines.engine.execution import Execution
 from pipelines.engine.id_hash import hashes
@@ -44,12 +52,6 @@ the thinnest digit's norm of 910; and samples with more than 1 % of the ink's en
 
 MEASURED, CANDIDATES = 1_000, 25
 """Samples whose neighbours are measured, and for each the nearest by spectrum among which these are looked for."""
-
-LABEL_CONFLICT = (
-    "label_conflict",
-    "an exact or near duplicate has another label; the threshold is that of near duplicates",
-)
-LEAKED = ("leaked", "an exact or near duplicate is in another split; the threshold is that of near duplicates")
 
 
 @dataclass(frozen=True)
@@ -89,7 +91,7 @@ def find_duplicates(
     originals = find_originals(table, rank)
     kept = np.flatnonzero((originals == np.arange(len(originals))) & spectra.inked)
     points = rotate(spectra.magnitudes[kept])
-    why = "set by hand" if threshold is not None else THRESHOLD_MEANING
+    why, by_hand = "set by hand" if threshold is not None else THRESHOLD_MEANING, threshold
     if threshold is None:
         threshold = choose_threshold(_neighbour_distances(kept, points, table.ids[kept], compare))
     close = find_close(points, threshold, execution)
@@ -101,11 +103,14 @@ def find_duplicates(
         pairs = compare(kept[close], "compare")
         pairs, groups = pairs.where(pairs.distance <= threshold), originals
     splits = np.repeat(np.arange(len(source.splits)), list(source.splits.values()))
+    near = choose_near(rank, pairs)
+    originals_left = np.setdiff1d(kept, np.flatnonzero(near >= 0))
+    rescans = find_rescans(partitions, source.metadata.shape, originals_left, rank, table.labels, by_hand, execution)
+    copies = Copies(rank, originals, pairs, near, threshold, rescans)
     return [
-        _exact(table.ids, originals),
-        _near(table.ids, rank, pairs, threshold, why),
-        _named(LABEL_CONFLICT, "label_conflict_with", table.ids, _differing(table.labels, groups, pairs), threshold),
-        _named(LEAKED, "leaked_from", table.ids, _differing(splits, groups, pairs), threshold),
+        exact_duplicates(table.ids, copies),
+        near_duplicates(table.ids, copies, why),
+        *differing_copies(table.ids, table.labels, splits, groups, copies),
     ]
 
 
@@ -157,91 +162,6 @@ def _groups(originals: Integers, pairs: Pairs, rank: Integers) -> Integers:
 
     pairs: of a kept sample and another, as `pairs_with_kept` gives them.
     """
-    chosen = _choose(pairs.first, pairs.second, pairs.distance, rank)
+    chosen = choose(pairs.first, pairs.second, pairs.distance, rank)
     nearest = np.where(chosen >= 0, pairs.first[chosen] if len(pairs.first) else 0, np.arange(len(originals)))
     return nearest[originals]
-
-
-def _differing(values: Integers, first: Integers, pairs: Pairs) -> Integers:
-    """Give for each sample the position of an exact or near duplicate with another value, (n,); -1 where none has.
-
-    values: (n,), labels or splits. Of all copies the ones with the least and the greatest value are known.
-    """
-    count = len(values)
-    codes = np.unique(values, return_inverse=True)[1].reshape(-1)
-    keys = codes * count + np.arange(count)  # ordered by value, and with the position of the sample
-    least, most = keys.copy(), keys.copy()
-    np.minimum.at(least, first, keys)
-    np.maximum.at(most, first, keys)
-    group_least, group_most = least.copy(), most.copy()
-    for sample, other in ((pairs.first, pairs.second), (pairs.second, pairs.first)):
-        np.minimum.at(least, sample, group_least[other])
-        np.maximum.at(most, sample, group_most[other])
-    least, most = least[first], most[first]
-    below, above = least // max(1, count) < codes, most // max(1, count) > codes
-    return np.select([below, above], [least % max(1, count), most % max(1, count)], -1)
-
-
-def _named(check: tuple[str, str], column: str, ids: Integers, other: Integers, threshold: float) -> CheckResult:
-    """Flag the samples for which there is another, (n,) positions or -1, and name it."""
-    flagged = other >= 0
-    named = np.ma.masked_array(ids[other] if len(ids) else ids, ~flagged)
-    name, meaning = check
-    return CheckResult(name, flagged, _scores(flagged), threshold, meaning, {column: named})
-
-
-def _exact(ids: Integers, first: Integers) -> CheckResult:
-    flagged = first != np.arange(len(first))
-    return CheckResult(
-        "exact_duplicate",
-        flagged,
-        _scores(flagged),
-        np.nan,
-        "the same pixels as another sample; there is no threshold, and samples of a single value are left out",
-        {"exact_duplicate_of": np.ma.masked_array(ids[first], ~flagged)},
-    )
-
-
-def _scores(flagged: Flags) -> Scores:
-    return np.where(flagged, 0, 1).astype(np.float32)
-
-
-def _near(ids: Integers, rank: Integers, pairs: Pairs, threshold: float, why: str) -> CheckResult:
-    """Flag samples that lie near one that is kept; nothing is flagged for lying near a flagged one."""
-    swapped = rank[pairs.second] < rank[pairs.first]  # the second of each is to be the one to give up
-    keep, give = np.where(swapped, (pairs.second, pairs.first), (pairs.first, pairs.second))
-    sign = np.where(swapped, -1, 1)
-    chosen = _choose(keep, give, pairs.distance, rank)
-    flagged = chosen >= 0
-
-    def column(values: npt.NDArray[Any]) -> npt.NDArray[Any]:
-        shown = np.zeros(len(rank), values.dtype)
-        shown[flagged] = values[chosen[flagged]]
-        return np.ma.masked_array(shown, ~flagged)
-
-    distance = np.ma.filled(column(pairs.distance), np.nan)
-    score = np.where(flagged, 1 - 0.5 ** (distance / threshold), 1).astype(np.float32)
-    return CheckResult(
-        "near_duplicate",
-        flagged,
-        score,
-        threshold,
-        f"part of the ink that another sample does not account for, at the best shift of up to {REACH} pixels; "
-        f"the threshold is {why}",
-        {
-            "near_duplicate_of": column(ids[keep]),
-            "near_duplicate_distance": distance,
-            "near_duplicate_rows": column(sign * pairs.rows),
-            "near_duplicate_columns": column(sign * pairs.columns),
-        },
-    )
-
-
-def _choose(keep: Integers, give: Integers, distance: npt.NDArray[np.float64], rank: Integers) -> Integers:
-    """Give for each sample the pair by which it is flagged, the closest whose other one is kept, or -1: (n,)."""
-    chosen = np.full(len(rank), -1)
-    # By rank, so that all is decided of what a sample may lie near before the sample itself.
-    for pair in np.lexsort((rank[keep], distance, rank[give])):
-        if chosen[give[pair]] < 0 and chosen[keep[pair]] < 0:
-            chosen[give[pair]] = pair
-    return chosen

@@ -126,7 +126,7 @@ def _search(blocks: _Blocks, radius: float, most: int) -> Places:
 
 
 @dataclass(frozen=True)
-class _Comparison:
+class Comparison:
     """Pairs to compare. reads: partitions and which of their rows; first, second: positions among these rows."""
 
     reads: tuple[tuple[Partition, Integers], ...]
@@ -144,18 +144,9 @@ def compare_pairs(
     """Compare samples, (pairs, 2) positions in the dataset, pixel by pixel, and give them in the same order.
 
     stage: what the comparison is for, as the progress says.
-
-    Both sides of the pairs are cut into blocks in the order of the dataset, so that a task reads few partitions.
     """
-    places = np.unique(pairs, return_inverse=True)[1].reshape(-1, 2)
-    size = max(1, BLOCK_BYTES // (4 * max(1, int(np.prod(shape)))))
-    low, high = np.sort(places // size, axis=1).T
-    order = np.lexsort((places[:, 1], places[:, 0], high, low))
-    cuts = np.flatnonzero((np.diff(low[order]) != 0) | (np.diff(high[order]) != 0)) + 1
-    starts = np.cumsum([0, *(partition.rows for partition in partitions)])
-    tasks = [_comparison(partitions, starts, pairs[rows]) for rows in np.split(order, cuts) if len(rows)]
+    tasks, given = plan_comparisons(partitions, shape, pairs)
     measured = execution.run(_compare, tasks, f"duplicates: {stage}", lambda task: len(task.first))
-    given = np.argsort(order)
     squares, shifts, equal = (np.concatenate(parts)[given] for parts in zip(_NOTHING, *measured, strict=True))
     # |a - b|² = 2 - 2 cos φ for images of norm 1; beyond a right angle they have nothing in common.
     squares = np.minimum(squares, 2.0)
@@ -167,15 +158,32 @@ def compare_pairs(
 _NOTHING = (np.empty(0), np.empty((0, 2), np.int8), np.empty(0, bool))
 
 
-def _comparison(partitions: Sequence[Partition], starts: Integers, pairs: npt.NDArray[np.int64]) -> _Comparison:
+def plan_comparisons(
+    partitions: Sequence[Partition], shape: Sequence[int], pairs: Places
+) -> tuple[list[Comparison], Integers]:
+    """Cut pairs of samples into tasks, and give where in their joined results that of each pair stands, (pairs,).
+
+    Both sides of the pairs are cut into blocks in the order of the dataset, so that a task reads few partitions.
+    """
+    places = np.unique(pairs, return_inverse=True)[1].reshape(-1, 2)
+    size = max(1, BLOCK_BYTES // (4 * max(1, int(np.prod(shape)))))
+    low, high = np.sort(places // size, axis=1).T
+    order = np.lexsort((places[:, 1], places[:, 0], high, low))
+    cuts = np.flatnonzero((np.diff(low[order]) != 0) | (np.diff(high[order]) != 0)) + 1
+    starts = np.cumsum([0, *(partition.rows for partition in partitions)])
+    tasks = [_comparison(partitions, starts, pairs[rows]) for rows in np.split(order, cuts) if len(rows)]
+    return tasks, np.argsort(order)
+
+
+def _comparison(partitions: Sequence[Partition], starts: Integers, pairs: npt.NDArray[np.int64]) -> Comparison:
     samples, places = np.unique(pairs, return_inverse=True)
     owner = np.searchsorted(starts, samples, side="right") - 1
     reads = tuple((partitions[number], samples[owner == number] - starts[number]) for number in np.unique(owner))
     first, second = places.reshape(-1, 2).T
-    return _Comparison(reads, first, second)
+    return Comparison(reads, first, second)
 
 
-def _compare(task: _Comparison) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.int8], Flags]:
+def _compare(task: Comparison) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.int8], Flags]:
     from pipelines.kernels.matches import match_pairs
 
     images: Images = np.concatenate([read_partition(partition).images[rows] for partition, rows in task.reads])

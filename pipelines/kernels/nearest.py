@@ -33,3 +33,32 @@ def nearest_squares(
                     place -= 1
                 best[place] = apart
     return nearest
+
+
+@compiled
+def keep_nearest(
+    products: npt.NDArray[np.float32],
+    squares: npt.NDArray[np.float32],
+    begins: tuple[int, int],
+    apart: npt.NDArray[np.float32],
+    nearest: npt.NDArray[np.int64],
+) -> None:
+    """Keep the nearest points of each row, given the inner products with some more points.
+
+    products: (rows, columns). squares: (columns,), of each with itself. begins: numbers of the first row's and the
+    first column's point; a point is not its own neighbour. apart, nearest: (rows, neighbours), ascending, what is
+    nearest so far; the distances are squared and lack the square of the row's point. Of equal ones the first stays.
+    """
+    last = apart.shape[1] - 1
+    for row in range(products.shape[0]):
+        distances, names, own = apart[row], nearest[row], begins[0] + row - begins[1]
+        worst = distances[last]
+        for column in range(products.shape[1]):
+            distance = squares[column] - np.float32(2) * products[row, column]
+            if distance < worst and column != own:
+                place = last
+                while place > 0 and distances[place - 1] > distance:
+                    distances[place], names[place] = distances[place - 1], names[place - 1]
+                    place -= 1
+                distances[place], names[place] = distance, begins[1] + column
+                worst = distances[last]
