@@ -96,12 +96,16 @@ class Cards(Block):
 
 @dataclass(frozen=True)
 class Table(Block):
-    """A small table whose columns are named as a reader should see them. folded: opened by a click."""
+    """A small table whose columns are named as a reader should see them.
+
+    folded: opened by a click. wraps: its cells are sentences, which go on in the next line.
+    """
 
     template: ClassVar[str] = "table"
     frame: pd.DataFrame
     caption: str
     folded: bool = False
+    wraps: bool = False
 
     @property
     def columns(self) -> list[str]:

@@ -29,13 +29,14 @@ def render(
     reproduction: Mapping[str, str],
     sections: Iterable[Section] = SECTIONS,
     bare: bool = False,
+    kind: str = "",
 ) -> str:
     """Give a whole page as HTML.
 
     tables: by name, as the stages write them; sections whose tables are missing are left out. title: of the dataset.
     note: what a reader must know before all else, shown as a banner. reproduction: what it takes to make the
     page again, as names and values. sections: those that may be shown, in their order. bare: without title, navigation
-    and the button for the theme, for a page that lies in another.
+    and the button for the theme, for a page that lies in another. kind: what was done, as in Audit, above the title.
     """
     shown = [section for section in sections if section.is_in(tables)]
     blocks = {section.key: section.blocks(tables) for section in shown}
@@ -50,6 +51,7 @@ def render(
         css=css(),
         bare=bare,
         title=title,
+        kind=kind,
         subtitle=subtitle,
         note=note,
         contents=_contents(shown),

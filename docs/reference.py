@@ -38,7 +38,8 @@ command's options, with the same defaults; the others are for pandas, NumPy and 
 | `workers` | that many processes on this machine; `None`: threads, one a core; 0: this thread alone |
 | `scheduler` | the address of a running Dask cluster, as in `tcp://host:8786` |
 | `progress` | `True`: show progress on stderr; `False`: never; `None`: on a terminal and in a notebook |
-| `plot` | also write a page of figures and samples; the result's `page` names it |
+| `plot` | also write a page of figures and samples; the result's `page` names it, and `page_url` is its address |
+| `open` | write the page, and open it in the browser; without a display a warning says so |
 | `lang` | the language of the page: `"en"`, or `"zh"` for Chinese; tables and what is printed stay English |
 | `fail_if` | the highest values allowed, by name: a mapping, texts as `"name=0.5"`, or a TOML file with `[fail-if]` |
 """

@@ -115,6 +115,24 @@ def transforms(tables: Tables) -> list[Block]:
     return [SideBySide(blocks[first : first + 2]) for first in range(0, len(blocks), 2)]
 
 
+def corruptions(tables: Tables) -> list[Block]:
+    """Give one sample under each corruption, a row each, from the weakest to the strongest."""
+    frame = tables["corrupted_samples"]
+    images = decode_images(frame)
+    size = screen_size(images.shape[1:3])
+    thumbnails: dict[str, list[Thumbnail]] = {}
+    for row, uri in zip(frame.to_dict("records"), png_uris(images), strict=True):
+        name = spaced(row["corruption"])
+        words = f"{name}, severity {row['severity']}"
+        thumbnails.setdefault(name, []).append(Thumbnail(uri, *size, alt=words, title=words))
+    rows = [ThumbnailRow(name, of_name) for name, of_name in thumbnails.items()]
+    severities = ", ".join(str(severity) for severity in frame["severity"].drop_duplicates())
+    caption = (
+        f"Sample {frame['source_id'].iloc[0]}, a {frame['name'].iloc[0]}; severities {severities} from left to right."
+    )
+    return [ThumbnailRows("One sample under each corruption", rows, caption)]
+
+
 def _rows(frame: pd.DataFrame, names: Mapping[int, str]) -> list[ThumbnailRow]:
     """Give a row of thumbnails for each source, in the order of the table, the amounts of each in its tooltip."""
     images = decode_images(frame)

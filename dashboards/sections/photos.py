@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
-from dashboards.blocks import Block, ThumbnailRow, ThumbnailRows
+from dashboards.blocks import Block, Gallery, ThumbnailRow, ThumbnailRows
 from dashboards.formats import count
 from dashboards.sections.data import Tables
 from dashboards.thumbnails import Thumbnail, decode_images, png_uris, screen_size
@@ -34,3 +36,23 @@ def before_after(tables: Tables) -> list[Block]:
         "and centred by its mass in 28×28, as MNIST's were."
     )
     return [ThumbnailRows("Before and after", rows, caption, across=ACROSS)]
+
+
+def set_aside(tables: Tables) -> list[Block]:
+    """Give the shapes that were taken for no digits, a gallery a reason."""
+    shapes = tables["set_aside"]
+    uris = np.array(png_uris(decode_images(shapes)), object)
+    galleries: list[Block] = []
+    for reason, rows in shapes.reset_index(drop=True).groupby("reason", sort=False):
+        thumbnails = [
+            Thumbnail(uri, 56, 56, alt=_where(row, str(reason)), title=_where(row, str(reason)))
+            for row, uri in zip(rows.to_dict("records"), uris[rows.index], strict=True)
+        ]
+        words = str(reason)
+        caption = f"{count(len(rows))} shapes, each as it is in its photo."
+        galleries.append(Gallery(words[:1].upper() + words[1:], thumbnails, caption))
+    return galleries
+
+
+def _where(row: dict[Any, Any], reason: str) -> str:
+    return f"{row['file']}, {row['left']}, {row['top']} to {row['right']}, {row['bottom']}: {reason}"

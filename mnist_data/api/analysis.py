@@ -26,6 +26,7 @@ def stats(
     out: Place | None = None,
     *,
     plot: bool = False,
+    open: bool = False,
     lang: str = ENGLISH,
     bins: int = _STATS.bins,
     grid: int = _STATS.grid,
@@ -37,23 +38,25 @@ def stats(
 ) -> Result:
     """Count a dataset; write its tables, as Parquet and CSV, and with `plot` a page of them.
 
-    out: the folder, by default DATASET-stats. bins: of the intensity histogram. grid: samples of each class in the
-    sample grid. morphometrics: measure the strokes of each sample.
+    open: write the page, and open it in the browser. out: the folder, by default DATASET-stats. bins: of the intensity
+    histogram. grid: samples of each class in the sample grid. morphometrics: measure the strokes of each sample.
 
     The result has the tables `summary`, `classes`, `pixels`, `intensity`, `components` and others; `result["samples"]`
     reads the one with a row a sample.
     """
+    require_language(lang)
     from pipelines.run.report import collect_tables
     from pipelines.statistics.stats import stats as run
 
-    require_language(lang)
     params, source = Stats(bins=bins, grid=grid, morphometrics=morphometrics), dataset_of(dataset)
     folder = place_beside(out, source, "stats")
     with claimed(folder, overwrite) as replace:
         with working(workers, scheduler, progress) as execution:
             tables = run(source, folder, params, execution=execution, overwrite=replace)
-        shown = collect_tables(folder, source, source) if plot else {}
-        page = draw_page(plot, shown, source, f"{folder}/{PAGE}", lang=lang, overwrite=replace)
+        shown = collect_tables(folder, source, source) if plot or open else {}
+        page = draw_page(
+            plot, shown, source, f"{folder}/{PAGE}", overwrite=replace, kind="Statistics", open=open, lang=lang
+        )
     return Result("stats", out=folder, tables=tables, page=page, findings=about(source))
 
 
@@ -65,6 +68,7 @@ def audit(
     threshold: Named | None = None,
     fail_if: Named | None = None,
     plot: bool = False,
+    open: bool = False,
     lang: str = ENGLISH,
     thumbnails: int = _AUDIT.thumbnails,
     selftest: bool = False,
@@ -80,6 +84,7 @@ def audit(
     out: the folder, by default DATASET-audit, or DATASET-selftest. labels: look for label errors, which trains models
     for minutes. threshold: check -> value from which samples are flagged, in the check's unit. fail_if: check -> most
     samples that may be flagged, a count, or a fraction below 1; e.g. {"leaked": 0}. Both may be a TOML file.
+    plot: also write a page. open: write it, and open it in the browser.
     thumbnails: of the worst samples of each check, for the page. selftest: plant faults into a copy instead, `faults`
     of each kind (by default 1 sample in 200, 350 at most), and report how many of them are found. seed: of the models
     and of the faults.
@@ -89,17 +94,17 @@ def audit(
     Its finding `polarity` says whether the background of the dataset is dark or bright, or undecided. Raises
     CheckFailed, after all is written, where a limit of `fail_if` is exceeded.
     """
+    require_language(lang)
     from pipelines.audit.findings import counted
     from pipelines.audit.run import audit as run
 
-    require_language(lang)
     limits = named_values(fail_if, "fail_if", count_of(CHECKS, "check"))
     thresholds = named_values(threshold, "threshold", require_threshold)
     params = Audit(labels=labels, thumbnails=thumbnails, seed=seed, thresholds=thresholds)
     if not labels and "label_error" in limits:
         raise WrongUse("--fail-if label_error needs what --no-labels does not look for; leave out one of the two.")
-    if selftest and (plot or limits):
-        raise WrongUse("--selftest reports on the checks, not on the data; leave out --plot and --fail-if.")
+    if selftest and (plot or open or limits):
+        raise WrongUse("--selftest reports on the checks, not on the data; leave out --plot, --open and --fail-if.")
     source = dataset_of(dataset)
     folder = place_beside(out, source, "selftest" if selftest else "audit")
     with claimed(folder, overwrite) as replace, working(workers, scheduler, progress) as execution:
@@ -110,7 +115,9 @@ def audit(
             table = test(source, folder, planted, execution=execution, overwrite=replace)
             return Result("audit", out=folder, tables={"selftest": table})
         tables = run(source, folder, params, execution=execution, overwrite=replace)
-        page = draw_page(plot, tables, source, f"{folder}/{PAGE}", lang=lang, overwrite=replace)
+        page = draw_page(
+            plot, tables, source, f"{folder}/{PAGE}", overwrite=replace, kind="Audit", open=open, lang=lang
+        )
     polarity = tables["checks"].attrs["polarity"]
     result = Result("audit", out=folder, tables=tables, page=page, findings={"polarity": polarity})
     flagged = {
@@ -127,6 +134,9 @@ def claims(
     of: str | None = None,
     predictions: Place | None = None,
     fail_if: Named | None = None,
+    plot: bool = False,
+    open: bool = False,
+    lang: str = ENGLISH,
     overwrite: bool = False,
     workers: int | None = None,
     scheduler: str | None = None,
@@ -134,7 +144,8 @@ def claims(
 ) -> Result:
     """Test what is commonly said of a dataset against its data: true, false or undecided, with the figure.
 
-    out: a folder for the table; None writes none. claims: a TOML file of claims of one's own, in addition to those that
+    out: a folder for the tables; None writes none, and with a page DATASET-claims. plot: also write a page. open: write
+    it, and open it in the browser. claims: a TOML file of claims of one's own, in addition to those that
     are known. of: which known dataset it is, as in "kannada-mnist"; None: it is recognised by the contents of its
     files, by names, by its counts of samples and classes, or by its pixels. predictions: a predictions.parquet that
     `train` has written, or its folder. fail_if: "true", "false" or "undecided" -> the most claims that may come to
@@ -144,6 +155,7 @@ def claims(
     was taken for (`known_as`, None for none) and what that is known by. Raises CheckFailed, after all is written, where
     a limit of `fail_if` is exceeded; WrongUse where nothing is known to be said of it.
     """
+    require_language(lang)
     from pipelines.claims.check import VERDICTS, check_claims, write_claims
     from pipelines.claims.claim import load_claims
     from pipelines.claims.findings import claims_findings
@@ -155,16 +167,20 @@ def claims(
     name, known_by = (identity.name, identity.known_by) if identity else (None, None)
     likely = same_counts(source) if name is None else ()
     chosen = load_claims(name, None if claims is None else location_of(claims), likely)
-    with claimed(None if out is None else location_of(out), overwrite) as replace:
-        if out is not None:
-            require_folder(location_of(out), replace)
+    folder = place_beside(out, source, "claims") if plot or open or out is not None else None
+    page = None
+    with claimed(folder, overwrite) as replace:
+        if folder is not None:
+            require_folder(folder, replace)
         with working(workers, scheduler, progress) as execution:
             table = check_claims(source, chosen, predicted, execution=execution)
-        if out is not None:
-            write_claims(table, location_of(out), source, chosen, predicted, overwrite=replace)
+        tables = {"claims": table, "findings": claims_findings(table)}
+        if folder is not None:
+            write_claims(table, folder, source, chosen, predicted, overwrite=replace)
+            place = f"{folder}/{PAGE}"
+            page = draw_page(plot, tables, source, place, overwrite=replace, kind="Claims", open=open, lang=lang)
     known = {"known_as": name, "known_by": known_by}
-    tables = {"claims": table, "findings": claims_findings(table)}
-    result = Result("claims", out=None if out is None else location_of(out), tables=tables, findings=known)
+    result = Result("claims", out=folder, tables=tables, page=page, findings=known)
     words = {"true": VERDICTS[True], "false": VERDICTS[False], "undecided": VERDICTS[None]}
     measured = {name: Measured(int((table["verdict"] == word).sum()), len(table)) for name, word in words.items()}
     return checked(result, limits, measured)

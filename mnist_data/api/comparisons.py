@@ -35,6 +35,7 @@ def diff(
     *,
     fail_if: Named | None = None,
     plot: bool = False,
+    open: bool = False,
     lang: str = ENGLISH,
     thumbnails: int = _DIFF.thumbnails,
     overwrite: bool = False,
@@ -45,22 +46,23 @@ def diff(
     """Say which samples were added, removed, relabelled, altered or moved from one version of a dataset to another.
 
     Samples are matched by id and pixels, then by pixels, then by id. a, b: datasets. out: a folder for the tables; None
-    writes none, and with `plot` A-diff. fail_if: change ("removed", "added", "altered", "relabelled", "moved" between
-    splits, "renumbered": the same with another id) -> most samples, a count, or a fraction below 1 of those of A, of
-    added ones of B; e.g. {"removed": 0}. thumbnails: of each change, for the page.
+    writes none, and with a page A-diff. plot: also write a page. open: write it, and open it in the browser. fail_if:
+    change ("removed", "added", "altered", "relabelled", "moved" between splits, "renumbered": the same with another id)
+    -> most samples, a count, or a fraction below 1 of those of A, of added ones of B; e.g. {"removed": 0}. thumbnails:
+    of each change, for the page.
 
     The result has the tables `changes`, a row a change and split, `diff`, a row a sample that differs, and
     `relabelled`, from which label to which; and as a finding the verdict in one sentence. Raises CheckFailed, after all
     is written, where a limit of `fail_if` is exceeded.
     """
+    require_language(lang)
     from pipelines.drift.versions.compare import ADDED, CHANGES, save, verdict
     from pipelines.drift.versions.compare import diff as run
 
-    require_language(lang)
     limits = named_values(fail_if, "fail_if", count_of(CHANGES, "change"))
     shown, first, second = Diff(thumbnails=thumbnails), dataset_of(a), dataset_of(b)
-    params = shown if plot else shown.replace(thumbnails=0)
-    folder = place_beside(out, first, "diff") if plot or out is not None else None
+    params = shown if plot or open else shown.replace(thumbnails=0)
+    folder = place_beside(out, first, "diff") if plot or open or out is not None else None
     page = None
     with claimed(folder, overwrite) as replace:
         if folder is not None:
@@ -71,7 +73,10 @@ def diff(
         if folder is not None:
             save(compared, folder, first, second, params, overwrite=replace)
             made_by = {"B": second.location, "B's content": second.content}
-            page = draw_page(plot, tables, first, f"{folder}/{PAGE}", lang=lang, overwrite=replace, made_by=made_by)
+            place = f"{folder}/{PAGE}"
+            page = draw_page(
+                plot, tables, first, place, overwrite=replace, kind="Changes", made_by=made_by, open=open, lang=lang
+            )
     counts = tables["changes"].groupby("change")["samples"].sum()
     measured = {kind: Measured(int(counts[kind]), len(second if kind == ADDED else first)) for kind in CHANGES}
     findings = {
@@ -98,6 +103,7 @@ def drift(
     seed: int = _DRIFT.seed,
     fail_if: Named | None = None,
     plot: bool = False,
+    open: bool = False,
     lang: str = ENGLISH,
     overwrite: bool = False,
     workers: int | None = None,
@@ -107,23 +113,24 @@ def drift(
     """Measure how far B is from A, feature by feature and as a whole, with MNIST's train and test split as reference.
 
     Two datasets, or of one dataset two splits (between) or two labels (classes). out: a folder for the tables; None
-    writes none, and with `plot` A-drift. split: of each dataset, by default all. by_class: also compare within each
-    class. samples: of each side at most. resamples: of the bootstrap. fail_if: measure, or feature.measure -> the
-    highest value allowed, e.g. {"auc": 0.6, "thickness.wasserstein": 0.2}.
+    writes none, and with a page A-drift. plot: also write a page. open: write it, and open it in the browser. split: of
+    each dataset, by default all. by_class: also compare within each class. samples: of each side at most. resamples: of
+    the bootstrap. fail_if: measure, or feature.measure -> the highest value allowed, e.g. {"auc": 0.6,
+    "thickness.wasserstein": 0.2}.
 
     The result has the tables `drift`, `drift_verdict`, `drift_histograms` and the mean image of each side; as findings
     the verdict in plain words, and `significant`: whether there is any difference beyond chance, which at most 5 of 100
     comparisons of equal data have. Raises CheckFailed, after all is written, where a limit of `fail_if` is exceeded;
     WrongUse where a side has too few samples.
     """
+    require_language(lang)
     from pipelines.drift.compare import drift as run
     from pipelines.drift.compare import require_limit_name, save
 
-    require_language(lang)
     limits = named_values(fail_if, "fail_if", require_limit_name)
     params, source = Drift(samples=samples, resamples=resamples, seed=seed, by_class=by_class), dataset_of(a)
     sides = sides_of(source, None if b is None else dataset_of(b), split, between, classes)
-    folder = place_beside(out, source, "drift") if plot or out is not None else None
+    folder = place_beside(out, source, "drift") if plot or open or out is not None else None
     page = None
     with claimed(folder, overwrite) as replace:
         if folder is not None:
@@ -132,7 +139,8 @@ def drift(
             tables = run(*sides, params, execution=execution)
         if folder is not None:
             save(tables, folder, sides, params, overwrite=replace)
-            page = draw_page(plot, tables, source, f"{folder}/{PAGE}", lang=lang, overwrite=replace)
+            place = f"{folder}/{PAGE}"
+            page = draw_page(plot, tables, source, place, overwrite=replace, kind="Drift", open=open, lang=lang)
     row = tables["drift_verdict"].iloc[0]
     values = {
         "a": sides[0].name,
@@ -183,33 +191,49 @@ def compare(
     *,
     across_datasets: bool = False,
     fail_if: Named | None = None,
+    plot: bool = False,
+    open: bool = False,
+    lang: str = ENGLISH,
     overwrite: bool = False,
 ) -> Result:
     """Tell which of two trainings is better on the same samples, by how much, and whether that can be chance.
 
-    a, b: folders that `train` has written. out: a folder for the tables; None writes none. across_datasets: compare
-    though the datasets differ, as where one was augmented. fail_if: "accuracy_drop" (the accuracy of A minus that of B)
-    or "disagreements" (a count, or a fraction below 1) -> the highest value allowed.
+    a, b: folders that `train` has written. out: a folder for the tables; None writes none, and with a page A-compare.
+    plot: also write a page. open: write it, and open it in the browser. across_datasets: compare though the datasets
+    differ, as where one was augmented. fail_if: "accuracy_drop" (the accuracy of A minus that of B) or "disagreements"
+    (a count, or a fraction below 1) -> the highest value allowed.
 
-    The result has the tables `comparison` and `disagreements`, and as a value the verdict in one sentence. Raises
-    CheckFailed, after all is written, where a limit of `fail_if` is exceeded.
+    The result has the tables `comparison`, `disagreements` and `findings`, and as a value the verdict in one sentence.
+    Raises CheckFailed, after all is written, where a limit of `fail_if` is exceeded.
     """
+    require_language(lang)
     from pipelines.networks.compare import compare as run
-    from pipelines.networks.compare import verdict, write_comparison
+    from pipelines.networks.compare import page_tables, verdict, write_comparison
+    from pipelines.run.pages import Heading
 
     limits = named_values(fail_if, "fail_if", one_of(COMPARE_LIMITS))
     first, second = location_of(a), location_of(b)
-    with claimed(None if out is None else location_of(out), overwrite) as replace:
-        if out is not None:
-            require_folder(location_of(out), replace)
+    folder = place_beside(out, first, "compare") if plot or open or out is not None else None
+    page = None
+    with claimed(folder, overwrite) as replace:
+        if folder is not None:
+            require_folder(folder, replace)
         tables = run(first, second, across_datasets=across_datasets)
-        if out is not None:
-            write_comparison(tables, location_of(out), first, second, overwrite=replace)
+        if folder is not None:
+            write_comparison(tables, folder, first, second, overwrite=replace)
+            shown = page_tables(tables, first, second) if plot or open else {}
+            heading = Heading(kind="Comparison", title=f"{_name(first)} and {_name(second)}")
+            page = draw_page(plot, shown, heading, f"{folder}/{PAGE}", overwrite=replace, open=open, lang=lang)
     row = tables["comparison"].iloc[0]
     values = {"a": first, "b": second, "verdict": verdict(row, f"A ({first})", f"B ({second})")}
-    result = Result("compare", out=None if out is None else location_of(out), tables=tables, findings=values)
+    result = Result("compare", out=folder, tables=tables, page=page, findings=values)
     measured = {
         "accuracy_drop": Measured(-float(row["difference"])),
         "disagreements": Measured(len(tables["disagreements"]), int(row["samples"])),
     }
     return checked(result, limits, measured)
+
+
+def _name(folder: str) -> str:
+    """Name a training by its folder."""
+    return folder.rstrip("/").rpartition("/")[2]

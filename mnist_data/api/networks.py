@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from dashboards.language import ENGLISH, require_language
 from mnist_data.api.limits import Measured, Named, checked, named_values, one_of
 from mnist_data.api.pages import PAGE, draw_page
-from mnist_data.api.places import model_file, table_file
+from mnist_data.api.places import model_file, place_beside, table_file
 from mnist_data.api.results import Result
 from mnist_data.api.sources import Place, dataset_of, location_of, several
 from mnist_data.api.work import showing
@@ -58,6 +58,7 @@ def train(
     resume: bool = False,
     fail_if: Named | None = None,
     plot: bool = False,
+    open: bool = False,
     lang: str = ENGLISH,
     overwrite: bool = False,
     progress: bool | None = None,
@@ -89,10 +90,12 @@ def train(
     given = {name: value for name, value in named if value is not None}
     limits = named_values(fail_if, "fail_if", one_of(TRAIN_LIMITS))
     if sweep is not None:
-        if plot or limits or corrections is not None:
-            raise WrongUse("--sweep makes many trainings; leave out --plot, --fail-if and --corrections.")
+        if limits or corrections is not None:
+            raise WrongUse("--sweep makes many trainings; leave out --fail-if and --corrections.")
         over = given | ({"preset": preset} if preset != "standard" else {})
-        return _sweep(dataset, location_of(out), location_of(sweep), over, resume, overwrite, progress)
+        return _sweep(
+            dataset, location_of(out), location_of(sweep), over, resume, (plot, open, lang), overwrite, progress
+        )
     from pipelines.networks.evaluation.findings import in_words
     from pipelines.networks.train import train as run
     from pipelines.stages.turned_classes import about_turned_classes
@@ -111,7 +114,8 @@ def train(
             overwrite=overwrite,
             report=report,
         )
-        page = draw_page(plot, tables, source, f"{folder}/{PAGE}", lang=lang, overwrite=overwrite or resumed)
+        place, again = f"{folder}/{PAGE}", overwrite or resumed
+        page = draw_page(plot, tables, source, place, overwrite=again, kind="Training", open=open, lang=lang)
     warnings = (*about_turned_classes(source, params.recipe), *in_words(params.model, tables["diagnosis"]))
     return checked(Result("train", out=folder, tables=tables, page=page, warnings=warnings), limits, _errors(tables))
 
@@ -122,19 +126,23 @@ def _sweep(
     file: str,
     over: Mapping[str, Any],
     resume: bool,
+    page: tuple[bool, bool, str],
     overwrite: bool,
     progress: bool | None,
 ) -> Result:
-    """Train a grid; what is given overrides its file."""
+    """Train a grid; what is given overrides its file. page: plot, open and lang."""
     from pipelines.networks.sweep import read_grid
     from pipelines.networks.sweep import sweep as run
 
-    points = read_grid(file, over)
-    with claimed(out, overwrite) as unfinished, showing(progress) as report:
+    points, source = read_grid(file, over), dataset_of(dataset)
+    with claimed(out, overwrite) as unfinished:
         resumed = resume or (unfinished and not overwrite)
-        tables = run(dataset_of(dataset), out, points, resume=resumed, overwrite=overwrite, report=report)
+        with showing(progress) as report:
+            tables = run(source, out, points, resume=resumed, overwrite=overwrite, report=report)
+        again, (plot, open, lang) = overwrite or resumed, page
+        drawn = draw_page(plot, tables, source, f"{out}/{PAGE}", overwrite=again, kind="Sweep", open=open, lang=lang)
     alike = [name for name in points[0].settings if len({str(point.settings[name]) for point in points}) == 1]
-    return Result("train", out=out, tables=tables, findings={"alike": alike})
+    return Result("train", out=out, tables=tables, page=drawn, findings={"alike": alike})
 
 
 def _errors(tables: Mapping[str, pd.DataFrame]) -> dict[str, Measured]:
@@ -158,14 +166,18 @@ def predict(
     *,
     split: Sequence[str] | None = None,
     fail_if: Named | None = None,
+    plot: bool = False,
+    open: bool = False,
+    lang: str = ENGLISH,
     overwrite: bool = False,
 ) -> Result:
     """Predict the class of each image, with its probability, and say which are probably of none of the classes.
 
     model: a file that `train`, `export_onnx` or `compress` has written, or a folder of `train`, whose networks predict
     together. images: a dataset, an IDX file, an image file or a folder of them, or another form that `convert` reads;
-    digits in photos are found first. out: a folder for the table; None writes none. split: some splits, by default all.
-    fail_if: "error", the fraction of wrong predictions among those whose label is known -> the highest value allowed.
+    digits in photos are found first. out: a folder for the table; None writes none, and with a page IMAGES-predict.
+    split: some splits, by default all. plot: also write a page. open: write it, and open it in the browser. fail_if:
+    "error", the fraction of wrong predictions among those whose label is known -> the highest value allowed.
 
     The result has the table `predictions`, a row an image; `counts`, a row a class: how many images are labelled
     and predicted so; and `leak_scores`: of each split the accuracy on images that the model has seen in training, and
@@ -174,22 +186,34 @@ def predict(
     Findings: how many images are in the training data (None: undecided), unlabelled and of none of the classes, and
     notes. Raises WrongUse for images of another shape or otherwise normalized than those the model was trained on.
     """
+    require_language(lang)
+    from pipelines.networks.findings import prediction_findings
+    from pipelines.networks.predict import page_tables, save_predictions
     from pipelines.networks.predict import predict_images as run
-    from pipelines.networks.predict import save_predictions
+    from pipelines.run.pages import Heading
 
     limits = named_values(fail_if, "fail_if", one_of(("error",)))
     network, shown = location_of(model), location_of(images)
-    with claimed(None if out is None else location_of(out), overwrite) as replace:
-        if out is not None:
-            require_folder(location_of(out), replace)
+    folder = place_beside(out, shown, "predict") if plot or open or out is not None else None
+    page = None
+    with claimed(folder, overwrite) as replace:
+        if folder is not None:
+            require_folder(folder, replace)
         predicted = run(network, shown, several(split) or None)
         table = predicted.table
-        if out is not None:
-            save_predictions(table, location_of(out), network, shown, several(split), overwrite=replace)
+        tables = {"predictions": table, "counts": predicted.counts, "leak_scores": predicted.leaks}
+        tables["findings"] = prediction_findings(predicted)
+        if folder is not None:
+            save_predictions(table, folder, network, shown, several(split), overwrite=replace)
+            size = f"{len(table):,} images by {Path(network).name}"
+            heading = Heading(kind="Predictions", title=Path(shown).name, subtitle=size)
+            drawn = page_tables(predicted, tables) if plot or open else {}
+            page = draw_page(plot, drawn, heading, f"{folder}/{PAGE}", overwrite=replace, open=open, lang=lang)
     result = Result(
         "predict",
-        out=None if out is None else location_of(out),
-        tables={"predictions": table, "counts": predicted.counts, "leak_scores": predicted.leaks},
+        out=folder,
+        page=page,
+        tables=tables,
         findings={
             "in_training_data": None
             if table["in_training_data"].isna().any()
@@ -211,28 +235,32 @@ def explain(
     split: str | None = None,
     id: Sequence[int] | None = None,  # noqa: A002  (the flag's and the column's name)
     plot: bool = False,
+    open: bool = False,
     lang: str = ENGLISH,
     overwrite: bool = False,
     progress: bool | None = None,
 ) -> Result:
     """Show which pixels led a model to its predictions, and the filters of its first layer.
 
-    model: a .safetensors file that `train` has written, or its folder. out: the folder for the tables and, with `plot`,
-    the page. split: of the samples, by default "test", else the only one. id: of the samples; None chooses of each
-    class the most confident right and wrong prediction.
+    model: a .safetensors file that `train` has written, or its folder. out: the folder for the tables and the page.
+    plot: also write a page. open: write it, and open it in the browser. split: of the samples, by default "test", else
+    the only one. id: of the samples; None chooses of each class the most confident right and wrong prediction.
 
     The result has the tables `explained`, `explanations`, `occlusion` and `filters`.
     """
+    require_language(lang)
     from pipelines.networks.explain import explain as run
     from pipelines.networks.explain import reproduction
 
-    require_language(lang)
     source, network, folder = dataset_of(dataset), model_file(model), location_of(out)
     with claimed(folder, overwrite) as replace:
         with showing(progress) as report:
             tables = run(network, source, folder, split, several(id), overwrite=replace, report=report)
-        made_by = reproduction(tables, Path(network)) if plot else None
-        page = draw_page(plot, tables, source, f"{folder}/{PAGE}", lang=lang, overwrite=replace, made_by=made_by)
+        made_by = reproduction(tables, Path(network)) if plot or open else None
+        place = f"{folder}/{PAGE}"
+        page = draw_page(
+            plot, tables, source, place, overwrite=replace, kind="Explanations", made_by=made_by, open=open, lang=lang
+        )
     return Result("explain", out=folder, tables=tables, page=page)
 
 
@@ -260,6 +288,9 @@ def compress(
     epochs: int | None = _COMPRESS.epochs,
     learning_rate: float = _COMPRESS.learning_rate,
     seed: int = _COMPRESS.seed,
+    plot: bool = False,
+    open: bool = False,
+    lang: str = ENGLISH,
     overwrite: bool = False,
     progress: bool | None = None,
 ) -> Result:
@@ -268,14 +299,22 @@ def compress(
     model: a .safetensors file that `train` has written, or its folder. dataset: what it was trained on; its test split
     is read once, for the table. amount: fraction of each layer's channels that is taken out. calibration: training
     samples that fix the range of each layer. epochs: over the training data after pruning; None: 3, more for a small
-    set.
+    set. plot: also write a page. open: write it, and open it in the browser.
 
-    The result has the table `compression`, a row a file. Raises MissingExtra without PyTorch, onnx or onnxruntime.
+    The result has the table `compression`, a row a file, and `findings`. Raises MissingExtra without PyTorch, onnx or
+    onnxruntime.
     """
+    require_language(lang)
     from pipelines.networks.compress import compress as run
+    from pipelines.networks.findings import compression_findings
 
     params = Compress(amount=amount, calibration=calibration, epochs=epochs, learning_rate=learning_rate, seed=seed)
     source, network, folder = dataset_of(dataset), model_file(model), location_of(out)
-    with claimed(folder, overwrite) as replace, showing(progress) as report:
-        table = run(network, source, folder, params, overwrite=replace, report=report)
-    return Result("compress", out=folder, tables={"compression": table})
+    with claimed(folder, overwrite) as replace:
+        with showing(progress) as report:
+            table = run(network, source, folder, params, overwrite=replace, report=report)
+        tables = {"compression": table, "findings": compression_findings(table)}
+        page = draw_page(
+            plot, tables, source, f"{folder}/{PAGE}", overwrite=replace, kind="Compression", open=open, lang=lang
+        )
+    return Result("compress", out=folder, tables=tables, page=page)

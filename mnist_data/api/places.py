@@ -10,9 +10,11 @@ from mnist_data.errors import NoDataset, WrongUse
 from mnist_data.parquet.dataset import Dataset
 
 
-def place_beside(out: Place | None, source: Dataset, command: str) -> str:
-    """Give the output that was named, or else DATASET-COMMAND."""
-    return f"{source.location}-{command}" if out is None else location_of(out)
+def place_beside(out: Place | None, source: Dataset | str, command: str) -> str:
+    """Give the output that was named, or else DATASET-COMMAND. source: a dataset, or what else was worked on."""
+    if out is not None:
+        return location_of(out)
+    return f"{source.location if isinstance(source, Dataset) else source.rstrip('/')}-{command}"
 
 
 def table_file(place: Place | None, name: str) -> str | None:

@@ -35,6 +35,13 @@ class Result:
     findings: Mapping[str, Any] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
 
+    @property
+    def page_url(self) -> str | None:
+        """Give the address of the page as a browser takes it, as in file:///…/dashboard.html; None without a page."""
+        from mnist_data.api.pages import url_of
+
+        return None if self.page is None else url_of(self.page)
+
     def __fspath__(self) -> str:
         if self.out is None:
             raise WrongUse(

@@ -9,9 +9,11 @@ import pandas as pd
 
 from dashboards.language import ENGLISH, require_language
 from mnist_data import storage
+from mnist_data.api.pages import open_page
 from mnist_data.api.results import Result
 from mnist_data.api.sources import Place, about, location_of
 from mnist_data.api.work import working
+from mnist_data.errors import WrongUse
 from mnist_data.parquet.locks import claimed
 from mnist_data.parquet.tables import read_table
 from pipelines.settings.model_header import Model
@@ -35,6 +37,8 @@ def run(
     epochs: int | None = None,
     model: Model | None = None,
     seed: int | None = None,
+    plot: bool = True,
+    open: bool = False,
     lang: str = ENGLISH,
     overwrite: bool = False,
     workers: int | None = None,
@@ -47,14 +51,18 @@ def run(
     A second run into the same folder redoes only what has changed. source: as in `convert`; by default the embedded
     sample. out: the folder, by default "workspace"; one that holds other things is refused unless `overwrite` allows
     it. config: a TOML file or mapping of settings, which what is given here overrides. until: the last step to do.
-    done: is told of each step as it ends: its name, and whether what was there before was kept.
+    plot: without it the page, which is the last step, is left out. open: open it in the browser. done: is told of each
+    step as it ends: its name, and whether what was there before was kept.
 
     The result has the cleaned dataset, the tables `summary`, `classes` and `evaluation` as far as the run went, and the
     steps kept as a value.
     """
+    require_language(lang)
     from pipelines.run.run import run as run_pipeline
 
-    require_language(lang)
+    if open and (not plot or until != "dashboard"):
+        raise WrongUse("--open shows the page, which is the last step; leave out --no-plot and --until.")
+    last = "train" if until == "dashboard" and not plot else until
     settings = _settings(source, out, dataset, label_tables, config)
     deform = None if recipe is None else recipe_from(recipe, "recipe")
     settings = settings.with_flags(
@@ -65,7 +73,7 @@ def run(
     )
     with claimed(settings.out, overwrite), working(workers, scheduler, progress) as execution:
         outcome = run_pipeline(
-            settings, execution=execution, until=until, lang=lang, overwrite=overwrite, done=done or _unheard
+            settings, execution=execution, until=last, lang=lang, overwrite=overwrite, done=done or _unheard
         )
     models = [folder for folder in outcome.tables if folder.name != "stats"]
     tables = {
@@ -78,6 +86,8 @@ def run(
     tables["findings"] = together([read_table(path) for path in findings if storage.exists(path)])
     if models:
         tables["evaluation"] = pd.concat([read_table(f"{folder}/evaluation.parquet") for folder in models])
+    if open and outcome.dashboard is not None:
+        open_page(str(outcome.dashboard))
     return Result(
         "run",
         out=str(outcome.workspace),

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from dashboards.language import ENGLISH, require_language
 from mnist_data.api.pages import draw_page
 from mnist_data.api.results import Result
 from mnist_data.api.sources import Place, dataset_of, location_of, several
 from mnist_data.api.work import working
+from mnist_data.parquet.dataset import Dataset
 from mnist_data.parquet.locks import claimed
 from mnist_data.storage import require_free, sibling
 from pipelines.settings.base import settings_in_words
@@ -29,6 +30,9 @@ from pipelines.settings.stages import (
     SplitBy,
 )
 
+if TYPE_CHECKING:
+    import pandas as pd
+
 _CLEAN, _NORMALIZE, _AUGMENT, _CORRUPT, _SPLIT = Clean(), Normalize(), Augment(), Corrupt(), Split()
 
 
@@ -39,6 +43,7 @@ def prepare(
     split: str | None = None,
     skip_unreadable: bool = False,
     plot: bool = False,
+    open: bool = False,
     lang: str = ENGLISH,
     overwrite: bool = False,
     workers: int | None = None,
@@ -49,17 +54,19 @@ def prepare(
 
     photos: an image file, or a folder or archive of them. Folders give classes and splits as for `convert`, as in
     photos/train/A/mine.jpg; where no folder says the split it is "train", and images without a label are of the split
-    "unlabelled". split: that of all images. skip_unreadable: leave out files that are no images. plot:
-    also write OUT.html, which shows before and after. The result warns of files in which no digit was found.
+    "unlabelled". split: that of all images. skip_unreadable: leave out files that are no images. plot: also write
+    OUT.html, which shows before and after. open: write it, and open it in the browser. The result warns of files in
+    which no digit was found.
 
     Raises NoDataset where there is no image or no digit in any, UnreadableInput, which lists the files that are no
     images, WrongUse where nothing decides which folders are the classes.
     """
+    require_language(lang)
+    from pipelines.run.stage_findings import preparation_findings
     from pipelines.stages.prepare import prepare as run
 
     place, page = location_of(out), sibling(location_of(out), ".html")
-    require_language(lang)
-    if plot:
+    if plot or open:
         require_free(page, overwrite)
     with claimed(place, overwrite) as replace, working(workers, scheduler, progress) as execution:
         outcome = run(
@@ -70,11 +77,13 @@ def prepare(
             execution=execution,
             overwrite=replace,
         )
-        drawn = draw_page(plot, outcome.tables, outcome.dataset, page, lang=lang, overwrite=True) if plot else None
+        tables = {**outcome.tables, "findings": preparation_findings(outcome)}
+        drawn = _page_next_to(plot, open, lang, tables, outcome.dataset, page, "Preparation")
     return Result(
         "prepare",
         out=place,
         dataset=outcome.dataset,
+        tables={"findings": tables["findings"]},
         page=drawn,
         findings={"empty": list(outcome.empty)},
         warnings=(*outcome.notes, *(f"{file}: no digit was found in it." for file in outcome.empty)),
@@ -95,6 +104,9 @@ def clean(
     duplicate: Action = _CLEAN.duplicate,
     outlier_pixels: Action = _CLEAN.outlier_pixels,
     allow_loss: bool = _CLEAN.allow_loss,
+    plot: bool = False,
+    open: bool = False,
+    lang: str = ENGLISH,
     overwrite: bool = False,
     workers: int | None = None,
     scheduler: str | None = None,
@@ -103,10 +115,13 @@ def clean(
     """Find faulty samples and keep, repair or remove them; each is listed in OUT.quarantine.parquet with its reason.
 
     background: "dark" inverts a dataset that has a bright background. allow_loss: go on where a split or a class loses
-    more than half of its samples, which else raises CheckFailed. The result has the dataset, the tables `totals` and
+    more than half of its samples, which else raises CheckFailed. plot: also write OUT.html, a page of what was found.
+    open: write it, and open it in the browser. The result has the dataset, the tables `totals` and
     `reasons`, and as findings the address of the quarantine, the polarity of the background (dark, bright or
     undecided), and of how many samples it is undecided whether they are inverted.
     """
+    require_language(lang)
+    from pipelines.run.stage_findings import cleaning_tables
     from pipelines.stages.clean import clean as run
 
     params = Clean(
@@ -121,13 +136,16 @@ def clean(
         outlier_pixels=outlier_pixels,
         allow_loss=allow_loss,
     )
-    source = dataset_of(dataset)
+    source, page = dataset_of(dataset), sibling(location_of(out), ".html")
+    if plot or open:
+        require_free(page, overwrite)
     with working(workers, scheduler, progress) as execution:
         outcome = run(source, location_of(out), params, execution=execution, overwrite=overwrite)
     return Result(
         "clean",
         out=location_of(out),
         dataset=outcome.dataset,
+        page=_page_next_to(plot, open, lang, cleaning_tables(outcome), outcome.dataset, page, "Cleaning"),
         tables={"totals": outcome.totals, "reasons": outcome.reasons},
         findings={
             "quarantine": f"{outcome.quarantine}.parquet",
@@ -167,6 +185,8 @@ def augment(
     seed: int = _AUGMENT.seed,
     recipe: str | Mapping[str, Any] | Recipe = "handwriting",
     preview: bool = False,
+    plot: bool = False,
+    open: bool = False,
     lang: str = ENGLISH,
     overwrite: bool = False,
     workers: int | None = None,
@@ -176,16 +196,17 @@ def augment(
     """Add deformed copies of each training sample, with the parameters of each copy as columns.
 
     copies: of each training sample, in addition to the original. seed: copy c of sample s depends on this, s and c
-    only. recipe: a preset's name, a TOML file, or a mapping as in {"rotation": [-10, 10]}. preview: write only a page
-    of some originals and copies; out is then its file.
+    only. recipe: a preset's name, a TOML file, or a mapping as in {"rotation": [-10, 10]}. plot: also write
+    OUT.html, a page of some originals and copies. open: write it, and open it in the browser. preview: write only the
+    page; out is then its file.
 
     The result warns where the recipe turns classes into one another, as 6 into 9. Raises WrongUse for a dataset of
     copies, and where the recipe changes the exposure of data whose white level is not
     known.
     """
+    require_language(lang)
     from pipelines.stages.turned_classes import about_turned_classes
 
-    require_language(lang)
     params, source = Augment(copies=copies, seed=seed, recipe=recipe_from(recipe, "recipe")), dataset_of(dataset)
     if preview:
         from pipelines.stages.preview import preview_tables
@@ -194,14 +215,22 @@ def augment(
         require_free(page, overwrite)
         made_by = {"Preview": settings_in_words(params.recorded())}
         tables = preview_tables(source, params)
-        draw_page(True, tables, source, page, lang=lang, overwrite=overwrite, made_by=made_by)
+        draw_page(
+            True, tables, source, page, overwrite=overwrite, kind="Augmentation", made_by=made_by, open=open, lang=lang
+        )
         return Result("augment", out=page, page=page, warnings=about_turned_classes(source, params.recipe))
+    from pipelines.images.thumbnails import before_after
     from pipelines.stages.augment import augment as run
 
+    place = sibling(location_of(out), ".html")
+    if plot or open:
+        require_free(place, overwrite)
     with working(workers, scheduler, progress) as execution:
         written = run(source, location_of(out), params, execution=execution, overwrite=overwrite)
     warnings = about_turned_classes(source, params.recipe)
-    return Result("augment", out=location_of(out), dataset=written, warnings=warnings)
+    shown = {"augmentation": before_after(written)} if plot or open else {}
+    drawn = _page_next_to(plot, open, lang, shown, written, place, "Augmentation")
+    return Result("augment", out=location_of(out), dataset=written, page=drawn, warnings=warnings)
 
 
 def corrupt(
@@ -212,6 +241,9 @@ def corrupt(
     severity: Sequence[int] | None = None,
     split: str | None = _CORRUPT.split,
     seed: int = _CORRUPT.seed,
+    plot: bool = False,
+    open: bool = False,
+    lang: str = ENGLISH,
     overwrite: bool = False,
     workers: int | None = None,
     scheduler: str | None = None,
@@ -220,8 +252,11 @@ def corrupt(
     """Write each sample of a split under the corruptions of MNIST-C, at their severities.
 
     corruption: names of some; None for all fifteen. severity: from 1 to 5; None for each. split: "test" by default,
-    else the only one. seed: a result depends on this, the sample's id, the corruption and the severity only.
+    else the only one. seed: a result depends on this, the sample's id, the corruption and the severity only. plot:
+    also write OUT.html, a page of a sample under each corruption. open: write it, and open it in the browser.
     """
+    require_language(lang)
+    from pipelines.images.thumbnails import corrupted_samples
     from pipelines.stages.corrupt import corrupt as run
 
     params = Corrupt(
@@ -230,10 +265,14 @@ def corrupt(
         split=split,
         seed=seed,
     )
-    source = dataset_of(dataset)
+    source, page = dataset_of(dataset), sibling(location_of(out), ".html")
+    if plot or open:
+        require_free(page, overwrite)
     with working(workers, scheduler, progress) as execution:
         written = run(source, location_of(out), params, execution=execution, overwrite=overwrite)
-    return Result("corrupt", out=location_of(out), dataset=written)
+    shown = {"corrupted_samples": corrupted_samples(written)} if plot or open else {}
+    drawn = _page_next_to(plot, open, lang, shown, written, page, "Corruptions")
+    return Result("corrupt", out=location_of(out), dataset=written, page=drawn)
 
 
 def split(
@@ -273,3 +312,12 @@ def split(
         )
     tables = {} if outcome.writers is None else {"writers": outcome.writers}
     return Result("split", out=location_of(out), dataset=outcome.dataset, tables=tables)
+
+
+def _page_next_to(
+    plot: bool, open: bool, lang: str, tables: Mapping[str, pd.DataFrame], written: Dataset, page: str, kind: str
+) -> str | None:
+    """Write OUT.html, the page of a dataset that a stage has written, where it is asked for."""
+    if not (plot or open):
+        return None
+    return draw_page(True, tables, written, page, overwrite=True, kind=kind, open=open, lang=lang)

@@ -8,7 +8,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from dashboards.language import ENGLISH
-from mnist_data.cli.options import DatasetArgument, Json, Lang, Overwrite, Plot, Scheduler, Workers, fail_if_option
+from mnist_data.cli.options import (
+    DatasetArgument,
+    Json,
+    Lang,
+    Open,
+    Overwrite,
+    Plot,
+    Scheduler,
+    Workers,
+    fail_if_option,
+)
 from pipelines.settings.analysis import Audit, Selftest
 
 if TYPE_CHECKING:
@@ -45,6 +55,7 @@ def audit(
         fail_if_option("a check's; VALUE is a count, or a fraction below 1", "leaked=0 or label_error=0.01"),
     ] = None,
     plot: Plot = False,
+    open: Open = False,
     lang: Lang = ENGLISH,
     thumbnails: Annotated[
         int, typer.Option(help="Thumbnails of the worst samples of each check, for --plot.")
@@ -83,6 +94,7 @@ def audit(
         threshold=threshold,
         fail_if=fail_if,
         plot=plot,
+        open=open,
         lang=lang,
         thumbnails=thumbnails,
         selftest=selftest,

@@ -7,7 +7,18 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mnist_data.cli.options import DatasetArgument, Json, Overwrite, Scheduler, Workers, fail_if_option
+from dashboards.language import ENGLISH
+from mnist_data.cli.options import (
+    DatasetArgument,
+    Json,
+    Lang,
+    Open,
+    Overwrite,
+    Plot,
+    Scheduler,
+    Workers,
+    fail_if_option,
+)
 
 if TYPE_CHECKING:
     from mnist_data.api.results import Result
@@ -17,7 +28,9 @@ def claims(
     dataset: DatasetArgument,
     out: Annotated[
         str | None,
-        typer.Option("--out", "-o", metavar="OUT", help="A folder to write the table claims into."),
+        typer.Option(
+            "--out", "-o", metavar="OUT", help="A folder for the tables. [default with --plot: DATASET-claims]"
+        ),
     ] = None,
     claims: Annotated[
         str | None,
@@ -35,6 +48,9 @@ def claims(
         list[str] | None,
         fail_if_option("true, false, undecided; VALUE is a count of claims, or a fraction below 1", "false=0"),
     ] = None,
+    plot: Plot = False,
+    open: Open = False,
+    lang: Lang = ENGLISH,
     overwrite: Overwrite = False,
     workers: Workers = None,
     scheduler: Scheduler = None,
@@ -57,6 +73,9 @@ def claims(
         of=of,
         predictions=predictions,
         fail_if=fail_if,
+        plot=plot,
+        open=open,
+        lang=lang,
         overwrite=overwrite,
         workers=workers,
         scheduler=scheduler,

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from mnist_data.cli.options import Json, Overwrite, fail_if_option
+from dashboards.language import ENGLISH
+from mnist_data.cli.options import Json, Lang, Open, Overwrite, Plot, fail_if_option
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -20,9 +21,7 @@ def compare(
     b: Annotated[str, typer.Argument(metavar="B", help="Another one, tested with the same samples.")],
     out: Annotated[
         str | None,
-        typer.Option(
-            "--out", "-o", metavar="OUT", help="A folder for the tables, and the samples predicted differently."
-        ),
+        typer.Option("--out", "-o", metavar="OUT", help="A folder for the tables. [default with --plot: A-compare]"),
     ] = None,
     across_datasets: Annotated[
         bool,
@@ -35,18 +34,32 @@ def compare(
             "accuracy_drop=0.001",
         ),
     ] = None,
+    plot: Plot = False,
+    open: Open = False,
+    lang: Lang = ENGLISH,
     overwrite: Overwrite = False,
     json: Json = False,
 ) -> None:
     """Tell which of two trainings is better on the same samples, by how much, and whether that can be chance.
 
-    Example: mnist-data compare models/small models/large
+    Example: mnist-data compare models/small models/large --plot
     """
     from mnist_data.api.comparisons import compare as run
     from mnist_data.cli.output import finish
 
-    call = partial(run, a, b, out, across_datasets=across_datasets, fail_if=fail_if, overwrite=overwrite)
-    finish(call, print_result, json, ("comparison",))
+    call = partial(
+        run,
+        a,
+        b,
+        out,
+        across_datasets=across_datasets,
+        fail_if=fail_if,
+        plot=plot,
+        open=open,
+        lang=lang,
+        overwrite=overwrite,
+    )
+    finish(call, print_result, json, ("findings", "comparison"))
 
 
 def print_result(result: Result) -> None:

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mnist_data.cli.options import DatasetArgument, Json, Out, OutArgument, Overwrite, chosen_out
+from dashboards.language import ENGLISH
+from mnist_data.cli.options import DatasetArgument, Json, Lang, Open, Out, OutArgument, Overwrite, Plot, chosen_out
 from pipelines.settings.training import Compress
 
 if TYPE_CHECKING:
@@ -66,6 +67,9 @@ def compress(
         float, typer.Option(help="Highest learning rate of those passes.")
     ] = _COMPRESS.learning_rate,
     seed: Annotated[int, typer.Option(help="Seed of the choice of samples and of their order.")] = _COMPRESS.seed,
+    plot: Plot = False,
+    open: Open = False,
+    lang: Lang = ENGLISH,
     overwrite: Overwrite = False,
     json: Json = False,
 ) -> None:
@@ -88,9 +92,12 @@ def compress(
         epochs=epochs,
         learning_rate=learning_rate,
         seed=seed,
+        plot=plot,
+        open=open,
+        lang=lang,
         overwrite=overwrite,
     )
-    finish(call, print_compression, json, ("compression",))
+    finish(call, print_compression, json, ("findings", "compression"))
 
 
 def print_compression(result: Result) -> None:

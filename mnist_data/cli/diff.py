@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from dashboards.language import ENGLISH
-from mnist_data.cli.options import Json, Lang, Overwrite, Plot, Scheduler, Workers, fail_if_option
+from mnist_data.cli.options import Json, Lang, Open, Overwrite, Plot, Scheduler, Workers, fail_if_option
 from pipelines.settings.analysis import Diff
 
 if TYPE_CHECKING:
@@ -36,6 +36,7 @@ def diff(
         ),
     ] = None,
     plot: Plot = False,
+    open: Open = False,
     lang: Lang = ENGLISH,
     thumbnails: Annotated[int, typer.Option(help="Thumbnails of each change, for --plot.")] = _DIFF.thumbnails,
     overwrite: Overwrite = False,
@@ -59,6 +60,7 @@ def diff(
         out,
         fail_if=fail_if,
         plot=plot,
+        open=open,
         lang=lang,
         thumbnails=thumbnails,
         overwrite=overwrite,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from dashboards.language import ENGLISH
-from mnist_data.cli.options import Json, Lang, Overwrite, Plot, Scheduler, Workers, fail_if_option
+from mnist_data.cli.options import Json, Lang, Open, Overwrite, Plot, Scheduler, Workers, fail_if_option
 from pipelines.settings.analysis import Drift
 
 if TYPE_CHECKING:
@@ -51,6 +51,7 @@ def drift(
         ),
     ] = None,
     plot: Plot = False,
+    open: Open = False,
     lang: Lang = ENGLISH,
     overwrite: Overwrite = False,
     workers: Workers = None,
@@ -80,6 +81,7 @@ def drift(
         seed=seed,
         fail_if=fail_if,
         plot=plot,
+        open=open,
         lang=lang,
         overwrite=overwrite,
         workers=workers,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from dashboards.language import ENGLISH
-from mnist_data.cli.options import DatasetArgument, Json, Lang, Out, OutArgument, Overwrite, Plot, chosen_out
+from mnist_data.cli.options import DatasetArgument, Json, Lang, Open, Out, OutArgument, Overwrite, Plot, chosen_out
 
 if TYPE_CHECKING:
     from mnist_data.api.results import Result
@@ -35,6 +35,7 @@ def explain(
         ),
     ] = None,
     plot: Plot = False,
+    open: Open = False,
     lang: Lang = ENGLISH,
     overwrite: Overwrite = False,
     json: Json = False,
@@ -47,7 +48,16 @@ def explain(
     from mnist_data.cli.output import finish
 
     call = partial(
-        run, model, dataset, chosen_out(place, out), split=split, id=id, plot=plot, lang=lang, overwrite=overwrite
+        run,
+        model,
+        dataset,
+        chosen_out(place, out),
+        split=split,
+        id=id,
+        plot=plot,
+        open=open,
+        lang=lang,
+        overwrite=overwrite,
     )
     finish(call, print_explained, json, ("explained",))
 

@@ -23,7 +23,9 @@ Workers = Annotated[
 Scheduler = Annotated[str | None, typer.Option("--scheduler", help="A running Dask cluster, as in tcp://host:8786.")]
 DatasetArgument = Annotated[str, typer.Argument(metavar="DATASET", help="A folder or URL that mnist-data has written.")]
 Plot = Annotated[bool, typer.Option("--plot", help="Also write a page of figures and samples.")]
+PlotNextTo = Annotated[bool, typer.Option("--plot", help="Also write OUT.html, a page of what was done.")]
 Lang = Annotated[str, typer.Option("--lang", metavar="LANG", help="Language of the page: en or zh (Chinese).")]
+Open = Annotated[bool, typer.Option("--open", help="Write the page of --plot, and open it in the browser.")]
 
 LabelColumn = Annotated[
     str | None,

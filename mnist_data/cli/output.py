@@ -12,7 +12,6 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 
 from mnist_data.errors import CheckFailed, DataWarning
-from mnist_data.storage import absolute
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -71,8 +70,8 @@ def finish(
         show(result)
         if result.out is not None and result.dataset is None and result.out != result.page:
             say(f"Written to {result.out}")
-        if result.page is not None:
-            say(f"Page: {absolute(result.page)}")
+        if result.page_url is not None:
+            say(result.page_url)
     if failure is not None:
         raise failure
 
@@ -90,8 +89,8 @@ def json_of(result: Result, tables: Sequence[str], nested: Sequence[str] = ()) -
     }
     for row in (row for rows in chosen.values() for row in rows):
         row.update({column: json.loads(row[column]) for column in nested if column in row})
-    return {"out": result.out, "page": result.page, **described, **result.findings, **chosen,
-            "warnings": list(result.warnings)}  # fmt: skip
+    places = {"out": result.out, "page": result.page, "page_url": result.page_url}
+    return {**places, **described, **result.findings, **chosen, "warnings": list(result.warnings)}
 
 
 def say(text: str) -> None:

@@ -44,6 +44,10 @@ def run(
     epochs: Annotated[int | None, typer.Option(help="Passes over the training data.")] = None,
     model: Annotated[Model | None, typer.Option(help="The network to train.")] = None,
     seed: Annotated[int | None, typer.Option(help="Seed of the augmentation and of the training.")] = None,
+    plot: Annotated[
+        bool, typer.Option("--plot/--no-plot", help="Write the page of all results, which is the last step.")
+    ] = True,
+    open: Annotated[bool, typer.Option("--open", help="Open the page in the browser.")] = False,
     lang: Lang = ENGLISH,
     overwrite: Overwrite = False,
     workers: Workers = None,
@@ -76,6 +80,8 @@ def run(
         epochs=epochs,
         model=model,
         seed=seed,
+        plot=plot,
+        open=open,
         lang=lang,
         overwrite=overwrite,
         workers=workers,

@@ -13,9 +13,11 @@ from mnist_data.cli.options import (
     Json,
     LabelTables,
     Lang,
+    Open,
     Out,
     OutArgument,
     Overwrite,
+    PlotNextTo,
     Scheduler,
     Workers,
     chosen_out,
@@ -57,7 +59,8 @@ def prepare(
     skip_unreadable: Annotated[
         bool, typer.Option("--skip-unreadable", help="Leave out files that are no images, and say which.")
     ] = False,
-    plot: Annotated[bool, typer.Option("--plot", help="Also write OUT.html, which shows before and after.")] = False,
+    plot: PlotNextTo = False,
+    open: Open = False,
     lang: Lang = ENGLISH,
     overwrite: Overwrite = False,
     workers: Workers = None,
@@ -78,12 +81,13 @@ def prepare(
         split=split,
         skip_unreadable=skip_unreadable,
         plot=plot,
+        open=open,
         lang=lang,
         overwrite=overwrite,
         workers=workers,
         scheduler=scheduler,
     )
-    finish(call, partial(print_prepared, photos), json)
+    finish(call, partial(print_prepared, photos), json, ("findings",))
 
 
 def print_prepared(source: str, result: Result) -> None:
@@ -115,6 +119,9 @@ def clean(
     allow_loss: Annotated[
         bool, typer.Option("--allow-loss", help="Go on where a split or class loses more than half of its samples.")
     ] = _CLEAN.allow_loss,
+    plot: PlotNextTo = False,
+    open: Open = False,
+    lang: Lang = ENGLISH,
     overwrite: Overwrite = False,
     workers: Workers = None,
     scheduler: Scheduler = None,
@@ -141,6 +148,9 @@ def clean(
         duplicate=duplicate,
         outlier_pixels=outlier_pixels,
         allow_loss=allow_loss,
+        plot=plot,
+        open=open,
+        lang=lang,
         overwrite=overwrite,
         workers=workers,
         scheduler=scheduler,
@@ -212,8 +222,10 @@ def augment(
     ] = "handwriting",
     preview: Annotated[
         bool,
-        typer.Option("--preview", help="Only write a page of some originals and copies; OUT is then its file."),
+        typer.Option("--preview", help="Only write the page of --plot, and no dataset; OUT is then its file."),
     ] = False,
+    plot: PlotNextTo = False,
+    open: Open = False,
     lang: Lang = ENGLISH,
     overwrite: Overwrite = False,
     workers: Workers = None,
@@ -237,6 +249,8 @@ def augment(
         seed=seed,
         recipe=recipe,
         preview=preview,
+        plot=plot,
+        open=open,
         lang=lang,
         overwrite=overwrite,
         workers=workers,
@@ -267,6 +281,9 @@ def corrupt(
     seed: Annotated[
         int, typer.Option(help="A result depends on this, the sample's id, the corruption and the severity only.")
     ] = _CORRUPT.seed,
+    plot: PlotNextTo = False,
+    open: Open = False,
+    lang: Lang = ENGLISH,
     overwrite: Overwrite = False,
     workers: Workers = None,
     scheduler: Scheduler = None,
@@ -287,6 +304,9 @@ def corrupt(
         severity=severity,
         split=split,
         seed=seed,
+        plot=plot,
+        open=open,
+        lang=lang,
         overwrite=overwrite,
         workers=workers,
         scheduler=scheduler,

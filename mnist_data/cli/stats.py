@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from dashboards.language import ENGLISH
-from mnist_data.cli.options import DatasetArgument, Json, Lang, Overwrite, Plot, Scheduler, Workers
+from mnist_data.cli.options import DatasetArgument, Json, Lang, Open, Overwrite, Plot, Scheduler, Workers
 from pipelines.settings.analysis import Stats
 
 if TYPE_CHECKING:
@@ -28,6 +28,7 @@ def stats(
         ),
     ] = None,
     plot: Plot = False,
+    open: Open = False,
     lang: Lang = ENGLISH,
     bins: Annotated[int, typer.Option(help="Number of bins of the intensity histogram.")] = _STATS.bins,
     grid: Annotated[int, typer.Option(help="Samples of each class in the sample grid.")] = _STATS.grid,
@@ -51,6 +52,7 @@ def stats(
         dataset,
         out,
         plot=plot,
+        open=open,
         lang=lang,
         bins=bins,
         grid=grid,

@@ -12,6 +12,7 @@ from mnist_data.cli.options import (
     DatasetArgument,
     Json,
     Lang,
+    Open,
     Out,
     OutArgument,
     Overwrite,
@@ -136,6 +137,7 @@ def train(
         fail_if_option("error (on the test split), validation_error, ece (calibration error)", "error=0.02"),
     ] = None,
     plot: Plot = False,
+    open: Open = False,
     lang: Lang = ENGLISH,
     overwrite: Overwrite = False,
     json: Json = False,
@@ -178,6 +180,7 @@ def train(
         resume=resume,
         fail_if=fail_if,
         plot=plot,
+        open=open,
         lang=lang,
         overwrite=overwrite,
     )
@@ -227,7 +230,10 @@ def predict(
         ),
     ],
     out: Annotated[
-        str | None, typer.Option("--out", "-o", metavar="OUT", help="A folder to write all predictions into.")
+        str | None,
+        typer.Option(
+            "--out", "-o", metavar="OUT", help="A folder for all predictions. [default with --plot: IMAGES-predict]"
+        ),
     ] = None,
     split: Annotated[
         list[str] | None, typer.Option("--split", help="A split of IMAGES; may be repeated. [default: all]")
@@ -236,18 +242,23 @@ def predict(
         list[str] | None,
         fail_if_option("error, the fraction that is wrong where labels are known", "error=0.02"),
     ] = None,
+    plot: Plot = False,
+    open: Open = False,
+    lang: Lang = ENGLISH,
     overwrite: Overwrite = False,
     json: Json = False,
 ) -> None:
     """Predict the class of each image, or that it is probably of none; digits in photos are found first.
 
-    Example: mnist-data predict models/mnist/small.safetensors photos/
+    Example: mnist-data predict models/mnist/small.safetensors photos/ --plot
     """
     from mnist_data.api.networks import predict as run
     from mnist_data.cli.output import finish
 
-    call = partial(run, model, images, out, split=split, fail_if=fail_if, overwrite=overwrite)
-    finish(call, print_predictions, json, ("predictions", "counts", "leak_scores"))
+    call = partial(
+        run, model, images, out, split=split, fail_if=fail_if, plot=plot, open=open, lang=lang, overwrite=overwrite
+    )
+    finish(call, print_predictions, json, ("findings", "predictions", "counts", "leak_scores"))
 
 
 def print_predictions(result: Result) -> None:

@@ -64,6 +64,30 @@ def sample_grid(dataset: Dataset, per_class: int) -> pd.DataFrame:
     return thumbnail_table(columns, first.images, dataset.metadata)
 
 
+def corrupted_samples(dataset: Dataset) -> pd.DataFrame:
+    """Take the first sample of a dataset that the stage corrupt has made, under each corruption and severity.
+
+    Columns: source_id, corruption, severity, label, name, image, in the order of the dataset.
+    """
+    (split,) = dataset.splits
+    first: int | None = None
+    chosen: list[Batch] = []
+    for batch in read_batches(dataset, split):
+        first = int(batch.columns["source_id"][0]) if first is None and len(batch) else first
+        of_first = batch.columns["source_id"] == first
+        chosen.append(batch.take(of_first))
+        if not of_first.all():
+            break
+    columns = {
+        name: np.concatenate([batch.columns[name] for batch in chosen])
+        for name in ("source_id", "corruption", "severity")
+    }
+    labels = np.concatenate([batch.labels for batch in chosen])
+    names = [dataset.metadata.class_name(int(label)) for label in labels]
+    images = np.concatenate([batch.images for batch in chosen])
+    return thumbnail_table({**columns, "label": labels, "name": names}, images, dataset.metadata)
+
+
 def is_augmented(dataset: Dataset) -> bool:
     """Say whether a dataset holds copies that the stage augment has made."""
     return any(stage.stage == "augment" for stage in dataset.metadata.stages)

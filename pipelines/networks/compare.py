@@ -13,11 +13,15 @@ import pandas as pd
 
 from mnist_data import storage
 from mnist_data.errors import WrongUse
-from mnist_data.parquet.tables import provenance, require_folder, write_table
+from mnist_data.parquet.tables import provenance, read_table, require_folder, write_table
 from pipelines.networks.evaluation.paired import LEVEL, PairedComparison, compare_correct
 from pipelines.networks.evaluation.runs import Run, read_run, together
+from pipelines.networks.findings import comparison_findings
 
-TABLES = ("comparison", "disagreements")
+TABLES = ("comparison", "disagreements", "findings")
+
+SHOWN = 48
+"""Most samples on the page."""
 
 
 def compare(a: str | Path, b: str | Path, *, across_datasets: bool = False) -> dict[str, pd.DataFrame]:
@@ -27,6 +31,7 @@ def compare(a: str | Path, b: str | Path, *, across_datasets: bool = False) -> d
 
     - comparison: seed, then the fields of PairedComparison. The first row, without a seed, compares the runs' ensembles
       (the means of their seeds' probabilities); where both have several seeds, a row follows for each common seed.
+    - findings: what these say in sentences.
     - disagreements, the samples that A and B predict differently: id, label, predicted_a, probability_a, predicted_b,
       probability_b, correct ("A", "B" or "neither").
 
@@ -42,7 +47,9 @@ def compare(a: str | Path, b: str | Path, *, across_datasets: bool = False) -> d
             pair = _aligned(run_a, run_b, run_a.of(seed), run_b.of(seed))
             rows.append({"seed": seed, **asdict(_compare(*pair))})
     comparison = pd.DataFrame(rows).astype({"seed": "Int64"})
-    return {"comparison": comparison, "disagreements": _disagreements(*ensembles)}
+    said = verdict(comparison.iloc[0], f"A ({a})", f"B ({b})")
+    tables = {"comparison": comparison, "disagreements": _disagreements(*ensembles)}
+    return {**tables, "findings": comparison_findings(comparison, said)}
 
 
 def write_comparison(
@@ -56,6 +63,25 @@ def write_comparison(
     inputs = {str(run): _digest(f"{run}/predictions.parquet") for run in (a, b)}
     for name in TABLES:
         write_table(tables[name], f"{folder}/{name}", provenance("compare", inputs, {"a": str(a), "b": str(b)}))
+
+
+def page_tables(tables: Mapping[str, pd.DataFrame], a: str | Path, b: str | Path) -> dict[str, pd.DataFrame]:
+    """Give the tables of the page: those of `compare`, and the images of samples that only one predicts correctly.
+
+    disagreement_samples: the rows of `disagreements` of which a training has kept the image, as it does of its most
+    confident errors, with name, predicted_a_name and predicted_b_name; no rows where it has kept none.
+    """
+    kept = [read_table(path) for path in (f"{run}/misclassified.parquet" for run in (a, b)) if storage.exists(path)]
+    images = {int(row["id"]): row["image"] for table in kept for row in table.to_dict("records")}
+    names = {int(row["label"]): row["name"] for table in kept for row in table.to_dict("records")}
+    names |= {int(row["predicted"]): row["predicted_name"] for table in kept for row in table.to_dict("records")}
+    disagreements = tables["disagreements"]
+    samples = disagreements[disagreements["id"].isin(list(images))].head(SHOWN).reset_index(drop=True)
+    for column in ("label", "predicted_a", "predicted_b"):
+        samples[f"{column}_name"] = [names.get(int(label), str(label)) for label in samples[column]]
+    samples["image"] = pd.Series([images[int(sample)] for sample in samples["id"]], dtype=object)
+    samples.attrs = dict(kept[0].attrs) if kept else {}
+    return {**tables, "disagreement_samples": samples} if kept else dict(tables)
 
 
 def _digest(location: str) -> str:

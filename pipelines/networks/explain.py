@@ -22,6 +22,7 @@ from pipelines.images.thumbnails import thumbnail_table
 from pipelines.networks.data.as_trained import ready, trained_stages
 from pipelines.networks.evaluation.predictions import predict
 from pipelines.networks.explaining.occlusion import occlude, patches
+from pipelines.networks.findings import explanation_findings
 from pipelines.networks.predict import class_name, predict_batch
 from pipelines.networks.training.device import device, require_torch
 from pipelines.networks.training.model_file import load_model
@@ -78,6 +79,7 @@ def explain(
       where the network has no feature maps), occlusion (the mean fall of the probability under the patches here);
     - occlusion, a row a patch: id, target, top, left, bottom, right, probability, drop;
     - filters, as `filter_table` gives it;
+    - findings: what these say in sentences;
 
     and gives the tables. Raises OutputExists where the folder is not empty and `overwrite` is not set, UnreadableInput
     for what is no model, WrongUse for unknown ids, images of another kind than the model was trained on, and where
@@ -101,6 +103,7 @@ def explain(
     tables = {name: pd.concat(parts, ignore_index=True) for name, parts in pieces.items()}
     tables["explained"].attrs = pieces["explained"][0].attrs
     tables["filters"] = filter_table(network, configuration["shape"])
+    tables["findings"] = explanation_findings(tables["explained"], tables["explanations"])
     _save(tables, source, str(folder), Path(model), {"split": split, "ids": list(ids)})
     return tables
 

@@ -24,6 +24,7 @@ from pipelines.networks.data.trained_on import TrainedOn, find_trained_on
 from pipelines.networks.evaluation.leaks import leak_scores
 from pipelines.networks.evaluation.predictions import Probabilities
 from pipelines.networks.evaluation.scores import prediction_table
+from pipelines.networks.predicted_samples import PredictedSamples
 from pipelines.networks.predictor import Predictor, model_files, open_predictor
 
 if TYPE_CHECKING:
@@ -46,7 +47,7 @@ class Predictions:
     counts: of each class how many images are labelled and predicted so. leaks: of each split with labels `leak_scores`,
     with the column split first; no rows where it is undecided which images are in the training data. unlabelled: images
     without a label. other: of the images whose class the model does not have, the class's name -> how many. notes: for
-    the user.
+    the user. samples: some of the images, as `PredictedSamples` chooses them.
     """
 
     table: pd.DataFrame
@@ -56,6 +57,7 @@ class Predictions:
     none_of_the_classes: int | None
     other: Mapping[str, int] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    samples: pd.DataFrame = field(default_factory=pd.DataFrame)
 
 
 def predict(model: str | Path, images: str | Path, splits: Sequence[str] | None = None) -> pd.DataFrame:
@@ -85,9 +87,9 @@ def predict_images(model: str | Path, images: str | Path, splits: Sequence[str] 
     source = open_images(str(images), splits, predictor.configuration["shape"], predictor.accepted)
     seen = find_trained_on(predictor.trained_on, source.dataset)
     try:
-        table, other = _predicted(predictor, source, seen)
+        table, other, samples = _predicted(predictor, source, seen)
     except Misjudged:  # a stream knows its type and classes better now, which its first rows did not show
-        table, other = _predicted(predictor, source, seen)
+        table, other, samples = _predicted(predictor, source, seen)
     rejected = int((~table["in_distribution"]).sum()) if predictor.detects else None
     notes = [note for note in (source.note, predictor.note, _about_training_data(predictor, model, seen)) if note]
     if other:
@@ -95,7 +97,7 @@ def predict_images(model: str | Path, images: str | Path, splits: Sequence[str] 
         notes.append(f"Classes of the images that the model does not have: {listed}.")
     unlabelled = int((table["label"] == UNLABELLED).sum()) - sum(other.values())
     counts = count_table(table, predictor.configuration)
-    return Predictions(table, counts, leak_table(table), unlabelled, rejected, other, tuple(notes))
+    return Predictions(table, counts, leak_table(table), unlabelled, rejected, other, tuple(notes), samples)
 
 
 def _about_training_data(predictor: Predictor, model: str | Path, seen: TrainedOn | None) -> str:
@@ -131,9 +133,26 @@ def leak_table(table: pd.DataFrame) -> pd.DataFrame:
     return scores[["split", *(name for name in scores if name != "split")]]
 
 
-def _predicted(predictor: Predictor, source: NewImages, seen: TrainedOn | None) -> tuple[pd.DataFrame, dict[str, int]]:
-    """Predict all images; give the table, and how many are of which class that the model does not have."""
-    tables = []
+def page_tables(predicted: Predictions, tables: Mapping[str, pd.DataFrame]) -> dict[str, pd.DataFrame]:
+    """Give the tables of the page: findings, counts, leak scores, samples, and how many there are of each kind."""
+    table = predicted.table
+    known = table["correct"].dropna().astype(bool)
+    summary = {
+        "images": len(table),
+        "labelled": len(known),
+        "correct": int(known.sum()),
+        "rejected": -1 if predicted.none_of_the_classes is None else predicted.none_of_the_classes,
+        "confidence": float(table["probability"].mean()),
+    }
+    shown = {"predicted": pd.DataFrame([summary]), "predicted_counts": predicted.counts}
+    return {**shown, "findings": tables["findings"], "predicted_samples": predicted.samples}
+
+
+def _predicted(
+    predictor: Predictor, source: NewImages, seen: TrainedOn | None
+) -> tuple[pd.DataFrame, dict[str, int], pd.DataFrame]:
+    """Predict all images; give the table, how many are of which class that the model does not have, and some images."""
+    tables, samples = [], PredictedSamples()
     for batch in source.batches():
         images = ready(predictor.configuration, batch, source.stages).images
         probabilities, scores = predictor.run(images)
@@ -148,9 +167,10 @@ def _predicted(predictor: Predictor, source: NewImages, seen: TrainedOn | None) 
         table.insert(place, "in_distribution", accepted)
         table.insert(place, "ood_score", scores.astype(np.float32))
         tables.append(table)
+        samples.add(table, batch.images)
     joined = pd.concat(tables, ignore_index=True)
     foreign = joined.loc[(joined["label"] == UNLABELLED) & joined["label_name"].notna(), "label_name"]
-    return joined, {str(name): int(count) for name, count in foreign.value_counts(sort=False).items()}
+    return joined, {str(name): int(count) for name, count in foreign.value_counts(sort=False).items()}, samples.table()
 
 
 def count_table(table: pd.DataFrame, configuration: Mapping[str, Any]) -> pd.DataFrame:

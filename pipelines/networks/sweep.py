@@ -24,6 +24,7 @@ from pipelines.images.levels import levels_of
 from pipelines.networks.data.division import class_count, training_samples
 from pipelines.networks.data.loader import Augmentation
 from pipelines.networks.data.samples import Samples
+from pipelines.networks.findings import sweep_findings
 from pipelines.networks.members import members
 from pipelines.networks.training.device import require_torch
 from pipelines.networks.training.fit import Fit, State, epochs_for, fit
@@ -91,8 +92,8 @@ def sweep(
     """Train each point by each of its seeds, and tabulate them by validation; networks are not kept.
 
     Writes into the folder the tables runs (a row a training, written anew after each), sweep (a row a point, the best
-    first) and effects (a row for each value of a setting that has several); gives them. A training that diverges is a
-    row without a score. With `resume` trainings already in runs are not repeated.
+    first), effects (a row for each value of a setting that has several) and findings; gives them. A training that
+    diverges is a row without a score. With `resume` trainings already in runs are not repeated.
 
     Raises OutputExists where the folder is not empty, unless `overwrite` or `resume` is set; MissingExtra without
     PyTorch, WrongUse for a dataset without validation samples, and where the runs in the folder are of another dataset.
@@ -115,6 +116,7 @@ def sweep(
         write_table(pd.DataFrame(rows), target, made)
     runs = pd.DataFrame(rows)
     tables = {"sweep": sweep_table(runs, points), "effects": effect_table(runs, points)}
+    tables["findings"] = sweep_findings(tables["sweep"], tables["effects"])
     for name, table in tables.items():
         write_table(table, f"{folder}/{name}", made)
     return {"runs": runs, **tables}

@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from dashboards.language import ENGLISH, in_language
+from dashboards.language import ENGLISH
 from mnist_data import storage
 from mnist_data.batch import shape_text
 from mnist_data.parquet.dataset import Dataset
@@ -16,6 +16,7 @@ from mnist_data.parquet.tables import read_table, read_tables, table_provenance
 from mnist_data.version import __version__
 from pipelines.images.thumbnails import before_after, is_augmented
 from pipelines.run.commands import dataset_commands
+from pipelines.run.pages import Heading, write_page
 from pipelines.settings.base import settings_in_words
 from pipelines.stages.clean import TABLES
 from pipelines.statistics.findings import together
@@ -88,29 +89,26 @@ def write_report(
     target: str | Path,
     made_by: Mapping[str, str] | None = None,
     *,
+    kind: str = "",
     lang: str = ENGLISH,
     overwrite: bool = False,
 ) -> str:
-    """Write the dashboard of a dataset; give its path.
+    """Write a page about a dataset; give its path.
 
-    made_by: what else is needed to reproduce the page. lang: the language of the page.
-
-    Raises OutputExists where there is one and `overwrite` is not set, WrongUse for a language that pages are not in.
+    made_by: what else is needed to reproduce the page. kind: what was done with the dataset, as in Audit; empty for all
+    that is known of it. lang: the language of the page. Raises OutputExists where there is a page and `overwrite` is
+    not set.
     """
-    from dashboards.page import render
-
-    storage.require_free(target, overwrite)
     metadata = source.metadata
-    with in_language(lang):
-        page = render(
-            tables,
-            title=metadata.title or metadata.dataset,
-            subtitle=_subtitle(source),
-            note=metadata.note or None,
-            reproduction={**_reproduction(source), **(made_by or {})},
-        )
-    storage.write_text(target, page)
-    return str(target)
+    heading = Heading(
+        kind=kind,
+        title=metadata.title or metadata.dataset,
+        subtitle=_subtitle(source),
+        note=metadata.note or None,
+    )
+    return write_page(
+        tables, heading, target, {**_reproduction(source), **(made_by or {})}, lang=lang, overwrite=overwrite
+    )
 
 
 def _subtitle(source: Dataset) -> str:

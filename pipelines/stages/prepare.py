@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import partial
 from itertools import groupby
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -30,16 +30,28 @@ from pipelines.images.find_digits.sheet import Digit, SetAside, read_sheet
 from pipelines.images.photos import DIGITS, Photo, find_photos
 from pipelines.images.thumbnails import thumbnail_table
 
+if TYPE_CHECKING:
+    from PIL import Image
+
 BEFORE = 112
 """Side of the square in which the page shows a photo, in pixels."""
 
 SHOWN = 60
 """Most photos on the page."""
 
+ASIDE, ASIDE_SIDE, MARGIN = 24, 56, 0.25
+"""Most shapes of a photo that the page shows as set aside, the side of their squares, and the margin around each."""
+
+MOST_ASIDE = 96
+"""Most of these on the page."""
+
 
 @dataclass(frozen=True)
 class PreparedPhoto:
-    """One photo: its file, split and label, the file's SHA-256, its digits, what is none, and the photo, reduced."""
+    """One photo: its file, split and label, the file's SHA-256, its digits, what is none, and the photo, reduced.
+
+    aside: the first shapes that were set aside, each with its part of the photo, reduced.
+    """
 
     file: str
     split: str
@@ -48,6 +60,7 @@ class PreparedPhoto:
     digits: tuple[Digit, ...]
     set_aside: tuple[SetAside, ...]
     before: npt.NDArray[np.uint8]
+    aside: tuple[tuple[SetAside, npt.NDArray[np.uint8]], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -164,7 +177,29 @@ def _prepare(photo: Photo, cut_touching: bool) -> PreparedPhoto | UnreadableInpu
     before = np.asarray(square.convert("L"))
     name = photo.file.name.encode("utf-8", "replace").decode()  # a file system's names may be no text
     sheet = read_sheet(image, cut_touching)
-    return PreparedPhoto(name, photo.split, photo.label, digest, sheet.digits, sheet.set_aside, before)
+    aside = tuple((shape, _part(image, shape)) for shape in sorted(sheet.set_aside, key=_is_speck)[:ASIDE])
+    return PreparedPhoto(name, photo.split, photo.label, digest, sheet.digits, sheet.set_aside, before, aside)
+
+
+def _is_speck(shape: SetAside) -> bool:
+    return shape.reason == SPECK_REASON
+
+
+def _part(photo: Image.Image, shape: SetAside) -> npt.NDArray[np.uint8]:
+    """Cut a shape out of its photo, with a margin of a quarter, into a square of ASIDE_SIDE pixels."""
+    from PIL import Image, ImageOps
+
+    margin = max(4, round(MARGIN * max(shape.right - shape.left, shape.bottom - shape.top)))
+    box = (
+        max(0, shape.left - margin),
+        max(0, shape.top - margin),
+        min(photo.width, shape.right + margin),
+        min(photo.height, shape.bottom + margin),
+    )
+    part = ImageOps.contain(photo.crop(box).convert("RGBA"), (ASIDE_SIDE, ASIDE_SIDE))
+    square = Image.new("RGBA", (ASIDE_SIDE, ASIDE_SIDE), (128, 128, 128, 255))
+    square.alpha_composite(part, ((ASIDE_SIDE - part.width) // 2, (ASIDE_SIDE - part.height) // 2))
+    return np.asarray(square.convert("L"))
 
 
 def _write(
@@ -213,7 +248,9 @@ def _tables(prepared: list[PreparedPhoto], metadata: Metadata) -> dict[str, pd.D
     shown = prepared[:SHOWN]
     digits = [(number, digit) for number, photo in enumerate(shown) for digit in photo.digits]
     before = Metadata(metadata.dataset, (BEFORE, BEFORE), "uint8")
-    return {
+    aside = [(photo.file, shape, part) for photo in prepared for shape, part in photo.aside]
+    aside = sorted(aside, key=lambda entry: _is_speck(entry[1]))[:MOST_ASIDE]
+    tables = {
         "photos": thumbnail_table(
             {"photo": range(len(shown)), "file": [photo.file for photo in shown]},
             np.stack([photo.before for photo in shown]),
@@ -223,3 +260,16 @@ def _tables(prepared: list[PreparedPhoto], metadata: Metadata) -> dict[str, pd.D
             {"photo": [number for number, _ in digits]}, np.stack([digit.image for _, digit in digits]), metadata
         ),
     }
+    tables["photos"].attrs["photos"] = len(prepared)
+    if aside:
+        tables["set_aside"] = _aside_table(aside, metadata)
+        tables["set_aside"].attrs["shapes"] = sum(len(photo.set_aside) for photo in prepared)
+    return tables
+
+
+def _aside_table(aside: Sequence[tuple[str, SetAside, npt.NDArray[np.uint8]]], metadata: Metadata) -> pd.DataFrame:
+    """Tabulate what was set aside: file, reason, left, top, right, bottom, and its part of the photo."""
+    boxes = {side: [getattr(shape, side) for _, shape, _ in aside] for side in ("left", "top", "right", "bottom")}
+    columns = {"file": [file for file, _, _ in aside], "reason": [shape.reason for _, shape, _ in aside], **boxes}
+    square = Metadata(metadata.dataset, (ASIDE_SIDE, ASIDE_SIDE), "uint8")
+    return thumbnail_table(columns, np.stack([part for _, _, part in aside]), square)

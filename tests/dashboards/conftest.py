@@ -442,6 +442,78 @@ def explained(digits: tuple[Array, Array]) -> dict[str, pd.DataFrame]:
 
 
 @pytest.fixture(scope="session")
+def analysed(digits: tuple[Array, Array]) -> dict[str, pd.DataFrame]:
+    """Make tables of claims, predictions, a comparison, a sweep, a compression, corruptions and what is set aside."""
+    images, labels = digits[0][:6], digits[1][:6]
+    names = [NAMES[label] for label in labels]
+    claim = {
+        "claim": "The classes are balanced.",
+        "source": "a paper",
+        "figure": "1.05 times",
+        "note": "",
+        "numbers": "{}",
+    }
+    verdicts = [("true", ""), ("false", ""), ("undecided", "an audit")]
+    points = {"validation_loss": 0.2, "epochs_done": 3.0, "seconds": 1.5, "parameters": 1000, "runs": 1}
+    paired = {"samples": 6, "both": 3, "only_a": 1, "only_b": 2, "neither": 0, "accuracy_a": 4 / 6, "accuracy_b": 5 / 6}
+    paired |= {"difference": 1 / 6, "low": -0.4, "high": 0.7, "p": 1.0}
+    disagreements = {"id": range(3), "label": labels[:3], "predicted_a": 1, "probability_a": 0.6, "predicted_b": 2,
+                     "probability_b": 0.7, "correct": ["A", "B", "neither"]}  # fmt: skip
+    named = {"label_name": names[:3], "predicted_a_name": "one", "predicted_b_name": "two"}
+    counts = {"labelled": [3, 3, 0], "predicted": [2, 3, 1]}
+    variants = {"bytes": [9000, 2500], "ratio": [1.0, 0.28], "accuracy": [0.9, 0.88], "low": [0.85, 0.83],
+                "high": [0.94, 0.92], "difference": [0.0, -2.0], "agreement": [1.0, 0.97], "multiply_adds": [500, 500],
+                "latency_1": [50.0, 30.0], "latency_256": [9.0, 8.0], "samples": 360, "split": "test"}  # fmt: skip
+    predicted = {"reason": ["rejected", "wrong", "unsure", "sure", "sure", "sure"], "id": range(6), "file": "a.png"}
+    return {
+        "claims": pd.DataFrame([{**claim, "verdict": verdict, "needs": needs} for verdict, needs in verdicts]),
+        "predicted": pd.DataFrame([{"images": 6, "labelled": 6, "correct": 5, "rejected": 1, "confidence": 0.9}]),
+        "predicted_counts": pd.DataFrame({"name": ["zero", "one", "none of the classes"], **counts}),
+        "predicted_samples": thumbnail_table(
+            {**predicted, "label_name": names, "name": names, "probability": 0.9}, images
+        ),
+        "comparison": pd.DataFrame([{"seed": pd.NA, **paired}, {"seed": 0, **paired}]),
+        "disagreements": pd.DataFrame(disagreements),
+        "disagreement_samples": thumbnail_table({**disagreements, **named}, images[:3]),
+        "sweep": pd.DataFrame(
+            {
+                "point": [1, 2],
+                "model": ["mlp", "small"],
+                "epochs": 3,
+                "validation_accuracy": [0.9, np.nan],
+                "low": [0.8, np.nan],
+                "high": [0.95, np.nan],
+                **points,
+            }
+        ),
+        "effects": pd.DataFrame(
+            {
+                "setting": "model",
+                "value": ["mlp", "small"],
+                "points": 1,
+                "validation_accuracy": [0.9, np.nan],
+                "below_best": [0.0, np.nan],
+            }
+        ),
+        "compression": pd.DataFrame({"variant": ["a.safetensors", "a.onnx"], **variants}),
+        "corrupted_samples": thumbnail_table(
+            {
+                "source_id": 7,
+                "corruption": ["fog"] * 3 + ["shear"] * 3,
+                "severity": [1, 2, 3] * 2,
+                "label": labels,
+                "name": names,
+            },
+            images,
+        ),
+        "set_aside": thumbnail_table(
+            {"file": "a.png", "reason": ["a speck"] * 3 + ["a line"] * 3, "left": 1, "top": 2, "right": 3, "bottom": 4},
+            images,
+        ),
+    }
+
+
+@pytest.fixture(scope="session")
 def tables(
     statistics: dict[str, pd.DataFrame],
     preparation: dict[str, pd.DataFrame],
@@ -453,6 +525,7 @@ def tables(
     audited: dict[str, pd.DataFrame],
     compared_versions: dict[str, pd.DataFrame],
     explained: dict[str, pd.DataFrame],
+    analysed: dict[str, pd.DataFrame],
 ) -> dict[str, pd.DataFrame]:
     """Give every table that a page can show."""
     lines = [
@@ -460,7 +533,7 @@ def tables(
         Finding("The classes are of about equal size.", "1.05 times.", "", "note", "nowhere"),
     ]
     made = [statistics, preparation, model, evaluated, robustness, by_writer, compared, audited, compared_versions]
-    made.append(explained)
+    made += [explained, analysed]
     return {"findings": findings_table(lines), **{name: table for tables in made for name, table in tables.items()}}
 
 
@@ -472,7 +545,8 @@ def page(tables: dict[str, pd.DataFrame]) -> str:
 
 TEXTS = ("split", "name", "name_a", "name_b", "predicted_name", "target_name", "reason", "action", "detail", "model",
          "corruption", "file", "check", "meaning", "transform", "finding", "evidence", "advice", "feature", "other",
-         "labels")  # fmt: skip
+         "labels", "claim", "source", "figure", "needs", "note", "variant", "setting", "value", "label_name",
+         "predicted_a_name", "predicted_b_name")  # fmt: skip
 """Columns of text that come out of files, and which may hold anything."""
 
 

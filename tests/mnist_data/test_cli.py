@@ -272,16 +272,17 @@ def test_train_prints_its_accuracy_under_corruption(run: Cli, digits: Dataset, t
 
 
 def test_train_writes_a_page_where_it_is_asked(run: Cli, digits: Dataset, tmp_path: Path) -> None:
-    """With what was learnt and mistaken; a sweep has no one training to show."""
+    """With what was learnt and mistaken; a sweep has no one error to fail by."""
     pytest.importorskip("torch")
     code, out, _ = run("train", digits.location, tmp_path / "m", "--model", "mlp", "--epochs", "1", "--plot")
-    refused, _, message = run("train", digits.location, tmp_path / "s", "--sweep", tmp_path / "grid.toml", "--plot")
+    grid = tmp_path / "grid.toml"
+    refused, _, message = run("train", digits.location, tmp_path / "s", "--sweep", grid, "--fail-if", "error=0.1")
     page = (tmp_path / "m/dashboard.html").read_text(encoding="utf-8")
 
     assert (code, refused) == (0, 2)
     assert "dashboard.html" in out
     assert all(heading in page for heading in ("Confusion matrix", "Misclassified samples"))
-    assert "--sweep makes many trainings; leave out --plot" in message
+    assert "--sweep makes many trainings; leave out --fail-if" in message
 
 
 def plant_writers(sample_idx: Path, folder: Path) -> None:

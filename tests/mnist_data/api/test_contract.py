@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import inspect
+import json
+import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote, urlsplit
 
 import pytest
 import typer
-from PIL import Image
+from PIL import Image, ImageDraw
 
 import mnist_data
 from mnist_data.cli import app
@@ -116,6 +120,96 @@ def test_an_output_that_is_named_twice_or_not_at_all_is_refused(command_line: Cl
     assert (twice, never) == (2, 2)
     assert "named twice" in both
     assert "The output is missing" in none
+
+
+WITHOUT_PAGE = {"fetch", "convert", "export", "info", "show", "verify", "normalize", "split", "onnx"}
+"""Commands that make no page."""
+
+
+def test_every_command_that_makes_a_page_asks_for_it_by_the_same_words() -> None:
+    """--plot and --open, off by default; of a run alone the page is on, for it is its last step."""
+    words = {command: {name: options_of(command).get(name) for name in ("plot", "open")} for command in COMMANDS}
+
+    assert {command for command, taken in words.items() if taken["plot"] is not None} == set(COMMANDS) - WITHOUT_PAGE
+    assert all(taken["open"] is (None if command in WITHOUT_PAGE else False) for command, taken in words.items())
+    assert [command for command, taken in words.items() if taken["plot"]] == ["run"]
+
+
+PAGES = {
+    "stats": ("DIGITS",),
+    "claims": ("DIGITS",),
+    "diff": ("DIGITS", "DIGITS"),
+    "clean": ("DIGITS", "OUT"),
+    "augment": ("DIGITS", "OUT", "--copies", "1"),
+    "corrupt": ("DIGITS", "OUT", "--corruption", "fog", "--severity", "2"),
+    "prepare": ("PHOTO", "OUT"),
+    "compare": ("MODELS", "LENET5", "--out", "OUT"),
+    "predict": ("MODEL", "PHOTO", "--out", "OUT"),
+    "explain": ("MODEL", "DIGITS", "OUT", "--id", "1500"),
+}
+"""Calls that take a second at most; what is written goes next to DIGITS, or to OUT."""
+
+
+@pytest.mark.parametrize("command", PAGES)
+def test_the_address_of_a_page_is_the_last_line_and_stands_in_json(
+    command: str, digits: Dataset, tmp_path: Path, command_line: Cli
+) -> None:
+    """Absolute and percent-encoded, so that a terminal makes it a link, whatever the folder is called."""
+    if command in ("predict", "explain"):
+        pytest.importorskip("torch")
+    folder = tmp_path / "meine Übung #1"
+    folder.mkdir()
+    shutil.copytree(digits.location, folder / "digits")
+    shutil.copy(f"{digits.location}.manifest.json", folder / "digits.manifest.json")
+    _draw_seven(folder / "photo.png")
+    places = {
+        "DIGITS": folder / "digits",
+        "OUT": folder / "out",
+        "PHOTO": folder / "photo.png",
+        "MODELS": FORMER / "models",
+        "MODEL": FORMER / "models/tiny.safetensors",
+        "LENET5": FORMER / "models-lenet5",
+    }
+    words = [places.get(word, word) for word in PAGES[command]]
+
+    code, out, err = command_line(command, *words, "--plot")
+    again, printed, _ = command_line(command, *words, "--open", "--json", "--overwrite")
+
+    assert (code, again) == (0, 0), err
+    address = out.splitlines()[-1]
+    assert address.startswith("file:///")
+    assert "/meine%20%C3%9Cbung%20%231/" in address
+    assert Path(unquote(urlsplit(address).path)).read_text(encoding="utf-8").startswith("<!doctype html>")
+    assert json.loads(printed)["page_url"] == address
+
+
+def _draw_seven(path: Path) -> None:
+    image = Image.new("L", (120, 120), 255)
+    ImageDraw.Draw(image).line([(35, 30), (85, 30), (55, 95)], fill=0, width=9)
+    image.save(path)
+
+
+@pytest.mark.parametrize(
+    ("environment", "opened"), [({"BROWSER": "{folder}/browser %s", "DISPLAY": ""}, True), ({"DISPLAY": ""}, False)]
+)
+def test_a_page_is_opened_in_the_default_browser_and_without_a_display_the_command_goes_on(
+    digits: Dataset, tmp_path: Path, environment: dict[str, str], opened: bool
+) -> None:
+    """In a process of its own, as the standard library looks for browsers once."""
+    browser = tmp_path / "browser"
+    browser.write_text('#!/bin/sh\necho "$1" >> "$(dirname "$0")/opened"\n')
+    browser.chmod(0o755)
+    known = {name: value for name, value in os.environ.items() if name not in ("BROWSER", "WAYLAND_DISPLAY")}
+    known |= {name: value.format(folder=tmp_path) for name, value in environment.items()}
+    words = ("claims", digits.location, "--out", tmp_path / "out", "--open")
+
+    ended = subprocess.run(
+        [sys.executable, "-m", "mnist_data", *map(str, words)], env=known, capture_output=True, text=True, check=True
+    )
+
+    address = (tmp_path / "out/dashboard.html").as_uri()
+    assert ended.stdout.splitlines()[-1] == address
+    assert ((tmp_path / "opened").read_text().split() == [address]) if opened else ("no display" in ended.stderr)
 
 
 def inputs(command: str, dataset: Dataset, tmp_path: Path) -> dict[str, Any]:

@@ -233,7 +233,7 @@ def test_the_command_writes_a_page_and_ends_with_2_where_it_cannot(
         return 0
 
     assert run(tmp_path / "out", "--id", 1500, "--plot") == 0
-    assert f"Page: {tmp_path}/out/dashboard.html" in capsys.readouterr().out
+    assert capsys.readouterr().out.splitlines()[-1] == f"file://{tmp_path}/out/dashboard.html"
     assert run(tmp_path / "out") == 2
     assert "exists already" in capsys.readouterr().err
     assert run(tmp_path / "other", "--id", 99_999) == 2

@@ -1,0 +1,90 @@
+"""The section about two trainings: which is better on the same samples, and the samples on which they differ."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pandas as pd
+
+from dashboards.blocks import Block, Card, Cards, Gallery, Table
+from dashboards.formats import count, percent
+from dashboards.sections.data import Tables
+from dashboards.thumbnails import Thumbnail, decode_images, png_uris, screen_size
+
+
+def comparison(tables: Tables) -> list[Block]:
+    """Give both accuracies and their difference, the counts that decide, each seed, and where the two differ."""
+    frame = tables["comparison"]
+    row = frame.iloc[0]
+    cards = [
+        Card(percent(row["accuracy_a"], 2), "accuracy of A"),
+        Card(percent(row["accuracy_b"], 2), "accuracy of B"),
+        Card(
+            f"{100 * row['difference']:+.2f}",
+            "points, B minus A",
+            f"95 % interval {100 * row['low']:.2f} to {100 * row['high']:.2f}; p = {row['p']:.2g} (McNemar, exact)",
+        ),
+    ]
+    blocks: list[Block] = [Cards(cards, strong=True), Table(_agreement(row), "Samples, by who is correct")]
+    if len(frame) > 1:
+        blocks.append(Table(pd.DataFrame([_seed(each) for each in frame.to_dict("records")]), "Each seed"))
+    return [*blocks, *_differing(tables)]
+
+
+def _agreement(row: pd.Series[Any]) -> pd.DataFrame:
+    counts = {"both": row["both"], "only A": row["only_a"], "only B": row["only_b"], "neither": row["neither"]}
+    return pd.DataFrame(
+        [
+            {"correct": name, "samples": count(number), "of all": percent(number / row["samples"], 2)}
+            for name, number in counts.items()
+        ]
+    )
+
+
+def _seed(row: dict[Any, Any]) -> dict[str, str]:
+    return {
+        "seed": "all" if pd.isna(row["seed"]) else str(row["seed"]),
+        "A": percent(row["accuracy_a"], 2),
+        "B": percent(row["accuracy_b"], 2),
+        "points, B minus A": f"{100 * row['difference']:+.2f}",
+        "95 % interval": f"{100 * row['low']:.2f} to {100 * row['high']:.2f}",
+        "p": f"{row['p']:.2g}",
+    }
+
+
+def _differing(tables: Tables) -> list[Block]:
+    """Give the images of samples predicted differently, where they are kept, and else their numbers."""
+    every = tables.get("disagreements", pd.DataFrame())
+    if every.empty:
+        return []
+    columns = {"id": "sample", "label": "label", "predicted_a": "A predicts", "predicted_b": "B predicts"}
+    table = Table(every[list(columns)].rename(columns=columns).head(500), "Show the first 500 by number", folded=True)
+    samples = tables.get("disagreement_samples", pd.DataFrame())
+    if samples.empty:
+        return [table]
+    images = decode_images(samples)
+    size = screen_size(images.shape[1:3], side=84)
+    thumbnails = [
+        Thumbnail(uri, *size, alt=_words(row), title=_words(row), lines=_lines(row))
+        for row, uri in zip(samples.to_dict("records"), png_uris(images), strict=True)
+    ]
+    caption = (
+        f"{count(len(samples))} of the {count(len(every))} samples that A and B predict differently: those of which a "
+        "training has kept the image. Below each its label, and what A and B predict."
+    )
+    return [Gallery("Predicted differently", thumbnails, caption, wide=True), table]
+
+
+def _words(row: dict[Any, Any]) -> str:
+    return (
+        f"sample {row['id']}, label {row['label_name']}: A predicts {row['predicted_a_name']}, "
+        f"B {row['predicted_b_name']}"
+    )
+
+
+def _lines(row: dict[Any, Any]) -> tuple[str, str]:
+    marks = {side: "✓" if row["correct"] == side else "✗" for side in "AB"}
+    return (
+        f"label {row['label_name']}",
+        f"A {row['predicted_a_name']} {marks['A']} · B {row['predicted_b_name']} {marks['B']}",
+    )

@@ -1,0 +1,57 @@
+"""Writing a page: its heading, its sections and what reproduces it, into one file."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from dashboards.language import ENGLISH, in_language
+from mnist_data import storage
+
+
+@dataclass(frozen=True, kw_only=True)
+class Heading:
+    """What a page begins with.
+
+    kind: what was done, as in Audit; empty for a page of all that is known. title: of what. subtitle: its size.
+    note: what a reader must know before all else.
+    """
+
+    kind: str = ""
+    title: str
+    subtitle: str = ""
+    note: str | None = None
+
+
+def write_page(
+    tables: Mapping[str, pd.DataFrame],
+    heading: Heading,
+    target: str | Path,
+    reproduction: Mapping[str, str],
+    *,
+    lang: str = ENGLISH,
+    overwrite: bool = False,
+) -> str:
+    """Write a page of tables; give its path.
+
+    reproduction: names and values of what it takes to make it again. lang: the language of the page.
+
+    Raises OutputExists where there is one and `overwrite` is not set, WrongUse for a language that pages are not in.
+    """
+    from dashboards.page import render
+
+    storage.require_free(target, overwrite)
+    with in_language(lang):
+        page = render(
+            tables,
+            title=heading.title,
+            subtitle=heading.subtitle,
+            note=heading.note,
+            reproduction=reproduction,
+            kind=heading.kind,
+        )
+    storage.write_text(target, page)
+    return str(target)

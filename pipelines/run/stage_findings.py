@@ -1,0 +1,77 @@
+"""What the stages that make datasets say in sentences, and the tables of their pages."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+
+import pandas as pd
+
+from mnist_data import storage
+from mnist_data.errors import first_few
+from mnist_data.parquet.tables import read_table
+from pipelines.images.measures.background import describe_polarity
+from pipelines.stages.clean import TABLES, CleanResult
+from pipelines.stages.prepare import PrepareResult
+from pipelines.statistics.findings import NOTE, WARNING, Finding, findings_table
+
+
+def preparation_findings(outcome: PrepareResult) -> pd.DataFrame:
+    """Give the findings of photos: how many digits there are, what was set aside, and what a person should look at."""
+    return findings_table(_prepared(outcome))
+
+
+def _prepared(outcome: PrepareResult) -> Iterator[Finding]:
+    dataset, photos = outcome.dataset, outcome.tables["photos"].attrs["photos"]
+    splits = ", ".join(f"{rows:,} {split}" for split, rows in dataset.splits.items())
+    yield Finding(
+        f"{len(dataset):,} samples were found in {photos:,} {'photo' if photos == 1 else 'photos'} ({splits}).",
+        f"Classes: {first_few(list(dataset.metadata.classes), 12)}." if dataset.metadata.classes else "",
+        severity=NOTE,
+        section="prepared",
+    )
+    if outcome.empty:
+        yield Finding(
+            f"No digit was found in {first_few(list(outcome.empty), 3)}.",
+            f"{len(outcome.empty):,} of {photos:,} photos gave nothing.",
+            "Photograph only the sheet, from above and in even light.",
+            WARNING,
+            "prepared",
+        )
+    for note in outcome.notes:
+        yield Finding(note, severity=WARNING, section="set-aside" if "not taken for" in note else "prepared")
+    aside = outcome.tables.get("set_aside")
+    if aside is not None and len(aside):
+        reasons = Counter(aside["reason"])
+        listed = "; ".join(f"{reason} ({count:,})" for reason, count in reasons.most_common(3))
+        yield Finding(
+            f"{aside.attrs['shapes']:,} shapes were set aside as no digits.",
+            f"Most often: {listed}.",
+            "Look whether a digit is among them.",
+            NOTE,
+            "set-aside",
+        )
+
+
+def cleaning_tables(outcome: CleanResult) -> dict[str, pd.DataFrame]:
+    """Read the tables that cleaning has written next to its dataset, by their names on a page; and `findings`."""
+    places = {name: f"{outcome.dataset.location}.{ending}.parquet" for ending, name in TABLES.items()}
+    tables = {name: read_table(path) for name, path in places.items() if storage.exists(path)}
+    return {**tables, "findings": findings_table(_cleaned(outcome))}
+
+
+def _cleaned(outcome: CleanResult) -> Iterator[Finding]:
+    removed, changed, read = (int(outcome.totals[name].sum()) for name in ("removed", "changed", "samples_in"))
+    if removed or changed:
+        reasons = outcome.reasons.groupby("reason")["samples"].sum().sort_values(ascending=False, kind="stable")
+        listed = ", ".join(f"{str(reason).replace('_', ' ')} ({count:,})" for reason, count in reasons.items())
+        yield Finding(
+            f"Of {read:,} samples {removed:,} were removed and {changed:,} changed.",
+            f"Reasons: {listed}.",
+            "Rules make mistakes, so look at them.",
+            WARNING,
+            "quarantine",
+        )
+    else:
+        yield Finding(f"All {read:,} samples were kept as they were.", severity=NOTE, section="cleaning")
+    yield Finding(describe_polarity(outcome.polarity, outcome.undecided), severity=NOTE, section="cleaning")
