@@ -20,6 +20,7 @@ import numpy.typing as npt
 
 from mnist_data.batch import Integers
 from mnist_data.parquet.dataset import Partition, read_images, read_partition
+from pipelines.audit.neighbours import find_nearest
 from pipelines.audit.outlines import describe, has_outline, outline, sharper_last
 from pipelines.audit.pairs import Comparison, Flags, Places, plan_comparisons
 from pipelines.engine.execution import Execution
@@ -42,12 +43,6 @@ class takes the median of all."""
 
 MOST_DISTANCE = 0.2
 """Samples with more than 4 % of the ink's energy different are no copies, however far all others are."""
-
-BLOCK, COLUMNS = 1_024, 4_096
-"""Samples whose neighbours are searched at once, and those that they are compared with at once."""
-
-MOST_TASKS = 32
-"""Of the search: each is sent the descriptions of all samples."""
 
 MOST_ROUNDS = 32
 """Of keeping one sample of each cluster; in larger ones of no copies the rest is kept."""
@@ -142,29 +137,6 @@ def _limits(scales: Doubles, threshold: float | None, first: Integers, second: I
     if threshold is not None:
         return np.full(len(first), threshold)
     return np.minimum(LIMIT * np.sqrt(scales[first] * scales[second]), MOST_DISTANCE)
-
-
-def find_nearest(points: npt.NDArray[np.int16], neighbours: int, execution: Execution) -> Integers:
-    """Give the nearest other points of each, (n, neighbours), ascending; of equally near ones those that come first."""
-    size = max(BLOCK, -(-len(points) // MOST_TASKS))
-    tasks = [range(begin, min(begin + size, len(points))) for begin in range(0, len(points), size)]
-    search = partial(_search, points=points, neighbours=neighbours)
-    return np.concatenate(execution.run(search, tasks, "duplicates: neighbours", len))
-
-
-def _search(rows: range, points: npt.NDArray[np.int16], neighbours: int) -> Integers:
-    from pipelines.kernels.nearest import keep_nearest
-
-    parts = []
-    for begin in range(rows.start, rows.stop, BLOCK):
-        left = points[begin : min(begin + BLOCK, rows.stop)].astype(np.float32)
-        apart = np.full((len(left), neighbours), np.inf, np.float32)
-        nearest = np.zeros((len(left), neighbours), np.int64)
-        for start in range(0, len(points), COLUMNS):
-            right = points[start : start + COLUMNS].astype(np.float32)
-            keep_nearest(left @ right.T, np.square(right).sum(axis=1), (begin, start), apart, nearest)
-        parts.append(nearest)
-    return np.concatenate(parts)
 
 
 def align_pairs(partitions: Sequence[Partition], shape: Sequence[int], pairs: Places, execution: Execution) -> Aligned:

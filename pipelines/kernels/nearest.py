@@ -39,26 +39,28 @@ def nearest_squares(
 def keep_nearest(
     products: npt.NDArray[np.float32],
     squares: npt.NDArray[np.float32],
-    begins: tuple[int, int],
+    own: npt.NDArray[np.int64],
+    begin: int,
     apart: npt.NDArray[np.float32],
     nearest: npt.NDArray[np.int64],
 ) -> None:
     """Keep the nearest points of each row, given the inner products with some more points.
 
-    products: (rows, columns). squares: (columns,), of each with itself. begins: numbers of the first row's and the
-    first column's point; a point is not its own neighbour. apart, nearest: (rows, neighbours), ascending, what is
-    nearest so far; the distances are squared and lack the square of the row's point. Of equal ones the first stays.
+    products: (rows, columns). squares: (columns,), of each with itself. own: (rows,), the column of each row's own
+    point, which is not its neighbour. begin: the number of the first column. apart, nearest: (rows, neighbours),
+    ascending, what is nearest so far; the distances are squared and lack the square of the row's point. Of equal ones
+    the first stays.
     """
     last = apart.shape[1] - 1
     for row in range(products.shape[0]):
-        distances, names, own = apart[row], nearest[row], begins[0] + row - begins[1]
+        distances, names = apart[row], nearest[row]
         worst = distances[last]
         for column in range(products.shape[1]):
             distance = squares[column] - np.float32(2) * products[row, column]
-            if distance < worst and column != own:
+            if distance < worst and column != own[row]:
                 place = last
                 while place > 0 and distances[place - 1] > distance:
                     distances[place], names[place] = distances[place - 1], names[place - 1]
                     place -= 1
-                distances[place], names[place] = distance, begins[1] + column
+                distances[place], names[place] = distance, begin + column
                 worst = distances[last]

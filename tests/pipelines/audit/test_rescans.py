@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,8 @@ from mnist_data.idx.pairing import find_pairs
 from mnist_data.parquet.dataset import Dataset
 from pipelines.audit.check_result import CheckResult
 from pipelines.audit.duplicates import find_duplicates
-from pipelines.audit.rescans import find_nearest, join
+from pipelines.audit.neighbours import find_nearest, find_nearest_in_cells
+from pipelines.audit.rescans import join
 from pipelines.engine.engine import Threads
 from pipelines.engine.execution import Execution
 from pipelines.settings.stages import Convert
@@ -119,17 +121,32 @@ def test_it_is_said_how_a_copy_was_turned(digits: tuple[Pixels, npt.NDArray[np.u
     np.testing.assert_allclose(np.abs(degrees), 3, atol=0.6)
 
 
-def test_the_nearest_are_those_of_brute_force() -> None:
-    """In their order; of equally near ones those that come first."""
+@pytest.mark.parametrize("search", [find_nearest, find_nearest_in_cells])
+def test_the_nearest_are_those_of_brute_force(search: Callable[..., npt.NDArray[np.int64]]) -> None:
+    """In their order; of equally near ones those that come first; in cells, too, where all of them are near."""
     points = np.random.default_rng(2).integers(-40, 40, (2_500, 6)).astype(np.int16)
     wide = points.astype(np.int64)
 
-    nearest = find_nearest(points, 5, Execution(Threads(2)))
+    nearest = search(points, 5, Execution(Threads(2)))
 
     for place in range(0, len(points), 97):
         apart = np.square(wide - wide[place]).sum(axis=1)
         apart[place] = np.iinfo(np.int64).max
         assert nearest[place].tolist() == np.argsort(apart, kind="stable")[:5].tolist()
+
+
+def test_cells_find_copies_among_many() -> None:
+    """A copy that lies nearer than all others is found but for a few, and no point is its own neighbour."""
+    lots = np.random.default_rng(6)
+    originals = lots.normal(size=(20_000, 12)) @ lots.normal(size=(12, 60))
+    points = np.concatenate([originals, originals + 0.2 * lots.normal(size=originals.shape)])
+    points = np.rint(1_900 * points / np.linalg.norm(points, axis=1, keepdims=True)).astype(np.int16)
+    order = lots.permutation(len(points))
+
+    nearest = find_nearest_in_cells(points[order], 5, Execution(Threads(2)))
+
+    assert (order[nearest[:, 0]] == (order + 20_000) % 40_000).mean() > 0.98
+    assert (nearest != np.arange(len(points))[:, None]).all()
 
 
 def test_pairs_join_samples_to_the_one_of_lowest_rank() -> None:
