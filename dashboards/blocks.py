@@ -11,6 +11,7 @@ import plotly.graph_objects as go
 from markupsafe import Markup
 
 from dashboards.formats import MISSING, cell
+from dashboards.language import tr
 from dashboards.templating import figure_json, render
 from dashboards.thumbnails import Thumbnail
 
@@ -109,8 +110,8 @@ class Table(Block):
 
     @property
     def columns(self) -> list[str]:
-        """Give the headings."""
-        return [str(name) for name in self.frame.columns]
+        """Give the headings, in the page's language where the vocabulary has them."""
+        return [tr(str(name)) for name in self.frame.columns]
 
     @property
     def rows(self) -> list[list[str]]:
@@ -129,7 +130,7 @@ def _is_number(text: str) -> bool:
 
 
 def _folded(frame: pd.DataFrame | None) -> Table | None:
-    return None if frame is None else Table(frame, "Show the numbers", folded=True)
+    return None if frame is None else Table(frame, tr("Show the numbers"), folded=True)
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,8 @@ from typing import Any
 
 import pandas as pd
 
+from dashboards.language import tr
+
 LONGEST_NAME = 24
 """Characters of a class name that an axis shows; longer ones are cut, or they would push the chart away."""
 
@@ -32,6 +34,15 @@ def percent(fraction: Any, digits: int = 1) -> str:
     return MISSING if pd.isna(fraction) else f"{100 * fraction:.{digits}f}\N{NO-BREAK SPACE}%"
 
 
+def interval(low: Any, high: Any, digits: int = 2) -> str:
+    r"""Write an interval of two fractions in percent.
+
+    >>> interval(0.9888, 0.9923)
+    '98.88\xa0% to 99.23\xa0%'
+    """
+    return tr("{low} to {high}", low=percent(low, digits), high=percent(high, digits))
+
+
 def duration(seconds: Any) -> str:
     """Write a time.
 
@@ -41,9 +52,11 @@ def duration(seconds: Any) -> str:
     if pd.isna(seconds):
         return MISSING
     if seconds < 60:
-        return f"{seconds:.1f} s"
+        return tr("{seconds:.1f} s", seconds=seconds)
     minutes, rest = divmod(round(seconds), 60)
-    return f"{minutes} min {rest} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
+    if minutes < 60:
+        return tr("{minutes} min {seconds} s", minutes=minutes, seconds=rest)
+    return tr("{hours} h {minutes} min", hours=minutes // 60, minutes=minutes % 60)
 
 
 def number(value: Any) -> str:
@@ -62,7 +75,7 @@ def cell(value: Any) -> str:
     if isinstance(value, str):
         return value
     if isinstance(value, bool):
-        return "yes" if value else "no"
+        return tr("yes") if value else tr("no")
     return number(value) if pd.isna(value) or isinstance(value, int | float) or hasattr(value, "dtype") else str(value)
 
 
@@ -80,12 +93,21 @@ def plotly_text(text: object) -> str:
 
 
 def spaced(name: object) -> str:
-    """Write the name of a column, check or transform as words.
+    """Write the name of a column, check or transform as words, in the page's language where the vocabulary has it.
 
     >>> spaced("near_duplicate")
     'near duplicate'
     """
-    return str(name).replace("_", " ")
+    return tr(str(name).replace("_", " "))
+
+
+def capitalized(text: str) -> str:
+    """Begin a text with a capital letter, and leave its other letters as they are.
+
+    >>> capitalized("mean of NaN")
+    'Mean of NaN'
+    """
+    return text[:1].upper() + text[1:]
 
 
 def axis_names(labels: Sequence[int], names: Mapping[int, str]) -> list[str]:

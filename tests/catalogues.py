@@ -73,6 +73,8 @@ def as_po(catalog: Any) -> str:
     """Write a catalogue as text: sorted, and without lines of the source, so that changes merge."""
     from babel.messages.pofile import write_po
 
+    for entry in catalog:
+        entry.flags.clear()  # guesses: a text may hold "%" and is no format of Python's
     written = io.BytesIO()
     write_po(written, catalog, width=0, sort_output=True, no_location=True, omit_header=True, ignore_obsolete=True)
     plural = f"nplurals={catalog.num_plurals}; plural={catalog.plural_expr};"

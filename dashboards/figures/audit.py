@@ -7,6 +7,7 @@ import plotly.graph_objects as go
 
 from dashboards.figures.registry import draws, no_data
 from dashboards.formats import plotly_text, spaced
+from dashboards.language import tr
 from dashboards.theme import figure, split_colour
 
 
@@ -19,7 +20,7 @@ def flagged_samples(checks: pd.DataFrame) -> go.Figure:
     """
     checks = checks[checks["flagged"] > 0]
     if checks.empty:
-        return no_data("no sample is flagged")
+        return no_data(tr("no sample is flagged"))
     bars = [
         go.Bar(
             name=plotly_text(split),
@@ -30,12 +31,12 @@ def flagged_samples(checks: pd.DataFrame) -> go.Figure:
             text=[f"{flagged:,}" for flagged in rows["flagged"]],
             textposition="auto",
             textangle=0,
-            hovertemplate="%{y}: %{x:,} samples<extra>%{fullData.name}</extra>",
+            hovertemplate=tr("%{y}: %{x:,} samples<extra>%{fullData.name}</extra>"),
         )
         for split, rows in checks.groupby("split", sort=False)
     ]
     names = [plotly_text(spaced(check)) for check in checks["check"].unique()]
     height = 130 + 24 * len(bars) * len(names)
-    drawn = figure(*bars, height=height, xaxis_title="flagged samples", barmode="group", showlegend=True)
+    drawn = figure(*bars, height=height, xaxis_title=tr("flagged samples"), barmode="group", showlegend=True)
     drawn.update_xaxes(type="log", dtick=1)
     return drawn.update_yaxes(type="category", categoryorder="array", categoryarray=names[::-1], showgrid=False)

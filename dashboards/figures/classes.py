@@ -7,6 +7,7 @@ import plotly.graph_objects as go
 
 from dashboards.figures.registry import draws
 from dashboards.formats import axis_names, plotly_text
+from dashboards.language import tr
 from dashboards.theme import GREY, figure, split_colour
 
 
@@ -33,12 +34,12 @@ def class_counts(classes: pd.DataFrame, *, normalize: bool = False) -> go.Figure
             y=(100 * rows["fraction"] if normalize else rows["samples"]).to_numpy(),
             customdata=rows[["samples", "fraction"]].to_numpy(),
             marker_color=split_colour(str(split)),
-            hovertemplate="%{x}: %{customdata[0]:,} samples, %{customdata[1]:.2%}<extra>%{fullData.name}</extra>",
+            hovertemplate=tr("%{x}: %{customdata[0]:,} samples, %{customdata[1]:.2%}<extra>%{fullData.name}</extra>"),
         )
         for split, rows in classes.groupby("split", sort=False)
     ]
-    title = "fraction of the split (%)" if normalize else "samples"
-    drawn = figure(*bars, xaxis_title="class", yaxis_title=title, showlegend=True)
+    title = tr("fraction of the split (%)") if normalize else tr("samples")
+    drawn = figure(*bars, xaxis_title=tr("class"), yaxis_title=title, showlegend=True)
     drawn.update_xaxes(type="category", categoryorder="array", categoryarray=list(categories.values()))
     if normalize:
         drawn.add_hline(y=100 / len(labels), line={"dash": "dot", "width": 1.5, "color": GREY})

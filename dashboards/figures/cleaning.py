@@ -7,9 +7,10 @@ import plotly.graph_objects as go
 
 from dashboards.figures.registry import draws
 from dashboards.formats import plotly_text, spaced
+from dashboards.language import mark, tr
 from dashboards.theme import ACTIONS, GREY, figure
 
-ACTION_WORDS = {"remove": "removed", "repair": "repaired", "keep": "kept as it was"}
+ACTION_WORDS = {"remove": mark("removed"), "repair": mark("repaired"), "keep": mark("kept as it was")}
 """What each action has done, in words."""
 
 
@@ -23,7 +24,7 @@ def cleaning_findings(cleaning: pd.DataFrame) -> go.Figure:
     order = sums.groupby("reason")["samples"].sum().sort_values(kind="stable").index
     bars = [
         go.Bar(
-            name=ACTION_WORDS.get(str(action), plotly_text(action)),
+            name=plotly_text(action_words(action)),
             y=[plotly_text(reason_words(reason)) for reason in rows["reason"]],
             x=rows["samples"].to_numpy(),
             orientation="h",
@@ -31,11 +32,11 @@ def cleaning_findings(cleaning: pd.DataFrame) -> go.Figure:
             textposition="auto",
             textangle=0,
             marker_color=ACTIONS.get(str(action), GREY),
-            hovertemplate="%{y}: %{x:,} samples<extra>%{fullData.name}</extra>",
+            hovertemplate=tr("%{y}: %{x:,} samples<extra>%{fullData.name}</extra>"),
         )
         for action, rows in sums.groupby("action", sort=False)
     ]
-    drawn = figure(*bars, height=130 + 36 * len(order), xaxis_title="samples", barmode="stack", showlegend=True)
+    drawn = figure(*bars, height=130 + 36 * len(order), xaxis_title=tr("samples"), barmode="stack", showlegend=True)
     names = [plotly_text(reason_words(reason)) for reason in order]
     return drawn.update_yaxes(type="category", categoryorder="array", categoryarray=names, showgrid=False)
 
@@ -46,4 +47,13 @@ def reason_words(reason: object) -> str:
     >>> reason_words("outlier_pixels")
     'outlier pixels'
     """
-    return "label is no class" if reason == "label" else spaced(reason)
+    return tr("label is no class") if reason == "label" else spaced(reason)
+
+
+def action_words(action: object) -> str:
+    """Write what an action has done.
+
+    >>> action_words("keep")
+    'kept as it was'
+    """
+    return tr(ACTION_WORDS[str(action)]) if str(action) in ACTION_WORDS else str(action)

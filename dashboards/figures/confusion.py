@@ -8,6 +8,7 @@ import plotly.graph_objects as go
 
 from dashboards.figures.registry import draws
 from dashboards.formats import axis_names
+from dashboards.language import tr
 from dashboards.theme import figure
 
 MANY_CLASSES = 20
@@ -46,12 +47,12 @@ def confusion_matrix(confusion: pd.DataFrame) -> go.Figure:
         zmin=0,
         zmax=float(np.log10(1 + max(1, most))),
         showscale=not few,
-        colorbar={"title": {"text": "errors"}, **_ticks(most)},
-        hovertemplate="true: %{y}<br>predicted: %{x}<br>%{customdata:,} samples<extra></extra>",
+        colorbar={"title": {"text": tr("errors")}, **_ticks(most)},
+        hovertemplate=tr("true: %{y}<br>predicted: %{x}<br>%{customdata:,} samples<extra></extra>"),
     )
     drawn = figure(trace, height=540 if few else 640, margin={"t": 12, "b": 8, "r": 8, "l": 8})
-    drawn.update_xaxes(type="category", title="predicted class", showgrid=False, constrain="domain")
-    return drawn.update_yaxes(type="category", title="true class", showgrid=False, autorange="reversed")
+    drawn.update_xaxes(type="category", title=tr("predicted class"), showgrid=False, constrain="domain")
+    return drawn.update_yaxes(type="category", title=tr("true class"), showgrid=False, autorange="reversed")
 
 
 def _ticks(highest: int) -> dict[str, list[float] | list[str]]:

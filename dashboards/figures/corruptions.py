@@ -8,6 +8,7 @@ import plotly.graph_objects as go
 
 from dashboards.figures.registry import draws, no_data
 from dashboards.formats import plotly_text, spaced
+from dashboards.language import tr
 from dashboards.theme import OTHER_SPLITS, SPLITS, figure
 
 
@@ -43,10 +44,10 @@ def corruption_accuracy(robustness: pd.DataFrame, *, model: str | None = None) -
         zmin=0,
         zmax=100,
         showscale=False,
-        hovertemplate="%{y}, severity %{x}<br>accuracy %{customdata:.2f} %<extra></extra>",
+        hovertemplate=tr("%{y}, severity %{x}<br>accuracy %{customdata:.2f} %<extra></extra>"),
     )
     drawn = figure(trace, height=90 + 28 * max(4, len(grid)), margin={"t": 12, "b": 8, "r": 8, "l": 8})
-    drawn.update_xaxes(type="category", title="severity", showgrid=False)
+    drawn.update_xaxes(type="category", title=tr("severity"), showgrid=False)
     return drawn.update_yaxes(type="category", showgrid=False, autorange="reversed")
 
 
@@ -69,8 +70,8 @@ def accuracy_by_severity(robustness: pd.DataFrame) -> go.Figure:
                 mode="lines+markers",
                 marker_size=7,
                 line={"width": 2.2, "color": colours[number % len(colours)], "dash": dash},
-                hovertemplate="severity %{x}: %{y:.2f} %<extra>%{fullData.name}</extra>",
+                hovertemplate=tr("severity %{x}: %{y:.2f} %<extra>%{fullData.name}</extra>"),
             )
         )
-    drawn = figure(*lines, height=320, yaxis_title="accuracy (%)", xaxis_title="severity", showlegend=True)
+    drawn = figure(*lines, height=320, yaxis_title=tr("accuracy (%)"), xaxis_title=tr("severity"), showlegend=True)
     return drawn.update_yaxes(range=[0, 102]).update_xaxes(dtick=1, tick0=0, showgrid=False)

@@ -8,11 +8,15 @@ import plotly.graph_objects as go
 
 from dashboards.figures.registry import draws, no_data
 from dashboards.formats import plotly_text, spaced
+from dashboards.language import mark, tr
 from dashboards.theme import GREY, SPLITS, figure
 
 FIRST, SECOND = SPLITS["train"], SPLITS["test"]
 
-UNITS = {"wasserstein": "Wasserstein distance (pooled std)", "jensen_shannon": "Jensen-Shannon distance"}
+UNITS = {
+    "wasserstein": mark("Wasserstein distance (pooled std)"),
+    "jensen_shannon": mark("Jensen-Shannon distance"),
+}
 """Measure -> title of its axis."""
 
 
@@ -30,7 +34,7 @@ def drift_distances(drift: pd.DataFrame, measure: str = "wasserstein") -> go.Fig
     names = [plotly_text(spaced(feature)) for feature in rows["feature"]]
     value = rows["value"].to_numpy(np.float64)
     bars = go.Bar(
-        name="A to B",
+        name=tr("A to B"),
         x=value,
         y=names,
         orientation="h",
@@ -55,10 +59,10 @@ def drift_distances(drift: pd.DataFrame, measure: str = "wasserstein") -> go.Fig
         )
         for name, column, symbol, colour in (
             ("MNIST", "reference", "diamond", SECOND),
-            ("chance", "null_95", "line-ns", GREY),
+            (tr("chance"), "null_95", "line-ns", GREY),
         )
     ]
-    title = UNITS.get(measure, spaced(measure))
+    title = tr(UNITS[measure]) if measure in UNITS else spaced(measure)
     drawn = figure(bars, *marks, height=130 + 24 * len(rows), xaxis_title=title, showlegend=True)
     return drawn.update_xaxes(rangemode="tozero").update_yaxes(type="category", showgrid=False)
 
@@ -85,4 +89,4 @@ def drift_histogram(histograms: pd.DataFrame, feature: str | None = None) -> go.
         for name, side, colour, dash in (("A", "a", FIRST, "solid"), ("B", "b", SECOND, "dot"))
     ]
     title = plotly_text(spaced(feature))
-    return figure(*lines, height=260, xaxis_title=title, yaxis_title="samples (%)", showlegend=True)
+    return figure(*lines, height=260, xaxis_title=title, yaxis_title=tr("samples (%)"), showlegend=True)

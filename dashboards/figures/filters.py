@@ -11,6 +11,7 @@ import plotly.graph_objects as go
 
 from dashboards.figures.registry import draws
 from dashboards.figures.sheets import sheet_figure, tile_images
+from dashboards.language import tr
 from dashboards.theme import BLUE_ORANGE
 
 MOST = 48
@@ -40,7 +41,7 @@ def first_layer_filters(filters: pd.DataFrame) -> go.Figure:
         colorscale=BLUE_ORANGE,
         colorbar={"thickness": 10, "outlinewidth": 0, "nticks": 5},
         hoverongaps=False,
-        hovertemplate="filter %{customdata}: %{z:.3f}<extra></extra>",
+        hovertemplate=tr("filter %{customdata}: %{z:.3f}<extra></extra>"),
     )
     return sheet_figure(trace, 380)
 

@@ -11,6 +11,7 @@ import plotly.graph_objects as go
 
 from dashboards.figures.registry import draws
 from dashboards.formats import axis_names, plotly_text
+from dashboards.language import tr
 from dashboards.theme import SPLITS, figure, split_colour
 
 MANY_CLASSES = 20
@@ -33,7 +34,9 @@ def ink_by_class(samples: pd.DataFrame, *, names: Mapping[int, str] | None = Non
     categories = dict(zip(labels, axis_names(labels, names or {}), strict=True))
     splits = list(samples["split"].unique())[: 1 if len(labels) > MANY_CLASSES else None]
     traces = [_boxes(samples[samples["split"] == split], str(split), categories) for split in splits]
-    drawn = figure(*traces, xaxis_title="class", yaxis_title="ink (sum of pixels, 0 to 1 each)", showlegend=True)
+    drawn = figure(
+        *traces, xaxis_title=tr("class"), yaxis_title=tr("ink (sum of pixels, 0 to 1 each)"), showlegend=True
+    )
     drawn.update_layout(boxmode="group", boxgap=0.3, boxgroupgap=0.15)
     return drawn.update_xaxes(type="category", categoryorder="array", categoryarray=list(categories.values()))
 
@@ -72,13 +75,13 @@ def centre_of_mass(samples: pd.DataFrame) -> go.Figure:
         x=((columns[:-1] + columns[1:]) / 2).astype(np.float32),
         y=((rows[:-1] + rows[1:]) / 2).astype(np.float32),
         coloraxis="coloraxis",
-        hovertemplate="row %{y:.2f}, column %{x:.2f}<br>%{z:,} samples<extra></extra>",
+        hovertemplate=tr("row %{y:.2f}, column %{x:.2f}<br>%{z:,} samples<extra></extra>"),
     )
-    bar = {"title": {"text": "samples"}, "tickformat": ","}
+    bar = {"title": {"text": tr("samples")}, "tickformat": ","}
     drawn = figure(trace, height=360, coloraxis_colorbar=bar)
-    drawn.update_xaxes(title="column (pixels)", showgrid=False, constrain="domain")
+    drawn.update_xaxes(title=tr("column (pixels)"), showgrid=False, constrain="domain")
     return drawn.update_yaxes(
-        title="row (pixels)", showgrid=False, autorange="reversed", scaleanchor="x", constrain="domain"
+        title=tr("row (pixels)"), showgrid=False, autorange="reversed", scaleanchor="x", constrain="domain"
     )
 
 
@@ -99,7 +102,7 @@ def bounding_boxes(samples: pd.DataFrame) -> go.Figure:
     samples: the table `samples` of stats; top, left, bottom, right (pixels, ends inclusive; missing for blank samples).
     """
     boxes = samples[["top", "left", "bottom", "right"]].astype(float).dropna()
-    sides = {"width": boxes["right"] - boxes["left"] + 1, "height": boxes["bottom"] - boxes["top"] + 1}
+    sides = {tr("width"): boxes["right"] - boxes["left"] + 1, tr("height"): boxes["bottom"] - boxes["top"] + 1}
     colours, dashes = (SPLITS["train"], SPLITS["test"]), ("solid", "dash")
     traces = []
     for (side, values), colour, dash in zip(sides.items(), colours, dashes, strict=True):
@@ -112,8 +115,8 @@ def bounding_boxes(samples: pd.DataFrame) -> go.Figure:
                 y=(100 * counts).to_numpy(np.float32),
                 mode="lines",
                 line={"shape": "hvh", "color": colour, "width": 2, "dash": dash},
-                hovertemplate=f"{side} %{{x}} pixels: %{{y:.1f}} % of the samples<extra></extra>",
+                hovertemplate=tr("{side} %{{x}} pixels: %{{y:.1f}} % of the samples<extra></extra>", side=side),
             )
         )
-    drawn = figure(*traces, height=360, showlegend=True, xaxis_title="size of the bounding box (pixels)")
-    return drawn.update_yaxes(title="fraction of samples (%)", rangemode="tozero")
+    drawn = figure(*traces, height=360, showlegend=True, xaxis_title=tr("size of the bounding box (pixels)"))
+    return drawn.update_yaxes(title=tr("fraction of samples (%)"), rangemode="tozero")

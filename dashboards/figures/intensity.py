@@ -8,6 +8,7 @@ import plotly.graph_objects as go
 
 from dashboards.figures.registry import draws
 from dashboards.formats import plotly_text
+from dashboards.language import tr
 from dashboards.theme import figure, split_colour
 
 MOST_BINS = 256
@@ -40,14 +41,14 @@ def intensity_histogram(intensity: pd.DataFrame) -> go.Figure:
                 # Splits of one dataset nearly coincide: the first is broad and pale, so that it shows below the others.
                 line={"shape": "hvh", "width": 1.5 if place else 4, "color": split_colour(str(split))},
                 opacity=1 if place else 0.5,
-                hovertemplate="intensity %{x:.3f}: %{y:.3g} % of the pixels<extra>%{fullData.name}</extra>",
+                hovertemplate=tr("intensity %{x:.3f}: %{y:.3g} % of the pixels<extra>%{fullData.name}</extra>"),
             )
         )
     ends = [intensity["low"].min() - 0.02, intensity["high"].max() + 0.02]
     on_unit_scale = ends[0] > -0.03 and ends[1] < 1.03  # standardized pixels are not
-    scale = "intensity (0: black, 1: white)" if on_unit_scale else "intensity"
+    scale = tr("intensity (0: black, 1: white)") if on_unit_scale else tr("intensity")
     drawn = figure(*lines, xaxis_title=scale, xaxis_range=ends, showlegend=True)
-    return drawn.update_yaxes(type="log", title="fraction of pixels (%)", dtick=1, tickformat="~g")
+    return drawn.update_yaxes(type="log", title=tr("fraction of pixels (%)"), dtick=1, tickformat="~g")
 
 
 def zero_fraction(intensity: pd.DataFrame, split: str) -> float:

@@ -6,9 +6,10 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from dashboards.figures.registry import draws
+from dashboards.language import mark, tr
 from dashboards.theme import figure, split_colour
 
-TITLES = {"loss": "loss (cross-entropy)", "accuracy": "accuracy (%)"}
+TITLES = {"loss": mark("loss (cross-entropy)"), "accuracy": mark("accuracy (%)")}
 
 
 @draws("history")
@@ -23,17 +24,17 @@ def learning_curves(history: pd.DataFrame, measure: str = "loss") -> go.Figure:
     form, unit = (".2f", " %") if measure == "accuracy" else (".4f", "")
     lines = [
         go.Scatter(
-            name=split,
+            name=tr(split),
             x=history["epoch"].to_numpy(),
             y=(factor * history[f"{split}_{measure}"]).to_numpy(),
             mode="lines+markers" if history["epoch"].max() <= 15 else "lines",
             marker_size=7,
             line={"width": 2.2, "color": split_colour(split), "dash": dash},
-            hovertemplate=f"epoch %{{x}}: %{{y:{form}}}{unit}<extra>{split}</extra>",
+            hovertemplate=tr("epoch %{x}") + f": %{{y:{form}}}{unit}<extra>{tr(split)}</extra>",
         )
         for split, dash in (("train", "solid"), ("validation", "dash"))
     ]
-    drawn = figure(*lines, height=320, yaxis_title=TITLES[measure], xaxis_title="epoch", showlegend=True)
+    drawn = figure(*lines, height=320, yaxis_title=tr(TITLES[measure]), xaxis_title=tr("epoch"), showlegend=True)
     step = max(1, -(-int(history["epoch"].max()) // 10))
     ends = [history["epoch"].min() - 0.3, history["epoch"].max() + 0.3]
     return drawn.update_xaxes(dtick=step, tick0=1, range=ends, showgrid=False)

@@ -11,6 +11,7 @@ import plotly.graph_objects as go
 
 from dashboards.figures.registry import draws, of_split
 from dashboards.formats import axis_names, plotly_text, spaced
+from dashboards.language import mark, tr
 from dashboards.theme import figure, split_colour
 
 MANY_CLASSES = 20
@@ -23,13 +24,13 @@ MOST_COUNT = 4
 """The last column of a chart of counts stands for this many or more."""
 
 UNITS: Mapping[str, str] = {
-    "thickness": "thickness (pixels)",
-    "length": "length (pixels)",
-    "slant": "slant (degrees)",
-    "area": "area (pixels)",
-    "width": "width (pixels)",
-    "height": "height (pixels)",
-    "ink": "ink (sum of pixels, 0 to 1 each)",
+    "thickness": mark("thickness (pixels)"),
+    "length": mark("length (pixels)"),
+    "slant": mark("slant (degrees)"),
+    "area": mark("area (pixels)"),
+    "width": mark("width (pixels)"),
+    "height": mark("height (pixels)"),
+    "ink": mark("ink (sum of pixels, 0 to 1 each)"),
 }
 """Measure -> title of its axis. Slants are radians in the tables and drawn in degrees."""
 
@@ -57,14 +58,14 @@ def measure_histograms(
     edges = _edges(values[np.isfinite(values)])
     fractions = np.stack([_fractions(values[of], keys[of], labels, edges) for of in (split_of == s for s in splits)])
     scale = 0.86 / np.maximum(fractions.max(axis=(0, 2), keepdims=True), 1e-9)
-    of = "class" if by == "label" else "group"
+    of = tr("of the class") if by == "label" else tr("of the group")
     traces = [
         _rows(str(split), fraction, fraction * scale[0], edges, of, filled=not place)
         for place, (split, fraction) in enumerate(zip(splits, fractions, strict=True))
     ]
     drawn = figure(*traces, height=96 + max(240, (30 if len(labels) <= MANY_CLASSES else 18) * len(labels)))
     drawn.update_layout(showlegend=len(splits) > 1, margin={"l": 8, "t": 36, "r": 8, "b": 44})
-    title = UNITS.get(measure, plotly_text(spaced(measure)))
+    title = tr(UNITS[measure]) if measure in UNITS else plotly_text(spaced(measure))
     drawn.update_xaxes(title=title, range=[edges[0], edges[-1]], nticks=6)
     ticks = {"tickvals": list(range(len(labels))), "ticktext": axis_names(labels, names or {})}
     return drawn.update_yaxes(range=[len(labels) - 0.9, -1.05], **ticks)
@@ -115,7 +116,7 @@ def _rows(
         fill="toself" if filled else "none",
         fillcolor=_pale(colour),
         hoveron="points",
-        hovertemplate="from %{x:.3g}: %{customdata:.1f} % of the " + of + "<extra>%{fullData.name}</extra>",
+        hovertemplate=tr("from %{x:.3g}: %{customdata:.1f} %") + f" {of}<extra>%{{fullData.name}}</extra>",
     )
 
 
@@ -150,10 +151,12 @@ def measure_counts(
         textfont_size=12,
         xgap=2 if few else 0,
         ygap=2 if few else 0,
-        hovertemplate="%{y}: %{x}<br>%{z:.1f} % of the class<extra></extra>",
+        hovertemplate=tr("%{y}: %{x}<br>%{z:.1f} % of the class<extra></extra>"),
     )
     drawn = figure(trace, height=96 + max(240, (30 if few else 18) * len(labels)))
     drawn.update_layout(margin={"l": 8, "t": 8, "r": 8, "b": 44}, coloraxis_showscale=not few)
     drawn.update_coloraxes(cmin=0, cmax=100, colorbar_title_text="%")
-    drawn.update_xaxes(type="category", title=f"{plotly_text(spaced(measure))} (% of the class)", showgrid=False)
+    drawn.update_xaxes(
+        type="category", title=tr("{measure} (% of the class)", measure=plotly_text(spaced(measure))), showgrid=False
+    )
     return drawn.update_yaxes(type="category", showgrid=False, autorange="reversed")

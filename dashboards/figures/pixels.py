@@ -13,6 +13,7 @@ import plotly.graph_objects as go
 from dashboards.figures.registry import draws, no_data, of_split
 from dashboards.figures.sheets import sheet_figure, tile_corner, tile_images
 from dashboards.formats import axis_names
+from dashboards.language import mark, tr
 from dashboards.theme import figure
 
 LONGEST_SIDE = 64
@@ -21,7 +22,11 @@ LONGEST_SIDE = 64
 ACROSS = 5
 """Mean images in a line of a sheet."""
 
-UNITS: Mapping[str, str] = {"mean": "mean", "std": "std", "nonzero_fraction": "fraction above 0"}
+UNITS: Mapping[str, str] = {
+    "mean": mark("mean"),
+    "std": mark("std"),
+    "nonzero_fraction": mark("fraction above 0"),
+}
 """Column of the table `pixels` -> what a hover calls it."""
 
 
@@ -65,7 +70,9 @@ def pixel_heatmap(
         y0=(step - 1) / 2,
         dy=step,
         coloraxis="coloraxis",
-        hovertemplate=f"row %{{y}}, column %{{x}}<br>{UNITS.get(value, value)} %{{z:.3f}}<extra></extra>",
+        hovertemplate=tr(
+            "row %{{y}}, column %{{x}}<br>{measure} %{{z:.3f}}<extra></extra>", measure=tr(UNITS.get(value, value))
+        ),
     )
     bar = {"orientation": "h", "y": -0.12, "yanchor": "top", "thickness": 8, "nticks": 4, "len": 1, "xpad": 0}
     drawn = figure(trace, height=300, margin={"l": 4, "r": 4, "t": 4, "b": 4}, coloraxis_colorbar=bar)
@@ -98,7 +105,7 @@ def mean_images(pixels: pd.DataFrame, *, split: str | None = None, names: Mappin
         customdata=np.array([*titles, ""], object)[owners],
         coloraxis="coloraxis",
         hoverongaps=False,
-        hovertemplate="class %{customdata}: mean %{z:.3f}<extra></extra>",
+        hovertemplate=tr("class %{customdata}: mean %{z:.3f}<extra></extra>"),
     )
     words = go.Scatter(
         x=[column for _, column in corners],

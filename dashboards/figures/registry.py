@@ -9,6 +9,7 @@ from typing import Concatenate, ParamSpec
 import pandas as pd
 import plotly.graph_objects as go
 
+from dashboards.language import tr
 from dashboards.theme import figure
 
 P = ParamSpec("P")
@@ -36,10 +37,10 @@ def draws(
     return enter
 
 
-def no_data(text: str = "no data") -> go.Figure:
+def no_data(text: str = "") -> go.Figure:
     """Give a figure without axes that says that there is nothing to draw."""
     empty = figure().update_xaxes(visible=False).update_yaxes(visible=False)
-    return empty.add_annotation(text=text, showarrow=False, xref="paper", yref="paper", x=0.5, y=0.5)
+    return empty.add_annotation(text=text or tr("no data"), showarrow=False, xref="paper", yref="paper", x=0.5, y=0.5)
 
 
 def of_split(table: pd.DataFrame, split: str | None) -> pd.DataFrame:

@@ -11,6 +11,7 @@ import plotly.graph_objects as go
 
 from dashboards.figures.registry import draws, no_data
 from dashboards.formats import axis_names, plotly_text
+from dashboards.language import tr
 from dashboards.theme import GREY, SPLITS, figure
 
 MARKS = (("circle", SPLITS["train"]), ("diamond", SPLITS["test"]))
@@ -30,7 +31,8 @@ def reliability_diagram(reliability: pd.DataFrame) -> go.Figure:
     traces = [go.Scatter(x=[0, 100], y=[0, 100], mode="lines", line={"dash": "dot", "width": 1.5, "color": GREY})]
     traces[0].update(showlegend=False, hoverinfo="skip")
     for (temperature, rows), (symbol, colour) in zip(filled.groupby("temperature", sort=False), MARKS, strict=False):
-        name = "uncalibrated" if temperature == 1 else f"temperature {temperature:.2f}"
+        name = tr("temperature {temperature:.2f}", temperature=temperature)
+        name = tr("uncalibrated") if temperature == 1 else name
         traces.append(
             go.Scatter(
                 name=name,
@@ -38,12 +40,14 @@ def reliability_diagram(reliability: pd.DataFrame) -> go.Figure:
                 mode="markers",
                 marker={"size": 8, "symbol": symbol, "color": colour},
                 customdata=rows["samples"].to_numpy(),
-                hovertemplate="confidence %{x:.1f} %, accuracy %{y:.1f} %<br>%{customdata:,} samples"
-                f"<extra>{name}</extra>",
+                hovertemplate=tr("confidence %{x:.1f} %, accuracy %{y:.1f} %<br>%{customdata:,} samples")
+                + f"<extra>{name}</extra>",
                 **_vertical(rows, "accuracy_low", "accuracy_high"),
             )
         )
-    drawn = figure(*traces, height=360, xaxis_title="confidence (%)", yaxis_title="accuracy (%)", showlegend=True)
+    drawn = figure(
+        *traces, height=360, xaxis_title=tr("confidence (%)"), yaxis_title=tr("accuracy (%)"), showlegend=True
+    )
     low = 100 * float(filled["confidence"].min()) - 5
     return drawn.update_xaxes(range=[max(0.0, low), 102]).update_yaxes(range=[-2, 102])
 
@@ -55,7 +59,7 @@ def accuracy_by_class(scores: pd.DataFrame) -> go.Figure:
     scores: the table `class_scores` of train; label, name, samples, correct, accuracy, low, high (0 to 1).
     """
     names = {int(label): str(name) for label, name in zip(scores["label"], scores["name"], strict=True)}
-    return _accuracies(scores, axis_names(list(names), names), "class", "%{x}")
+    return _accuracies(scores, axis_names(list(names), names), tr("class"), "%{x}")
 
 
 @draws("thickness_scores")
@@ -66,10 +70,13 @@ def accuracy_by_thickness(scores: pd.DataFrame) -> go.Figure:
     correct, accuracy, low, high (0 to 1).
     """
     blank = scores["decile"].isna()
-    names = ["blank" if none else str(decile) for decile, none in zip(scores["decile"], blank, strict=True)]
-    ends = [f"{low:.2f} to {high:.2f} pixels" for low, high in zip(scores["thinnest"], scores["thickest"], strict=True)]
-    words = ["blank" if none else text for text, none in zip(ends, blank, strict=True)]
-    return _accuracies(scores, names, "decile of thickness (1: thinnest strokes)", "%{customdata[1]}", words)
+    names = [tr("blank") if none else str(decile) for decile, none in zip(scores["decile"], blank, strict=True)]
+    ends = [
+        tr("{low:.2f} to {high:.2f} pixels", low=low, high=high)
+        for low, high in zip(scores["thinnest"], scores["thickest"], strict=True)
+    ]
+    words = [tr("blank") if none else text for text, none in zip(ends, blank, strict=True)]
+    return _accuracies(scores, names, tr("decile of thickness (1: thinnest strokes)"), "%{customdata[1]}", words)
 
 
 @draws("seeds")
@@ -86,12 +93,12 @@ def seed_accuracies(
     seeds = seeds[seeds["split"] == split][::-1]  # the first model belongs to the top
     lines = {model: line for line, model in enumerate(seeds["model"])}
     traces = [
-        _interval(seeds, "mean of the seeds", ("mean", "low", "high"), 0.25, MARKS[0]),
-        _interval(seeds, "ensemble of the seeds", ("ensemble", "ensemble_low", "ensemble_high"), 0.5, MARKS[1]),
+        _interval(seeds, tr("mean of the seeds"), ("mean", "low", "high"), 0.25, MARKS[0]),
+        _interval(seeds, tr("ensemble of the seeds"), ("ensemble", "ensemble_low", "ensemble_high"), 0.5, MARKS[1]),
     ]
     if evaluation is not None:
         traces.insert(0, _seed_dots(evaluation[evaluation["split"] == split], lines))
-    drawn = figure(*traces, height=140 + 80 * len(lines), xaxis_title="accuracy (%)", showlegend=True)
+    drawn = figure(*traces, height=140 + 80 * len(lines), xaxis_title=tr("accuracy (%)"), showlegend=True)
     ticks = {"tickvals": list(lines.values()), "ticktext": [plotly_text(model) for model in lines]}
     return drawn.update_yaxes(range=[-0.4, len(lines) - 0.2], showgrid=False, **ticks)
 
@@ -99,13 +106,13 @@ def seed_accuracies(
 def _seed_dots(evaluation: pd.DataFrame, lines: dict[Any, int]) -> go.Scatter:
     each = evaluation[evaluation["seed"].notna() & evaluation["model"].isin(list(lines))]
     return go.Scatter(
-        name="one seed",
+        name=tr("one seed"),
         x=(100 * each["accuracy"]).to_numpy(np.float64),
         y=each["model"].map(lines).to_numpy(np.float64),
         mode="markers",
         marker={"size": 9, "color": GREY, "opacity": 0.7},
         customdata=each["seed"].to_numpy(np.int64),
-        hovertemplate="seed %{customdata}: %{x:.2f} %<extra></extra>",
+        hovertemplate=tr("seed %{customdata}: %{x:.2f} %<extra></extra>"),
     )
 
 
@@ -121,7 +128,7 @@ def _interval(
         marker={"size": 10, "symbol": shape[0], "color": shape[1]},
         error_x={"array": high - values, "arrayminus": values - low, "thickness": 1.5, "width": 4},
         customdata=np.column_stack([low, high]),
-        hovertemplate="%{x:.2f} % (%{customdata[0]:.2f} to %{customdata[1]:.2f} %)" + f"<extra>{name}</extra>",
+        hovertemplate=tr("%{x:.2f} % (%{customdata[0]:.2f} to %{customdata[1]:.2f} %)") + f"<extra>{name}</extra>",
     )
 
 
@@ -134,10 +141,10 @@ def _accuracies(
         mode="markers",
         marker={"size": 9, "color": MARKS[0][1]},
         customdata=list(zip(counts.tolist(), words or names, strict=True)),
-        hovertemplate=f"{hover}: %{{y:.2f}} %<br>%{{customdata[0]:,}} samples<extra></extra>",
+        hovertemplate=tr("{place}: %{{y:.2f}} %<br>%{{customdata[0]:,}} samples<extra></extra>", place=hover),
         **_vertical(scores, "low", "high"),
     )
-    drawn = figure(dots, height=320, xaxis_title=title, yaxis_title="accuracy (%)")
+    drawn = figure(dots, height=320, xaxis_title=title, yaxis_title=tr("accuracy (%)"))
     overall = 100 * scores["correct"].sum() / scores["samples"].sum()
     drawn.add_hline(y=overall, line={"dash": "dot", "width": 1.5, "color": GREY})
     return drawn.update_xaxes(type="category", showgrid=False)

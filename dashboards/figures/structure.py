@@ -12,6 +12,7 @@ from dashboards.figures.pixels import pixel_grid
 from dashboards.figures.registry import draws, no_data, of_split
 from dashboards.figures.sheets import sheet_figure, tile_images
 from dashboards.formats import axis_names, plotly_text, spaced
+from dashboards.language import tr
 from dashboards.theme import BLUE_ORANGE, figure, split_colour
 
 FEW = 12
@@ -35,12 +36,12 @@ def explained_variance(components: pd.DataFrame) -> go.Figure:
             mode="lines",
             line={"width": 1.5 if place else 4, "color": split_colour(str(split))},
             opacity=1 if place else 0.5,
-            hovertemplate="first %{x}: %{y:.1f} %<extra>%{fullData.name}</extra>",
+            hovertemplate=tr("first %{x}: %{y:.1f} %<extra>%{fullData.name}</extra>"),
         )
         for place, (split, rows) in enumerate(components.groupby("split", sort=False))
     ]
-    drawn = figure(*lines, xaxis_title="number of components", showlegend=True)
-    return drawn.update_yaxes(title="explained variance (%)", range=[0, 102])
+    drawn = figure(*lines, xaxis_title=tr("number of components"), showlegend=True)
+    return drawn.update_yaxes(title=tr("explained variance (%)"), range=[0, 102])
 
 
 @draws("component_pixels")
@@ -63,7 +64,7 @@ def principal_components(component_pixels: pd.DataFrame, *, split: str | None = 
         colorscale=BLUE_ORANGE,
         showscale=False,
         hoverongaps=False,
-        hovertemplate="component %{customdata}: %{z:.2f} of its largest weight<extra></extra>",
+        hovertemplate=tr("component %{customdata}: %{z:.2f} of its largest weight<extra></extra>"),
     )
     return sheet_figure(trace, 16 + 130 * -(-len(images) // across))
 
@@ -97,7 +98,7 @@ def class_distances(
         ygap=2,
         showscale=False,
         hoverongaps=False,
-        hovertemplate="%{x} and %{y}: %{customdata:.2f}<extra></extra>",
+        hovertemplate=tr("%{x} and %{y}: %{customdata:.2f}<extra></extra>"),
     )
     drawn = figure(trace, height=440, margin={"t": 12, "b": 8, "r": 8, "l": 8})
     drawn.update_xaxes(type="category", showgrid=False)

@@ -8,6 +8,7 @@ import plotly.graph_objects as go
 
 from dashboards.figures.registry import draws, no_data
 from dashboards.formats import plotly_text
+from dashboards.language import tr
 from dashboards.theme import figure, split_colour
 
 MOST_BARS = 40
@@ -44,11 +45,14 @@ def samples_per_writer(writers: pd.DataFrame) -> go.Figure:
                 opacity=0.75,
                 marker_color=split_colour(str(split)),
                 customdata=np.column_stack([edges[:-1], edges[1:] - 1]),
-                hovertemplate="%{customdata[0]} to %{customdata[1]} samples: %{y:,} writers"
-                "<extra>%{fullData.name}</extra>",
+                hovertemplate=tr(
+                    "%{customdata[0]} to %{customdata[1]} samples: %{y:,} writers<extra>%{fullData.name}</extra>"
+                ),
             )
         )
-    return figure(*bars, barmode="overlay", showlegend=True, xaxis_title="samples per writer", yaxis_title="writers")
+    return figure(
+        *bars, barmode="overlay", showlegend=True, xaxis_title=tr("samples per writer"), yaxis_title=tr("writers")
+    )
 
 
 @draws("writer_measures")
@@ -71,11 +75,15 @@ def writer_scatter(writers: pd.DataFrame) -> go.Figure:
                 customdata=rows[["writer_id", "samples"]].to_numpy(),
                 mode="markers",
                 marker={"size": 6, "opacity": 0.6, "color": split_colour(str(split))},
-                hovertemplate="writer %{customdata[0]}, %{customdata[1]} samples<br>slant %{x:.1f}°, thickness "
-                "%{y:.2f}<extra>%{fullData.name}</extra>",
+                hovertemplate=tr(
+                    "writer %{customdata[0]}, %{customdata[1]} samples<br>slant %{x:.1f}°, thickness "
+                    "%{y:.2f}<extra>%{fullData.name}</extra>"
+                ),
             )
         )
-    return figure(*dots, showlegend=True, xaxis_title="mean slant (degrees)", yaxis_title="mean thickness (pixels)")
+    return figure(
+        *dots, showlegend=True, xaxis_title=tr("mean slant (degrees)"), yaxis_title=tr("mean thickness (pixels)")
+    )
 
 
 @draws("groups")
@@ -90,6 +98,6 @@ def errors_per_writer(groups: pd.DataFrame) -> go.Figure:
     errors = np.minimum((writers["samples"] - writers["correct"]).to_numpy(np.int64), MOST_ERRORS)
     counts = np.bincount(errors, minlength=2)
     names = [f"{number}+" if number == MOST_ERRORS else f"{number}" for number in range(len(counts))]
-    bars = go.Bar(x=names, y=counts, hovertemplate="%{x} errors: %{y:,} writers<extra></extra>")
-    drawn = figure(bars, xaxis_title="errors per writer", yaxis_title="writers")
+    bars = go.Bar(x=names, y=counts, hovertemplate=tr("%{x} errors: %{y:,} writers<extra></extra>"))
+    drawn = figure(bars, xaxis_title=tr("errors per writer"), yaxis_title=tr("writers"))
     return drawn.update_xaxes(type="category")

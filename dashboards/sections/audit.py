@@ -9,7 +9,8 @@ import pandas as pd
 
 from dashboards.blocks import Block, Card, Cards, Chart, Gallery, Note, Paragraph, Table
 from dashboards.figures.audit import flagged_samples
-from dashboards.formats import count, number, spaced
+from dashboards.formats import capitalized, count, number, spaced
+from dashboards.language import sentences, tr
 from dashboards.sections.data import Tables
 from dashboards.thumbnails import BUDGET, Thumbnail, decode_images, png_uris, screen_size
 
@@ -20,23 +21,33 @@ def audit(tables: Tables) -> list[Block]:
     flagged = checks[checks["flagged"] > 0]
     cards = Cards(
         [
-            Card(count(checks["check"].nunique()), "checks"),
-            Card(count(flagged["check"].nunique()), "checks that flagged something"),
+            Card(count(checks["check"].nunique()), tr("checks")),
+            Card(count(flagged["check"].nunique()), tr("checks that flagged something")),
         ]
     )
-    numbers = Table(checks.rename(columns={"meaning": "measured"}), "Show all checks and their thresholds", folded=True)
+    numbers = Table(_written(checks), tr("Show all checks and their thresholds"), folded=True)
     order = _order(tables.get("order", pd.DataFrame({"evidence": [], "advice": []})))
     if flagged.empty:
-        return [cards, Paragraph("No check flagged anything."), numbers, *order]
-    caption = "How many samples each check flags; for class imbalance, how many classes. The scale is logarithmic."
-    chart = Chart("audit-flagged", "Flagged samples", flagged_samples(checks), caption)
+        return [cards, Paragraph(tr("No check flagged anything.")), numbers, *order]
+    caption = tr("How many samples each check flags; for class imbalance, how many classes. The scale is logarithmic.")
+    chart = Chart("audit-flagged", tr("Flagged samples"), flagged_samples(checks), caption)
     return [cards, chart, numbers, *order, *_galleries(tables)]
+
+
+def _written(checks: pd.DataFrame) -> pd.DataFrame:
+    """Give the table of the checks with names and meanings in words."""
+    words = sentences(checks)
+    written = checks.assign(
+        check=[spaced(check) for check in checks["check"]], meaning=[words(meaning) for meaning in checks["meaning"]]
+    )
+    return written.rename(columns={"meaning": "measured"})
 
 
 def _order(order: pd.DataFrame) -> list[Block]:
     """Give a note on the splits that are in no random order, with the commands that split them at random."""
-    sentences = [text for column in ("evidence", "advice") for text in order[column].unique() if text]
-    return [Note("Order of the samples", sentences)] if sentences else []
+    words = sentences(order)
+    lines = [words(text) for column in ("evidence", "advice") for text in order[column].unique() if text]
+    return [Note(tr("Order of the samples"), lines)] if lines else []
 
 
 def _galleries(tables: Tables) -> list[Block]:
@@ -44,7 +55,8 @@ def _galleries(tables: Tables) -> list[Block]:
     flagged = tables.get("audit_thumbnails")
     if flagged is None or flagged.empty:
         return []
-    meanings = dict(zip(tables["checks"]["check"], tables["checks"]["meaning"], strict=True))
+    checks, words = tables["checks"], sentences(tables["checks"])
+    meanings = {check: words(meaning) for check, meaning in zip(checks["check"], checks["meaning"], strict=True)}
     blocks: list[Block] = []
     for check, frame in flagged.groupby("check", sort=False):
         frame.attrs = flagged.attrs
@@ -54,17 +66,20 @@ def _galleries(tables: Tables) -> list[Block]:
             _thumbnail(row, uri, size)
             for row, uri in zip(frame.to_dict("records"), png_uris(images, BUDGET // 4), strict=True)
         ]
-        blocks.append(Gallery(spaced(check).capitalize(), thumbnails, _caption(meanings.get(str(check))), wide=True))
+        blocks.append(Gallery(capitalized(spaced(check)), thumbnails, _caption(meanings.get(str(check))), wide=True))
     return blocks
 
 
 def _caption(meaning: object) -> str:
-    return f"Measured: {meaning}." if meaning else ""
+    return tr("Measured: {meaning}.", meaning=meaning) if meaning else ""
 
 
 def _thumbnail(row: Mapping[Any, Any], uri: str, size: tuple[int, int]) -> Thumbnail:
     value = number(row["value"])
-    measured = f"{value} (threshold {number(row['threshold'])})" if pd.notna(row["threshold"]) else value
-    title = f"sample {row['id']} of {row['split']}, label {row['name']}, {measured}"
-    lines = (f"{row['split']} {row['id']}", f"label {row['name']}", measured)
+    measured = value
+    if pd.notna(row["threshold"]):
+        measured = tr("{value} (threshold {threshold})", value=value, threshold=number(row["threshold"]))
+    title = tr("sample {id} of {split}, label {label}", id=row["id"], split=row["split"], label=row["name"])
+    title = tr("{sample}, {measured}", sample=title, measured=measured)
+    lines = (f"{row['split']} {row['id']}", tr("label {label}", label=row["name"]), measured)
     return Thumbnail(uri, *size, alt=title, title=title, lines=lines)

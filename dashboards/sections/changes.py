@@ -19,8 +19,9 @@ from dashboards.blocks import (
     ThumbnailRow,
     ThumbnailRows,
 )
-from dashboards.figures.cleaning import ACTION_WORDS, cleaning_findings, reason_words
-from dashboards.formats import count, number, percent, spaced
+from dashboards.figures.cleaning import action_words, cleaning_findings, reason_words
+from dashboards.formats import capitalized, count, number, percent, spaced
+from dashboards.language import tr
 from dashboards.sections.data import Tables, names_of
 from dashboards.thumbnails import Thumbnail, decode_images, png_uris, screen_size
 
@@ -35,23 +36,28 @@ def cleaning(tables: Tables) -> list[Block]:
     fraction = sums / max(1, sums["samples_in"])
     cards = Cards(
         [
-            Card(count(sums["samples_in"]), "samples read"),
-            Card(count(sums["kept"]), "kept as they were", percent(fraction["kept"], 2)),
-            Card(count(sums["changed"]), "changed", percent(fraction["changed"], 2)),
-            Card(count(sums["removed"]), "removed", percent(fraction["removed"], 2)),
+            Card(count(sums["samples_in"]), tr("samples read")),
+            Card(count(sums["kept"]), tr("kept as they were"), percent(fraction["kept"], 2)),
+            Card(count(sums["changed"]), tr("changed"), percent(fraction["changed"], 2)),
+            Card(count(sums["removed"]), tr("removed"), percent(fraction["removed"], 2)),
         ]
     )
     headings = {"samples_in": "samples read"}
-    by_split = Table(totals.rename(columns=headings), "Show the numbers of each split", folded=True)
+    by_split = Table(totals.rename(columns=headings), tr("Show the numbers of each split"), folded=True)
     findings = tables.get("cleaning")
     if findings is None or findings.empty:
-        return [cards, by_split, Paragraph("No rule found anything to remove, repair or flag.")]
-    table = findings.assign(reason=[reason_words(reason) for reason in findings["reason"]])
-    caption = "How many samples each rule found, and what was done with them; several rules can find the same sample."
+        return [cards, by_split, Paragraph(tr("No rule found anything to remove, repair or flag."))]
+    table = findings.assign(
+        reason=[reason_words(reason) for reason in findings["reason"]],
+        action=[action_words(action) for action in findings["action"]],
+    )
+    caption = tr(
+        "How many samples each rule found, and what was done with them; several rules can find the same sample."
+    )
     return [
         cards,
         by_split,
-        Chart("cleaning-findings", "Findings by reason", cleaning_findings(findings), caption, table),
+        Chart("cleaning-findings", tr("Findings by reason"), cleaning_findings(findings), caption, table),
     ]
 
 
@@ -69,20 +75,24 @@ def quarantine(tables: Tables) -> list[Block]:
         for row, uri in zip(chosen.to_dict("records"), png_uris(images), strict=True)
     ]
     partly = len(samples) > len(chosen)
-    shown = f" {len(chosen)} of the {count(len(samples))} findings, some of each reason." if partly else ""
-    caption = f"Each sample as it was before cleaning, with the reason and what was done.{shown}"
-    return [Gallery("Samples in quarantine", thumbnails, caption, wide=True)]
+    caption = tr("Each sample as it was before cleaning, with the reason and what was done.")
+    if partly:
+        shown = tr(
+            "{shown} of the {count} findings, some of each reason.", shown=len(chosen), count=count(len(samples))
+        )
+        caption = tr("{sentence} {next}", sentence=caption, next=shown)
+    return [Gallery(tr("Samples in quarantine"), thumbnails, caption, wide=True)]
 
 
 def _quarantined(row: Mapping[Any, Any], names: Mapping[int, str], uri: str, size: tuple[int, int]) -> Thumbnail:
-    reason, done = reason_words(row["reason"]), ACTION_WORDS.get(row["action"], str(row["action"]))
-    label = names.get(int(row["label"]), str(row["label"])) if pd.notna(row["label"]) else "none"
+    reason, done = reason_words(row["reason"]), action_words(row["action"])
+    label = names.get(int(row["label"]), str(row["label"])) if pd.notna(row["label"]) else tr("none")
     detail = str(row["detail"]) if pd.notna(row["detail"]) else ""
     return Thumbnail(
         uri,
         *size,
-        alt=f"sample {row['id']}, {reason}",
-        title=f"sample {row['id']} of {row['split']}, label {label}",
+        alt=tr("sample {id}, {reason}", id=row["id"], reason=reason),
+        title=tr("sample {id} of {split}, label {label}", id=row["id"], split=row["split"], label=label),
         lines=tuple(line for line in (reason, done, detail) if line),
     )
 
@@ -94,9 +104,11 @@ def augmentation(tables: Tables) -> list[Block]:
     frame = copies[copies["source_id"].isin(sources) & (copies["copy"] <= MOST_COPIES)]
     frame = frame.sort_values(["source_id", "copy"], kind="stable")
     frame.attrs = copies.attrs
-    caption = "The original comes first, then its copies; hover over a copy to see how it was transformed."
-    table = frame[["source_id", "copy", *_amounts(frame)]].rename(columns={"source_id": "sample"})
-    return [ThumbnailRows("Originals and their copies", _rows(frame, names_of(tables)), caption, table=table)]
+    caption = tr("The original comes first, then its copies; hover over a copy to see how it was transformed.")
+    table = (
+        frame[["source_id", "copy", *_amounts(frame)]].rename(columns={"source_id": "sample"}).rename(columns=spaced)
+    )
+    return [ThumbnailRows(tr("Originals and their copies"), _rows(frame, names_of(tables)), caption, table=table)]
 
 
 def transforms(tables: Tables) -> list[Block]:
@@ -106,12 +118,20 @@ def transforms(tables: Tables) -> list[Block]:
     for name, frame in copies.groupby("transform", sort=False):
         frame.attrs = copies.attrs
         first = frame.iloc[0]
-        often = "" if first["probability"] == 1 else f", in {percent(first['probability'], 0)} of the copies"
-        caption = f"{first['meaning']}: {number(first['low'])} to {number(first['high'])}{often}."
+        span = {"meaning": tr(first["meaning"]), "low": number(first["low"]), "high": number(first["high"])}
+        caption = (
+            tr("{meaning}: {low} to {high}.", **span)
+            if first["probability"] == 1
+            else tr(
+                "{meaning}: {low} to {high}, in {fraction} of the copies.",
+                fraction=percent(first["probability"], 0),
+                **span,
+            )
+        )
         shown = frame.drop(columns=["low", "high", "probability"]).dropna(axis="columns")
         shown.attrs = copies.attrs
-        title = spaced(name).capitalize()
-        blocks.append(ThumbnailRows(title, _rows(shown, names_of(tables)), caption[0].upper() + caption[1:]))
+        title = capitalized(spaced(name))
+        blocks.append(ThumbnailRows(title, _rows(shown, names_of(tables)), capitalized(caption)))
     return [SideBySide(blocks[first : first + 2]) for first in range(0, len(blocks), 2)]
 
 
@@ -140,7 +160,8 @@ def _rows(frame: pd.DataFrame, names: Mapping[int, str]) -> list[ThumbnailRow]:
     amounts = _amounts(frame)
     thumbnails: dict[Any, list[Thumbnail]] = {source: [] for source in frame["source_id"].unique()}
     for row, uri in zip(frame.to_dict("records"), png_uris(images), strict=True):
-        words = "original" if row["copy"] == 0 else f"copy {row['copy']}: {_in_words(row, amounts)}"
+        copied = tr("copy {copy}: {amounts}", copy=row["copy"], amounts=_in_words(row, amounts))
+        words = tr("original") if row["copy"] == 0 else copied
         thumbnails[row["source_id"]].append(Thumbnail(uri, *size, alt=words, title=words))
     labels = dict(zip(frame["source_id"], frame["label"], strict=True))
     return [
@@ -156,4 +177,4 @@ def _amounts(frame: pd.DataFrame) -> list[str]:
 
 
 def _in_words(row: Mapping[Any, Any], amounts: list[str]) -> str:
-    return ", ".join(f"{spaced(name)} {number(row[name])}" for name in amounts if pd.notna(row[name]))
+    return tr(", ").join(f"{spaced(name)} {number(row[name])}" for name in amounts if pd.notna(row[name]))

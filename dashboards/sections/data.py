@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -13,6 +14,7 @@ from dashboards.figures.ink import MANY_CLASSES, bounding_boxes, centre_of_mass,
 from dashboards.figures.intensity import intensity_histogram, zero_fraction
 from dashboards.figures.pixels import all_classes, pixel_grid, pixel_heatmap
 from dashboards.formats import count, number, percent
+from dashboards.language import tr
 from dashboards.thumbnails import Thumbnail, decode_images, png_uris, screen_size
 
 Tables = Mapping[str, pd.DataFrame]
@@ -28,17 +30,21 @@ def overview(tables: Tables) -> list[Block]:
     summary = tables["summary"]
     first = summary.iloc[0]
     splits = " · ".join(f"{count(row.samples)} {row.split}" for row in summary.itertuples())
-    channels = "greyscale" if int(first["channels"]) == 1 else f"{int(first['channels'])} channels"
+    channels = tr("greyscale") if int(first["channels"]) == 1 else tr("{count} channels", count=int(first["channels"]))
     cards = [
-        Card(count(summary["samples"].sum()), "samples", splits),
-        Card(count(summary["classes"].max()), "classes", _imbalance(tables)),
-        Card(f"{int(first['height'])} × {int(first['width'])}", "pixels per image", channels),
-        Card(number(round(first["mean"], 3)), "mean pixel value", f"std {number(round(first['std'], 3))}"),
-        Card(percent(first["zero_fraction"]), "of the pixels are 0", f"in {first['split']}"),
+        Card(count(summary["samples"].sum()), tr("samples"), splits),
+        Card(count(summary["classes"].max()), tr("classes"), _imbalance(tables)),
+        Card(f"{int(first['height'])} × {int(first['width'])}", tr("pixels per image"), channels),
+        Card(
+            number(round(first["mean"], 3)),
+            tr("mean pixel value"),
+            tr("std {value}", value=number(round(first["std"], 3))),
+        ),
+        Card(percent(first["zero_fraction"]), tr("of the pixels are 0"), tr("in {split}", split=first["split"])),
     ]
     table = summary.assign(zero_fraction=[percent(fraction) for fraction in summary["zero_fraction"]])
     headings = {"zero_fraction": "pixels that are 0"}
-    return [Cards(cards), Table(table.rename(columns=headings), "Show the numbers of each split", folded=True)]
+    return [Cards(cards), Table(table.rename(columns=headings), tr("Show the numbers of each split"), folded=True)]
 
 
 def _imbalance(tables: Tables) -> str:
@@ -46,8 +52,9 @@ def _imbalance(tables: Tables) -> str:
         return ""
     counts = tables["classes"].groupby("label")["samples"].sum()
     if not counts.min():
-        return "some without samples"
-    return f"the largest {number(float(f'{counts.max() / counts.min():.2g}'))} times the smallest"
+        return tr("some without samples")
+    ratio = number(float(f"{counts.max() / counts.min():.2g}"))
+    return tr("the largest {ratio} times the smallest", ratio=ratio)
 
 
 def sample_grid(tables: Tables) -> list[Block]:
@@ -59,7 +66,7 @@ def sample_grid(tables: Tables) -> list[Block]:
     images = decode_images(frame)
     width, height = screen_size(images.shape[1:3], side=40 if many else 56)
     thumbnails = [
-        Thumbnail(uri, width, height, f"sample of class {row.name}", f"{row.name} (sample {row.id} of {row.split})")
+        Thumbnail(uri, width, height, tr("sample of class {name}", name=row.name), _named(row))
         for row, uri in zip(frame.itertuples(index=False), png_uris(images), strict=True)
     ]
     label_of, names = frame["label"].to_numpy(), frame["name"].to_numpy()
@@ -67,20 +74,24 @@ def sample_grid(tables: Tables) -> list[Block]:
         ThumbnailRow(str(names[places[0]]), [thumbnails[place] for place in places])
         for places in (np.flatnonzero(label_of == label) for label in labels)
     ]
-    caption = "Each row is a class; hover over a sample to see its number."
-    return [ThumbnailRows("Samples of each class", rows, caption)]
+    caption = tr("Each row is a class; hover over a sample to see its number.")
+    return [ThumbnailRows(tr("Samples of each class"), rows, caption)]
+
+
+def _named(row: Any) -> str:
+    return tr("{name} (sample {id} of {split})", name=row.name, id=row.id, split=row.split)
 
 
 def classes(tables: Tables) -> list[Block]:
     """Give bars of the classes' fractions."""
     frame = tables["classes"]
     table = frame.assign(fraction=[percent(fraction, 2) for fraction in frame["fraction"]])
-    caption = (
+    caption = tr(
         "Each bar is the fraction of a split that belongs to the class. In a perfectly balanced dataset all bars end "
         "at the dotted line; where the bars of a class differ, so do the splits."
     )
     chart = class_counts(frame, normalize=True)
-    return [Chart("class-fractions", "Fraction of samples in each class", chart, caption, table)]
+    return [Chart("class-fractions", tr("Fraction of samples in each class"), chart, caption, table)]
 
 
 def mean_images(tables: Tables) -> list[Block]:
@@ -95,19 +106,25 @@ def mean_images(tables: Tables) -> list[Block]:
             f"pixels-{value.replace('_', '-')}",
             title,
             pixel_heatmap(pixels, value, split=split),
-            f"{caption} Split: {split}.",
+            tr("{sentence} Split: {split}.", sentence=caption, split=split),
             aspect=aspect,
         )
         for value, title, caption in (
-            ("mean", "Mean", "The mean of each pixel over all samples."),
-            ("std", "Standard deviation", "High where samples differ most from each other."),
-            ("nonzero_fraction", "Fraction above 0", "The fraction of samples in which the pixel is not 0."),
+            ("mean", tr("Mean"), tr("The mean of each pixel over all samples.")),
+            ("std", tr("Standard deviation"), tr("High where samples differ most from each other.")),
+            (
+                "nonzero_fraction",
+                tr("Fraction above 0"),
+                tr("The fraction of samples in which the pixel is not 0."),
+            ),
         )
     ]
     of_classes = pixels[(pixels["split"] == split) & pixels["label"].notna()]
     means = _class_means(of_classes, names_of(tables))
-    caption = f"The mean of the class's samples in {split}. Sharp: they look alike; blurred: they differ."
-    gallery: list[Block] = [Gallery("Mean image of each class", means, caption)] if means else []
+    caption = tr(
+        "The mean of the class's samples in {split}. Sharp: they look alike; blurred: they differ.", split=split
+    )
+    gallery: list[Block] = [Gallery(tr("Mean image of each class"), means, caption)] if means else []
     return [*gallery, SideBySide(charts)]
 
 
@@ -123,7 +140,7 @@ def _class_means(pixels: pd.DataFrame, names: Mapping[int, str]) -> list[Thumbna
     width, height = screen_size(scaled.shape[1:3], side=84)
     words = [names.get(label, str(label)) for label, _ in grids]
     return [
-        Thumbnail(uri, width, height, f"mean image of class {word}", lines=(word,))
+        Thumbnail(uri, width, height, tr("mean image of class {name}", name=word), lines=(word,))
         for word, uri in zip(words, png_uris(scaled), strict=True)
     ]
 
@@ -131,11 +148,12 @@ def _class_means(pixels: pd.DataFrame, names: Mapping[int, str]) -> list[Thumbna
 def intensity(tables: Tables) -> list[Block]:
     """Give the histogram of intensities."""
     frame = tables["intensity"]
-    zeros = " and ".join(
-        f"{percent(zero_fraction(frame, split))} of the pixels in {split}" for split in frame["split"].unique()
+    zeros = tr(" and ").join(
+        tr("{fraction} of the pixels in {split}", fraction=percent(zero_fraction(frame, split)), split=split)
+        for split in frame["split"].unique()
     )
-    caption = f"How often each intensity occurs, on a logarithmic scale. {zeros} are 0."
-    return [Chart("pixel-intensity", "Histogram of pixel intensity", intensity_histogram(frame), caption)]
+    caption = tr("How often each intensity occurs, on a logarithmic scale. {pixels} are 0.", pixels=zeros)
+    return [Chart("pixel-intensity", tr("Histogram of pixel intensity"), intensity_histogram(frame), caption)]
 
 
 def ink(tables: Tables) -> list[Block]:
@@ -143,22 +161,22 @@ def ink(tables: Tables) -> list[Block]:
     frame = tables["samples"]
     boxes = Chart(
         "ink-by-class",
-        "Ink by class",
+        tr("Ink by class"),
         ink_by_class(frame, names=names_of(tables)),
-        "Boxes span the quartiles with the median inside, whiskers the 5th to the 95th percentile.",
+        tr("Boxes span the quartiles with the median inside, whiskers the 5th to the 95th percentile."),
     )
     places = [
         Chart(
             "centre-of-mass",
-            "Centre of mass",
+            tr("Centre of mass"),
             centre_of_mass(frame),
-            "Where the ink of a sample is centred. A small spot means that the samples were centred by their mass.",
+            tr("Where the ink of a sample is centred. A small spot means that the samples were centred by their mass."),
         ),
         Chart(
             "bounding-boxes",
-            "Bounding box",
+            tr("Bounding box"),
             bounding_boxes(frame),
-            "Width and height of the box around the ink. A sharp peak means that the samples were scaled to fit.",
+            tr("Width and height of the box around the ink. A sharp peak means that the samples were scaled to fit."),
         ),
     ]
     return [boxes, SideBySide(places)]

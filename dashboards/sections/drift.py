@@ -8,7 +8,8 @@ import pandas as pd
 
 from dashboards.blocks import Block, Card, Cards, Chart, Gallery, Paragraph, SideBySide, Table
 from dashboards.figures.drift import drift_distances, drift_histogram
-from dashboards.formats import spaced
+from dashboards.formats import capitalized, spaced
+from dashboards.language import mark, sentences, tr
 from dashboards.sections.data import Tables
 from dashboards.thumbnails import Thumbnail, png_uris, screen_size, signed_to_uint8
 from mnist_data.parquet.preview import to_uint8
@@ -20,10 +21,10 @@ SIDE = 168
 """Screen pixels of a mean image."""
 
 HEADINGS = {
-    "null_95": "chance (95 %)",
-    "reference": "MNIST train to test",
-    "ratio": "times MNIST",
-    "p_adjusted": "p, adjusted for all rows",
+    "null_95": mark("chance (95 %)"),
+    "reference": mark("MNIST train to test"),
+    "ratio": mark("times MNIST"),
+    "p_adjusted": mark("p, adjusted for all rows"),
 }
 
 
@@ -32,7 +33,10 @@ def drift(tables: Tables) -> list[Block]:
 
     Tables of former versions have no verdict.
     """
-    verdict = [Paragraph(str(tables["drift_verdict"]["verdict"].iloc[0]))] if "drift_verdict" in tables else []
+    verdict = []
+    if "drift_verdict" in tables:
+        said = tables["drift_verdict"]
+        verdict.append(Paragraph(sentences(said)(said["verdict"].iloc[0])))
     table = tables["drift"]
     overall = table[table["class"] == "all"]
     bars = [
@@ -40,13 +44,13 @@ def drift(tables: Tables) -> list[Block]:
         for measure, title, caption in (
             (
                 "wasserstein",
-                "Wasserstein distance",
-                "How far values of A must be moved to become those of B, in pooled standard deviations.",
+                tr("Wasserstein distance"),
+                tr("How far values of A must be moved to become those of B, in pooled standard deviations."),
             ),
             (
                 "jensen_shannon",
-                "Jensen-Shannon distance",
-                "Between the two histograms: 0 where they are the same, 1 where they share no value.",
+                tr("Jensen-Shannon distance"),
+                tr("Between the two histograms: 0 where they are the same, 1 where they share no value."),
             ),
         )
     ]
@@ -54,7 +58,11 @@ def drift(tables: Tables) -> list[Block]:
     distances = overall[(overall["measure"] == "wasserstein") & overall["feature"].isin(histograms["feature"])]
     farthest = distances.sort_values("value", ascending=False, kind="stable")["feature"].head(MOST)
     charts = [_histogram(histograms, str(feature)) for feature in farthest]
-    numbers = Table(table.rename(columns=HEADINGS), "Show all distances", folded=True)
+    words = table.assign(
+        feature=[spaced(feature) for feature in table["feature"]],
+        measure=[spaced(measure) for measure in table["measure"]],
+    )
+    numbers = Table(words.rename(columns=HEADINGS), tr("Show all distances"), folded=True)
     return [
         *verdict,
         _classifier(overall),
@@ -69,9 +77,14 @@ def _classifier(overall: pd.DataFrame) -> Cards:
     cards = [
         Card(
             f"{row.value:.3f}",
-            f"AUC of a classifier of A and B by {spaced(str(row.feature).removeprefix('all_'))}",
-            f"95 % interval {row.low:.3f} to {row.high:.3f}; MNIST train to test {row.reference:.3f}; 0.5: no "
-            "difference, 1: always told apart",
+            tr("AUC of a classifier of A and B by {features}", features=spaced(str(row.feature).removeprefix("all_"))),
+            tr(
+                "95 % interval {low:.3f} to {high:.3f}; MNIST train to test {reference:.3f}; 0.5: no difference, "
+                "1: always told apart",
+                low=row.low,
+                high=row.high,
+                reference=row.reference,
+            ),
         )
         for row in overall[overall["measure"] == "auc"].itertuples()
     ]
@@ -80,16 +93,16 @@ def _classifier(overall: pd.DataFrame) -> Cards:
 
 def _histogram(histograms: pd.DataFrame, feature: str) -> Chart:
     words = spaced(feature)
-    caption = f"Distribution of {words} in A and in B."
+    caption = tr("Distribution of {feature} in A and in B.", feature=words)
     return Chart(
-        f"drift-of-{feature.replace('_', '-')}", words.capitalize(), drift_histogram(histograms, feature), caption
+        f"drift-of-{feature.replace('_', '-')}", capitalized(words), drift_histogram(histograms, feature), caption
     )
 
 
 def _means(means: pd.DataFrame) -> Gallery:
     """Show the mean image of A and of B, and where they have the same size, the difference; grey is none."""
     images: dict[str, npt.NDArray[np.float64]] = {}
-    names = {"difference": "B minus A"}
+    names = {"difference": tr("B minus A")}
     for side, rows in means.groupby("side"):
         shape = (int(rows["row"].max()) + 1, int(rows["column"].max()) + 1)
         images[str(side)] = rows["mean"].to_numpy(np.float64).reshape(shape)
@@ -99,7 +112,13 @@ def _means(means: pd.DataFrame) -> Gallery:
         pixels["difference"] = signed_to_uint8(images["b"] - images["a"])
     uris = png_uris(list(pixels.values()))
     thumbnails = [
-        Thumbnail(uri, *screen_size(pixels[side].shape, SIDE), f"mean image, {names[side]}", lines=(names[side],))
+        Thumbnail(
+            uri,
+            *screen_size(pixels[side].shape, SIDE),
+            tr("mean image, {side}", side=names[side]),
+            lines=(names[side],),
+        )
         for side, uri in zip(pixels, uris, strict=True)
     ]
-    return Gallery("Mean images", thumbnails, "In the difference, bright is more ink in B and dark is less.", wide=True)
+    caption = tr("In the difference, bright is more ink in B and dark is less.")
+    return Gallery(tr("Mean images"), thumbnails, caption, wide=True)

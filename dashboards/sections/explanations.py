@@ -12,6 +12,7 @@ import pandas as pd
 from dashboards.blocks import Block, Chart, Definitions, ThumbnailRow, ThumbnailRows
 from dashboards.figures.filters import MOST, first_layer_filters
 from dashboards.formats import percent
+from dashboards.language import mark, tr
 from dashboards.overlays import POSITIVE, UNSIGNED, Colour, overlay_map
 from dashboards.sections.data import Tables
 from dashboards.thumbnails import Thumbnail, decode_images, png_uris, screen_size
@@ -36,55 +37,74 @@ class Method:
 
 METHODS: Mapping[str, Method] = {
     "saliency": Method(
-        "Saliency",
+        mark("Saliency"),
         UNSIGNED,
-        "up or down",
-        "A small change of a green pixel would change the class's score most; the map does not say whether up or down. "
-        "A pixel that the prediction depends on stays dark where a little more or less of it changes nothing.",
+        mark("up or down"),
+        mark(
+            "A small change of a green pixel would change the class's score most; the map does not say whether up or "
+            "down. "
+            "A pixel that the prediction depends on stays dark where a little more or less of it changes nothing."
+        ),
     ),
     "integrated_gradients": Method(
-        "Integrated gradients",
+        mark("Integrated gradients"),
         POSITIVE,
-        "for and against",
-        "The score is divided among the pixels: orange pixels raise it, blue ones lower it, and together they add up "
-        "to the difference from an image without ink. Empty pixels therefore always get 0, although a gap can be what "
-        "distinguishes two classes; and pixels that only matter together are credited one by one.",
+        mark("for and against"),
+        mark(
+            "The score is divided among the pixels: orange pixels raise it, blue ones lower it, and together they add "
+            "up "
+            "to the difference from an image without ink. Empty pixels therefore always get 0, although a gap can be "
+            "what "
+            "distinguishes two classes; and pixels that only matter together are credited one by one."
+        ),
     ),
     "grad_cam": Method(
-        "Grad-CAM",
+        mark("Grad-CAM"),
         POSITIVE,
-        "for only",
-        "Orange is where the last convolution found evidence for the class. Its maps have only a few rows and columns, "
-        "so read regions and not edges; evidence against the class is not shown at all.",
+        mark("for only"),
+        mark(
+            "Orange is where the last convolution found evidence for the class. Its maps have only a few rows and "
+            "columns, "
+            "so read regions and not edges; evidence against the class is not shown at all."
+        ),
     ),
     "occlusion": Method(
-        "Occlusion",
+        mark("Occlusion"),
         POSITIVE,
-        "occluded: {change:+d} points",
-        "A patch of background was moved over the image: orange where occluding lowers the probability, blue where it "
-        "raises it. Below each map is the largest change, in percentage points. The model was never trained on "
-        "occluded images, and where one half of an image suffices, neither half seems to matter.",
+        mark("occluded: {change:+d} points"),
+        mark(
+            "A patch of background was moved over the image: orange where occluding lowers the probability, blue "
+            "where it "
+            "raises it. Below each map is the largest change, in percentage points. The model was never trained on "
+            "occluded images, and where one half of an image suffices, neither half seems to matter."
+        ),
     ),
 }
 
 GROUPS = (
     (
         "most confident correct",
-        "Most confident correct predictions",
-        "For each class, of ten at most, the correctly classified sample of which {model} is most confident.",
+        mark("Most confident correct predictions"),
+        mark("For each class, of ten at most, the correctly classified sample of which {model} is most confident."),
     ),
     (
         "most confident error",
-        "Most confident errors",
-        "For each label, the error of which {model} is most confident: first why the predicted class, then why not the "
-        "label.",
+        mark("Most confident errors"),
+        mark(
+            "For each label, the error of which {model} is most confident: first why the predicted class, then why "
+            "not the "
+            "label."
+        ),
     ),
     (
         "most confident",
-        "Most confident predictions",
-        "For each predicted class, of ten at most, the sample of which {model} is most confident; labels are unknown.",
+        mark("Most confident predictions"),
+        mark(
+            "For each predicted class, of ten at most, the sample of which {model} is most confident; labels are "
+            "unknown."
+        ),
     ),
-    ("named", "Requested samples", "Where {model} is wrong, the label is explained, too."),
+    ("named", mark("Requested samples"), mark("Where {model} is wrong, the label is explained, too.")),
 )
 """Each reason for which samples are chosen, with its heading and caption."""
 
@@ -93,15 +113,16 @@ def explanations(tables: Tables) -> list[Block]:
     """Say how to read the maps, and give a row of them for each sample and class explained."""
     explained, maps = tables["explained"], tables["explanations"]
     known = [name for name in METHODS if name in maps]
-    readings = [(METHODS[name].name, METHODS[name].reading) for name in known]
+    readings = [(tr(METHODS[name].name), tr(METHODS[name].reading)) for name in known]
     if "grad_cam" not in known:
-        readings.append(("Grad-CAM", "Left out: it needs a convolution whose output still has rows and columns."))
-    blocks: list[Block] = [Definitions("How to read the maps, and what they do not prove", readings)]
+        left_out = tr("Left out: it needs a convolution whose output still has rows and columns.")
+        readings.append((tr("Grad-CAM"), left_out))
+    blocks: list[Block] = [Definitions(tr("How to read the maps, and what they do not prove"), readings)]
     for chosen, title, words in GROUPS:
         rows = explained[explained["chosen"] == chosen]
         if not rows.empty:
             rows.attrs = explained.attrs
-            blocks.append(_rows(title, words, rows, maps, known))
+            blocks.append(_rows(tr(title), words, rows, maps, known))
     return blocks
 
 
@@ -119,10 +140,11 @@ def _rows(title: str, words: str, explained: pd.DataFrame, maps: pd.DataFrame, k
         ThumbnailRow(_question(row), [_sample(row, next(uris), size), *_maps(row, values, uris, size, known)], True)
         for row, values in samples
     ]
-    caption = words.format(model=explained["model"].iloc[0]) + (
-        " Each sample is followed by its maps, each scaled to its own strongest pixel: compare places within a map, "
+    order = tr(
+        "Each sample is followed by its maps, each scaled to its own strongest pixel: compare places within a map, "
         "not the strength of two maps."
     )
+    caption = tr("{sentence} {next}", sentence=tr(words, model=explained["model"].iloc[0]), next=order)
     return ThumbnailRows(title, rows, caption, _numbers(explained), wraps=True)
 
 
@@ -140,13 +162,21 @@ def _draw(name: str, values: pd.Series[Any], image: Pixels) -> Pixels:
 
 
 def _question(row: Mapping[Any, Any]) -> str:
-    return f"Why {row['target_name']}?" if row["target"] == row["predicted"] else f"Why not {row['target_name']}?"
+    if row["target"] == row["predicted"]:
+        return tr("Why {name}?", name=row["target_name"])
+    return tr("Why not {name}?", name=row["target_name"])
 
 
 def _sample(row: Mapping[Any, Any], uri: str, size: tuple[int, int]) -> Thumbnail:
     """Give a sample as it is; below it its label, and the probability of the class that is explained."""
-    label = f"label {row['name']}" if row["label"] >= 0 else "label unknown"
-    alt = f"sample {row['id']} of {row['split']}, {label}, predicted {row['predicted_name']}"
+    label = tr("label {label}", label=row["name"]) if row["label"] >= 0 else tr("label unknown")
+    alt = tr(
+        "sample {id} of {split}, {label}, predicted {predicted}",
+        id=row["id"],
+        split=row["split"],
+        label=label,
+        predicted=row["predicted_name"],
+    )
     return Thumbnail(uri, *size, alt, alt, (label, f"P({row['target_name']}) {_probability(row['probability'])}"))
 
 
@@ -164,10 +194,17 @@ def _maps(
     shown = []
     for name in known:
         strongest = values.iloc[int(values[name].abs().to_numpy().argmax())]
-        place = f"strongest in row {strongest['row']:.0f}, column {strongest['column']:.0f}"
-        alt = f"{METHODS[name].name} of sample {row['id']} for {row['target_name']}: {place}"
-        word = METHODS[name].word.format(change=round(-100 * strongest[name])).replace("-", "−")
-        shown.append(Thumbnail(next(uris), *size, alt, alt, (METHODS[name].name, word)))
+        method = tr(METHODS[name].name)
+        alt = tr(
+            "{method} of sample {id} for {name}: strongest in row {row:.0f}, column {column:.0f}",
+            method=method,
+            id=row["id"],
+            name=row["target_name"],
+            row=strongest["row"],
+            column=strongest["column"],
+        )
+        word = tr(METHODS[name].word, change=round(-100 * strongest[name])).replace("-", "−")
+        shown.append(Thumbnail(next(uris), *size, alt, alt, (method, word)))
     return shown
 
 
@@ -181,8 +218,8 @@ def _numbers(explained: pd.DataFrame) -> pd.DataFrame:
         "target_name": "explained",
         "probability": "probability",
         "logit": "logit",
-        "background_logit": "logit without ink",
-        "attributed": "sum of integrated gradients",
+        "background_logit": mark("logit without ink"),
+        "attributed": mark("sum of integrated gradients"),
     }
     return explained[list(words)].rename(columns=words)
 
@@ -191,12 +228,18 @@ def first_layer(tables: Tables) -> list[Block]:
     """Give the filters as images."""
     filters = tables["filters"]
     count = int(filters["filter"].max()) + 1
-    few = f"The {MOST} of {count} with the largest weights. " if count > MOST else ""
-    several = "The channels of a filter are next to each other. " if filters["channel"].max() > 0 else ""
-    caption = (
-        f"{few}{several}Orange weights respond to ink, blue ones to its absence, grey ones to neither: the output of a "
-        "filter is largest where the image looks like it. How the following layers use its output is not shown."
+    caption = tr(
+        "Orange weights respond to ink, blue ones to its absence, grey ones to neither: the output of a filter is "
+        "largest where the image looks like it. How the following layers use its output is not shown."
     )
+    if filters["channel"].max() > 0:
+        several = tr("The channels of a filter are next to each other.")
+        caption = tr("{sentence} {next}", sentence=several, next=caption)
+    if count > MOST:
+        few = tr("The {shown} of {count} with the largest weights.", shown=MOST, count=count)
+        caption = tr("{sentence} {next}", sentence=few, next=caption)
     figure = first_layer_filters(filters)
     down, across = figure.data[0].z.shape
-    return [Chart("first-layer-filters", f"{count} filters", figure, caption, aspect=across / down + 0.2)]
+    return [
+        Chart("first-layer-filters", tr("{count} filters", count=count), figure, caption, aspect=across / down + 0.2)
+    ]

@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from dashboards.blocks import Block, FindingLine, FindingList
+from dashboards.language import sentences
 from dashboards.sections.data import Tables
 
 
 def findings(tables: Tables, sections: Collection[str] = ()) -> list[Block]:
     """Give the findings in their order. sections: the keys of those that the page has; a link leads only to these."""
     columns = ["severity", "finding", "evidence", "advice", "section"]
-    lines = [FindingLine(*map(str, row)) for row in tables["findings"][columns].itertuples(index=False)]
+    said = sentences(tables["findings"])
+    lines = [FindingLine(*map(said, row)) for row in tables["findings"][columns].itertuples(index=False)]
     return [
         FindingList(
             [

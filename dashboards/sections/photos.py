@@ -8,6 +8,7 @@ import numpy as np
 
 from dashboards.blocks import Block, Gallery, ThumbnailRow, ThumbnailRows
 from dashboards.formats import count
+from dashboards.language import tr
 from dashboards.sections.data import Tables
 from dashboards.thumbnails import Thumbnail, decode_images, png_uris, screen_size
 
@@ -26,16 +27,16 @@ def before_after(tables: Tables) -> list[Block]:
     rows = []
     for number, file, uri in zip(photos["photo"], photos["file"], before, strict=True):
         digits = after[prepared["photo"].to_numpy() == number]
-        shown = [Thumbnail(uri, 112, 112, alt=f"photo {file}", title=str(file))]
+        shown = [Thumbnail(uri, 112, 112, alt=tr("photo {file}", file=file), title=str(file))]
         for place, digit in enumerate(digits[:MOST_DIGITS], start=1):
-            words = f"digit {place} of {count(len(digits))} in {file}"
+            words = tr("digit {place} of {count} in {file}", place=place, count=count(len(digits)), file=file)
             shown.append(Thumbnail(digit, *screen_size((28, 28)), alt=words, title=words))
         rows.append(ThumbnailRow(str(file).rsplit("/", 1)[-1], shown, first_apart=True))
-    caption = (
+    caption = tr(
         "The photo comes first, padded with grey where it is not square. Each digit was cut out, scaled to 20 pixels "
         "and centred by its mass in 28×28, as MNIST's were."
     )
-    return [ThumbnailRows("Before and after", rows, caption, across=ACROSS)]
+    return [ThumbnailRows(tr("Before and after"), rows, caption, across=ACROSS)]
 
 
 def set_aside(tables: Tables) -> list[Block]:

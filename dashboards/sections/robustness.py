@@ -8,7 +8,8 @@ import pandas as pd
 
 from dashboards.blocks import Block, Card, Cards, Chart, SideBySide, Table, ThumbnailRow, ThumbnailRows
 from dashboards.figures.corruptions import accuracy_by_severity, corrupted_rows, corruption_accuracy
-from dashboards.formats import percent, spaced
+from dashboards.formats import interval, percent, spaced
+from dashboards.language import tr
 from dashboards.sections.data import Tables
 from dashboards.thumbnails import Thumbnail, decode_images, png_uris, screen_size
 
@@ -27,15 +28,15 @@ def robustness(tables: Tables) -> list[Block]:
         [
             Chart(
                 "corruption-accuracy",
-                f"Accuracy of {models[0]} (%)",
+                tr("Accuracy of {model} (%)", model=models[0]),
                 corruption_accuracy(frame),
-                "A row is a corruption, a column its severity; the stronger the colour, the more errors.",
+                tr("A row is a corruption, a column its severity; the stronger the colour, the more errors."),
             ),
             Chart(
                 "accuracy-by-severity",
-                "Mean over all corruptions",
+                tr("Mean over all corruptions"),
                 accuracy_by_severity(frame),
-                "Severity 0 is the uncorrupted samples. The flatter the line, the more robust the model.",
+                tr("Severity 0 is the uncorrupted samples. The flatter the line, the more robust the model."),
             ),
         ],
         wide_first=True,
@@ -44,19 +45,21 @@ def robustness(tables: Tables) -> list[Block]:
     if "corrupted" in tables and not tables["corrupted"].empty:
         blocks.append(_gallery(tables["corrupted"]))
     table = pd.DataFrame([_result(row) for row in frame.to_dict("records")])
-    return [*blocks, Table(table, "Show the accuracy for each corruption and severity", folded=True)]
+    return [*blocks, Table(table, tr("Show the accuracy for each corruption and severity"), folded=True)]
 
 
 def _card(rows: pd.DataFrame) -> Card:
     """Give a model's mean accuracy under corruption, and its accuracy on the uncorrupted samples."""
     corrupted = corrupted_rows(rows)
-    label = f"mean accuracy of {rows['model'].iloc[0]} under corruption"
+    label = tr("mean accuracy of {model} under corruption", model=rows["model"].iloc[0])
     if corrupted.empty:
         return Card(percent(None), label)
     worst = corrupted.groupby("corruption", sort=False)["accuracy"].mean()
     clean = rows.loc[rows["severity"] == 0, "accuracy"]
-    uncorrupted = f"{percent(clean.iloc[0], 2)} uncorrupted; " if len(clean) else ""
-    detail = f"{uncorrupted}worst: {spaced(worst.idxmin())}, {percent(worst.min(), 1)}"
+    detail = tr("worst: {corruption}, {accuracy}", corruption=spaced(worst.idxmin()), accuracy=percent(worst.min(), 1))
+    if len(clean):
+        uncorrupted = tr("{accuracy} uncorrupted", accuracy=percent(clean.iloc[0], 2))
+        detail = tr("; ").join([uncorrupted, detail])
     return Card(percent(corrupted["accuracy"].mean(), 1), label, detail)
 
 
@@ -66,7 +69,7 @@ def _result(row: dict[Any, Any]) -> dict[str, Any]:
         "corruption": spaced(row["corruption"]),
         "severity": str(row["severity"]),
         "accuracy": percent(row["accuracy"], 2),
-        "95 % interval": f"{percent(row['low'], 2)} to {percent(row['high'], 2)}",
+        "95 % interval": interval(row["low"], row["high"]),
     }
 
 
@@ -78,17 +81,20 @@ def _gallery(frame: pd.DataFrame) -> ThumbnailRows:
     for row, uri in zip(frame.to_dict("records"), png_uris(images), strict=True):
         name = spaced(row["corruption"]) if row["severity"] else ORIGINAL
         predicted, correct = str(row["predicted_name"]), row["predicted"] == row["label"]
-        under = f"{name}, severity {row['severity']}" if row["severity"] else "uncorrupted"
-        alt = f"{under}: predicted {predicted}"
+        under = tr("uncorrupted")
+        if row["severity"]:
+            under = tr("{corruption}, severity {severity}", corruption=name, severity=row["severity"])
+        alt = tr("{condition}: predicted {name}", condition=under, name=predicted)
         title = f"{alt} ({percent(row['probability'], 0)})"
         line = predicted if correct else f"✗ {predicted}"
         thumbnails.setdefault(name, []).append(Thumbnail(uri, *size, alt=alt, title=title, lines=(line,)))
     original = thumbnails.pop(ORIGINAL, [])
     rows = [ThumbnailRow(name, [*original, *row], first_apart=bool(original)) for name, row in thumbnails.items()]
-    sample = f"sample {frame['id'].iloc[0]}, a {frame['name'].iloc[0]}"
-    caption = (
-        f"This is {sample}: of the samples that the model classifies correctly when uncorrupted, the one that most "
-        "corruptions make it misclassify. It comes first in each row, followed by severities 1 to 5, each with the "
-        "predicted class."
+    caption = tr(
+        "This is sample {id}, a {name}: of the samples that the model classifies correctly when uncorrupted, the one "
+        "that most corruptions make it misclassify. It comes first in each row, followed by severities 1 to 5, each "
+        "with the predicted class.",
+        id=frame["id"].iloc[0],
+        name=frame["name"].iloc[0],
     )
-    return ThumbnailRows("One sample under every corruption", rows, caption)
+    return ThumbnailRows(tr("One sample under every corruption"), rows, caption)

@@ -8,7 +8,8 @@ import pandas as pd
 
 from dashboards.blocks import Block, Card, Cards, Chart, SideBySide
 from dashboards.figures.scores import accuracy_by_class, accuracy_by_thickness, reliability_diagram
-from dashboards.formats import count, percent
+from dashboards.formats import count, interval, percent
+from dashboards.language import tr
 from dashboards.sections.data import Tables
 
 
@@ -27,10 +28,12 @@ def calibration(tables: Tables) -> list[Block]:
     )
     chart = Chart(
         "reliability-diagram",
-        "Reliability diagram",
+        tr("Reliability diagram"),
         reliability_diagram(reliability),
-        "Each dot is a bin of samples of similar confidence, with the 95 % interval of their accuracy. Below the "
-        "dotted line the model is overconfident, above it underconfident. Most samples are in the uppermost bin.",
+        tr(
+            "Each dot is a bin of samples of similar confidence, with the 95 % interval of their accuracy. Below the "
+            "dotted line the model is overconfident, above it underconfident. Most samples are in the uppermost bin."
+        ),
         numbers,
     )
     return [Cards([_card(row) for row in frame.to_dict("records")]), chart]
@@ -38,29 +41,35 @@ def calibration(tables: Tables) -> list[Block]:
 
 def _card(row: dict[Any, Any]) -> Card:
     """Give the calibration error at one temperature."""
-    given = "uncalibrated" if row["temperature"] == 1 else f"with temperature {row['temperature']:.2f}"
-    means = f"mean confidence {percent(row['confidence'], 2)}, accuracy {percent(row['accuracy'], 2)}"
-    return Card(
-        percent(row["ece"], 2),
-        f"expected calibration error (ECE), {given}",
-        f"{percent(row['ece_by_chance'], 2)} expected by chance; {means}; log-loss {row['nll']:.4f}",
+    label = tr("expected calibration error (ECE), uncalibrated")
+    if row["temperature"] != 1:
+        label = tr(
+            "expected calibration error (ECE), with temperature {temperature:.2f}", temperature=row["temperature"]
+        )
+    detail = tr(
+        "{chance} expected by chance; mean confidence {confidence}, accuracy {accuracy}; log-loss {loss:.4f}",
+        chance=percent(row["ece_by_chance"], 2),
+        confidence=percent(row["confidence"], 2),
+        accuracy=percent(row["accuracy"], 2),
+        loss=row["nll"],
     )
+    return Card(percent(row["ece"], 2), label, detail)
 
 
 def breakdown(tables: Tables) -> list[Block]:
     """Give the accuracy in each class and in each tenth by thickness, side by side."""
     classes, thickness = tables["class_scores"], tables["thickness_scores"]
-    line = "Bars are 95 % intervals; the dotted line is the accuracy on all samples."
+    line = tr("Bars are 95 % intervals; the dotted line is the accuracy on all samples.")
     deciles = thickness.assign(decile=thickness["decile"].astype(object))
     return [
         SideBySide(
             [
-                Chart("accuracy-class", "By class", accuracy_by_class(classes), line, _numbers(classes, "name")),
+                Chart("accuracy-class", tr("By class"), accuracy_by_class(classes), line, _numbers(classes, "name")),
                 Chart(
                     "accuracy-thickness",
-                    "By stroke thickness",
+                    tr("By stroke thickness"),
                     accuracy_by_thickness(thickness),
-                    f"Each dot is a tenth of the samples. {line}",
+                    tr("Each dot is a tenth of the samples. {sentence}", sentence=line),
                     _numbers(deciles, "decile"),
                 ),
             ]
@@ -71,7 +80,7 @@ def breakdown(tables: Tables) -> list[Block]:
 def _numbers(scores: pd.DataFrame, key: str) -> pd.DataFrame:
     return pd.DataFrame(
         {
-            key: ["blank" if pd.isna(value) else str(value) for value in scores[key]],
+            key: [tr("blank") if pd.isna(value) else str(value) for value in scores[key]],
             "samples": [count(value) for value in scores["samples"]],
             "accuracy": [percent(value, 2) for value in scores["accuracy"]],
             "95 % interval": _intervals(scores, "low", "high"),
@@ -80,4 +89,4 @@ def _numbers(scores: pd.DataFrame, key: str) -> pd.DataFrame:
 
 
 def _intervals(rows: pd.DataFrame, low: str, high: str) -> list[str]:
-    return [f"{percent(a, 2)} to {percent(b, 2)}" for a, b in zip(rows[low], rows[high], strict=True)]
+    return [interval(*ends) for ends in zip(rows[low], rows[high], strict=True)]

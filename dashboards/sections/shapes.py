@@ -10,22 +10,27 @@ import pandas as pd
 from dashboards.blocks import Block, Chart, SideBySide, Table
 from dashboards.figures.morphometrics import measure_counts, measure_histograms
 from dashboards.formats import percent, spaced
+from dashboards.language import mark, tr
 from dashboards.sections.data import Tables, names_of
 
 LENGTHS = (
-    ("thickness", "Thickness", "Twice the mean distance from the skeleton to the edge of the stroke."),
-    ("length", "Length", "Of the skeleton, all strokes together."),
-    ("slant", "Slant", "Above 0, the upper end leans to the right."),
-    ("area", "Area", "Pixels at least half as bright as the white level."),
-    ("width", "Width", "After removing the slant, without the outermost hundredth of the ink on each side."),
-    ("height", "Height", "Without the outermost hundredth of the ink at the top and bottom."),
+    ("thickness", mark("Thickness"), mark("Twice the mean distance from the skeleton to the edge of the stroke.")),
+    ("length", mark("Length"), mark("Of the skeleton, all strokes together.")),
+    ("slant", mark("Slant"), mark("Above 0, the upper end leans to the right.")),
+    ("area", mark("Area"), mark("Pixels at least half as bright as the white level.")),
+    (
+        "width",
+        mark("Width"),
+        mark("After removing the slant, without the outermost hundredth of the ink on each side."),
+    ),
+    ("height", mark("Height"), mark("Without the outermost hundredth of the ink at the top and bottom.")),
 )
 """Each measure with its chart's title and caption."""
 
 COUNTS = (
-    ("components", "Connected components", "Parts of the ink that do not touch each other."),
-    ("holes", "Holes", "Parts of the background that the ink encloses."),
-    ("end_points", "End points", "Where a stroke ends; corners of a thick stroke do not count."),
+    ("components", mark("Connected components"), mark("Parts of the ink that do not touch each other.")),
+    ("holes", mark("Holes"), mark("Parts of the background that the ink encloses.")),
+    ("end_points", mark("End points"), mark("Where a stroke ends; corners of a thick stroke do not count.")),
 )
 
 
@@ -33,16 +38,16 @@ def shapes(tables: Tables) -> list[Block]:
     """Give the histograms of each measure by class, the counts of components, holes and ends, and the numbers."""
     samples, names = tables["samples"], names_of(tables)
     histograms = [
-        Chart(f"shape-{measure}", title, measure_histograms(samples, measure, names=names), caption)
+        Chart(f"shape-{measure}", tr(title), measure_histograms(samples, measure, names=names), tr(caption))
         for measure, title, caption in LENGTHS
     ]
     split = samples["split"].iloc[0]
     counts = [
         Chart(
             f"shape-{measure.replace('_', '-')}",
-            title,
+            tr(title),
             measure_counts(samples, measure, split=split, names=names),
-            f"{caption} Split: {split}.",
+            tr("{sentence} Split: {split}.", sentence=tr(caption), split=split),
         )
         for measure, title, caption in COUNTS
     ]
@@ -58,11 +63,11 @@ def _numbers(tables: Tables, names: Mapping[int, str]) -> Table:
         percent(mean) if measure == "border_contact" else f"{mean:.2f} ± {std:.2f}"
         for measure, mean, std in zip(table["measure"], scaled["mean"], scaled["std"], strict=True)
     ]
-    classes = ["all" if pd.isna(label) else names.get(int(label), str(label)) for label in table["label"].tolist()]
+    classes = [tr("all") if pd.isna(label) else names.get(int(label), str(label)) for label in table["label"].tolist()]
     keys = pd.DataFrame({"split": table["split"], "class": classes, "measure": table["measure"], "written": written})
     keys["row"] = keys.groupby("measure", sort=False).cumcount()  # two classes may share a name
     rows = keys.pivot_table(index=["row", "split", "class"], columns="measure", values="written", aggfunc="first")
     rows = rows[[measure for measure, *_ in (*LENGTHS, *COUNTS)] + ["border_contact"]].reset_index().drop(columns="row")
-    headings = {"slant": "slant (°)", "border_contact": "touching the border"}
+    headings = {"slant": mark("slant (°)"), "border_contact": mark("touching the border")}
     rows = rows.rename(columns=headings).rename(columns=spaced)
-    return Table(rows, "Show mean ± std of each class", folded=True)
+    return Table(rows, tr("Show mean ± std of each class"), folded=True)

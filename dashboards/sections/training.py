@@ -10,7 +10,8 @@ from dashboards.blocks import Block, Card, Cards, Chart, Gallery, Note, SideBySi
 from dashboards.figures.confusion import confusion_matrix, frequent_confusions
 from dashboards.figures.learning import learning_curves
 from dashboards.figures.scores import seed_accuracies
-from dashboards.formats import count, duration, percent, spaced
+from dashboards.formats import MISSING, capitalized, count, duration, interval, percent, spaced
+from dashboards.language import mark, sentences, tr
 from dashboards.sections.changes import MOST_THUMBNAILS
 from dashboards.sections.data import Tables
 from dashboards.thumbnails import Thumbnail, decode_images, png_uris, screen_size
@@ -34,17 +35,19 @@ def results(tables: Tables) -> list[Block]:
     if not seeds.empty:
         blocks.append(_seeds(frame, seeds, split))
     table = pd.DataFrame([_result(row) for row in frame.to_dict("records")])
-    return [*blocks, Table(table, "All models and splits", folded=len(table) > MOST_ROWS)]
+    return [*blocks, Table(table, tr("All models and splits"), folded=len(table) > MOST_ROWS)]
 
 
 def _seeds(evaluation: pd.DataFrame, seeds: pd.DataFrame, split: str) -> Chart:
     """Give the chart of the seeds of one split."""
     return Chart(
         "seeds",
-        "Accuracy by seed",
+        tr("Accuracy by seed"),
         seed_accuracies(seeds, evaluation, split=split),
-        "Each grey dot is a network trained from another seed. The interval of the mean is over seeds, on these same "
-        "samples; that of the ensemble is over samples.",
+        tr(
+            "Each grey dot is a network trained from another seed. The interval of the mean is over seeds, on these "
+            "same samples; that of the ensemble is over samples."
+        ),
         pd.DataFrame([_spread(row) for row in seeds.to_dict("records")]),
     )
 
@@ -68,9 +71,15 @@ def _cards(row: dict[Any, Any], seeds: pd.DataFrame, labels: pd.DataFrame) -> li
 
     whole = Card(
         percent(row["accuracy"], 2),
-        f"accuracy of {row['model']}{' (ensemble of all seeds)' if _is_ensemble(row) else ''} on {row['split']}",
-        f"{count(row['correct'])} of {count(row['samples'])} correct; 95 % interval "
-        f"{percent(row['low'], 2)} to {percent(row['high'], 2)}",
+        tr("accuracy of {model} (ensemble of all seeds) on {split}", model=row["model"], split=row["split"])
+        if _is_ensemble(row)
+        else tr("accuracy of {model} on {split}", model=row["model"], split=row["split"]),
+        tr(
+            "{correct} of {samples} correct; 95 % interval {interval}",
+            correct=count(row["correct"]),
+            samples=count(row["samples"]),
+            interval=interval(row["low"], row["high"]),
+        ),
     )
     means = [_mean(of_seeds) for of_seeds in of(seeds)]
     return [whole, *means, *(_corrected(scores) for scores in of(labels) if scores["labels"] == "corrected")]
@@ -84,30 +93,45 @@ def _without_leaks(row: dict[Any, Any], leaks: pd.DataFrame) -> list[Card]:
     if parts.empty or not parts.loc["leaked", "samples"]:
         return []
     leaked, others = parts.loc["leaked"], parts.loc["others"]
-    seen = (
-        f"{count(leaked['samples'])} of {count(row['samples'])} samples ({percent(leaked['fraction'], 2)}) have the "
-        f"pixels of a training sample; {percent(leaked['accuracy'], 2)} of these are correct"
+    seen = tr(
+        "{leaked} of {samples} samples ({fraction}) have the pixels of a training sample; {accuracy} of these are "
+        "correct",
+        leaked=count(leaked["samples"]),
+        samples=count(row["samples"]),
+        fraction=percent(leaked["fraction"], 2),
+        accuracy=percent(leaked["accuracy"], 2),
     )
-    label = f"accuracy of {row['model']} on {row['split']} without samples of the training data"
+    label = tr(
+        "accuracy of {model} on {split} without samples of the training data", model=row["model"], split=row["split"]
+    )
     if not others["samples"]:
-        return [Card("–", label, f"{seen}; there are no others")]
-    interval = f"95 % interval {percent(others['low'], 2)} to {percent(others['high'], 2)}"
-    return [Card(percent(others["accuracy"], 2), label, f"{seen}; {interval}")]
+        return [Card(MISSING, label, tr("; ").join([seen, tr("there are no others")]))]
+    between = tr("95 % interval {interval}", interval=interval(others["low"], others["high"]))
+    return [Card(percent(others["accuracy"], 2), label, tr("; ").join([seen, between]))]
 
 
 def _corrected(row: dict[Any, Any]) -> Card:
     return Card(
         percent(row["accuracy"], 2),
-        f"accuracy of {row['model']} with corrected labels",
-        f"{count(row['changed'])} of {count(row['samples'])} labels are corrected",
+        tr("accuracy of {model} with corrected labels", model=row["model"]),
+        tr("{changed} of {samples} labels are corrected", changed=count(row["changed"]), samples=count(row["samples"])),
     )
 
 
 def _mean(row: dict[Any, Any]) -> Card:
     return Card(
         percent(row["mean"], 2),
-        f"mean accuracy of {row['model']} over {count(row['seeds'])} seeds on {row['split']}",
-        f"std {100 * row['std']:.2f} points; 95 % interval {percent(row['low'], 2)} to {percent(row['high'], 2)}",
+        tr(
+            "mean accuracy of {model} over {seeds} seeds on {split}",
+            model=row["model"],
+            seeds=count(row["seeds"]),
+            split=row["split"],
+        ),
+        tr(
+            "std {std:.2f} points; 95 % interval {interval}",
+            std=100 * row["std"],
+            interval=interval(row["low"], row["high"]),
+        ),
     )
 
 
@@ -121,8 +145,8 @@ def _spread(row: dict[Any, Any]) -> dict[str, Any]:
         "model": str(row["model"]),
         "seeds": count(row["seeds"]),
         "mean": percent(row["mean"], 2),
-        "std": f"{100 * row['std']:.3f} points",
-        "95 % interval of the mean": f"{percent(row['low'], 2)} to {percent(row['high'], 2)}",
+        "std": tr("{std:.3f} points", std=100 * row["std"]),
+        mark("95 % interval of the mean"): interval(row["low"], row["high"]),
         "lowest": percent(row["lowest"], 2),
         "highest": percent(row["highest"], 2),
         "ensemble": percent(row["ensemble"], 2),
@@ -132,17 +156,17 @@ def _spread(row: dict[Any, Any]) -> dict[str, Any]:
 def _result(row: dict[Any, Any]) -> dict[str, Any]:
     return {
         "model": str(row["model"]),
-        "seed": "all" if _is_ensemble(row) else str(row["seed"]),
+        "seed": tr("all") if _is_ensemble(row) else str(row["seed"]),
         "split": str(row["split"]),
         "accuracy": percent(row["accuracy"], 2),
-        "95 % interval": f"{percent(row['low'], 2)} to {percent(row['high'], 2)}",
+        "95 % interval": interval(row["low"], row["high"]),
         "correct": count(row["correct"]),
         "samples": count(row["samples"]),
         "parameters": count(row["parameters"]),
-        "multiply-adds": count(row["multiply_adds"]),
-        "images/s": count(row["images_per_second"]),
+        mark("multiply-adds"): count(row["multiply_adds"]),
+        mark("images/s"): count(row["images_per_second"]),
         "epochs": count(row["epochs"]),
-        "training time": duration(row["seconds"]),
+        mark("training time"): duration(row["seconds"]),
     }
 
 
@@ -156,22 +180,26 @@ def training(tables: Tables) -> list[Block]:
             [
                 Chart(
                     "loss",
-                    "Loss",
+                    tr("Loss"),
                     learning_curves(history, "loss"),
-                    "Lower is better. A training loss that falls while the validation loss rises is overfitting. "
-                    "Smoothed labels and augmented copies make the training loss harder to lower, so it may be the "
-                    "higher of the two.",
+                    tr(
+                        "Lower is better. A training loss that falls while the validation loss rises is overfitting. "
+                        "Smoothed labels and augmented copies make the training loss harder to lower, so it may be the "
+                        "higher of the two."
+                    ),
                 ),
                 Chart(
                     "accuracy",
-                    "Accuracy",
+                    tr("Accuracy"),
                     learning_curves(history, "accuracy"),
-                    "The fraction of samples classified correctly after each epoch; the validation samples were not "
-                    "trained on.",
+                    tr(
+                        "The fraction of samples classified correctly after each epoch; the validation samples were "
+                        "not trained on."
+                    ),
                 ),
             ]
         ),
-        Table(table, "Show the numbers of each epoch", folded=True),
+        Table(table, tr("Show the numbers of each epoch"), folded=True),
     ]
 
 
@@ -179,10 +207,11 @@ def _diagnosis(findings: pd.DataFrame) -> list[Note]:
     """Give a note for each kind of finding, with the numbers of the first training that has it."""
     if findings.empty:
         return []
+    said = sentences(findings)
     return [
         Note(
-            f"{str(name).capitalize()} ({_of_seeds(rows['seed'])})",
-            [rows["evidence"].iloc[0], rows["advice"].iloc[0]],
+            tr("{finding} ({seeds})", finding=capitalized(said(name)), seeds=_of_seeds(rows["seed"])),
+            [said(rows["evidence"].iloc[0]), said(rows["advice"].iloc[0])],
         )
         for name, rows in findings.groupby("finding", sort=False)
     ]
@@ -190,7 +219,9 @@ def _diagnosis(findings: pd.DataFrame) -> list[Note]:
 
 def _of_seeds(seeds: pd.Series[int]) -> str:
     first, *others = seeds
-    return f"seed {first}, and {count(len(others))} more" if others else f"seed {first}"
+    if others:
+        return tr("seed {seed}, and {count} more", seed=first, count=count(len(others)))
+    return tr("seed {seed}", seed=first)
 
 
 def confusions(tables: Tables) -> list[Block]:
@@ -198,17 +229,19 @@ def confusions(tables: Tables) -> list[Block]:
     frame = tables["confusion"]
     matrix = Chart(
         "confusion",
-        "True and predicted class",
+        tr("True and predicted class"),
         confusion_matrix(frame),
-        "A row is the true class, a column the predicted class. Correct predictions lie on the diagonal; only errors "
-        "are coloured, the stronger the more there are.",
+        tr(
+            "A row is the true class, a column the predicted class. Correct predictions lie on the diagonal; only "
+            "errors are coloured, the stronger the more there are."
+        ),
     )
     worst = frequent_confusions(frame)
     if worst.empty:
         return [matrix]
     table = worst.assign(fraction=[percent(fraction, 2) for fraction in worst["fraction"]])
-    table.columns = pd.Index(["true", "predicted", "samples", "of the class"])
-    return [SideBySide([matrix, Table(table, "Most frequent errors")], wide_first=True)]
+    table.columns = pd.Index(["true", "predicted", "samples", mark("of the class")])
+    return [SideBySide([matrix, Table(table, tr("Most frequent errors"))], wide_first=True)]
 
 
 def mistakes(tables: Tables) -> list[Block]:
@@ -222,15 +255,22 @@ def mistakes(tables: Tables) -> list[Block]:
         Thumbnail(
             uri,
             *size,
-            alt=f"a {row['name']} classified as {row['predicted_name']}",
-            title=f"sample {row['id']}: true {row['name']}, predicted {row['predicted_name']}",
+            alt=tr("a {name} classified as {predicted}", name=row["name"], predicted=row["predicted_name"]),
+            title=tr(
+                "sample {id}: true {name}, predicted {predicted}",
+                id=row["id"],
+                name=row["name"],
+                predicted=row["predicted_name"],
+            ),
             lines=(f"{row['name']} → {row['predicted_name']}", _confidence(row["probability"])),
         )
         for row, uri in zip(frame.to_dict("records"), png_uris(images), strict=True)
     ]
-    of = f" The first {len(frame)} of {count(len(errors))}." if len(errors) > len(frame) else ""
-    caption = f"True → predicted class, and the model's confidence; the most confident errors come first.{of}"
-    return [Gallery("Most confident errors", thumbnails, caption)]
+    caption = tr("True → predicted class, and the model's confidence; the most confident errors come first.")
+    if len(errors) > len(frame):
+        first = tr("The first {shown} of {count}.", shown=len(frame), count=count(len(errors)))
+        caption = tr("{sentence} {next}", sentence=caption, next=first)
+    return [Gallery(tr("Most confident errors"), thumbnails, caption)]
 
 
 def _confidence(probability: float) -> str:

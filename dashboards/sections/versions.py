@@ -8,17 +8,18 @@ from typing import Any
 import pandas as pd
 
 from dashboards.blocks import Block, Card, Cards, Gallery, Paragraph, Table
-from dashboards.formats import count, percent
+from dashboards.formats import capitalized, count, percent
+from dashboards.language import mark, tr
 from dashboards.sections.data import Tables
 from dashboards.thumbnails import BUDGET, Thumbnail, decode_images, png_uris, screen_size
 
 MEANINGS = {
-    "removed": "In A and not in B.",
-    "added": "In B and not in A.",
-    "altered": "The same id with other pixels: of each sample A's image, then B's.",
-    "relabelled": "The same sample with another label: A's → B's.",
-    "moved": "The same sample in another split: A's → B's.",
-    "renumbered": "The same pixels with another id.",
+    "removed": mark("In A and not in B."),
+    "added": mark("In B and not in A."),
+    "altered": mark("The same id with other pixels: of each sample A's image, then B's."),
+    "relabelled": mark("The same sample with another label: A's → B's."),
+    "moved": mark("The same sample in another split: A's → B's."),
+    "renumbered": mark("The same pixels with another id."),
 }
 """What each change is."""
 
@@ -31,19 +32,26 @@ def versions(tables: Tables) -> list[Block]:
     changes = tables["changes"]
     totals = changes.groupby("change", sort=False)[["samples", "of"]].sum()
     cards = [
-        Card(count(row["samples"]), str(change), f"{percent(row['samples'] / max(1, row['of']), 2)} of the samples")
+        Card(
+            count(row["samples"]),
+            tr(str(change)),
+            tr("{fraction} of the samples", fraction=percent(row["samples"] / max(1, row["of"]), 2)),
+        )
         for change, row in totals.iterrows()
         if row["samples"]
     ]
     if set(totals.index[totals["samples"] > 0]) <= {"unchanged"}:
-        return [Cards(cards), Paragraph("Both hold the same samples.")]
-    shown = changes.assign(fraction=[percent(value, 2) for value in changes["fraction"]])
-    blocks: list[Block] = [Cards(cards), Table(shown, "Show the changes of each split", folded=True)]
+        return [Cards(cards), Paragraph(tr("Both hold the same samples."))]
+    shown = changes.assign(
+        change=[tr(str(change)) for change in changes["change"]],
+        fraction=[percent(value, 2) for value in changes["fraction"]],
+    )
+    blocks: list[Block] = [Cards(cards), Table(shown, tr("Show the changes of each split"), folded=True)]
     relabelled = tables.get("relabelled", pd.DataFrame())
     if len(relabelled):
         pairs = relabelled[["name_a", "name_b", "samples"]].head(MOST_PAIRS)
-        pairs.columns = pd.Index(["label in A", "label in B", "samples"])
-        blocks.append(Table(pairs, "Relabelled"))
+        pairs.columns = pd.Index([mark("label in A"), mark("label in B"), "samples"])
+        blocks.append(Table(pairs, tr("Relabelled")))
     return [*blocks, *_galleries(tables, totals["samples"])]
 
 
@@ -59,8 +67,11 @@ def _galleries(tables: Tables, totals: pd.Series[int]) -> list[Block]:
         places = sorted(of_change["a"].keys() | of_change["b"].keys())
         thumbnails = [shown for place in places for shown in _thumbnails(change, of_change, place)]
         if thumbnails:
-            of = f" The first {len(places):,} of {count(totals[change])}." if totals[change] > len(places) else ""
-            blocks.append(Gallery(change.capitalize(), thumbnails, f"{meaning}{of}", wide=True))
+            caption = tr(meaning)
+            if totals[change] > len(places):
+                first = tr("The first {shown} of {count}.", shown=count(len(places)), count=count(totals[change]))
+                caption = tr("{sentence} {next}", sentence=caption, next=first)
+            blocks.append(Gallery(capitalized(tr(change)), thumbnails, caption, wide=True))
     return blocks
 
 
@@ -84,9 +95,12 @@ def _thumbnails(change: str, sides: Mapping[str, Mapping[int, dict[Any, Any]]], 
     ids, splits, names = (_from_to(a, b, name) for name in ("id", "split", "name"))
     thumbnails = []
     for row in drawn:
-        side = f"{'A' if row is a else 'B'}: " if change == "altered" else ""
-        title = f"{side}{change}, sample {ids} of {splits}, label {names}"
-        lines = (f"{side}{splits} {ids}", f"label {names}")
+        title = tr("sample {id} of {split}, label {label}", id=ids, split=splits, label=names)
+        title = tr("{change}, {sample}", change=tr(change), sample=title)
+        line = f"{splits} {ids}"
+        if change == "altered":
+            title, line = (f"{'A' if row is a else 'B'}: {text}" for text in (title, line))
+        lines = (line, tr("label {label}", label=names))
         thumbnails.append(Thumbnail(row["uri"], row["size"][0], row["size"][1], alt=title, title=title, lines=lines))
     return thumbnails
 

@@ -10,7 +10,8 @@ import pandas as pd
 from dashboards.blocks import Block, Card, Cards, Chart, SideBySide, Table
 from dashboards.figures.morphometrics import measure_histograms
 from dashboards.figures.writers import WRITER, errors_per_writer, samples_per_writer, writer_scatter
-from dashboards.formats import MISSING, count, percent, spaced
+from dashboards.formats import MISSING, count, interval, percent, spaced
+from dashboards.language import tr
 from dashboards.sections.data import Tables
 from dashboards.sections.shapes import LENGTHS
 
@@ -29,47 +30,51 @@ def writers(tables: Tables) -> list[Block]:
     charts = [
         Chart(
             "samples-per-writer",
-            "Samples per writer",
+            tr("Samples per writer"),
             samples_per_writer(each),
-            "How many writers gave how many samples.",
+            tr("How many writers gave how many samples."),
         )
     ]
     if "slant" in each:
         charts.append(
             Chart(
                 "writer-scatter",
-                "Slant and thickness of each writer",
+                tr("Slant and thickness of each writer"),
                 writer_scatter(each),
-                "Each dot is a writer.",
+                tr("Each dot is a writer."),
             )
         )
     blocks: list[Block] = [Cards([*_cards(shared)]), SideBySide(charts)]
     if "series_measures" in tables:
         blocks.append(_by_series(tables["samples"]))
-    return [*blocks, Table(_pairs(shared), "Show which writers the splits share", folded=True)]
+    return [*blocks, Table(_pairs(shared), tr("Show which writers the splits share"), folded=True)]
 
 
 def _cards(shared: pd.DataFrame) -> Iterator[Card]:
     for row in shared.drop_duplicates("split").to_dict("records"):
         each = count(row["samples"] / max(1, row["writers"]))
-        yield Card(count(row["writers"]), f"writers in {row['split']}", f"about {each} samples each")
+        yield Card(
+            count(row["writers"]),
+            tr("writers in {split}", split=row["split"]),
+            tr("about {count} samples each", count=each),
+        )
     for row in shared[shared["other"] == "train"].to_dict("records"):
         yield Card(
             percent(row["shared_samples"]),
-            f"of {row['split']} is by writers of train",
-            f"shared writers: {count(row['shared_writers'])}",
+            tr("of {split} is by writers of train", split=row["split"]),
+            tr("shared writers: {count}", count=count(row["shared_writers"])),
         )
 
 
 def _by_series(samples: pd.DataFrame) -> SideBySide:
     """Give the histograms of some measures, a row a series."""
     names = {int(series): f"hsf_{series}" for series in samples[SERIES].unique()}
-    caption = "Each row is a series of NIST's forms: hsf_4 is by students, the others by census staff."
+    caption = tr("Each row is a series of NIST's forms: hsf_4 is by students, the others by census staff.")
     return SideBySide(
         [
             Chart(
                 f"series-{measure}",
-                f"{title} by series",
+                tr("{measure} by series", measure=tr(title)),
                 measure_histograms(samples, measure, names=names, by=SERIES),
                 caption,
             )
@@ -94,20 +99,25 @@ def groups(tables: Tables) -> list[Block]:
     if not each.empty:
         chart = Chart(
             "errors-per-writer",
-            "Errors per writer",
+            tr("Errors per writer"),
             errors_per_writer(each),
-            "How many writers have how many misclassified samples.",
+            tr("How many writers have how many misclassified samples."),
         )
-        blocks.append(SideBySide([chart, Table(_worst(each), "Writers with the most errors")], wide_first=True))
+        blocks.append(SideBySide([chart, Table(_worst(each), tr("Writers with the most errors"))], wide_first=True))
     return blocks
 
 
 def _series_card(row: dict[Any, Any]) -> Card:
+    series = f"hsf_{row['value']}"
     return Card(
         percent(row["accuracy"], 2),
-        f"accuracy of {row['model']} on hsf_{row['value']}",
-        f"{count(row['correct'])} of {count(row['samples'])} correct; 95 % interval "
-        f"{percent(row['low'], 2)} to {percent(row['high'], 2)}",
+        tr("accuracy of {model} on {split}", model=row["model"], split=series),
+        tr(
+            "{correct} of {samples} correct; 95 % interval {interval}",
+            correct=count(row["correct"]),
+            samples=count(row["samples"]),
+            interval=interval(row["low"], row["high"]),
+        ),
     )
 
 
