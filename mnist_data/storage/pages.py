@@ -14,8 +14,12 @@ from typing import Any, BinaryIO
 
 from mnist_data.errors import UnreadableInput
 
-PAGE_BYTES = 1 << 25
-"""What a page, or the values of all rows, may take unpacked, however little of the file holds it."""
+PAGE_BYTES = 1 << 26
+"""What a page, or the values of all rows, may take unpacked, however little of the file holds it: blank images pack well,
+and ours are written in row groups of that size."""
+
+VALUE_BYTES = 1 << 28
+"""What a page of one value may take, where the schema says that each takes as much; an image of ours takes no more."""
 
 RATIO = 1_000
 """How many times its packed size it may take beyond that: real ones take up to some hundred times."""
@@ -46,7 +50,7 @@ def require_small_pages(stream: BinaryIO, metadata: Any, path: str, columns: Col
     groups = [metadata.row_group(place) for place in range(metadata.num_row_groups)]
     widest = 0
     for group in (group for group in groups if group.num_rows):
-        pages = [_Pages.of(stream, group.column(place), path) for place, _ in places]
+        pages = [_Pages.of(stream, group.column(place), described.length or 0, path) for place, described in places]
         rows = zip(pages, (described for _, described in places), strict=True)
         widest = max(widest, sum(_row_bytes(each, described, group.num_rows) for each, described in rows))
     return widest
@@ -57,7 +61,7 @@ def require_believable_rows(size: int, metadata: Any, path: str) -> None:
 
     A run of equal values takes a few bytes, however long it is. Raises UnreadableInput.
     """
-    most = PAGE_BYTES * 2 + RATIO * size
+    most = PAGE_BYTES + RATIO * size
     if metadata.num_rows * metadata.num_columns * 8 > most:
         raise UnreadableInput(
             path,
@@ -76,8 +80,11 @@ class _Pages:
     dictionary: int = 0
 
     @classmethod
-    def of(cls, stream: BinaryIO, column: Any, path: str) -> _Pages:
-        """Go from page to page. Raises UnreadableInput for one that is out of proportion."""
+    def of(cls, stream: BinaryIO, column: Any, length: int, path: str) -> _Pages:
+        """Go from page to page. length: of each value, in bytes; 0 where they differ, or are numbers.
+
+        Raises UnreadableInput for a page that is out of proportion.
+        """
         pages = cls(column.num_values)
         offset, first = column.data_page_offset, column.dictionary_page_offset
         start = first if first is not None and 0 < first < offset else offset
@@ -91,7 +98,7 @@ class _Pages:
             if packed < 0 or start > end + _SLACK:
                 found = f"a page of {name!r} says that it takes {packed:,} bytes"
                 raise _refused(path, found, "a page within its column")
-            most = PAGE_BYTES + RATIO * packed
+            most = max(PAGE_BYTES, min(length, VALUE_BYTES)) + RATIO * packed
             if not 0 <= unpacked <= most:
                 found = f"a page of {name!r} in {packed:,} bytes says that it takes {unpacked:,} unpacked"
                 raise _refused(path, found, f"at most {most:,}")
