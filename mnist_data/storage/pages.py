@@ -15,8 +15,8 @@ from typing import Any, BinaryIO
 from mnist_data.errors import UnreadableInput
 
 PAGE_BYTES = 1 << 26
-"""What a page, or the values of all rows, may take unpacked, however little of the file holds it: blank images pack well,
-and ours are written in row groups of that size."""
+"""What a page, or the values of all rows, may take unpacked, however little of the file holds it: blank images pack
+well, and ours are written in row groups of that size."""
 
 VALUE_BYTES = 1 << 28
 """What a page of one value may take, where the schema says that each takes as much; an image of ours takes no more."""

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import chain
 from pathlib import Path
 
 from mnist_data import storage
@@ -368,13 +369,18 @@ def _made_from(path: Path) -> str:
 def changed_sources(dataset: Dataset) -> Iterator[tuple[str, str, str]]:
     """Compare the files that a dataset was converted from, where they lie near it, with their recorded hashes.
 
-    Gives path, what was found and what was expected. Near: in the dataset's folder, or in one next to it.
+    Gives path, what was found and what was expected. Near: in the dataset's folder, or in one next to it. Files of
+    other datasets may have the same names: of several folders those count in which one of the files is unchanged.
     """
+    folders: dict[str, list[tuple[str, str, str]]] = {}
     for source in dataset.metadata.sources:
         if source.role in ("images", "labels"):
             for path, digest in found_near(source, dataset.location):
-                if digest != source.sha256:
-                    yield path, f"its decoded content has the hash {digest}", f"{source.sha256}, as recorded"
+                folders.setdefault(path.rpartition("/")[0], []).append((path, digest, source.sha256))
+    own = [files for files in folders.values() if any(digest == recorded for _, digest, recorded in files)]
+    for path, digest, recorded in chain.from_iterable(own or (folders.values() if len(folders) == 1 else ())):
+        if digest != recorded:
+            yield path, f"its decoded content has the hash {digest}", f"{recorded}, as recorded"
 
 
 @dataclass(frozen=True)

@@ -210,15 +210,22 @@ def test_values_that_are_missing_and_ids_that_repeat_are_found(copy: Path) -> No
 
 
 def test_a_source_that_has_changed_is_found(tmp_path: Path) -> None:
-    """Where it lies near the dataset that was converted from it."""
+    """Where it lies near the dataset that was converted from it; files of one name may be another dataset's."""
+
+    def alter(path: Path) -> None:
+        content = bytearray(path.read_bytes())
+        content[-1] ^= 1
+        path.write_bytes(content)
+
     write_sample(tmp_path / "idx")
+    write_sample(tmp_path / "another")
+    for path in (tmp_path / "another").iterdir():
+        alter(path)
     mnist_data.convert(tmp_path / "idx", tmp_path / "data")
     assert mnist_data.verify(tmp_path / "data").tables["findings"].empty
 
     path = next((tmp_path / "idx").glob("*test-labels*"))
-    content = bytearray(path.read_bytes())
-    content[-1] ^= 1
-    path.write_bytes(content)
+    alter(path)
 
     (finding,) = verify(str(tmp_path / "data")).findings
     assert finding.file == str(path)
