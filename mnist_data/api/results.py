@@ -38,9 +38,11 @@ class Result:
     @property
     def page_url(self) -> str | None:
         """Give the address of the page as a browser takes it, as in file:///…/dashboard.html; None without a page."""
-        from mnist_data.api.pages import url_of
+        if self.page is None:
+            return None
+        from mnist_data.api.pages import url_of  # loads pandas, for which a small file does not wait
 
-        return None if self.page is None else url_of(self.page)
+        return url_of(self.page)
 
     def __fspath__(self) -> str:
         if self.out is None:
