@@ -51,7 +51,7 @@ def render(
         css=css(),
         bare=bare,
         title=title,
-        kind=kind,
+        kind=tr(kind),
         subtitle=subtitle,
         note=note,
         contents=_contents(shown),

@@ -210,3 +210,30 @@ CHANGES = (
 
 SEVERITIES = (mark("Problem"), mark("Warning"), mark("Note"))
 """How serious a finding is."""
+
+KINDS = (
+    mark("Statistics"),
+    mark("Audit"),
+    mark("Claims"),
+    mark("Changes"),
+    mark("Drift"),
+    mark("Comparison"),
+    mark("Compression"),
+    mark("Cleaning"),
+    mark("Augmentation"),
+    mark("Corruptions"),
+    mark("Preparation"),
+    mark("Explanations"),
+    mark("Predictions"),
+    mark("Sweep"),
+    mark("Training"),
+)
+"""What was done, above the title of a page."""
+
+SET_ASIDE = (
+    mark("a speck or a small mark"),
+    mark("larger than the digits: a line, a drawing or joined writing"),
+    mark("more holes than a digit has"),
+    mark("covers most of the picture, and no stroke is seen"),
+)
+"""Why a shape in a photo was taken for no digit."""

@@ -143,14 +143,17 @@ def corruptions(tables: Tables) -> list[Block]:
     thumbnails: dict[str, list[Thumbnail]] = {}
     for row, uri in zip(frame.to_dict("records"), png_uris(images), strict=True):
         name = spaced(row["corruption"])
-        words = f"{name}, severity {row['severity']}"
+        words = tr("{corruption}, severity {severity}", corruption=name, severity=row["severity"])
         thumbnails.setdefault(name, []).append(Thumbnail(uri, *size, alt=words, title=words))
     rows = [ThumbnailRow(name, of_name) for name, of_name in thumbnails.items()]
-    severities = ", ".join(str(severity) for severity in frame["severity"].drop_duplicates())
-    caption = (
-        f"Sample {frame['source_id'].iloc[0]}, a {frame['name'].iloc[0]}; severities {severities} from left to right."
+    severities = tr(", ").join(str(severity) for severity in frame["severity"].drop_duplicates())
+    caption = tr(
+        "Sample {id}, a {name}; severities {severities} from left to right.",
+        id=frame["source_id"].iloc[0],
+        name=frame["name"].iloc[0],
+        severities=severities,
     )
-    return [ThumbnailRows("One sample under each corruption", rows, caption)]
+    return [ThumbnailRows(tr("One sample under each corruption"), rows, caption)]
 
 
 def _rows(frame: pd.DataFrame, names: Mapping[int, str]) -> list[ThumbnailRow]:

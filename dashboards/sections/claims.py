@@ -8,9 +8,10 @@ import pandas as pd
 
 from dashboards.blocks import Block, Card, Cards, Table
 from dashboards.formats import count
+from dashboards.language import mark, tr
 from dashboards.sections.data import Tables
 
-VERDICTS = {"false": "not so", "undecided": "undecided", "true": "true"}
+VERDICTS = {"false": mark("not so"), "undecided": mark("undecided"), "true": mark("true")}
 """Verdict of the table -> how the page words it, in the order in which claims are listed."""
 
 
@@ -18,14 +19,19 @@ def claims(tables: Tables) -> list[Block]:
     """Give how many claims came to which verdict, and then each claim with its figure, the false ones first."""
     frame = tables["claims"]
     counts = frame["verdict"].value_counts()
-    labels = {"true": "claims hold", "false": "are not so", "undecided": "are undecided"}
+    labels = {"true": tr("claims hold"), "false": tr("are not so"), "undecided": tr("are undecided")}
     cards = Cards([Card(count(counts.get(verdict, 0)), label) for verdict, label in labels.items()], strong=True)
     order = frame["verdict"].map(list(VERDICTS).index)
     rows = [_row(row) for row in frame.loc[order.sort_values(kind="stable").index].to_dict("records")]
-    return [cards, Table(pd.DataFrame(rows), "Each claim and its figure", wraps=True)]
+    return [cards, Table(pd.DataFrame(rows), tr("Each claim and its figure"), wraps=True)]
 
 
 def _row(row: dict[Any, Any]) -> dict[str, str]:
-    decides = f"Would decide it: {row['needs']}" if row["needs"] else ""
+    decides = tr("Would decide it: {needs}", needs=row["needs"]) if row["needs"] else ""
     figure = ". ".join(part for part in (row["figure"], decides, row["note"]) if part)
-    return {"verdict": VERDICTS[row["verdict"]], "claim": row["claim"], "figure": figure, "said by": row["source"]}
+    return {
+        "verdict": tr(VERDICTS[row["verdict"]]),
+        "claim": row["claim"],
+        "figure": figure,
+        mark("said by"): row["source"],
+    }

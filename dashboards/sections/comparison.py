@@ -8,6 +8,7 @@ import pandas as pd
 
 from dashboards.blocks import Block, Card, Cards, Gallery, Table
 from dashboards.formats import count, percent
+from dashboards.language import mark, tr
 from dashboards.sections.data import Tables
 from dashboards.thumbnails import Thumbnail, decode_images, png_uris, screen_size
 
@@ -17,25 +18,35 @@ def comparison(tables: Tables) -> list[Block]:
     frame = tables["comparison"]
     row = frame.iloc[0]
     cards = [
-        Card(percent(row["accuracy_a"], 2), "accuracy of A"),
-        Card(percent(row["accuracy_b"], 2), "accuracy of B"),
+        Card(percent(row["accuracy_a"], 2), tr("accuracy of {model}", model="A")),
+        Card(percent(row["accuracy_b"], 2), tr("accuracy of {model}", model="B")),
         Card(
             f"{100 * row['difference']:+.2f}",
-            "points, B minus A",
-            f"95 % interval {100 * row['low']:.2f} to {100 * row['high']:.2f}; p = {row['p']:.2g} (McNemar, exact)",
+            tr("points, B minus A"),
+            tr(
+                "95 % interval {low:.2f} to {high:.2f}; p = {p:.2g} (McNemar, exact)",
+                low=100 * row["low"],
+                high=100 * row["high"],
+                p=row["p"],
+            ),
         ),
     ]
-    blocks: list[Block] = [Cards(cards, strong=True), Table(_agreement(row), "Samples, by who is correct")]
+    blocks: list[Block] = [Cards(cards, strong=True), Table(_agreement(row), tr("Samples, by who is correct"))]
     if len(frame) > 1:
-        blocks.append(Table(pd.DataFrame([_seed(each) for each in frame.to_dict("records")]), "Each seed"))
+        blocks.append(Table(pd.DataFrame([_seed(each) for each in frame.to_dict("records")]), tr("Each seed")))
     return [*blocks, *_differing(tables)]
 
 
 def _agreement(row: pd.Series[Any]) -> pd.DataFrame:
-    counts = {"both": row["both"], "only A": row["only_a"], "only B": row["only_b"], "neither": row["neither"]}
+    counts = {
+        tr("both"): row["both"],
+        tr("only A"): row["only_a"],
+        tr("only B"): row["only_b"],
+        tr("neither"): row["neither"],
+    }
     return pd.DataFrame(
         [
-            {"correct": name, "samples": count(number), "of all": percent(number / row["samples"], 2)}
+            {"correct": name, "samples": count(number), mark("of all"): percent(number / row["samples"], 2)}
             for name, number in counts.items()
         ]
     )
@@ -43,11 +54,11 @@ def _agreement(row: pd.Series[Any]) -> pd.DataFrame:
 
 def _seed(row: dict[Any, Any]) -> dict[str, str]:
     return {
-        "seed": "all" if pd.isna(row["seed"]) else str(row["seed"]),
+        "seed": tr("all") if pd.isna(row["seed"]) else str(row["seed"]),
         "A": percent(row["accuracy_a"], 2),
         "B": percent(row["accuracy_b"], 2),
         "points, B minus A": f"{100 * row['difference']:+.2f}",
-        "95 % interval": f"{100 * row['low']:.2f} to {100 * row['high']:.2f}",
+        "95 % interval": tr("{low:.2f} to {high:.2f}", low=100 * row["low"], high=100 * row["high"]),
         "p": f"{row['p']:.2g}",
     }
 
@@ -57,8 +68,9 @@ def _differing(tables: Tables) -> list[Block]:
     every = tables.get("disagreements", pd.DataFrame())
     if every.empty:
         return []
-    columns = {"id": "sample", "label": "label", "predicted_a": "A predicts", "predicted_b": "B predicts"}
-    table = Table(every[list(columns)].rename(columns=columns).head(500), "Show the first 500 by number", folded=True)
+    columns = {"id": "sample", "label": "label", "predicted_a": mark("A predicts"), "predicted_b": mark("B predicts")}
+    first = every[list(columns)].rename(columns=columns).head(500)
+    table = Table(first, tr("Show the first 500 by number"), folded=True)
     samples = tables.get("disagreement_samples", pd.DataFrame())
     if samples.empty:
         return [table]
@@ -68,23 +80,28 @@ def _differing(tables: Tables) -> list[Block]:
         Thumbnail(uri, *size, alt=_words(row), title=_words(row), lines=_lines(row))
         for row, uri in zip(samples.to_dict("records"), png_uris(images), strict=True)
     ]
-    caption = (
-        f"{count(len(samples))} of the {count(len(every))} samples that A and B predict differently: those of which a "
-        "training has kept the image. Below each its label, and what A and B predict."
+    caption = tr(
+        "{shown} of the {count} samples that A and B predict differently: those of which a training has kept the "
+        "image. Below each its label, and what A and B predict.",
+        shown=count(len(samples)),
+        count=count(len(every)),
     )
-    return [Gallery("Predicted differently", thumbnails, caption, wide=True), table]
+    return [Gallery(tr("Predicted differently"), thumbnails, caption, wide=True), table]
 
 
 def _words(row: dict[Any, Any]) -> str:
-    return (
-        f"sample {row['id']}, label {row['label_name']}: A predicts {row['predicted_a_name']}, "
-        f"B {row['predicted_b_name']}"
+    return tr(
+        "sample {id}, label {label}: A predicts {a}, B {b}",
+        id=row["id"],
+        label=row["label_name"],
+        a=row["predicted_a_name"],
+        b=row["predicted_b_name"],
     )
 
 
 def _lines(row: dict[Any, Any]) -> tuple[str, str]:
     marks = {side: "✓" if row["correct"] == side else "✗" for side in "AB"}
     return (
-        f"label {row['label_name']}",
+        tr("label {label}", label=row["label_name"]),
         f"A {row['predicted_a_name']} {marks['A']} · B {row['predicted_b_name']} {marks['B']}",
     )

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from dashboards.blocks import Block, Gallery, ThumbnailRow, ThumbnailRows
-from dashboards.formats import count
+from dashboards.formats import capitalized, count
 from dashboards.language import tr
 from dashboards.sections.data import Tables
 from dashboards.thumbnails import Thumbnail, decode_images, png_uris, screen_size
@@ -49,11 +49,11 @@ def set_aside(tables: Tables) -> list[Block]:
             Thumbnail(uri, 56, 56, alt=_where(row, str(reason)), title=_where(row, str(reason)))
             for row, uri in zip(rows.to_dict("records"), uris[rows.index], strict=True)
         ]
-        words = str(reason)
-        caption = f"{count(len(rows))} shapes, each as it is in its photo."
-        galleries.append(Gallery(words[:1].upper() + words[1:], thumbnails, caption))
+        caption = tr("{count} shapes, each as it is in its photo.", count=count(len(rows)))
+        galleries.append(Gallery(capitalized(tr(str(reason))), thumbnails, caption))
     return galleries
 
 
 def _where(row: dict[Any, Any], reason: str) -> str:
-    return f"{row['file']}, {row['left']}, {row['top']} to {row['right']}, {row['bottom']}: {reason}"
+    box = {side: row[side] for side in ("left", "top", "right", "bottom")}
+    return tr("{file}, {left}, {top} to {right}, {bottom}: {reason}", file=row["file"], reason=tr(reason), **box)

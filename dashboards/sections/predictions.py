@@ -8,14 +8,21 @@ import pandas as pd
 
 from dashboards.blocks import Block, Card, Cards, Gallery, Table
 from dashboards.formats import count, percent
+from dashboards.language import mark, tr
 from dashboards.sections.data import Tables
 from dashboards.thumbnails import BUDGET, Thumbnail, decode_images, png_uris, screen_size
 
 GALLERIES = {
-    "rejected": ("Probably none of the classes", "The farthest from what the model was trained on come first."),
-    "wrong": ("Wrong", "Label → predicted class, and the model's confidence; the most confident errors come first."),
-    "unsure": ("Least confident", "The predicted class and the model's confidence."),
-    "sure": ("Most confident", "The predicted class and the model's confidence."),
+    "rejected": (
+        mark("Probably none of the classes"),
+        mark("The farthest from what the model was trained on come first."),
+    ),
+    "wrong": (
+        mark("Wrong"),
+        mark("Label → predicted class, and the model's confidence; the most confident errors come first."),
+    ),
+    "unsure": (mark("Least confident"), mark("The predicted class and the model's confidence.")),
+    "sure": (mark("Most confident"), mark("The predicted class and the model's confidence.")),
 }
 """Why images are shown -> title and caption."""
 
@@ -30,17 +37,26 @@ def predictions(tables: Tables) -> list[Block]:
         for reason, (title, caption) in GALLERIES.items():
             thumbnails = [thumbnail for of, thumbnail in drawn if of == reason]
             if thumbnails:
-                blocks.append(Gallery(title, thumbnails, caption))
-    return [*blocks, Table(_counts(counts), "Images of each class")]
+                blocks.append(Gallery(tr(title), thumbnails, tr(caption)))
+    return [*blocks, Table(_counts(counts), tr("Images of each class"))]
 
 
 def _cards(summary: pd.Series[Any]) -> list[Card]:
-    cards = [Card(count(summary["images"]), "images predicted", f"mean confidence {percent(summary['confidence'])}")]
+    cards = [
+        Card(
+            count(summary["images"]),
+            tr("images predicted"),
+            tr("mean confidence {confidence}", confidence=percent(summary["confidence"])),
+        )
+    ]
     if summary["labelled"]:
         accuracy = percent(summary["correct"] / summary["labelled"], 2)
-        cards.append(Card(accuracy, "correct", f"{count(summary['correct'])} of {count(summary['labelled'])} labelled"))
+        of = tr(
+            "{correct} of {labelled} labelled", correct=count(summary["correct"]), labelled=count(summary["labelled"])
+        )
+        cards.append(Card(accuracy, tr("correct"), of))
     if summary["rejected"] >= 0:
-        cards.append(Card(count(summary["rejected"]), "probably none of the classes"))
+        cards.append(Card(count(summary["rejected"]), tr("probably none of the classes")))
     return cards
 
 
@@ -61,13 +77,14 @@ def _drawn(samples: pd.DataFrame) -> list[tuple[str, Thumbnail]]:
 def _thumbnail(row: dict[Any, Any], uri: str, size: tuple[int, int]) -> Thumbnail:
     known = row.get("label_name")
     label = str(known) if known is not None and pd.notna(known) else ""
-    where = " of ".join(str(row[name]) for name in ("file", "split") if row.get(name))
+    where = tr(", ").join(str(row[name]) for name in ("file", "split") if row.get(name))
     named = f"{label} → {row['name']}" if label else str(row["name"])
-    title = f"image {row['id']}{f', {where}' if where else ''}: predicted {row['name']}"
+    image = tr("image {id}, {where}", id=row["id"], where=where) if where else tr("image {id}", id=row["id"])
+    title = tr("{image}: predicted {name}", image=image, name=row["name"])
     return Thumbnail(
         uri,
         *size,
-        alt=f"{title}{f', labelled {label}' if label else ''}",
+        alt=tr("{title}, labelled {label}", title=title, label=label) if label else title,
         title=title,
         lines=(named, percent(row["probability"], 0)),
     )

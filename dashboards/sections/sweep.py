@@ -7,7 +7,8 @@ from typing import Any
 import pandas as pd
 
 from dashboards.blocks import Block, Card, Cards, Table
-from dashboards.formats import count, duration, percent
+from dashboards.formats import count, duration, interval, percent
+from dashboards.language import mark, tr
 from dashboards.sections.data import Tables
 
 SCORES = (
@@ -31,20 +32,24 @@ def sweep(tables: Tables) -> list[Block]:
     varied = [name for name in settings if len(set(points[name].astype(str))) > 1]
     cards = [
         Card(
-            percent(points["validation_accuracy"].max(), 2), "best validation accuracy", _named(points.iloc[0], varied)
+            percent(points["validation_accuracy"].max(), 2),
+            tr("best validation accuracy"),
+            _named(points.iloc[0], varied),
         ),
-        Card(count(len(points)), "points", f"{count(points['runs'].sum())} trainings"),
+        Card(count(len(points)), tr("points"), tr("{count} trainings", count=count(points["runs"].sum()))),
     ]
     rows = pd.DataFrame([_point(row, varied) for row in points.to_dict("records")])
     alike = [(name, str(points[name].iloc[0])) for name in settings if name not in varied]
-    blocks: list[Block] = [Cards(cards, strong=True), Table(rows, "Every point, the best first")]
+    blocks: list[Block] = [Cards(cards, strong=True), Table(rows, tr("Every point, the best first"))]
     if len(effects):
         blocks.append(
-            Table(pd.DataFrame([_effect(row) for row in effects.to_dict("records")]), "Each setting by itself")
+            Table(pd.DataFrame([_effect(row) for row in effects.to_dict("records")]), tr("Each setting by itself"))
         )
     if alike:
         blocks.append(
-            Table(pd.DataFrame(alike, columns=["setting", "value"]), "Show what all points share", folded=True)
+            Table(
+                pd.DataFrame(alike, columns=[mark("setting"), "value"]), tr("Show what all points share"), folded=True
+            )
         )
     return blocks
 
@@ -55,14 +60,14 @@ def _named(row: pd.Series[Any], settings: list[str]) -> str:
 
 def _point(row: dict[Any, Any], settings: list[str]) -> dict[str, str]:
     several = pd.notna(row["low"])
-    interval = {"95 % interval": f"{percent(row['low'], 2)} to {percent(row['high'], 2)}"} if several else {}
+    between = {"95 % interval": interval(row["low"], row["high"])} if several else {}
     return {
         **{name: str(row[name]) for name in settings},
         "validation accuracy": percent(row["validation_accuracy"], 2)
         if pd.notna(row["validation_accuracy"])
-        else "diverged",
-        **interval,
-        "loss": f"{row['validation_loss']:.4f}",
+        else tr("diverged"),
+        **between,
+        mark("loss"): f"{row['validation_loss']:.4f}",
         "parameters": count(row["parameters"]),
         "training time": duration(row["seconds"]),
     }
@@ -72,9 +77,9 @@ def _effect(row: dict[Any, Any]) -> dict[str, str]:
     return {
         "setting": str(row["setting"]),
         "value": str(row["value"]),
-        "points": count(row["points"]),
-        "mean validation accuracy": percent(row["validation_accuracy"], 2),
-        "below the best": f"{100 * row['below_best']:.2f}",
+        mark("points"): count(row["points"]),
+        mark("mean validation accuracy"): percent(row["validation_accuracy"], 2),
+        mark("below the best"): f"{100 * row['below_best']:.2f}",
     }
 
 
@@ -83,13 +88,21 @@ def compression(tables: Tables) -> list[Block]:
     frame = tables["compression"]
     smallest = frame.nsmallest(1, "bytes").iloc[0]
     cards = [
-        Card(_size(frame["bytes"].iloc[0]), "the original", f"accuracy {percent(frame['accuracy'].iloc[0], 2)}"),
-        Card(_size(smallest["bytes"]), "the smallest file", str(smallest["variant"])),
-        Card(percent(smallest["accuracy"], 2), "its accuracy", f"{smallest['difference']:+.2f} points"),
+        Card(
+            _size(frame["bytes"].iloc[0]),
+            tr("the original"),
+            tr("accuracy {accuracy}", accuracy=percent(frame["accuracy"].iloc[0], 2)),
+        ),
+        Card(_size(smallest["bytes"]), tr("the smallest file"), str(smallest["variant"])),
+        Card(
+            percent(smallest["accuracy"], 2),
+            tr("its accuracy"),
+            tr("{difference:+.2f} points", difference=smallest["difference"]),
+        ),
     ]
     return [
         Cards(cards, strong=True),
-        Table(pd.DataFrame([_variant(row) for row in frame.to_dict("records")]), "Files"),
+        Table(pd.DataFrame([_variant(row) for row in frame.to_dict("records")]), tr("Files")),
     ]
 
 
@@ -99,14 +112,14 @@ def _size(number: float) -> str:
 
 def _variant(row: dict[Any, Any]) -> dict[str, str]:
     return {
-        "file": str(row["variant"]),
-        "size": _size(row["bytes"]),
-        "of the original": percent(row["ratio"], 0),
+        mark("file"): str(row["variant"]),
+        mark("size"): _size(row["bytes"]),
+        mark("of the original"): percent(row["ratio"], 0),
         "accuracy": percent(row["accuracy"], 2),
-        "95 % interval": f"{percent(row['low'], 2)} to {percent(row['high'], 2)}",
+        "95 % interval": interval(row["low"], row["high"]),
         "points": f"{row['difference']:+.2f}",
-        "same predictions": percent(row["agreement"], 2),
+        mark("same predictions"): percent(row["agreement"], 2),
         "multiply-adds": count(row["multiply_adds"]),
-        "µs, one image": f"{row['latency_1']:.1f}",
-        "µs, one of 256": f"{row['latency_256']:.1f}",
+        mark("µs, one image"): f"{row['latency_1']:.1f}",
+        mark("µs, one of 256"): f"{row['latency_256']:.1f}",
     }
