@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from pipelines.claims.claim import read_claims
 from pipelines.networks.sweep import read_grid
 from pipelines.settings.recipe import load_recipe
 from pipelines.settings.run import read_config
-from pipelines.settings.toml import DEEPEST, read_toml
+from pipelines.settings.toml import DEEPEST, LARGEST, read_toml
 
 
 def read_thresholds(path: Path) -> dict[str, float]:
@@ -35,6 +36,8 @@ DEEP = {
     "inline tables": "a = " + "{a = " * 2_000 + "1" + "}" * 2_000,
     "dotted keys": ".".join(["a"] * 2_000) + " = 1",
     "a table's name": "[" + ".".join(["a"] * 2_000) + "]\nb = 1",
+    "the longest key": ".".join(["a"] * 100_000) + " = 1",
+    "keys in quotes": "b = 1\n" + " . ".join(['"\\" =."', "'[='"] * 10_000) + " = [1, 2]",
 }
 
 
@@ -72,6 +75,21 @@ def test_what_is_no_toml_is_refused_with_the_files_name(kind: str, content: byte
     assert str(refused.value).startswith(f"{path}: ")
     assert words in str(refused.value)
     assert "See docs/" in str(refused.value)
+
+
+def test_a_file_of_any_length_is_read_or_refused_at_once(tmp_path: Path) -> None:
+    """A long text, name, comment, list of numbers or row of tables takes no second."""
+    path = tmp_path / "long.toml"
+    texts = {"text": 'a = "%s"' % ("a" * 200_000), "name": "a" * 200_000 + " = 1", "comment": "#" + "a." * 100_000}
+    texts |= {"list": f"a = [{'0.5, ' * 50_000}]", "tables": "".join(f"[a{n}]\n" for n in range(30_000))}
+    for name, text in {**texts, "too long": "# " + "a" * LARGEST}.items():
+        path.write_text(text)
+        begin = time.process_time()
+
+        with pytest.raises(MnistDataError, match="at most 262,144" if name == "too long" else "long.toml"):
+            load_recipe(path)
+
+        assert time.process_time() - begin < 1, name
 
 
 @pytest.mark.parametrize("kind", READERS)
@@ -139,7 +157,7 @@ def test_tables_as_deep_as_allowed_are_read(tmp_path: Path) -> None:
 def test_a_value_out_of_all_measure_is_shortened_in_the_message(tmp_path: Path) -> None:
     """A megabyte of text does not become a megabyte of error."""
     path = tmp_path / "run.toml"
-    path.write_text(f"[augment]\ncopies = '{'x' * 1_000_000}'\n")
+    path.write_text(f"[augment]\ncopies = '{'x' * 200_000}'\n")
 
     with pytest.raises(WrongUse, match="augment.copies is 'xxx") as refused:
         read_config(path)
