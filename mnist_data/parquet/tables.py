@@ -166,8 +166,10 @@ def read_table(path: str) -> pd.DataFrame:
         _require_attrs(file, path)
         try:
             frame = pd.read_parquet(path)
+            kinds = dict(zip(frame.columns, frame.dtypes, strict=True))
             whole = [field.name for field in file.schema_arrow if pa.types.is_integer(field.type)]
-            frame = frame.astype({name: "Int64" for name in whole if frame[name].dtype.kind == "f"})
+            gaps = [name for name in whole if kinds[name].kind == "f"]
+            frame = frame.astype(dict.fromkeys(gaps, "Int64")) if gaps else frame  # copies all columns
         except (
             TypeError,
             AttributeError,
