@@ -21,6 +21,7 @@ CLAIMS = (
     "morphometrics",
     "statistics",
     "pages",
+    "explorer",
     "accuracy",
     "train",
     "torch_dataset",

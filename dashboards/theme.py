@@ -128,6 +128,11 @@ def figure(*traces: Any, height: int = 340, showlegend: bool = False, **layout: 
     return go.Figure(list(traces)).update_layout(template=template("light"), height=height, **layout)
 
 
+def palettes() -> Markup:
+    """Give the palettes and the font as custom properties of a style sheet."""
+    return render("palettes.css", font=FONT, palettes=PALETTES)
+
+
 def css() -> Markup:
-    """Give the style sheet of the page; the palettes become its custom properties."""
-    return render("palettes.css", font=FONT, palettes=PALETTES) + asset("page.css")
+    """Give the style sheet of the page."""
+    return palettes() + asset("page.css")

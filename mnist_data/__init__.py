@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from mnist_data import figures
     from mnist_data.api.analysis import audit, claims, stats
     from mnist_data.api.comparisons import compare, diff, drift
+    from mnist_data.api.explore import explore
     from mnist_data.api.files import convert, export, fetch, info
     from mnist_data.api.networks import compress, explain, export_onnx, predict, train
     from mnist_data.api.results import Result
@@ -48,6 +49,7 @@ __all__ = [
     "diff",
     "drift",
     "explain",
+    "explore",
     "export",
     "export_onnx",
     "fetch",
@@ -73,6 +75,7 @@ __all__ = [
 _HOMES = {
     "mnist_data.api.analysis": ("audit", "claims", "stats"),
     "mnist_data.api.comparisons": ("compare", "diff", "drift"),
+    "mnist_data.api.explore": ("explore",),
     "mnist_data.api.files": ("convert", "export", "fetch", "info"),
     "mnist_data.api.networks": ("compress", "explain", "export_onnx", "predict", "train"),
     "mnist_data.api.results": ("Result",),

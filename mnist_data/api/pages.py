@@ -64,9 +64,13 @@ def url_of(page: str) -> str:
 
 def open_page(page: str) -> None:
     """Open a page in the default browser; warn, and go on, where there is no display or no browser."""
+    open_address(url_of(page))
+
+
+def open_address(url: str) -> None:
+    """Open an address in the default browser; warn, and go on, where there is no display or no browser."""
     import webbrowser
 
-    url = url_of(page)
     if not _has_display():
         return _warn(f"This machine has no display, so the page is not opened; its address is {url}")
     try:

@@ -20,6 +20,7 @@ from mnist_data.cli import (
     diff,
     drift,
     explain,
+    explore,
     files,
     run,
     show,
@@ -50,6 +51,7 @@ app.command("prepare")(stages.prepare)
 app.command("export")(files.export)
 app.command("info")(files.info)
 app.command("show")(show.show)
+app.command("explore")(explore.explore)
 app.command("verify")(verify.verify)
 app.command("clean")(stages.clean)
 app.command("normalize")(stages.normalize)

@@ -23,6 +23,7 @@ from pipelines.engine.map_dataset import plan_of
 from pipelines.networks.evaluation.findings import in_words
 from pipelines.networks.train import train
 from pipelines.run.report import collect_tables, page_plan, write_report
+from pipelines.run.sources import is_workspace
 from pipelines.run.sums import write_sums
 from pipelines.settings.base import Settings
 from pipelines.settings.run import Config
@@ -80,11 +81,6 @@ def run(
     if not is_workspace(Path(config.out)):
         storage.require_free(config.out, overwrite)
     return _Run(config, execution or Execution(), STEPS[: STEPS.index(until) + 1], require_language(lang), done).all()
-
-
-def is_workspace(folder: Path) -> bool:
-    """Say whether a run has begun to work in a folder: it converts first."""
-    return any((folder / name).exists() for name in ("convert.manifest.json", ".convert.draft", "sample"))
 
 
 class _Run:

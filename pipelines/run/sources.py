@@ -18,6 +18,11 @@ BLOCK = 1 << 20
 """Bytes decoded at once."""
 
 
+def is_workspace(folder: Path) -> bool:
+    """Say whether a run has begun to work in a folder: it converts first."""
+    return any((folder / name).exists() for name in ("convert.manifest.json", ".convert.draft", "sample"))
+
+
 def named_near(name: str, dataset: str) -> list[str]:
     """Find files and folders of a name in the folder of a dataset, or in one next to it; none for what is no name."""
     if not name or Path(name).name != name:

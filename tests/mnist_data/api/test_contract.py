@@ -122,15 +122,16 @@ def test_an_output_that_is_named_twice_or_not_at_all_is_refused(command_line: Cl
     assert "The output is missing" in none
 
 
-WITHOUT_PAGE = {"fetch", "convert", "export", "info", "show", "verify", "normalize", "split", "onnx"}
+WITHOUT_PAGE = {"explore", "fetch", "convert", "export", "info", "show", "verify", "normalize", "split", "onnx"}
 """Commands that make no page."""
 
 
 def test_every_command_that_makes_a_page_asks_for_it_by_the_same_words() -> None:
-    """--plot and --open, off by default; of a run alone the page is on, for it is its last step."""
+    """--plot and --open, off by default; of a run the page is on, its last step, and explore is nothing but a page."""
     words = {command: {name: options_of(command).get(name) for name in ("plot", "open")} for command in COMMANDS}
 
     assert {command for command, taken in words.items() if taken["plot"] is not None} == set(COMMANDS) - WITHOUT_PAGE
+    assert words.pop("explore")["open"] is True
     assert all(taken["open"] is (None if command in WITHOUT_PAGE else False) for command, taken in words.items())
     assert [command for command, taken in words.items() if taken["plot"]] == ["run"]
 

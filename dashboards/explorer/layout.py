@@ -1,0 +1,228 @@
+"""The parts of the page. Every text becomes a text node in the browser, whatever it holds."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from dashboards.explorer.columns import Column, Value
+from dashboards.explorer.query import Condition
+
+if TYPE_CHECKING:
+    from dashboards.explorer.explorer import Explorer
+
+MISSING = "\0missing"
+"""Stands for a missing value among the choices of a filter."""
+
+SIZES = {"Small": 1, "Medium": 2, "Large": 3}
+"""Screen pixels for a pixel of a sprite."""
+
+KEYS = (("arrows", "move"), ("Page Up, Page Down", "a screen"), ("Home, End", "first, last"), ("/", "search an id"))
+
+
+def layout(explorer: Explorer) -> Any:
+    """Give the whole page."""
+    from dash import dcc, html
+
+    stores = [dcc.Store(id=name, data=value) for name, value in (("filters", []), ("query", None), ("chosen", None))]
+    return html.Div(
+        [
+            html.A("Skip to the samples", href="#grid", className="skip"),
+            _header(explorer),
+            html.Div(
+                [_filters(explorer), _grid(), html.Aside(id="detail", **{"aria-label": "The chosen sample"})],
+                className="work",
+            ),
+            *stores,
+            html.Span(id="unused", hidden=True),
+        ],
+        id="explorer",
+    )
+
+
+def _header(explorer: Explorer) -> Any:
+    from dash import dcc, html
+
+    search = dcc.Input(id="search", type="text", inputMode="numeric", placeholder="Search an id", debounce=True)
+    sizes = [html.Button(name, className="size", **{"data-scale": str(scale)}) for name, scale in SIZES.items()]
+    return html.Header(
+        [
+            html.Div([html.H1(explorer.title), html.P(explorer.subtitle, className="subtitle")]),
+            html.Div(
+                [
+                    html.Div(search, className="search"),
+                    html.Div(sizes, className="sizes", role="group", **{"aria-label": "Size of the samples"}),
+                    html.Button("Dark", id="theme"),
+                ],
+                className="tools",
+            ),
+        ],
+        className="bar",
+    )
+
+
+def _filters(explorer: Explorer) -> Any:
+    from dash import dcc, html
+
+    columns = column_options(explorer.samples.columns.values())
+    return html.Aside(
+        [
+            html.Details(
+                [
+                    html.Summary("Filter and sort"),
+                    html.Label("Sort by", id="sort-label"),
+                    html.Div(
+                        [
+                            dcc.Dropdown(columns, id="sort", placeholder="the dataset's order"),
+                            html.Button("Ascending", id="direction", **{"aria-label": "Direction of the order"}),
+                        ],
+                        className="sort",
+                    ),
+                    html.Div(id="filter-rows"),
+                    html.Label("Add a filter"),
+                    dcc.Dropdown(columns, id="add", placeholder="a column"),
+                    html.Button("Clear all filters", id="clear", className="clear"),
+                ],
+                open=True,
+            )
+        ],
+        className="filters",
+        **{"aria-label": "Filter and sort"},
+    )
+
+
+def _grid() -> Any:
+    from dash import html
+
+    keys = [part for key, does in KEYS for part in (html.Kbd(key), f" {does}  ")]
+    return html.Main(
+        [
+            html.Div([html.P(id="count", role="status"), html.P(keys, className="keys")], className="line"),
+            html.Div(
+                id="grid",
+                tabIndex="0",
+                role="application",
+                **{"aria-label": "Samples; the arrow keys move from one to the next", "aria-describedby": "said"},
+            ),
+            html.P(id="said", className="unseen", **{"aria-live": "polite"}),
+        ]
+    )
+
+
+def column_options(columns: Any) -> list[dict[str, str]]:
+    """Give columns to choose from, each with the table that it comes from."""
+    return [
+        {
+            "label": column.name if column.table in column.name else f"{column.name}  ({column.table})",
+            "value": column.name,
+        }
+        for column in columns
+    ]
+
+
+def filter_row(column: Column, condition: Condition, explorer: Explorer) -> Any:
+    """Give the controls of one filter, set to a condition."""
+    from dash import html
+
+    name = column.name
+    remove = html.Button(
+        "×",
+        id={"remove": name},
+        className="remove",
+        title="Remove this filter",
+        **{"aria-label": f"Remove the filter on {name}"},
+    )
+    return html.Div(
+        [html.Div([html.Span(name), remove], className="name"), *_controls(column, condition, explorer)],
+        className="filter",
+    )
+
+
+def _controls(column: Column, condition: Condition, explorer: Explorer) -> Sequence[Any]:
+    from dash import dcc, html
+
+    name = column.name
+    if column.kind == "text":
+        box = dcc.Input(
+            id={"filter": name, "part": "contains"},
+            type="text",
+            value=condition.contains,
+            placeholder="contains …",
+            debounce=True,
+        )
+        return [html.Div(box, className="whole")]
+    if column.kind == "number":
+        ends = {"low": condition.low, "high": condition.high}
+        hints = {"low": column.low, "high": column.high}
+        boxes = [
+            dcc.Input(
+                id={"filter": name, "part": part}, type="text", inputMode="decimal", debounce=True,
+                value=None if value is None else f"{value:.6g}",
+                placeholder="none" if hints[part] is None else f"{hints[part]:.4g}",
+            )
+            for part, value in ends.items()
+        ]  # fmt: skip
+        return [html.Div([boxes[0], html.Span("to"), boxes[1]], className="range")]
+    options = [{"label": explorer.written(column, value), "value": _key(value)} for value in column.choices]
+    if column.has_missing:
+        options.append({"label": "no value", "value": MISSING})
+    chosen = [_key(value) for value in condition.any_of or ()]
+    return [dcc.Dropdown(options, chosen, id={"filter": name, "part": "any_of"}, multi=True, placeholder="any")]
+
+
+def _key(value: Value) -> Any:
+    """Give a value as the choices of a filter hold it: flags as texts, as Dash has no others."""
+    if value is None:
+        return MISSING
+    return str(value) if isinstance(value, bool) else value
+
+
+def condition_of(column: Column, parts: Mapping[str, Any]) -> Condition:
+    """Read the controls of a filter; those that are empty ask for nothing."""
+    chosen = parts.get("any_of")
+    flags: dict[Any, Value] = {MISSING: None, **({"True": True, "False": False} if column.kind == "flag" else {})}
+    values = tuple(flags.get(value, value) for value in chosen) if chosen else None
+    return Condition(
+        column.name, _number(parts.get("low")), _number(parts.get("high")), values, parts.get("contains") or None
+    )
+
+
+def _number(text: str | float | None) -> float | None:
+    """Read a bound that somebody types; what is no number (yet) bounds nothing.
+
+    >>> _number("1.5"), _number("1,000"), _number("-"), _number(None)
+    (1.5, 1000.0, None, None)
+    """
+    try:
+        number = float(str(text).replace(",", ""))
+    except ValueError:
+        return None
+    return number if math.isfinite(number) else None
+
+
+def hint() -> Any:
+    """Say what to do where no sample is chosen."""
+    from dash import html
+
+    return html.P("Choose a sample to see all that is known of it.", className="hint")
+
+
+def detail(explorer: Explorer, row: int) -> list[Any]:
+    """Give all that is known of a sample, below its image."""
+    from dash import html
+
+    facts = explorer.facts(row)
+    own = dict(facts.get("dataset", []))
+    return [
+        html.Img(src=explorer.picture(row), alt=f"Sample {own['id']}", className="large"),
+        html.H2(f"{own['label']}", title="class"),
+        html.P(f"id {own['id']} · {own['split']}", className="subtitle"),
+        *[
+            html.Details(
+                [html.Summary(table), html.Dl([html.Div([html.Dt(name), html.Dd(value)]) for name, value in values])],
+                open=place < 2,
+            )
+            for place, (table, values) in enumerate(facts.items())
+        ],
+    ]
