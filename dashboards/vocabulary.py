@@ -127,7 +127,6 @@ CHECKS = (
     mark("blurred"),
     mark("low ink"),
     mark("over inked"),
-    mark("outlier"),
     mark("transposed"),
     mark("exact duplicate"),
     mark("near duplicate"),

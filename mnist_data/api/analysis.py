@@ -79,7 +79,7 @@ def audit(
     scheduler: str | None = None,
     progress: bool | None = None,
 ) -> Result:
-    """Find duplicates, leaks, faulty images, outliers and label errors.
+    """Find duplicates, leaks, faulty images and label errors.
 
     out: the folder, by default DATASET-audit, or DATASET-selftest. labels: look for label errors, which trains models
     for minutes. threshold: check -> value from which samples are flagged, in the check's unit. fail_if: check -> most

@@ -77,7 +77,7 @@ def audit(
     scheduler: Scheduler = None,
     json: Json = False,
 ) -> None:
-    """Find duplicates, leaks, faulty images, outliers, label errors.
+    """Find duplicates, leaks, faulty images, label errors.
 
     Example: mnist-data audit data/mnist --plot
 

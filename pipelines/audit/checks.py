@@ -13,7 +13,6 @@ import numpy as np
 import numpy.typing as npt
 
 from pipelines.audit.check_result import CheckResult, check_values
-from pipelines.audit.outliers import outlier_score
 from pipelines.audit.stroke_values import StrokeValues
 from pipelines.images.measures.faults import SharedFaults
 from pipelines.images.measures.robust_scale import robust_scale
@@ -38,8 +37,6 @@ MEANINGS = {
     "blurred": "log of the mean slope at edges, below the class's median in robust spreads of at least 5 %",
     "low_ink": "log of the ink, below the class's median in robust spreads of at least 10 %",
     "over_inked": "log of the ink, above the class's median in robust spreads of at least 10 %",
-    "outlier": "log of the distance to the fifth nearest of the class by size, place, slant and shape of the strokes, "
-    "above the class's median in robust spreads",
 }
 """What each check measures; settings.checks has the thresholds."""
 
@@ -142,6 +139,5 @@ CHECKS: Mapping[str, Callable[[StrokeValues], Values]] = {
     "blurred": _blurred,
     "low_ink": _low_ink,
     "over_inked": _over_inked,
-    "outlier": outlier_score,
 }
 """Checks of the ink; each gives (n,) values, the worse the higher, NaN where it cannot evaluate a sample."""

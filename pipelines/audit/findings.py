@@ -26,7 +26,6 @@ SENTENCES: Mapping[str, tuple[str, str]] = {
     "blurred": ("are more blurred than others of their class", "Look at them on the page of --plot."),
     "low_ink": ("have much less ink than others of their class", "Look at them on the page of --plot."),
     "over_inked": ("have much more ink than others of their class", "Look at them on the page of --plot."),
-    "outlier": ("are unlike all others of their class", "Look at them on the page of --plot."),
     "transposed": (
         "seem to have rows and columns exchanged",
         "Look at them on the page of --plot; to exchange these back: mnist-data clean DATASET OUT --transposed repair",

@@ -30,12 +30,8 @@ PAIRED: Mapping[str, Callable[[faults.Image, faults.Image, faults.Generator], fa
     "leaked": lambda _image, other, generator: (
         faults.near_duplicate(other, generator) if generator.random() < 0.5 else other
     ),
-    "outlier": lambda image, other, _generator: np.maximum(image, other),
 }
-"""Faults that take a second sample: a copy of it, or both on top of each other, as where fields are cut out wrongly."""
-
-OWN_LABEL = ("outlier", "label_error")
-"""Faults whose label does not come from a second sample."""
+"""Faults that are made of a second sample, a copy of it, whose label they take."""
 
 
 @dataclass(frozen=True)
@@ -101,11 +97,9 @@ class _UnusedSamples:
     def pair(self, kind: str) -> tuple[int, int]:
         """Give two samples: of one split, or one to train with and one of another split where it is to leak."""
         first = self._next(lambda place: kind != "leaked" or self._splits[place] == self._training)
-        leaks, differ = kind == "leaked", kind == "outlier"
 
         def fits(place: int) -> bool:
-            same_split = self._splits[place] == self._splits[first]
-            return same_split != leaks and not (differ and self._labels[place] == self._labels[first])
+            return bool(self._splits[place] == self._splits[first]) != (kind == "leaked")
 
         return (first, self._next(fits)) if first >= 0 else (-1, -1)
 
@@ -151,7 +145,7 @@ def _plant(
     image = pixels.astype(np.float64)
     if kind in PAIRED:
         image = PAIRED[kind](image, read[other][2].astype(np.float64), generator)
-        label = label if kind in OWN_LABEL else read[other][1]
+        label = read[other][1]
     elif kind != "label_error":
         fault = faults.ALONE.get(kind, faults.not_finite)(image, generator)
         if fault is None:

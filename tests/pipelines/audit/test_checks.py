@@ -177,7 +177,7 @@ def test_a_limit_that_is_broken_ends_with_one_after_all_is_written(small: Datase
 
 def test_limits_that_hold_end_with_nought(small: Dataset, tmp_path: Path) -> None:
     """A fraction is of all samples, a whole number counts them."""
-    limits = ["--fail-if", "outlier=0.05", "--fail-if", "exact_duplicate=300"]
+    limits = ["--fail-if", "low_ink=0.05", "--fail-if", "exact_duplicate=300"]
 
     ended = run(["audit", small.location, "--no-labels", *limits, "--out", str(tmp_path / "a")])
 
