@@ -134,9 +134,9 @@ def test_the_same_command_makes_the_same_pixels_as_in_the_first_version(
 LABEL_ERROR = {"suggested_label", "label_probability"}
 """Columns about label errors, which take minutes to find."""
 
-NOT_COMPARED = ("label_error", "inverted", "transposed")
+NOT_COMPARED = ("label_error", "inverted", "transposed", "outlier")
 """Checks of the audit left out: label errors take minutes, inverted samples were found by another measure, and
-transposed ones in classes that look alike either way, too."""
+transposed ones in classes that look alike either way, too; nothing looks for outliers any more."""
 
 ANALYSES = {"stats": (), "audit": ("--no-labels",), "drift": ("--between", "train", "test")}
 """Commands and options by which 0.1.0 made its tables; each command's folder has its name."""
