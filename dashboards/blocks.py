@@ -10,6 +10,7 @@ import pandas as pd
 import plotly.graph_objects as go
 from markupsafe import Markup
 
+from dashboards.figures.picks import has_picks
 from dashboards.formats import MISSING, cell
 from dashboards.language import tr
 from dashboards.templating import figure_json, render
@@ -29,6 +30,11 @@ class Block:
     @property
     def needs_plotly(self) -> bool:
         """Say whether plotly.js is needed to draw the part."""
+        return False
+
+    @property
+    def needs_samples(self) -> bool:
+        """Say whether the script of the samples is needed to draw the part."""
         return False
 
 
@@ -153,6 +159,11 @@ class Chart(Block):
     def box(self) -> str:
         """Give the size of the box as CSS."""
         return f"aspect-ratio:{self.aspect:.3f}" if self.aspect else f"height:{int(self.figure.layout.height)}px"
+
+    @property
+    def has_picks(self) -> bool:
+        """Say whether a click on the figure's marks shows samples."""
+        return has_picks(self.figure)
 
     @property
     def json(self) -> Markup:

@@ -21,6 +21,7 @@ from dashboards.sections import (
     photos,
     predictions,
     robustness,
+    samples,
     scores,
     shapes,
     structure,
@@ -90,6 +91,18 @@ DATA: tuple[Section, ...] = (
         group=mark("Data"),
         short=mark("Samples"),
         title=mark("Samples"),
+        lead=mark(
+            "Samples as they are stored: 0 is black, the highest value white. Some are drawn at random, the others "
+            "stand out. Open one to see all that is known of it; a click on a chart below shows its samples here."
+        ),
+        tables=("sample_sheet", "sample_counts"),
+        body=samples.samples,
+    ),
+    Section(
+        key="first-samples",
+        group=mark("Data"),
+        short=mark("First samples"),
+        title=mark("First samples"),
         lead=mark("The first samples of each class as they are stored: 0 is black, the highest value white."),
         tables=("sample_grid",),
         body=data.sample_grid,

@@ -13,7 +13,7 @@ from markupsafe import Markup
 
 from dashboards.language import mark, tr
 from dashboards.outline import SECTIONS, Section, Tables
-from dashboards.templating import asset, plotly_script, script_json
+from dashboards.templating import asset, packed_plotly, plotly_script, samples_script, script_json
 from dashboards.templating import render as render_template
 from dashboards.theme import css, template
 
@@ -40,15 +40,18 @@ def render(
     """
     shown = [section for section in sections if section.is_in(tables)]
     blocks = {section.key: section.blocks(tables) for section in shown}
-    drawn = any(block.needs_plotly for of_section in blocks.values() for block in of_section or ())
+    parts = [block for of_section in blocks.values() for block in of_section or ()]
+    drawn, browsed = any(block.needs_plotly for block in parts), any(block.needs_samples for block in parts)
     scripts = {"theme_script": asset("theme.js"), "page_script": asset("page.js")}
     if drawn:
         scripts["plotly"] = plotly_script()
+    if browsed:
+        scripts["samples_script"] = samples_script()
     page = render_template(
         "page.html",
-        **{"plotly": "", **scripts},
+        **{"samples_script": "", **scripts, "plotly": packed_plotly() if drawn else ""},
         policy=_policy(scripts.values()),
-        css=css(),
+        css=css() + (asset("samples.css") if browsed else ""),
         bare=bare,
         title=title,
         kind=tr(kind),

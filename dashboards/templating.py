@@ -5,6 +5,8 @@ Nothing else in this package makes markup: a string is escaped unless it comes f
 
 from __future__ import annotations
 
+import base64
+import gzip
 import json
 from functools import cache
 from importlib.resources import files
@@ -17,6 +19,10 @@ from dashboards.language import current_language, tr
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
+
+
+SAMPLES = ("store", "draw", "filters", "grid", "map", "detail", "picks", "start")
+"""The parts of the script that draws samples, in `assets/samples`; the last begins."""
 
 
 @cache
@@ -47,6 +53,23 @@ def asset(name: str) -> Markup:
     return Markup(files("dashboards").joinpath("assets", name).read_text(encoding="utf-8"))  # noqa: S704 - our own file
 
 
+def samples_script() -> Markup:
+    """Give the script that draws samples: its parts, one after the other."""
+    return Markup("\n").join(asset(f"samples/{part}.js") for part in SAMPLES)
+
+
+def packed(script: Markup) -> str:
+    """Give a script as gzip in base64, as the page holds it until it is needed; the same each time."""
+    return base64.b64encode(gzip.compress(script.encode(), compresslevel=9, mtime=0)).decode("ascii")
+
+
+@cache
+def packed_plotly() -> str:
+    """Give plotly.js packed, 1.9 MB."""
+    return packed(plotly_script())
+
+
+@cache
 def plotly_script() -> Markup:
     """Give the source of plotly.js, 4.8 MB."""
     from plotly.offline import get_plotlyjs

@@ -41,15 +41,34 @@
     for (const link of chart.querySelectorAll(".modebar-btn")) link.setAttribute("aria-label", link.dataset.title);
   };
 
+  // What a mark stands for is the business of the samples' script; see figures/picks.py.
+  const passClicks = (chart, pick) =>
+    chart.on("plotly_click", ({ points: [{ curveNumber, pointNumber, x, y }] }) => {
+      const point = { curveNumber, pointNumber, x, y };
+      chart.dispatchEvent(new CustomEvent("pick", { bubbles: true, detail: { point, pick } }));
+    });
+
+  // plotly.js takes a third of a second to start, so it lies in the page packed, and runs when a chart is needed. It is
+  // unpacked at once, by another thread, as paper cannot wait for it.
+  let plotly = null;
+  const unpack = async () => {
+    const characters = atob(document.getElementById("plotly").textContent);
+    const bytes = new Uint8Array(characters.length);
+    for (let place = 0; place < characters.length; place += 1) bytes[place] = characters.charCodeAt(place);
+    const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"));
+    plotly = await new Response(stream).text();
+  };
+  const unpacked = charts.length ? unpack() : null;
+
   const needPlotly = () => {
-    // Its 4.8 MB take a third of a second to start, so they lie in the page as text until a chart is needed.
     if (window.Plotly) return;
     const script = document.createElement("script");
-    script.textContent = document.getElementById("plotly").textContent;
+    script.textContent = plotly;
     document.head.append(script);
   };
 
   const show = async (chart) => {
+    if (plotly === null) await unpacked;
     const theme = root.dataset.theme;
     if (themes.get(chart) === theme) return;
     const isDrawn = themes.has(chart);
@@ -60,13 +79,14 @@
     figure.layout.template = templates[theme];
     await Plotly.newPlot(chart, figure.data, figure.layout, config);
     nameButtons(chart);
+    if (figure.layout.meta?.pick) passClicks(chart, figure.layout.meta.pick);
   };
 
   const drawWhenNear = () => {
     const watched = new IntersectionObserver(
       async (entries) => {
         for (const { target, isIntersecting } of entries) near[isIntersecting ? "add" : "delete"](target);
-        await Promise.all([...near].map(show));
+        await Promise.all([unpacked, ...[...near].map(show)]);
         root.setAttribute("data-drawn", "true");
       },
       { rootMargin: "400px 0px" },

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pandas as pd
 import plotly.graph_objects as go
 
+from dashboards.figures.picks import of_splits, picks
 from dashboards.figures.registry import draws, no_data
 from dashboards.formats import plotly_text, spaced
 from dashboards.language import tr
@@ -39,4 +40,6 @@ def flagged_samples(checks: pd.DataFrame) -> go.Figure:
     height = 130 + 24 * len(bars) * len(names)
     drawn = figure(*bars, height=height, xaxis_title=tr("flagged samples"), barmode="group", showlegend=True)
     drawn.update_xaxes(type="log", dtick=1)
-    return drawn.update_yaxes(type="category", categoryorder="array", categoryarray=names[::-1], showgrid=False)
+    drawn.update_yaxes(type="category", categoryorder="array", categoryarray=names[::-1], showgrid=False)
+    findings = {plotly_text(spaced(check)): {"finding": f"c:{check}"} for check in checks["check"].unique()}
+    return picks(drawn, traces=of_splits(list(checks["split"].unique())), y=findings)

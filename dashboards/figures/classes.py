@@ -5,6 +5,7 @@ from __future__ import annotations
 import pandas as pd
 import plotly.graph_objects as go
 
+from dashboards.figures.picks import of_classes, of_splits, picks
 from dashboards.figures.registry import draws
 from dashboards.formats import axis_names, plotly_text
 from dashboards.language import tr
@@ -43,4 +44,4 @@ def class_counts(classes: pd.DataFrame, *, normalize: bool = False) -> go.Figure
     drawn.update_xaxes(type="category", categoryorder="array", categoryarray=list(categories.values()))
     if normalize:
         drawn.add_hline(y=100 / len(labels), line={"dash": "dot", "width": 1.5, "color": GREY})
-    return drawn
+    return picks(drawn, traces=of_splits(list(classes["split"].unique())), x=of_classes(categories))

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
+from dashboards.figures.picks import of_classes, picks
 from dashboards.figures.registry import draws
 from dashboards.formats import axis_names
 from dashboards.language import tr
@@ -52,7 +53,9 @@ def confusion_matrix(confusion: pd.DataFrame) -> go.Figure:
     )
     drawn = figure(trace, height=540 if few else 640, margin={"t": 12, "b": 8, "r": 8, "l": 8})
     drawn.update_xaxes(type="category", title=tr("predicted class"), showgrid=False, constrain="domain")
-    return drawn.update_yaxes(type="category", title=tr("true class"), showgrid=False, autorange="reversed")
+    drawn.update_yaxes(type="category", title=tr("true class"), showgrid=False, autorange="reversed")
+    predicted = {text: {"predicted": label} for label, text in zip(labels, axis, strict=True)}
+    return picks(drawn, x=predicted, y=of_classes(dict(zip(labels, axis, strict=True))))
 
 
 def _ticks(highest: int) -> dict[str, list[float] | list[str]]:

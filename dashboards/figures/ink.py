@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
+from dashboards.figures.picks import of_classes, of_splits, picks
 from dashboards.figures.registry import draws
 from dashboards.formats import axis_names, plotly_text
 from dashboards.language import tr
@@ -38,7 +39,8 @@ def ink_by_class(samples: pd.DataFrame, *, names: Mapping[int, str] | None = Non
         *traces, xaxis_title=tr("class"), yaxis_title=tr("ink (sum of pixels, 0 to 1 each)"), showlegend=True
     )
     drawn.update_layout(boxmode="group", boxgap=0.3, boxgroupgap=0.15)
-    return drawn.update_xaxes(type="category", categoryorder="array", categoryarray=list(categories.values()))
+    drawn.update_xaxes(type="category", categoryorder="array", categoryarray=list(categories.values()))
+    return picks(drawn, traces=of_splits(splits), x=of_classes(categories))
 
 
 def _boxes(samples: pd.DataFrame, split: str, categories: Mapping[int, str]) -> go.Box:
@@ -80,9 +82,12 @@ def centre_of_mass(samples: pd.DataFrame) -> go.Figure:
     bar = {"title": {"text": tr("samples")}, "tickformat": ","}
     drawn = figure(trace, height=360, coloraxis_colorbar=bar)
     drawn.update_xaxes(title=tr("column (pixels)"), showgrid=False, constrain="domain")
-    return drawn.update_yaxes(
+    drawn.update_yaxes(
         title=tr("row (pixels)"), showgrid=False, autorange="reversed", scaleanchor="x", constrain="domain"
     )
+    ends = (("x", "centre_column", columns), ("y", "centre_row", rows))
+    halves = [(axis, measure, float(edges[1] - edges[0]) / 2) for axis, measure, edges in ends]
+    return picks(drawn, bins=[[{"axis": a, "measure": m, "below": half, "above": half} for a, m, half in halves]])
 
 
 def _square(centres: pd.DataFrame) -> tuple[Any, Any]:
@@ -119,4 +124,8 @@ def bounding_boxes(samples: pd.DataFrame) -> go.Figure:
             )
         )
     drawn = figure(*traces, height=360, showlegend=True, xaxis_title=tr("size of the bounding box (pixels)"))
-    return drawn.update_yaxes(title=tr("fraction of samples (%)"), rangemode="tozero")
+    drawn.update_yaxes(title=tr("fraction of samples (%)"), rangemode="tozero")
+    return picks(
+        drawn,
+        bins=[[{"axis": "x", "measure": f"box_{side}", "below": 0.5, "above": 0.5}] for side in ("width", "height")],
+    )

@@ -9,6 +9,7 @@ import numpy.typing as npt
 import pandas as pd
 import plotly.graph_objects as go
 
+from dashboards.figures.picks import between, of_classes, of_splits, picks
 from dashboards.figures.registry import draws, of_split
 from dashboards.formats import axis_names, plotly_text, spaced
 from dashboards.language import mark, tr
@@ -68,7 +69,11 @@ def measure_histograms(
     title = tr(UNITS[measure]) if measure in UNITS else plotly_text(spaced(measure))
     drawn.update_xaxes(title=title, range=[edges[0], edges[-1]], nticks=6)
     ticks = {"tickvals": list(range(len(labels))), "ticktext": axis_names(labels, names or {})}
-    return drawn.update_yaxes(range=[len(labels) - 0.9, -1.05], **ticks)
+    drawn.update_yaxes(range=[len(labels) - 0.9, -1.05], **ticks)
+    if by != "label":
+        return drawn
+    rows = {"length": BINS + 3, "labels": labels, "measure": measure, "edges": edges.tolist()}
+    return picks(drawn, traces=of_splits(splits), rows=rows)
 
 
 def _edges(values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
@@ -159,4 +164,9 @@ def measure_counts(
     drawn.update_xaxes(
         type="category", title=tr("{measure} (% of the class)", measure=plotly_text(spaced(measure))), showgrid=False
     )
-    return drawn.update_yaxes(type="category", showgrid=False, autorange="reversed")
+    drawn.update_yaxes(type="category", showgrid=False, autorange="reversed")
+    numbers = {str(number): between(measure, number, number + 1) for number in range(MOST_COUNT)}
+    numbers[f"{MOST_COUNT}+"] = between(measure, MOST_COUNT, None)
+    categories = dict(zip(labels, axis_names(labels, names or {}), strict=True))
+    first = of_splits(list(samples["split"].unique()[:1]))
+    return picks(drawn, traces=first, x=numbers, y=of_classes(categories))

@@ -9,10 +9,14 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
+from dashboards.figures.picks import between, of_classes, picks
 from dashboards.figures.registry import draws, no_data
 from dashboards.formats import axis_names, plotly_text
 from dashboards.language import tr
 from dashboards.theme import GREY, SPLITS, figure
+
+BINS = 15
+"""Bins of the confidence, of equal width from 0 to 1, as the table `reliability` numbers them from 1."""
 
 MARKS = (("circle", SPLITS["train"]), ("diamond", SPLITS["test"]))
 """How the dots of the first and of the second series look."""
@@ -49,6 +53,9 @@ def reliability_diagram(reliability: pd.DataFrame) -> go.Figure:
         *traces, height=360, xaxis_title=tr("confidence (%)"), yaxis_title=tr("accuracy (%)"), showlegend=True
     )
     low = 100 * float(filled["confidence"].min()) - 5
+    uncalibrated = filled[filled["temperature"] == 1]
+    bins = [between("confidence", (number - 1) / BINS, number / BINS) for number in uncalibrated["bin"].tolist()]
+    picks(drawn, points=[[], bins])
     return drawn.update_xaxes(range=[max(0.0, low), 102]).update_yaxes(range=[-2, 102])
 
 
@@ -59,7 +66,9 @@ def accuracy_by_class(scores: pd.DataFrame) -> go.Figure:
     scores: the table `class_scores` of train; label, name, samples, correct, accuracy, low, high (0 to 1).
     """
     names = {int(label): str(name) for label, name in zip(scores["label"], scores["name"], strict=True)}
-    return _accuracies(scores, axis_names(list(names), names), tr("class"), "%{x}")
+    categories = dict(zip(names, axis_names(list(names), names), strict=True))
+    drawn = _accuracies(scores, list(categories.values()), tr("class"), "%{x}")
+    return picks(drawn, traces=[{"prediction": "any"}], x=of_classes(categories))
 
 
 @draws("thickness_scores")
@@ -76,7 +85,12 @@ def accuracy_by_thickness(scores: pd.DataFrame) -> go.Figure:
         for low, high in zip(scores["thinnest"], scores["thickest"], strict=True)
     ]
     words = [tr("blank") if none else text for text, none in zip(ends, blank, strict=True)]
-    return _accuracies(scores, names, tr("decile of thickness (1: thinnest strokes)"), "%{customdata[1]}", words)
+    drawn = _accuracies(scores, names, tr("decile of thickness (1: thinnest strokes)"), "%{customdata[1]}", words)
+    tenths = [
+        {"prediction": "any", **({} if none else between("thickness", low, float(np.nextafter(high, np.inf))))}
+        for low, high, none in zip(scores["thinnest"], scores["thickest"], blank, strict=True)
+    ]
+    return picks(drawn, points=[tenths])
 
 
 @draws("seeds")

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
+from dashboards.figures.picks import of_classes, of_splits, picks
 from dashboards.figures.pixels import pixel_grid
 from dashboards.figures.registry import draws, no_data, of_split
 from dashboards.figures.sheets import sheet_figure, tile_images
@@ -102,7 +103,9 @@ def class_distances(
     )
     drawn = figure(trace, height=440, margin={"t": 12, "b": 8, "r": 8, "l": 8})
     drawn.update_xaxes(type="category", showgrid=False)
-    return drawn.update_yaxes(type="category", showgrid=False, autorange="reversed")
+    drawn.update_yaxes(type="category", showgrid=False, autorange="reversed")
+    classes = of_classes(dict(zip(labels, axis, strict=True)))
+    return picks(drawn, traces=of_splits(list(separability["split"].unique())), x=classes, y=classes)
 
 
 @draws("correlations")

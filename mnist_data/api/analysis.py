@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from dashboards.language import ENGLISH, require_language
 from mnist_data.api.limits import Measured, Named, checked, count_of, named_values, require_threshold
 from mnist_data.api.pages import PAGE, draw_page
@@ -14,6 +16,12 @@ from mnist_data.parquet.locks import claimed
 from mnist_data.parquet.tables import require_folder
 from pipelines.settings.analysis import Audit, Selftest, Stats
 from pipelines.settings.checks import CHECKS
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from mnist_data.parquet.dataset import Dataset
+    from pipelines.engine.execution import Execution
 
 _STATS, _AUDIT, _SELFTEST = Stats(), Audit(), Selftest()
 
@@ -115,15 +123,23 @@ def audit(
             table = test(source, folder, planted, execution=execution, overwrite=replace)
             return Result("audit", out=folder, tables={"selftest": table})
         tables = run(source, folder, params, execution=execution, overwrite=replace)
-        page = draw_page(
-            plot, tables, source, f"{folder}/{PAGE}", overwrite=replace, kind="Audit", open=open, lang=lang
-        )
+        shown = {**tables, **_chosen_samples(source, folder, execution)} if plot else {}
+        page = draw_page(plot, shown, source, f"{folder}/{PAGE}", overwrite=replace, kind="Audit", open=open, lang=lang)
     polarity = tables["checks"].attrs["polarity"]
     result = Result("audit", out=folder, tables=tables, page=page, findings={"polarity": polarity})
     flagged = {
         str(check): Measured(*count) for check, rows in tables["checks"].groupby("check") if (count := counted(rows))
     }
     return checked(result, limits, flagged)
+
+
+def _chosen_samples(source: Dataset, folder: str, execution: Execution) -> dict[str, pd.DataFrame]:
+    """Choose the samples that the page of an audit shows; the audit has measured them."""
+    from mnist_data.parquet.tables import read_table
+    from pipelines.run.sample_sheet import sample_tables
+    from pipelines.statistics.stats import measured_samples
+
+    return sample_tables(source, measured_samples(source, execution), read_table(f"{folder}/audit.parquet"))
 
 
 def claims(

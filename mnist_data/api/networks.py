@@ -23,6 +23,9 @@ from pipelines.settings.training import Compress, Freeze, Optimizer, Precision, 
 if TYPE_CHECKING:
     import pandas as pd
 
+    from mnist_data.parquet.dataset import Dataset
+    from pipelines.engine.execution import Report
+
 _COMPRESS = Compress()
 
 TRAIN_LIMITS = ("error", "validation_error", "ece")
@@ -114,10 +117,20 @@ def train(
             overwrite=overwrite,
             report=report,
         )
+        shown = {**tables, **_chosen_samples(source, tables["predictions"], report)} if plot else {}
         place, again = f"{folder}/{PAGE}", overwrite or resumed
-        page = draw_page(plot, tables, source, place, overwrite=again, kind="Training", open=open, lang=lang)
+        page = draw_page(plot, shown, source, place, overwrite=again, kind="Training", open=open, lang=lang)
     warnings = (*about_turned_classes(source, params.recipe), *in_words(params.model, tables["diagnosis"]))
     return checked(Result("train", out=folder, tables=tables, page=page, warnings=warnings), limits, _errors(tables))
+
+
+def _chosen_samples(source: Dataset, predictions: pd.DataFrame, report: Report) -> dict[str, pd.DataFrame]:
+    """Choose the samples that the page of a training shows, and measure them."""
+    from pipelines.engine.execution import Execution
+    from pipelines.run.sample_sheet import sample_tables
+    from pipelines.statistics.stats import measured_samples
+
+    return sample_tables(source, measured_samples(source, Execution(report=report)), predictions=predictions)
 
 
 def _sweep(

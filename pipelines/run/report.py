@@ -17,6 +17,7 @@ from mnist_data.version import __version__
 from pipelines.images.thumbnails import before_after, is_augmented
 from pipelines.run.commands import dataset_commands
 from pipelines.run.pages import Heading, write_page
+from pipelines.run.sample_sheet import sample_tables
 from pipelines.settings.base import settings_in_words
 from pipelines.stages.clean import TABLES
 from pipelines.statistics.findings import together
@@ -45,8 +46,11 @@ def collect_tables(
     if augmented is not None and is_augmented(augmented):
         tables["augmentation"] = before_after(augmented)
     compared = {"findings": [tables["findings"]]} if "findings" in tables else {}
+    predictions = None
     for model in models:
         of_model = read_tables(model)
+        first = of_model.get("predictions")
+        predictions = first if predictions is None else predictions
         for name in OF_SAMPLES:
             of_model.pop(name, None)
         for name in COMPARED:
@@ -54,7 +58,8 @@ def collect_tables(
                 compared.setdefault(name, []).append(of_model.pop(name))
         tables = {**of_model, **tables}
     joined = {name: (together if name == "findings" else _joined)(parts) for name, parts in compared.items()}
-    return {**tables, **joined}
+    chosen = sample_tables(source, tables.get("samples"), predictions=predictions)
+    return {**tables, **joined, **chosen}
 
 
 def _joined(parts: Sequence[pd.DataFrame]) -> pd.DataFrame:

@@ -90,6 +90,12 @@ def _sample_tables(table: MeasureTable) -> Iterator[pa.Table]:
         start = after
 
 
+def measured_samples(source: Dataset, execution: Execution) -> pd.DataFrame:
+    """Give the per-sample table of a dataset with its strokes, (n rows): what is kept of it, or measured now."""
+    parts = _sample_tables(measure_dataset(source, execution, strokes=True))
+    return pd.concat([pd.DataFrame(part.to_pandas()) for part in parts], ignore_index=True)
+
+
 @dataclass(frozen=True)
 class _Task:
     """Some partitions of one split; fraction: of the samples, is chosen for the intrinsic dimension."""

@@ -441,6 +441,40 @@ def explained(digits: tuple[Array, Array]) -> dict[str, pd.DataFrame]:
     }
 
 
+CHOSEN = 240
+"""Samples in the sheet of the page of all tables."""
+
+
+@pytest.fixture(scope="session")
+def chosen(digits: tuple[Array, Array], statistics: dict[str, pd.DataFrame]) -> dict[str, pd.DataFrame]:
+    """Give the tables of chosen samples: the first ones, every tenth of them flagged, the test samples predicted."""
+    images, labels = digits
+    rows = np.r_[: CHOSEN // 2, FIRST_TEST : FIRST_TEST + CHOSEN // 2]
+    measures = statistics["samples"].iloc[rows].reset_index(drop=True)
+    place, known = np.arange(len(rows)), rows >= FIRST_TEST
+    frame = measures.assign(
+        id=rows,
+        split=np.where(known, "test", "train"),
+        name=[NAMES[label] for label in labels[rows]],
+        reason=np.where(place % 10 == 0, "noisy", "drawn"),
+        predicted=pd.array(np.where(place % 7 == 0, 9 - labels[rows], labels[rows]), "Int64"),
+        confidence=np.where(known, 0.5 + place / 1000, np.nan),
+        is_noisy=place % 10 == 0,
+        noisy_score=np.where(place % 10 == 0, 0.1, 0.9),
+        noisy_value=np.where(place % 10 == 0, 12.0, 1.0),
+        pca_x=np.cos(place),
+        pca_y=np.sin(place),
+        neighbours=[[(row + 1) % len(rows)] for row in place.tolist()],
+    )
+    frame.loc[~known, "predicted"] = pd.NA
+    sheet = thumbnail_table({str(name): frame[name] for name in frame}, images[rows])
+    sheet.attrs["dataset"] = "digits"
+    every = pd.DataFrame({"split": np.where(np.arange(len(labels)) < FIRST_TEST, "train", "test"), "label": labels})
+    counts = every.groupby(["split", "label"]).size().rename("samples").reset_index()
+    missing = {"check": pd.Series(pd.NA, counts.index, "object"), "predicted": pd.Series(pd.NA, counts.index, "Int64")}
+    return {"sample_sheet": sheet, "sample_counts": counts.assign(**missing)}
+
+
 @pytest.fixture(scope="session")
 def analysed(digits: tuple[Array, Array]) -> dict[str, pd.DataFrame]:
     """Make tables of claims, predictions, a comparison, a sweep, a compression, corruptions and what is set aside."""
@@ -526,6 +560,7 @@ def tables(
     compared_versions: dict[str, pd.DataFrame],
     explained: dict[str, pd.DataFrame],
     analysed: dict[str, pd.DataFrame],
+    chosen: dict[str, pd.DataFrame],
 ) -> dict[str, pd.DataFrame]:
     """Give every table that a page can show."""
     lines = [
@@ -533,7 +568,7 @@ def tables(
         Finding("The classes are of about equal size.", "1.05 times.", "", "note", "nowhere"),
     ]
     made = [statistics, preparation, model, evaluated, robustness, by_writer, compared, audited, compared_versions]
-    made += [explained, analysed]
+    made += [explained, analysed, chosen]
     return {"findings": findings_table(lines), **{name: table for tables in made for name, table in tables.items()}}
 
 

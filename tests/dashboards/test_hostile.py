@@ -92,18 +92,23 @@ def test_the_attacks_reach_nearly_every_section(hostile_page: Callable[[str], st
     reached = {key for key, text in Parsed(hostile_page("harmless ")).texts.items() if "harmless " in text}
 
     of_numbers = {"ink", "filters", "calibration"}
-    assert {section.key for section in SECTIONS} - reached == of_numbers
+    drawn_by_script = {"samples"}  # see test_samples
+    assert {section.key for section in SECTIONS} - reached == of_numbers | drawn_by_script
 
 
 @pytest.mark.parametrize("attack", ATTACKS)
 def test_data_of_charts_hold_no_tag_and_end_no_script(attack: str, hostile_page: Callable[[str], str]) -> None:
     """A script element ends at the first </script>, also inside a string; and Plotly reads tags in labels."""
-    islands = re.findall(r'<script type="application/json" id="[\w-]+">(.*?)</script>', hostile_page(attack), re.DOTALL)
+    found = re.findall(r'<script type="application/json" id="([\w-]+)">(.*?)</script>', hostile_page(attack), re.DOTALL)
 
-    assert len(islands) > 30
-    for island in islands:
+    assert len(found) > 30
+    for name, island in found:
         assert not set("<>&\u2028\u2029") & set(island)
-        labels = json.dumps(json.loads(island), ensure_ascii=False)
+        if name == "samples-data":
+            continue  # not Plotly's: its script sets texts as texts, see test_samples
+        read = json.loads(island)
+        read.get("layout", {}).pop("meta", None)  # the filters of a click, which are not drawn
+        labels = json.dumps(read, ensure_ascii=False)
         assert not re.search(r"<(?!/?extra>|br>)", labels)
 
 
