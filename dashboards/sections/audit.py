@@ -74,6 +74,11 @@ def _caption(meaning: object) -> str:
     return tr("Measured: {meaning}.", meaning=meaning) if meaning else ""
 
 
+def _decided(row: Mapping[Any, Any]) -> tuple[str, ...]:
+    """Say what a person has decided about a sample, and who."""
+    return (f"{row['decision']} ({row['decided_by']})",) if pd.notna(row.get("decision")) else ()
+
+
 def _thumbnail(row: Mapping[Any, Any], uri: str, size: tuple[int, int]) -> Thumbnail:
     value = number(row["value"])
     measured = value
@@ -81,5 +86,5 @@ def _thumbnail(row: Mapping[Any, Any], uri: str, size: tuple[int, int]) -> Thumb
         measured = tr("{value} (threshold {threshold})", value=value, threshold=number(row["threshold"]))
     title = tr("sample {id} of {split}, label {label}", id=row["id"], split=row["split"], label=row["name"])
     title = tr("{sample}, {measured}", sample=title, measured=measured)
-    lines = (f"{row['split']} {row['id']}", tr("label {label}", label=row["name"]), measured)
+    lines = (f"{row['split']} {row['id']}", tr("label {label}", label=row["name"]), measured, *_decided(row))
     return Thumbnail(uri, *size, alt=title, title=title, lines=lines)

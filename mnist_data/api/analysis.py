@@ -12,6 +12,7 @@ from mnist_data.api.results import Result
 from mnist_data.api.sources import Place, about, dataset_of, location_of
 from mnist_data.api.work import working
 from mnist_data.errors import WrongUse
+from mnist_data.parquet.corrections import corrections_now
 from mnist_data.parquet.locks import claimed
 from mnist_data.parquet.tables import require_folder
 from pipelines.settings.analysis import Audit, Selftest, Stats
@@ -99,6 +100,7 @@ def audit(
 
     The result has the tables `checks`, a row a check and split, and `order`: whether the classes and writers of each
     split come in random order, and whether neighbours are alike; `result["audit"]` reads the one with a row a sample.
+    Where people have decided about samples, the tables say what is decided and by whom, and count what is left.
     Its finding `polarity` says whether the background of the dataset is dark or bright, or undecided. Raises
     CheckFailed, after all is written, where a limit of `fail_if` is exceeded.
     """
@@ -115,6 +117,7 @@ def audit(
         raise WrongUse("--selftest reports on the checks, not on the data; leave out --plot, --open and --fail-if.")
     source = dataset_of(dataset)
     folder = place_beside(out, source, "selftest" if selftest else "audit")
+    corrections = None if selftest else corrections_now(source)
     with claimed(folder, overwrite) as replace, working(workers, scheduler, progress) as execution:
         if selftest:
             from pipelines.audit.selftest import selftest as test
@@ -122,7 +125,7 @@ def audit(
             planted = Selftest(faults=faults, seed=seed, audit=params)
             table = test(source, folder, planted, execution=execution, overwrite=replace)
             return Result("audit", out=folder, tables={"selftest": table})
-        tables = run(source, folder, params, execution=execution, overwrite=replace)
+        tables = run(source, folder, params, corrections=corrections, execution=execution, overwrite=replace)
         shown = {**tables, **_chosen_samples(source, folder, execution)} if plot else {}
         page = draw_page(plot, shown, source, f"{folder}/{PAGE}", overwrite=replace, kind="Audit", open=open, lang=lang)
     polarity = tables["checks"].attrs["polarity"]

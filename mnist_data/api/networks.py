@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from dashboards.language import ENGLISH, require_language
 from mnist_data.api.limits import Measured, Named, checked, named_values, one_of
 from mnist_data.api.pages import PAGE, draw_page
-from mnist_data.api.places import model_file, place_beside, table_file
+from mnist_data.api.places import model_file, place_beside
 from mnist_data.api.results import Result
 from mnist_data.api.sources import Place, dataset_of, location_of, several
 from mnist_data.api.work import showing
@@ -112,7 +112,7 @@ def train(
             source,
             folder,
             params,
-            corrections=table_file(corrections, "audit"),
+            corrections=None if corrections is None else location_of(corrections),
             resume=resumed,
             overwrite=overwrite,
             report=report,

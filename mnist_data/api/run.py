@@ -39,6 +39,7 @@ def run(
     seed: int | None = None,
     plot: bool = True,
     open: bool = False,
+    decisions: Place | None = None,
     lang: str = ENGLISH,
     overwrite: bool = False,
     workers: int | None = None,
@@ -51,8 +52,9 @@ def run(
     A second run into the same folder redoes only what has changed. source: as in `convert`; by default the embedded
     sample. out: the folder, by default "workspace"; one that holds other things is refused unless `overwrite` allows
     it. config: a TOML file or mapping of settings, which what is given here overrides. until: the last step to do.
-    plot: without it the page, which is the last step, is left out. open: open it in the browser. done: is told of each
-    step as it ends: its name, and whether what was there before was kept.
+    decisions: what people have decided about samples, which the cleaning applies, as `clean` takes it. plot: without it
+    the page, which is the last step, is left out. open: open it in the browser. done: is told of each step as it ends:
+    its name, and whether what was there before was kept.
 
     The result has the cleaned dataset, the tables `summary`, `classes` and `evaluation` as far as the run went, and the
     steps kept as a value.
@@ -65,8 +67,10 @@ def run(
     last = "train" if until == "dashboard" and not plot else until
     settings = _settings(source, out, dataset, label_tables, config)
     deform = None if recipe is None else recipe_from(recipe, "recipe")
+    decided = None if decisions is None else location_of(decisions)
     settings = settings.with_flags(
         {
+            "clean": {"decisions": decided},
             "augment": {"copies": copies, "seed": seed, "recipe": deform},
             "train": {"epochs": epochs, "model": model, "seed": seed},
         }

@@ -103,6 +103,7 @@ def clean(
     label: Action = _CLEAN.label,
     duplicate: Action = _CLEAN.duplicate,
     outlier_pixels: Action = _CLEAN.outlier_pixels,
+    decisions: Place | None = None,
     allow_loss: bool = _CLEAN.allow_loss,
     plot: bool = False,
     open: bool = False,
@@ -114,11 +115,15 @@ def clean(
 ) -> Result:
     """Find faulty samples and keep, repair or remove them; each is listed in OUT.quarantine.parquet with its reason.
 
-    background: "dark" inverts a dataset that has a bright background. allow_loss: go on where a split or a class loses
-    more than half of its samples, which else raises CheckFailed. plot: also write OUT.html, a page of what was found.
-    open: write it, and open it in the browser. The result has the dataset, the tables `totals` and
-    `reasons`, and as findings the address of the quarantine, the polarity of the background (dark, bright or
-    undecided), and of how many samples it is undecided whether they are inverted.
+    background: "dark" inverts a dataset that has a bright background. decisions: what people have decided about the
+    samples, which overrides the rules: a table, CSV or Parquet, or the dataset or workspace that they lie next to.
+    allow_loss: go on where a split or a class loses more than half of its samples, which else raises CheckFailed.
+    plot: also write OUT.html, a page of what was found. open: write it, and open it in the browser.
+
+    The result has the dataset, the tables `totals` and `reasons`, and as findings the address of the quarantine, the
+    polarity of the background (dark, bright or undecided), of how many samples it is undecided whether they are
+    inverted, and with decisions how many were removed, relabelled, kept or left unsure. It warns of decisions that
+    were not applied, as their samples are others now.
     """
     require_language(lang)
     from pipelines.run.stage_findings import cleaning_tables
@@ -134,6 +139,7 @@ def clean(
         label=label,
         duplicate=duplicate,
         outlier_pixels=outlier_pixels,
+        decisions=None if decisions is None else location_of(decisions),
         allow_loss=allow_loss,
     )
     source, page = dataset_of(dataset), sibling(location_of(out), ".html")
@@ -151,7 +157,9 @@ def clean(
             "quarantine": f"{outcome.quarantine}.parquet",
             "polarity": outcome.polarity,
             "undecided": outcome.undecided,
+            **({"decisions": outcome.decided.counts} if outcome.decided else {}),
         },
+        warnings=outcome.decided.notes if outcome.decided else (),
     )
 
 

@@ -126,14 +126,17 @@ def print_checks(checks: pd.DataFrame) -> None:
     from pipelines.audit.findings import counted
 
     splits = list(checks["split"].unique())
-    rows = []
+    rows, undecided = [], ["left"] if "left" in checks else []
     for check, of_check in checks.groupby("check", sort=False):
         flagged, threshold = of_check.set_index("split")["flagged"], of_check["threshold"].iloc[0]
         number, samples, split = counted(of_check)
         fraction = f"{number / max(1, samples):.3%}" + (f" of {split}" if split else "")
         counts = [int(flagged[name]) for name in splits]
-        rows.append([str(check), *counts, fraction, None if threshold != threshold else threshold])
-    print_table("Samples that are flagged", ["check", *splits, "fraction", "threshold"], rows)
+        left = [None if of_check[name].isna().all() else int(of_check[name].sum()) for name in undecided]
+        rows.append([str(check), *counts, *left, fraction, None if threshold != threshold else threshold])
+    print_table("Samples that are flagged", ["check", *splits, *undecided, "fraction", "threshold"], rows)
+    if undecided:
+        say("left: flagged samples that nobody has decided about, or that people are unsure of.")
     for check, of_check in checks[checks["flagged"] > 0].groupby("check", sort=False):
         for meaning in of_check["meaning"].unique():
             say(f"{check}: {meaning}.")

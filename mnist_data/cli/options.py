@@ -27,6 +27,16 @@ PlotNextTo = Annotated[bool, typer.Option("--plot", help="Also write OUT.html, a
 Lang = Annotated[str, typer.Option("--lang", metavar="LANG", help="Language of the page: en or zh (Chinese).")]
 Open = Annotated[bool, typer.Option("--open", help="Write the page of --plot, and open it in the browser.")]
 
+Decisions = Annotated[
+    str | None,
+    typer.Option(
+        "--decisions",
+        metavar="TABLE",
+        help="Apply what people have decided: a table, or the dataset or workspace that it lies next to.",
+        show_default=False,
+    ),
+]
+
 LabelColumn = Annotated[
     str | None,
     typer.Option(metavar="NAME", help="Column of the labels, where a table has several that could be."),

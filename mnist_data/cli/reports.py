@@ -54,11 +54,18 @@ def _print_seeds(seeds: pd.DataFrame) -> None:
 def _print_labels(scores: pd.DataFrame) -> None:
     from mnist_data.cli.output import print_table
 
+    counted = [name for name in ("labels", "changed", "removed") if name in scores]
     rows = [
-        (row["labels"], row["changed"], f"{row['accuracy']:.2%}", _between(row["low"], row["high"]))
+        (
+            row["labels"],
+            row["changed"],
+            row.get("removed", 0),
+            f"{row['accuracy']:.2%}",
+            _between(row["low"], row["high"]),
+        )
         for row in scores.to_dict("records")
     ]
-    print_table("Accuracy by given and by corrected labels", ["labels", "changed", "accuracy", "95 % interval"], rows)
+    print_table("Accuracy by given and by corrected labels", [*counted, "accuracy", "95 % interval"], rows)
 
 
 def print_leaks(scores: pd.DataFrame) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from dashboards.language import ENGLISH
-from mnist_data.cli.options import Json, LabelTables, Lang, Overwrite, Scheduler, Workers
+from mnist_data.cli.options import Decisions, Json, LabelTables, Lang, Overwrite, Scheduler, Workers
 from pipelines.settings.model_header import Model
 
 if TYPE_CHECKING:
@@ -49,6 +49,7 @@ def run(
     ] = True,
     open: Annotated[bool, typer.Option("--open", help="Open the page in the browser.")] = False,
     lang: Lang = ENGLISH,
+    decisions: Decisions = None,
     overwrite: Overwrite = False,
     workers: Workers = None,
     scheduler: Scheduler = None,
@@ -83,6 +84,7 @@ def run(
         plot=plot,
         open=open,
         lang=lang,
+        decisions=decisions,
         overwrite=overwrite,
         workers=workers,
         scheduler=scheduler,

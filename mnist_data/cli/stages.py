@@ -10,6 +10,7 @@ import typer
 from dashboards.language import ENGLISH
 from mnist_data.cli.options import (
     DatasetArgument,
+    Decisions,
     Json,
     LabelTables,
     Lang,
@@ -116,6 +117,7 @@ def clean(
     outlier_pixels: Annotated[
         Action, typer.Option(help="Isolated pixels far from all neighbours; 'keep' does not look for them.")
     ] = _CLEAN.outlier_pixels,
+    decisions: Decisions = None,
     allow_loss: Annotated[
         bool, typer.Option("--allow-loss", help="Go on where a split or class loses more than half of its samples.")
     ] = _CLEAN.allow_loss,
@@ -147,6 +149,7 @@ def clean(
         label=label,
         duplicate=duplicate,
         outlier_pixels=outlier_pixels,
+        decisions=decisions,
         allow_loss=allow_loss,
         plot=plot,
         open=open,
@@ -165,6 +168,8 @@ def print_cleaning(source: str, result: Result) -> None:
 
     print_frame(f"{source} → {result.out}", result.tables["totals"])
     say(describe_polarity(result.findings["polarity"], result.findings["undecided"]))
+    if "decisions" in result.findings:
+        say(f"Decisions: {', '.join(f'{number:,} {name}' for name, number in result.findings['decisions'].items())}.")
     if len(result.tables["reasons"]):
         print_frame("Findings", result.tables["reasons"])
         say(f"Each of them, with its reason: {result.findings['quarantine']}")

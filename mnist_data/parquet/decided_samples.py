@@ -13,6 +13,7 @@ from mnist_data.batch import Images
 from mnist_data.errors import WrongUse, first_few
 from mnist_data.parquet.dataset import Dataset, Partition, open_parquet, read_columns, read_partition
 from mnist_data.parquet.manifest import read_manifest
+from mnist_data.parquet.schema import COPYING
 
 
 @dataclass(frozen=True)
@@ -46,6 +47,39 @@ def describe_samples(dataset: Dataset, ids: Collection[int]) -> dict[int, Decide
             sample = DecidedSample(partition.split, int(batch.labels[row]), image_hash(batch.images[row]))
             described[int(batch.ids[row])] = sample
     return described
+
+
+def is_copied(dataset: Dataset) -> bool:
+    """Say whether a dataset holds copies, whose ids are not those of the samples."""
+    return any(stage.stage in COPYING for stage in dataset.metadata.stages)
+
+
+def lineage(dataset: Dataset, originals: bool = False) -> set[str]:
+    """Give the content hashes of a dataset and of those it was made from, as far back as its ids are the same.
+
+    originals: those whose ids are the ones of the samples that copies were made from.
+    """
+    stages = dataset.metadata.stages
+    copying = [place for place, stage in enumerate(stages) if stage.stage in COPYING]
+    if originals and copying:
+        return {stage.input for stage in stages[: copying[0] + 1]} - {""}
+    after = copying[-1] + 1 if copying else 0
+    return {dataset.content, *(stage.input for stage in stages[after:])} - {""}
+
+
+def labels_of(dataset: Dataset, ids: Collection[int], originals: bool = False) -> dict[int, int]:
+    """Read the labels of some samples, by their ids; those that the dataset does not have are left out.
+
+    originals: by the ids of the samples that copies were made from.
+    """
+    name = "source_id" if originals and is_copied(dataset) else "id"
+    wanted = np.array(sorted(ids), np.int64)
+    labels: dict[int, int] = {}
+    for split in dataset.splits if len(wanted) else ():
+        columns = read_columns(dataset, split, [name, "label"])
+        rows = np.isin(columns[name], wanted)
+        labels |= dict(zip(columns[name][rows].tolist(), columns["label"][rows].tolist(), strict=True))
+    return labels
 
 
 def _holding(dataset: Dataset, wanted: npt.NDArray[np.int64]) -> Iterator[Partition]:

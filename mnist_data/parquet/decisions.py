@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 import uuid
+from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -21,8 +22,16 @@ import pyarrow as pa
 from mnist_data import storage
 from mnist_data.errors import WrongUse, first_few
 from mnist_data.parquet.dataset import Dataset, open_dataset
-from mnist_data.parquet.decided_samples import describe_samples, require_labels, require_unchanged
+from mnist_data.parquet.decided_samples import (
+    describe_samples,
+    is_copied,
+    labels_of,
+    lineage,
+    require_labels,
+    require_unchanged,
+)
 from mnist_data.parquet.decisions_table import (
+    CHOICES,
     DECISIONS,
     MOST_ROWS,
     Decision,
@@ -34,8 +43,8 @@ from mnist_data.parquet.decisions_table import (
 )
 from mnist_data.parquet.locks import exclusive
 
-WORKSPACE = ("convert", "clean", "normalize", "augment")
-"""The datasets of a workspace, which share their ids and so their decisions; a run converts first."""
+WORKSPACE = ("convert", "clean", "normalize")
+"""The datasets of a workspace that share their ids, and so their decisions; those of copies are others."""
 
 PATIENCE = 60.0
 """Seconds to wait for another process that is writing decisions."""
@@ -48,14 +57,34 @@ _PART = re.compile(r"/split=[^/]*(/[^/]*\.parquet)?$")
 class MatchedDecisions:
     """The decisions that stand, laid to the samples of a dataset.
 
-    valid: by id, those about samples as they are: of the same pixels, and with the label that was decided about, or
-    with the new one already. stale: those about samples that have other pixels or another label now, which are
-    undecided. missing: those about ids that the dataset does not have.
+    valid: by id, those about samples as they are. stale: those about samples that have other pixels or another label
+    now, which are undecided. missing: those about ids that the dataset does not have.
     """
 
     valid: dict[int, Decision]
     stale: tuple[Decision, ...]
     missing: tuple[Decision, ...]
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """Count the valid decisions by what was decided, and those that are stale or missing."""
+        chosen = Counter(decision.decision for decision in self.valid.values())
+        counts: dict[str, int] = {choice: chosen[choice] for choice in CHOICES if choice != "undo"}
+        return counts | {"stale": len(self.stale), "missing": len(self.missing)}
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Say which decisions were not applied, and why; empty where all were."""
+        texts = (
+            (self.stale, "about samples that have other pixels or another label now, which are undecided again"),
+            (self.missing, "about ids that the dataset does not have"),
+        )
+        return tuple(
+            f"Not applied: {len(rows):,} decision{'s' * (len(rows) > 1)} {what}: "
+            f"{first_few([str(decision.id) for decision in rows])}."
+            for rows, what in texts
+            if rows
+        )
 
 
 def decisions_file(place: str | PathLike[str]) -> str:
@@ -85,7 +114,7 @@ def read_decisions(place: str | PathLike[str]) -> tuple[Decision, ...]:
 
 def read_decisions_file(location: str) -> tuple[Decision, ...]:
     """Read a file of decisions, or on an object store the folder of them, as `read_decisions` does."""
-    return tuple(decision for path in _files(location) for decision in to_decisions(read_file(path), path))
+    return tuple(decision for path in files_of_decisions(location) for decision in to_decisions(read_file(path), path))
 
 
 def record(dataset: str | PathLike[str], decisions: Iterable[Decision]) -> tuple[Decision, ...]:
@@ -132,7 +161,7 @@ def undo(dataset: str | PathLike[str], who: str, id: int | None = None) -> Decis
         return tuple(replace(decision, decision="undo", label=None, note="", when=_in_utc()) for decision in undone)
 
     place = decisions_file(dataset)
-    if _files(place):
+    if files_of_decisions(place):
         _append(place, reverse)
     return undone[0] if undone else None
 
@@ -156,18 +185,30 @@ def current(history: Iterable[Decision], who: str | None = None) -> dict[int, De
     return {decision.id: decision for decision in standing(history) if who in (None, decision.who)}
 
 
-def match_decisions(dataset: Dataset, history: Iterable[Decision]) -> MatchedDecisions:
-    """Compare the decisions that stand with the samples of a dataset as they are now."""
+def match_decisions(dataset: Dataset, history: Iterable[Decision], originals: bool = False) -> MatchedDecisions:
+    """Compare the decisions that stand with the samples of a dataset as they are now.
+
+    A decision is valid for the same sample as in the dataset that it was made about, or in one that this was made into,
+    and for a sample of the same id and the same pixels; and only where the label is the one that was decided about, or
+    the new one. What says neither, as a spreadsheet may, is valid for its id.
+
+    originals: by the ids of the samples that copies were made from.
+    """
     decided = current(history)
-    samples = describe_samples(dataset, decided)
+    same, labels = lineage(dataset, originals), labels_of(dataset, decided, originals)
+    unknown = [sample for sample, decision in decided.items() if sample in labels and decision.content not in same]
+    pixels = {} if originals and is_copied(dataset) else describe_samples(dataset, unknown)
     valid: dict[int, Decision] = {}
     stale: list[Decision] = []
     missing: list[Decision] = []
     for sample, decision in decided.items():
-        now = samples.get(sample)
-        if now is None:
+        if sample not in labels:
             missing.append(decision)
-        elif now.image == decision.image and now.label in (decision.given, decision.label):
+            continue
+        is_same = decision.content in same or not (decision.image or decision.content)
+        is_same = is_same or (sample in pixels and pixels[sample].image == decision.image)
+        is_of_label = decision.given is None or labels[sample] in (decision.given, decision.label)
+        if is_same and is_of_label:
             valid[sample] = decision
         else:
             stale.append(decision)
@@ -178,7 +219,7 @@ def _in_utc(when: datetime | None = None) -> datetime:
     return datetime.now(UTC) if when is None else when.astimezone(UTC)
 
 
-def _files(location: str) -> list[str]:
+def files_of_decisions(location: str) -> list[str]:
     """List the files of decisions in their order: the one on a disk, or those in a folder of an object store."""
     if not storage.is_remote(location):
         return [location] if Path(location).exists() else []  # an empty folder in its place is not passed over

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass, fields
 from datetime import datetime
 from pathlib import Path
@@ -159,7 +160,9 @@ def read_file(location: str) -> pa.Table:
 
 def is_decisions(location: str) -> bool:
     """Say whether a Parquet file says of itself that it is a table of decisions."""
-    return bool(table_provenance(location)["stage"] == DECISIONS)
+    with suppress(UnreadableInput):
+        return bool(table_provenance(location)["stage"] == DECISIONS)
+    return False
 
 
 def _require_ours(file: pq.ParquetFile, content: bytes, location: str) -> None:

@@ -49,6 +49,9 @@ PIXELS = (
 )
 """Types of pixels, by NumPy's names."""
 
+COPYING = {"augment": "augmented", "corrupt": "corrupted"}
+"""Stages after which a dataset holds copies, whose ids are no longer those of the samples."""
+
 LAYOUTS = ("binary", "list", "pixels", "png")
 
 

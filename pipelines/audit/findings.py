@@ -12,6 +12,8 @@ from pipelines.statistics.findings import NOTE, PROBLEM, WARNING, Finding, findi
 
 LOOK = "Look at them on the page of --plot; to take them out: mnist-data clean DATASET OUT"
 
+APPLY = "All of them are decided; to apply the decisions: mnist-data clean DATASET OUT --decisions DATASET"
+
 SENTENCES: Mapping[str, tuple[str, str]] = {
     "not_finite": ("have pixels that are NaN or infinite", "To take them out: mnist-data clean DATASET OUT"),
     "blank": ("are blank", LOOK),
@@ -89,11 +91,13 @@ def _flagged(checks: pd.DataFrame, dataset: str) -> Iterator[Finding]:
         if flagged:
             says, advice = SENTENCES[str(check)]
             of = f"{samples:,} samples{f' of {split}' if split else ''}"
+            left = _left(rows, split)
             yield Finding(
-                f"{flagged:,} of {of} {says if flagged > 1 else _of_one(says)}.",
+                f"{flagged:,} of {of} {says if flagged > 1 else _of_one(says)}"
+                + ("." if left in (None, flagged) else f"; {flagged - left:,} decided, {left:,} left."),
                 f"{flagged / max(1, samples):.2%}; {rows['meaning'].iloc[0]}.",
-                advice.replace(" DATASET ", f" {dataset} "),
-                PROBLEM if check in SPOILS else WARNING,
+                advice.replace(" DATASET ", f" {dataset} ") if left != 0 else APPLY.replace("DATASET", dataset),
+                NOTE if left == 0 else PROBLEM if check in SPOILS else WARNING,
                 "audit",
             )
     rare = checks[(checks["check"] == "class_imbalance") & (checks["flagged"] > 0)]
@@ -105,6 +109,13 @@ def _flagged(checks: pd.DataFrame, dataset: str) -> Iterator[Finding]:
             WARNING,
             "audit",
         )
+
+
+def _left(rows: pd.DataFrame, split: str) -> int | None:
+    """Count the flagged samples of a check that nobody has decided about; None where nothing ever was decided."""
+    if "left" not in rows or rows["left"].isna().any():
+        return None
+    return int(rows.loc[rows["split"].eq(split) | (split == ""), "left"].sum())
 
 
 def _ordered(order: pd.DataFrame) -> Iterator[Finding]:

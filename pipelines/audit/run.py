@@ -7,13 +7,17 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
 
+from mnist_data.parquet.corrections import Corrections
 from mnist_data.parquet.dataset import Dataset
+from mnist_data.parquet.decisions_table import DECISIONS
 from mnist_data.parquet.tables import merge_tables, provenance, require_folder, write_table
 from pipelines.audit.check_result import CheckResult
 from pipelines.audit.checks import check_images
+from pipelines.audit.decided import Decided, decided_about, with_decided
 from pipelines.audit.duplicates import find_duplicates
 from pipelines.audit.findings import audit_findings
 from pipelines.audit.imbalance import IMBALANCE, find_imbalance
@@ -36,27 +40,33 @@ def audit(
     folder: str | Path,
     params: Audit | None = None,
     *,
+    corrections: Corrections | None = None,
     execution: Execution | None = None,
     overwrite: bool = False,
 ) -> dict[str, pd.DataFrame]:
     """Run every check, and write its tables into a folder: audit, checks, order, findings and audit_thumbnails.
 
     Gives the small ones by name. `audit` is only written: id, split, label, and for each check is_CHECK,
-    CHECK_score (0 worst … 1) and what explains the finding. Raises OutputExists where the folder holds anything that is
-    not to be replaced.
+    CHECK_score (0 worst … 1) and what explains the finding. corrections: what people have decided about the samples;
+    the tables then say what is decided, and count what is left. Raises OutputExists where the folder holds anything
+    that is not to be replaced.
     """
     params, execution = params or Audit(), execution or Execution()
     require_folder(folder, overwrite)
     require_memory(params.stage, source, execution)
+    decided = decided_about(source, corrections)
     table, results = run_checks(source, params, execution)
-    made = provenance(params.stage, {source.metadata.dataset: source.content}, params.recorded())
-    merge_tables(_sample_tables(table, results), f"{folder}/audit", made)
+    inputs = {source.metadata.dataset: source.content} | ({DECISIONS: decided.digest} if decided else {})
+    made = provenance(params.stage, inputs, params.recorded())
+    merge_tables(_sample_tables(table, results, decided), f"{folder}/audit", made)
     checks, order = tabulate(table, results, params), find_orders(table)
+    if decided:
+        checks = with_decided(checks, _decided_counts(table, results, decided.mask(table.ids)))
     tables = {
         "checks": checks,
         "order": order,
         "findings": audit_findings(checks, order, source.location),
-        "audit_thumbnails": worst_samples(table, results, params.thumbnails),
+        "audit_thumbnails": worst_samples(table, results, params.thumbnails, decided),
     }
     for name, frame in tables.items():
         write_table(frame, f"{folder}/{name}", made)
@@ -106,7 +116,18 @@ def tabulate(table: MeasureTable, results: Sequence[CheckResult], params: Audit)
     return checks
 
 
-def _sample_tables(table: MeasureTable, results: Sequence[CheckResult]) -> Iterator[pa.Table]:
+def _decided_counts(
+    table: MeasureTable, results: Sequence[CheckResult], decided: npt.NDArray[np.bool_]
+) -> dict[tuple[str, str], int]:
+    """Count the flagged samples that are decided, by check and split."""
+    return {
+        (result.check, split): int((result.flagged & decided & (table.splits == split)).sum())
+        for result in results
+        for split in table.source.splits
+    }
+
+
+def _sample_tables(table: MeasureTable, results: Sequence[CheckResult], decided: Decided | None) -> Iterator[pa.Table]:
     for first in range(0, max(1, len(table)), ROWS):
         rows = slice(first, first + ROWS)
         columns: dict[str, Any] = {
@@ -114,6 +135,9 @@ def _sample_tables(table: MeasureTable, results: Sequence[CheckResult]) -> Itera
             "split": pa.array(table.splits[rows], pa.string()),
             "label": pa.array(table.labels[rows]),
         }
+        if decided:
+            decisions, people = decided.texts(table.ids[rows])
+            columns |= {"decision": pa.array(decisions, pa.string()), "decided_by": pa.array(people, pa.string())}
         for result in results:
             columns[f"is_{result.check}"] = pa.array(result.flagged[rows])
             columns[f"{result.check}_score"] = pa.array(result.score[rows])
@@ -128,8 +152,13 @@ def _column(values: Any) -> pa.Array:
     return pa.array(values, from_pandas=True)
 
 
-def worst_samples(table: MeasureTable, results: Sequence[CheckResult], most: int) -> pd.DataFrame:
-    """Take the flagged samples of lowest score: check, rank, value, threshold, id, split, label, name and image."""
+def worst_samples(
+    table: MeasureTable, results: Sequence[CheckResult], most: int, decided: Decided | None = None
+) -> pd.DataFrame:
+    """Take the flagged samples of lowest score: check, rank, value, threshold, id, split, label, name and image.
+
+    Where something is decided, also decision and decided_by.
+    """
     worst = []
     for result in results:
         flagged = np.flatnonzero(result.flagged)
@@ -151,4 +180,6 @@ def worst_samples(table: MeasureTable, results: Sequence[CheckResult], most: int
     batch = read_rows(table.source, rows)
     names = [table.source.metadata.class_name(label) for label in batch.labels.tolist()]
     columns = {"id": batch.ids, "split": table.splits[rows], "label": batch.labels, "name": names}
+    if decided:
+        columns |= dict(zip(("decision", "decided_by"), decided.texts(batch.ids), strict=True))
     return thumbnail_table({**dict(frame), **columns}, batch.images, table.source.metadata)

@@ -11,16 +11,13 @@ from typing import Any
 from mnist_data.batch import Batch, shape_text
 from mnist_data.errors import WrongUse
 from mnist_data.parquet.dataset import Dataset, Partition, read_partition
-from mnist_data.parquet.schema import Metadata, Stage, require_storable
+from mnist_data.parquet.schema import COPYING, Metadata, Stage, require_storable
 from mnist_data.parquet.writer import Draft, Part, PartWriter
 from mnist_data.storage import is_remote
 from mnist_data.version import __version__
 from pipelines.engine.execution import Execution
 from pipelines.engine.memory import require_memory
 from pipelines.settings.base import Settings
-
-COPYING = {"augment": "augmented", "corrupt": "corrupted"}
-"""Stages after which a dataset holds copies, whose ids are no longer those of the samples."""
 
 BatchFunction = Callable[[Batch], tuple[Iterable[Batch], Any]]
 """A stage's work on one partition: the batches it becomes, and a small record of what was found (None for nothing).

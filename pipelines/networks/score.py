@@ -9,13 +9,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from mnist_data.parquet.corrections import Corrections
 from mnist_data.parquet.dataset import Dataset
 from mnist_data.parquet.schema import Metadata
 from pipelines.engine.execution import Report
 from pipelines.images.thumbnails import thumbnail_table
 from pipelines.networks.data.samples import Samples, open_samples
 from pipelines.networks.data.trained_on import TrainedOn, joined
-from pipelines.networks.evaluation.corrections import Corrections
 from pipelines.networks.evaluation.cost import with_cost
 from pipelines.networks.evaluation.predictions import Probabilities, predict
 from pipelines.networks.evaluation.report import SplitPredictions, report_tables, seed_tables

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from mnist_data.errors import DataWarning, WrongUse
+from mnist_data.parquet.corrections import CORRECTIONS, Corrections, read_corrections
 from mnist_data.parquet.dataset import Dataset, read_columns
 from mnist_data.parquet.tables import provenance, remove_table, require_folder, write_table
 from pipelines.engine.execution import Report, silent
@@ -24,7 +25,6 @@ from pipelines.networks.data.samples import Samples
 from pipelines.networks.data.trained_on import TABLE as TRAINED_ON
 from pipelines.networks.data.trained_on import write_trained_on
 from pipelines.networks.evaluation.classes import find_class_problems
-from pipelines.networks.evaluation.corrections import CORRECTIONS, read_corrections
 from pipelines.networks.evaluation.diagnosis import diagnose
 from pipelines.networks.evaluation.findings import diagnosis_table, in_words, training_findings
 from pipelines.networks.evaluation.leaks import find_leak
@@ -46,7 +46,7 @@ def train(
     folder: str | Path,
     params: Train | None = None,
     *,
-    corrections: str | Path | None = None,
+    corrections: str | Path | Corrections | None = None,
     resume: bool = False,
     overwrite: bool = False,
     report: Report = silent,
@@ -78,7 +78,7 @@ def train(
     require_folder(folder, overwrite or resume)
     if params.corruptions:
         levels_of(source.metadata).width()  # raises now, and not after an hour of training
-    corrected = None if corrections is None else read_corrections(corrections)
+    corrected = _corrected(source, corrections)
     from pipelines.networks.training.memory import require_training_memory
 
     require_training_memory(source, params)
@@ -112,6 +112,17 @@ def train(
     for name, table in tables.items():
         write_table(table, f"{folder}/{name}", made)
     return tables
+
+
+def _corrected(source: Dataset, corrections: str | Path | Corrections | None) -> Corrections | None:
+    """Read what of the corrections is about samples as they are, and warn of the rest."""
+    if corrections is None:
+        return None
+    known = corrections if isinstance(corrections, Corrections) else read_corrections(corrections)
+    valid, matched = known.about(source, originals=True)
+    if matched.stale:
+        warnings.warn(matched.notes[0], DataWarning, stacklevel=3)
+    return valid
 
 
 def _start(source: Dataset, folder: str | Path, params: Train, classes: int) -> StartNetwork | None:

@@ -101,8 +101,8 @@ def _flag(name: str, value: Any) -> Iterator[str]:
     if isinstance(value, bool):
         yield f"--{flag}" if value else f"--no-{flag}"
         return
-    if name == "start":  # only the hash of the file is recorded
-        yield from ("--start", "MODEL")
+    if name in ("start", "decisions"):  # only the hash of the file is recorded
+        yield from (f"--{flag}", "MODEL" if name == "start" else "DECISIONS")
         return
     values = [f"{key}={limit:g}" for key, limit in value.items()] if isinstance(value, Mapping) else value
     for each in values if isinstance(values, list) else [values]:

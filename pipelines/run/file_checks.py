@@ -10,6 +10,7 @@ from typing import Any
 
 from mnist_data import storage
 from mnist_data.errors import UnreadableInput
+from mnist_data.parquet.decisions_table import DECISIONS, read_file, to_decisions
 from mnist_data.parquet.files import open_parquet
 from mnist_data.parquet.records import in_short, read_json
 from mnist_data.parquet.schema import ATTRS_KEY
@@ -111,8 +112,8 @@ def _check_table(path: str) -> None:
             file.read_row_group(group, use_threads=False)
     content = storage.read_bytes(path) or b""
     _require_table_seal(path, plain, content)
-    if TABLE_KEY in plain:
-        table_provenance(path)
+    if TABLE_KEY in plain and table_provenance(path)["stage"] == DECISIONS:
+        to_decisions(read_file(path), path)
 
 
 def _require_table_seal(path: str, plain: dict[bytes, bytes], content: bytes) -> None:

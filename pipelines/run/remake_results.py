@@ -16,7 +16,9 @@ import pyarrow.parquet as pq
 from dashboards.language import LANGUAGES
 from mnist_data import storage
 from mnist_data.errors import DataWarning, UnreadableInput
+from mnist_data.parquet.corrections import Corrections, corrections_then
 from mnist_data.parquet.dataset import Dataset
+from mnist_data.parquet.decisions_table import DECISIONS
 from mnist_data.parquet.tables import with_columns_of
 from mnist_data.parquet.writer import fingerprint
 from pipelines.engine.execution import Execution
@@ -74,7 +76,11 @@ def _stats(job: Job) -> None:
 def _audit(job: Job) -> None:
     from pipelines.audit.run import audit
 
-    audit(job.source, job.draft, job.settings, execution=job.execution, overwrite=True)
+    digest = job.making.inputs.get(DECISIONS)
+    corrections = corrections_then(job.source, digest) if digest else None
+    if digest and corrections is None:
+        raise CannotMake(f"the decisions about {job.source.location} were never those with the hash {digest}")
+    audit(job.source, job.draft, job.settings, corrections=corrections, execution=job.execution, overwrite=True)
 
 
 def _selftest(job: Job) -> None:
@@ -124,7 +130,9 @@ def _train(job: Job) -> None:
     if params.start is not None:
         params = params.replace(start=_file_near(job.result, params.start, "*.safetensors"))
     digest = job.making.inputs.get("corrections")
-    corrections = _file_near(job.result, digest, "*.[cp][sa][vr]*") if digest else None
+    corrections: str | Corrections | None = None
+    if digest:
+        corrections = corrections_then(job.source, digest) or _file_near(job.result, digest, "*.[cp][sa][vr]*")
     for path in Path(job.result.folder).glob("*.safetensors"):
         own = [path.with_name(path.stem + ending) for ending in BESIDE_NETWORKS]
         if not {str(each) for each in own[::2]} & {*job.damaged}:

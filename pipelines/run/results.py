@@ -32,7 +32,7 @@ MADE_AGAIN: Mapping[str, type[Settings]] = {
 PREDICT = "predict"
 """The stage whose table is made of a network and images."""
 
-NOT_INPUTS = ("start", "corrections", "model")
+NOT_INPUTS = ("start", "corrections", "decisions", "model")
 """What stands among the inputs of a table besides datasets."""
 
 

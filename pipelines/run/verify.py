@@ -13,6 +13,8 @@ from pathlib import Path
 from mnist_data import storage
 from mnist_data.errors import NoDataset, UnreadableInput
 from mnist_data.parquet.dataset import Dataset, open_dataset
+from mnist_data.parquet.decisions import decisions_file, files_of_decisions
+from mnist_data.parquet.decisions_table import ADVICE, DECISIONS
 from mnist_data.parquet.files import open_parquet, repeated_id, require_sound_footer, with_values
 from mnist_data.parquet.manifest import MANIFEST, Manifest, Part, differences, part_sizes, read_manifest
 from mnist_data.parquet.publish import passing
@@ -61,9 +63,10 @@ class Verified:
 def verify(location: str, execution: Execution | None = None, *, repair: bool = False) -> Verified:
     """Verify a dataset, a network, a table, or all of these in a folder, as in the workspace of a run.
 
-    Of datasets: manifest, metadata, parts missing, foreign or altered, values missing, ids that repeat, and the source
-    files where they lie near. Of networks, of the files next to them and of tables: the hashes that they carry; in a
-    workspace also those recorded of all results. Of a workspace: whether each result was made from the datasets in it.
+    Of datasets: manifest, metadata, parts missing, foreign or altered, values missing, ids that repeat, the source
+    files where they lie near, and what people have decided about them. Of networks, of the files next to them and of
+    tables: the hashes that they carry; in a workspace also those recorded of all results. Of a workspace: whether each
+    result was made from the datasets in it.
 
     repair: make again what is damaged where what it was made from is whole and near, datasets first; what is found then
     is given. Raises NoDataset where there is nothing of ours.
@@ -118,6 +121,8 @@ class _Verification:
         path = Path(location)
         if _is_one_dataset(location):
             self.dataset(location)
+            for name in files_of_decisions(decisions_file(location)):
+                self.file(name)
         elif storage.is_remote(location):
             self.store(location)
         elif path.is_file() or (_is_recorded(location) and not path.is_dir()):
@@ -255,6 +260,9 @@ class _Verification:
         try:
             check_file(path)
         except UnreadableInput as error:
+            if _is_of_decisions(path):  # people made them; nothing else can
+                self.caught(error, ADVICE)
+                return
             self.damaged_file(path)
             self.caught(error, ResultAdvice(path, error.advice, self.result.datasets))
 
@@ -319,6 +327,10 @@ def contents_of(folder: Path) -> tuple[list[str], list[Path], list[Path]]:
         if path.suffix != ".csv" or path.with_suffix(".parquet").is_file()  # others are no tables of ours
     ]
     return sorted(datasets), files, sorted(folder.rglob(f"*{SUMS}"))
+
+
+def _is_of_decisions(path: str) -> bool:
+    return path.endswith(f"{DECISIONS}.parquet") or f".{DECISIONS}/" in path
 
 
 def _hidden(path: Path, folder: Path) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar, Literal
 
@@ -44,6 +45,9 @@ CORRUPTIONS = (
 
 SEVERITIES = (1, 2, 3, 4, 5)
 
+DIGEST = re.compile("[0-9a-f]{64}")
+"""A SHA-256 as metadata record it, in the place of the file's path."""
+
 
 class Convert(Settings, frozen=True, kw_only=True):
     """How IDX becomes Parquet."""
@@ -84,6 +88,18 @@ class Clean(Settings, frozen=True, kw_only=True):
     duplicate: Action = "remove"
     outlier_pixels: Action = "keep"
     allow_loss: bool = False  # go on where a split or a class loses more than half of its samples
+    decisions: Text | None = None  # what people have decided: a table, or the dataset that it is about
+
+    def recorded(self) -> dict[str, Any]:
+        """Give the settings as JSON can hold them, the decisions, where there are any, as their hash."""
+        recorded = super().recorded()
+        if self.decisions is None:
+            return {name: value for name, value in recorded.items() if name != "decisions"}
+        if not DIGEST.fullmatch(self.decisions):
+            from mnist_data.parquet.corrections import read_corrections
+
+            recorded["decisions"] = read_corrections(self.decisions).digest
+        return recorded
 
     def __post_init__(self) -> None:
         super().__post_init__()

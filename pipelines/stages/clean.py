@@ -7,7 +7,7 @@ sample removed, changed or flagged goes to the quarantine table with the reason 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,9 @@ import pyarrow as pa
 
 from mnist_data import storage
 from mnist_data.batch import Batch, Images
+from mnist_data.parquet.corrections import Corrections
 from mnist_data.parquet.dataset import Dataset, Partition, read_partition
+from mnist_data.parquet.decisions import MatchedDecisions
 from mnist_data.parquet.tables import merge_tables, provenance, write_table
 from mnist_data.parquet.writer import require_free
 from pipelines.engine.execution import Execution
@@ -29,6 +31,7 @@ from pipelines.images.measures.background import Polarity
 from pipelines.images.measures.faults import SharedFaults, describe_values, find_faults
 from pipelines.images.measures.table import MeasureTable, measure_dataset
 from pipelines.settings.stages import Clean
+from pipelines.stages.decided import RELABELLED, REMOVED, corrections_for, decided_rows, new_findings, overrule
 from pipelines.stages.losses import require_enough_left
 
 TABLES = {"quarantine": "quarantine", "cleaning": "cleaning", "cleaning-totals": "cleaning_totals"}
@@ -36,7 +39,7 @@ TABLES = {"quarantine": "quarantine", "cleaning": "cleaning", "cleaning-totals":
 
 REASONS = (
     "not_finite", "blank", "constant", "inverted", "bright_background", "transposed", "label", "duplicate",
-    "outlier_pixels",
+    "outlier_pixels", REMOVED, RELABELLED,
 )  # fmt: skip
 """In the order in which a sample's findings are listed."""
 
@@ -48,7 +51,8 @@ class CleanResult:
     """dataset: the cleaned one. quarantine: where its table lies, without the ending. totals, reasons: counts by split.
 
     polarity: whether the background of the dataset is dark or bright, or undecided: then no sample counts as inverted.
-    undecided: samples of which it is not known whether they are inverted.
+    undecided: samples of which it is not known whether they are inverted. decided: what people have decided about
+    these samples; None where no decisions were given.
     """
 
     dataset: Dataset
@@ -57,24 +61,28 @@ class CleanResult:
     reasons: pd.DataFrame
     polarity: Polarity
     undecided: int
+    decided: MatchedDecisions | None = None
 
 
 @dataclass(frozen=True)
 class Findings:
     """What is found in some samples, in their order.
 
-    rows: (findings,) int64, of which sample each is. reason, action, detail: (findings,) texts.
+    rows: (findings,) int64, of which sample each is. reason, action, detail: (findings,) texts. label: (findings,)
+    int64, the corrected one, of those that relabel.
     """
 
     rows: npt.NDArray[np.int64]
     reason: npt.NDArray[np.object_]
     action: npt.NDArray[np.object_]
     detail: npt.NDArray[np.object_]
+    label: npt.NDArray[np.int64]
 
     def between(self, first: int, after: int) -> Findings:
         """Give those of the samples from `first` on, before `after`, whose rows are counted from `first`."""
         chosen = slice(*np.searchsorted(self.rows, (first, after)))
-        return Findings(self.rows[chosen] - first, self.reason[chosen], self.action[chosen], self.detail[chosen])
+        reason, action, detail = self.reason[chosen], self.action[chosen], self.detail[chosen]
+        return Findings(self.rows[chosen] - first, reason, action, detail, self.label[chosen])
 
     def mask(self, count: int, reason: str | None = None, action: str | None = None) -> Flags:
         """Say which of `count` samples have a finding of this reason and this action."""
@@ -106,6 +114,9 @@ def clean(
 ) -> CleanResult:
     """Clean a dataset into a new one; tables next to it hold the quarantine and the counts.
 
+    Where there are decisions, a sample that a person wants removed is, one that is relabelled gets its new label, and
+    one that is to be kept is, whatever a rule says.
+
     Raises CheckFailed, before anything is written, where a split or a class would lose more than half of its samples
     and `params.allow_loss` is not set.
     """
@@ -115,9 +126,13 @@ def clean(
     require_free(target, overwrite)  # before the work, not after it
     storage.require_short(target, f".{max(TABLES, key=len)}.parquet")
     require_memory(params.stage, source, execution)
+    corrections, decided = None, None
+    if params.decisions is not None:
+        corrections, decided = corrections_for(source, params.decisions).about(source)
+        params = params.replace(decisions=corrections.digest)  # as they are now: somebody may go on deciding
     table = measure_dataset(source, execution)
     faults = find_faults(table, execution)
-    findings = _findings(table, faults, params)
+    findings = _findings(table, faults, params, corrections)
     if not params.allow_loss:
         removing = findings.action == "remove"
         require_enough_left(table, findings.rows[removing], findings.reason[removing])
@@ -140,7 +155,8 @@ def clean(
         overwrite=overwrite,
         before_commit=tabulate,
     )
-    return CleanResult(dataset, *counted[0], table.background.polarity, int(faults.inversion.undecided.sum()))
+    undecided = int(faults.inversion.undecided.sum())
+    return CleanResult(dataset, *counted[0], table.background.polarity, undecided, decided)
 
 
 def _require_enough_left(table: MeasureTable, partitions: Sequence[Partition], records: Sequence[pd.DataFrame]) -> None:
@@ -178,8 +194,10 @@ def _pixel_limits(table: MeasureTable) -> PixelLimits:
     return PixelLimits(low, float(np.iinfo(dtype).max) if dtype.kind == "u" else high)
 
 
-def _findings(table: MeasureTable, faults: SharedFaults, params: Clean) -> Findings:
-    """List what is found in each sample, but for outlier pixels, which only their repair finds."""
+def _findings(
+    table: MeasureTable, faults: SharedFaults, params: Clean, corrections: Corrections | None = None
+) -> Findings:
+    """List what is found in each sample, but for outlier pixels, which only their repair finds; and what is decided."""
     masks = {"not_finite": ~table.finite, **faults.masks}
     to_dark = params.background == "dark" and table.background.polarity == "bright"
     masks["bright_background"] = np.full(len(table), to_dark) & ~masks["inverted"]
@@ -203,9 +221,31 @@ def _findings(table: MeasureTable, faults: SharedFaults, params: Clean) -> Findi
                 actions[faults.transposition.log_odds[rows] <= faults.transposition.likelier] = "keep"
             words = details[reason](rows) if reason in details else [""] * len(rows)
             parts.append((rows, np.full(len(rows), reason, object), actions, np.array(words, object)))
-    rows, *texts = (np.concatenate(values) for values in zip(*parts, strict=True))
-    order = np.argsort(rows, kind="stable")
-    return Findings(rows[order], *(values[order] for values in texts))
+    rows, reasons, actions, texts = (np.concatenate(values) for values in zip(*parts, strict=True))
+    findings = Findings(rows, reasons, actions, texts, np.zeros(len(rows), np.int64))
+    if corrections is not None:
+        findings = _with_decisions(findings, table, faults, corrections)
+    order = np.argsort(findings.rows, kind="stable")
+    return Findings(*(getattr(findings, field.name)[order] for field in fields(Findings)))
+
+
+def _with_decisions(
+    findings: Findings, table: MeasureTable, faults: SharedFaults, corrections: Corrections
+) -> Findings:
+    """Let people's decisions override the rules, and add what they remove and relabel."""
+    decided = decided_rows(table, corrections)
+    rules = findings.rows, findings.reason, findings.action
+    actions, added = overrule(decided, *rules, faults.original, corrections.path)
+    details = np.array(["; ".join(filter(None, both)) for both in zip(findings.detail, added, strict=True)], object)
+    rows, reasons, new_actions, new_details = new_findings(decided, table.labels, corrections.path)
+    labels = [decided[row].label or 0 for row in rows.tolist()]
+    return Findings(
+        np.concatenate([findings.rows, rows]),
+        np.concatenate([findings.reason, reasons]),
+        np.concatenate([actions, new_actions]),
+        np.concatenate([details, new_details]),
+        np.concatenate([findings.label, np.array(labels, np.int64)]),
+    )
 
 
 def _describe_copies(table: MeasureTable, rows: npt.NDArray[np.int64], originals: npt.NDArray[np.int64]) -> list[str]:
@@ -238,7 +278,11 @@ def clean_batch(batch: Batch, findings: Findings, limits: PixelLimits, params: C
     removed = findings.mask(len(batch), action="remove")
     if params.outlier_pixels == "remove":
         removed |= counts > 0
-    cleaned = Batch(batch.ids, batch.labels, images, batch.columns).take(~removed)
+    labels, relabelling = batch.labels, findings.reason == RELABELLED
+    if relabelling.any():
+        labels = labels.copy()
+        labels[findings.rows[relabelling]] = findings.label[relabelling]
+    cleaned = Batch(batch.ids, labels, images, batch.columns).take(~removed)
     return cleaned, _tabulate_findings(findings, counts, params)
 
 

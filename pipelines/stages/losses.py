@@ -34,8 +34,11 @@ def require_enough_left(table: MeasureTable, rows: npt.NDArray[np.int64], reason
             if lost > MOST_LOST * samples:
                 counts = Counter(reasons[members[rows]].tolist()).most_common()
                 words = ", ".join(f"{reason}: {count:,}" for reason, count in counts)
+                worst = counts[0][0]
+                is_rule = worst != "removed_by_decision"
+                keep = f"Keep them with --{worst.replace('_', '-')} keep" if is_rule else "Take decisions back"
                 raise CheckFailed(
                     f"{table.source.location}: cleaning would remove {lost:,} of the {samples:,} samples of {name} "
-                    f"({words}); nothing was written. Keep them with --{counts[0][0].replace('_', '-')} keep, or go on "
+                    f"({words}); nothing was written. {keep}, or go on "
                     "with --allow-loss; in the settings of a run these stand in the table [clean]."
                 )

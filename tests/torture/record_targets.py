@@ -16,6 +16,7 @@ import pytest
 
 import mnist_data
 from mnist_data.images_in.class_list import read_class_list
+from mnist_data.parquet.corrections import read_corrections
 from mnist_data.parquet.dataset import open_dataset
 from mnist_data.parquet.decisions import read_decisions_file
 from mnist_data.parquet.decisions_table import DECISIONS, Decision, to_table
@@ -23,7 +24,6 @@ from mnist_data.parquet.manifest import parse_manifest, read_manifest
 from mnist_data.parquet.seal import UNSEALED, seal_file, sealed
 from mnist_data.parquet.tables import KEY, SEAL_KEY, provenance, read_table, table_provenance
 from pipelines.claims.claim import read_claims
-from pipelines.networks.evaluation.corrections import read_corrections
 from pipelines.networks.sweep import read_grid
 from pipelines.run.file_checks import check_file
 from pipelines.settings.recipe import load_recipe

@@ -6,12 +6,13 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from mnist_data.parquet.corrections import Corrections
 from mnist_data.parquet.schema import Metadata
 from pipelines.networks.data.samples import Samples
 from pipelines.networks.data.trained_on import TrainedOn
 from pipelines.networks.evaluation.breakdown import class_scores, thickness_scores
 from pipelines.networks.evaluation.calibration import calibration_tables
-from pipelines.networks.evaluation.corrections import Corrections, corrected_scores
+from pipelines.networks.evaluation.corrections import corrected_scores
 from pipelines.networks.evaluation.leaks import leak_scores
 from pipelines.networks.evaluation.predictions import Probabilities
 from pipelines.networks.evaluation.series import summarize_seeds

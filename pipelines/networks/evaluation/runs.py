@@ -11,8 +11,8 @@ import pandas as pd
 
 from mnist_data import storage
 from mnist_data.errors import NoDataset, UnreadableInput
+from mnist_data.parquet.corrections import CORRECTIONS
 from mnist_data.parquet.tables import read_table, table_provenance
-from pipelines.networks.evaluation.corrections import CORRECTIONS
 
 NEEDED = ("id", "label", "predicted", "correct")
 

@@ -10,10 +10,10 @@ import pyarrow.parquet as pq
 import pytest
 
 from mnist_data.errors import MnistDataError, UnreadableInput, WrongUse, unknown_name
+from mnist_data.parquet.corrections import read_corrections
 from mnist_data.parquet.schema import ATTRS_KEY, stage_of
 from mnist_data.parquet.seal import UNSEALED, is_sealed
 from mnist_data.parquet.tables import read_table
-from pipelines.networks.evaluation.corrections import read_corrections
 
 
 @pytest.mark.parametrize("attrs", [b"5", b"[1, 2]", b"null", b"true", b"[" * 2_000, b"\xff", b"nan"])

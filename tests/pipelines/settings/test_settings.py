@@ -101,6 +101,7 @@ SPECIAL: Mapping[tuple[type[Settings], str], st.SearchStrategy[Any]] = {
         (Clean, name): st.sampled_from(["keep", "remove"])
         for name in ("not_finite", "blank", "constant", "label", "duplicate")
     },
+    (Clean, "decisions"): st.none() | st.just("0123456789abcdef" * 4),
     (Train, "start"): st.none() | st.just("0123456789abcdef" * 4),
 }
 """Fields whose values depend on more than their type."""

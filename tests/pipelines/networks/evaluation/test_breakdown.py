@@ -12,9 +12,10 @@ import pytest
 from scipy.stats import binomtest
 
 from mnist_data.errors import MnistDataError, UnreadableInput, WrongUse
+from mnist_data.parquet.corrections import read_corrections
 from mnist_data.parquet.tables import write_table
 from pipelines.networks.evaluation.breakdown import class_scores, decile_scores, thickness_scores
-from pipelines.networks.evaluation.corrections import corrected_scores, read_corrections
+from pipelines.networks.evaluation.corrections import corrected_scores
 
 Array = npt.NDArray[Any]
 
