@@ -75,3 +75,13 @@ def _cleaned(outcome: CleanResult) -> Iterator[Finding]:
     else:
         yield Finding(f"All {read:,} samples were kept as they were.", severity=NOTE, section="cleaning")
     yield Finding(describe_polarity(outcome.polarity, outcome.undecided), severity=NOTE, section="cleaning")
+    if outcome.decided is not None:
+        counts = outcome.decided.counts
+        yield Finding(
+            f"People decided about {len(outcome.decided.valid):,} of these samples: to remove {counts['remove']:,}, "
+            f"to relabel {counts['relabel']:,}, to keep {counts['keep']:,}; of {counts['unsure']:,} they are unsure.",
+            severity=NOTE,
+            section="quarantine",
+        )
+        for note in outcome.decided.notes:
+            yield Finding(note, advice="Look at them again, and decide anew.", severity=WARNING, section="quarantine")

@@ -205,7 +205,9 @@ def test_a_batch_is_not_changed_by_cleaning_it() -> None:
     batch = Batch(np.arange(3), np.zeros(3, np.int64), images)
     texts = (np.array([text], object) for text in ("inverted", "repair", "log odds 9.0"))
 
-    cleaned, table = clean_batch(batch, Findings(np.array([0]), *texts, np.zeros(1, np.int64)), PixelLimits(0, 255), REPAIR)
+    cleaned, table = clean_batch(
+        batch, Findings(np.array([0]), *texts, np.zeros(1, np.int64)), PixelLimits(0, 255), REPAIR
+    )
 
     assert list(table.query("row == 0")[["row", "reason"]].itertuples(index=False)) == [
         (0, "inverted"),
