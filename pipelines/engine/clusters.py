@@ -7,18 +7,21 @@ import logging
 import re
 import sys
 import warnings
-from collections.abc import Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Future
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from threading import Event, Thread
 from time import monotonic
 from types import FrameType
-from typing import Any
+from typing import Any, TypeVar
 
 from mnist_data.errors import IdleCluster, LostScheduler, MnistDataError, WorkersNotStarted, WrongUse
 from mnist_data.version import __version__
+
+Result = TypeVar("Result")
 
 SECONDS_TO_ANSWER = 10
 """How long a scheduler is waited for."""
@@ -82,38 +85,73 @@ def _works(worker: Mapping[str, Any]) -> bool:
 @contextmanager
 def connected(address: str) -> Iterator[Any]:
     """Connect to a running cluster, and give the client. Raises WrongUse where it is none, or cannot do our work."""
-    _require_scheduler(address)
     # Its loss is an error of ours; Dask would also log it, with a traceback.
     logger = logging.getLogger("distributed.client")
     level = logger.level
     logger.setLevel(logging.CRITICAL)
     try:
-        with ExitStack() as stack:
-            try:
-                client = stack.enter_context(_client(address))
-                _require_same_versions(client, address)
-            except MnistDataError:
-                raise
-            except Exception as cause:  # of any class: scheduler or workers ended just now, or do not answer
-                raise LostScheduler(address) from cause
+        try:
+            client = _within(3 * SECONDS_TO_ANSWER, partial(_client, address), _close)
+        except MnistDataError:
+            raise
+        except Exception as cause:  # of any class: scheduler or workers ended just now, or do not answer
+            raise LostScheduler(address) from cause
+        try:
             yield client
+        finally:
+            _close(client)
     finally:
         logger.setLevel(level)
 
 
+def _within(seconds: float, work: Callable[[], Result], undo: Callable[[Result], None]) -> Result:
+    """Do something that may wait for ever, as Dask does for the greeting of a scheduler that falls silent.
+
+    undo: for what comes of it when nobody waits any more. Raises TimeoutError after so many seconds.
+    """
+    outcome: Future[Result] = Future()
+
+    def run() -> None:
+        try:
+            outcome.set_result(work())
+        except BaseException as error:  # noqa: BLE001  (raised again where it is waited for)
+            outcome.set_exception(error)
+
+    def discard(late: Future[Result]) -> None:
+        if late.exception() is None:
+            undo(late.result())
+
+    # A daemon: unlike a pool's threads, it does not keep the process from ending.
+    Thread(target=run, daemon=True, name="connect").start()
+    try:
+        return outcome.result(seconds)
+    except BaseException:  # Ctrl-C, too
+        outcome.add_done_callback(discard)
+        raise
+
+
+def _close(client: Any) -> None:
+    """Close a client, but do not wait for a scheduler that does not answer."""
+    with suppress(Exception):  # it is lost, or closed already
+        client.close(timeout=SECONDS_TO_ANSWER)
+
+
 def _client(address: str) -> Any:
-    """Connect to a scheduler that has workers; raises WrongUse where it has none."""
+    """Connect to a scheduler; raises WrongUse where it has no workers, or others than those that can do our work."""
     from distributed import Client
+    from distributed.exceptions import WorkerStartTimeoutError
     from distributed.versions import VersionMismatchWarning
 
+    _require_scheduler(address)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", VersionMismatchWarning)  # a table; `_require_same_versions` says it better
         client = Client(address, timeout=SECONDS_TO_ANSWER)
     try:
         client.wait_for_workers(1, timeout=SECONDS_TO_ANSWER)
+        _require_same_versions(client, address)
     except BaseException as error:
-        client.close()
-        if not isinstance(error, TimeoutError):
+        _close(client)
+        if not isinstance(error, WorkerStartTimeoutError):
             raise
         raise WrongUse(
             f"The Dask scheduler at {address} has no workers, so nobody would do the work; start one: "
@@ -185,8 +223,7 @@ def _require_scheduler(address: str) -> None:
     if scheme in ("", "tcp", "tls", "ws", "wss") and not (port and 0 < int(port[1]) < 2**16):
         raise WrongUse(f"{address!r} is no address of a Dask scheduler; write it as in tcp://host:8786.")
     try:
-        with ThreadPoolExecutor(1) as pool:  # a notebook's own thread runs a loop already
-            answer = pool.submit(asyncio.run, _identity(address)).result()
+        answer = asyncio.run(_identity(address))  # not in a notebook's own thread, which runs a loop already
     except Exception as cause:  # of any class, by the kind of address: a missing library, a certificate, a closed door
         reason = (str(cause).splitlines() or [""])[0] or type(cause).__name__
         raise WrongUse(

@@ -14,10 +14,13 @@ from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
 from mnist_data.errors import LostScheduler, LostWorkers, WrongUse
-from pipelines.engine.clusters import connected, local_cluster, watching
+from pipelines.engine.clusters import Watch, connected, local_cluster, watching
 
 Task = TypeVar("Task")
 Result = TypeVar("Result")
+
+SECONDS_BETWEEN_RESULTS = 0.1
+"""How long a result is waited for before the cluster's state is looked at again."""
 
 
 class Engine(Protocol):
@@ -84,7 +87,7 @@ class Cluster:
         self, function: Callable[[Task], Result], tasks: Sequence[Task], done: Callable[[Task], None]
     ) -> list[Result]:
         """Run them all; a lost worker's task is run again, bad input is not."""
-        from distributed import KilledWorker, as_completed
+        from distributed import KilledWorker
 
         if self.client.status == "closed":  # lost between two passes, and no longer looked for
             raise LostScheduler(self.address)
@@ -93,7 +96,7 @@ class Cluster:
         results: list[Any] = [None] * len(futures)
         try:
             with watching(self.client, self.address, futures) as watch:
-                for future, result in as_completed(futures, with_results=True):
+                for future, result in _completed(futures, watch):
                     if future.cancelled():  # the result is then an error, which Dask gives instead of raising it
                         raise watch.failure or LostScheduler(self.address)
                     results[position[future.key]] = result
@@ -105,6 +108,25 @@ class Cluster:
             with suppress(Exception):  # a client that is closed has nothing left to cancel, and says so by an error
                 self.client.cancel(futures)
         return results
+
+
+def _completed(futures: list[Any], watch: Watch) -> Iterator[tuple[Any, Any]]:
+    """Give the futures as they end, each with its result.
+
+    Raises what the watch has noticed: where the scheduler falls silent when it is asked for a result, Dask waits for it
+    for ever, also when the future has been cancelled.
+    """
+    from distributed import as_completed
+
+    completed = as_completed(futures, with_results=True)
+    while not completed.is_empty():
+        if completed.has_ready():
+            yield next(completed)
+        elif watch.failure is not None:
+            raise watch.failure
+        else:
+            with completed.thread_condition:
+                completed.thread_condition.wait(SECONDS_BETWEEN_RESULTS)
 
 
 @contextmanager
