@@ -2,23 +2,16 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import groupby
-from typing import Any
 
-from markupsafe import Markup
-
-from dashboards.language import mark, tr
+from dashboards.frame import script_words, security_policy
+from dashboards.index import record_json, record_of
 from dashboards.outline import SECTIONS, Section, Tables
 from dashboards.templating import asset, packed_plotly, plotly_script, samples_script, script_json
 from dashboards.templating import render as render_template
 from dashboards.theme import css, template
-
-PLOTLY_TEXTS = (mark("Download plot as a PNG"), mark("Preparing image - this may take a few seconds"))
-"""What Plotly says of the one button that its charts have here."""
 
 
 def render(
@@ -30,6 +23,7 @@ def render(
     sections: Iterable[Section] = SECTIONS,
     bare: bool = False,
     kind: str = "",
+    index: str = "",
 ) -> str:
     """Give a whole page as HTML.
 
@@ -37,6 +31,7 @@ def render(
     note: what a reader must know before all else, shown as a banner. reproduction: what it takes to make the
     page again, as names and values. sections: those that may be shown, in their order. bare: without title, navigation
     and the button for the theme, for a page that lies in another. kind: what was done, as in Audit, above the title.
+    index: the address of the index that lists the page, relative to it; empty for none.
     """
     shown = [section for section in sections if section.is_in(tables)]
     blocks = {section.key: section.blocks(tables) for section in shown}
@@ -50,45 +45,22 @@ def render(
     page = render_template(
         "page.html",
         **{"samples_script": "", **scripts, "plotly": packed_plotly() if drawn else ""},
-        policy=_policy(scripts.values()),
+        policy=security_policy(scripts.values()),
         css=css() + (asset("samples.css") if browsed else ""),
         bare=bare,
         title=title,
-        kind=tr(kind),
+        kind=kind,
+        index=index,
+        record=None if bare else record_json(record_of(tables, kind, title, subtitle)),
         subtitle=subtitle,
         note=note,
         contents=_contents(shown),
         sections=[render_template("section.html", section=section, blocks=blocks[section.key]) for section in shown],
         reproduction=reproduction,
-        words=script_json(json.dumps(_words())),
+        words=script_json(json.dumps(script_words())),
         templates=script_json(json.dumps({name: template(name).to_plotly_json() for name in ("light", "dark")})),
     )
     return str(page)  # plain text from here on: a page within a page is escaped like any other text
-
-
-def _words() -> dict[str, Any]:
-    """Give the texts that the page's script writes, by the names that it has for them."""
-    return {
-        "light": tr("Light"),
-        "dark": tr("Dark"),
-        "toLight": tr("Switch to light colours"),
-        "toDark": tr("Switch to dark colours"),
-        "copied": tr("Copied"),
-        "plotly": {text: tr(text) for text in PLOTLY_TEXTS},
-    }
-
-
-def _policy(scripts: Iterable[Markup]) -> str:
-    """Give the Content-Security-Policy: a second wall, should a text ever be escaped wrongly.
-
-    Only the page's own scripts run, named by their hashes; nothing is fetched or sent. Plotly needs no eval.
-    """
-    hashes = (base64.b64encode(hashlib.sha256(script.encode()).digest()).decode() for script in scripts)
-    allowed = " ".join(f"'sha256-{digest}'" for digest in hashes)
-    return (
-        f"default-src 'none'; script-src {allowed}; style-src 'unsafe-inline'; img-src data: blob:; "
-        "connect-src 'none'; form-action 'none'; base-uri 'none'"
-    )
 
 
 def _contents(sections: Sequence[Section]) -> list[tuple[str, list[Section]]]:

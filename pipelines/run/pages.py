@@ -10,6 +10,7 @@ import pandas as pd
 
 from dashboards.language import ENGLISH, in_language
 from mnist_data import storage
+from pipelines.run.workspace import index_address, workspace_of, write_index
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,11 +34,13 @@ def write_page(
     reproduction: Mapping[str, str],
     *,
     lang: str = ENGLISH,
+    place: str | Path | None = None,
     overwrite: bool = False,
 ) -> str:
-    """Write a page of tables; give its path.
+    """Write a page of tables, and the index of the workspace it lies in; give its path.
 
     reproduction: names and values of what it takes to make it again. lang: the language of the page.
+    place: where the page will lie, if it is moved there from the target, and the index stays as it is.
 
     Raises OutputExists where there is one and `overwrite` is not set, WrongUse for a language that pages are not in.
     """
@@ -52,6 +55,10 @@ def write_page(
             note=heading.note,
             reproduction=reproduction,
             kind=heading.kind,
+            index=index_address(target if place is None else place),
         )
-    storage.write_text(target, page)
+        storage.write_text(target, page)
+        workspace = workspace_of(target)
+        if workspace is not None and place is None:
+            write_index(workspace)
     return str(target)

@@ -183,9 +183,10 @@ class PageParts:
     lang: str
 
     def write(self, target: Path) -> None:
-        """Write the page."""
+        """Write the page, as it is where a run writes it."""
         tables = collect_tables(self.folder, self.source, self.augmented, self.models)
-        write_report(tables, self.source, target, lang=self.lang, overwrite=True)
+        place = self.folder.parent / target.name
+        write_report(tables, self.source, target, lang=self.lang, place=place, overwrite=True)
 
 
 def page_parts(result: Result, datasets: Mapping[str, Dataset]) -> PageParts | None:

@@ -96,13 +96,14 @@ def write_report(
     *,
     kind: str = "",
     lang: str = ENGLISH,
+    place: str | Path | None = None,
     overwrite: bool = False,
 ) -> str:
     """Write a page about a dataset; give its path.
 
     made_by: what else is needed to reproduce the page. kind: what was done with the dataset, as in Audit; empty for all
-    that is known of it. lang: the language of the page. Raises OutputExists where there is a page and `overwrite` is
-    not set.
+    that is known of it. lang: the language of the page. place: as in `write_page`. Raises OutputExists where there is a
+    page and `overwrite` is not set.
     """
     metadata = source.metadata
     heading = Heading(
@@ -111,9 +112,8 @@ def write_report(
         subtitle=_subtitle(source),
         note=metadata.note or None,
     )
-    return write_page(
-        tables, heading, target, {**_reproduction(source), **(made_by or {})}, lang=lang, overwrite=overwrite
-    )
+    reproduction = {**_reproduction(source), **(made_by or {})}
+    return write_page(tables, heading, target, reproduction, lang=lang, place=place, overwrite=overwrite)
 
 
 def _subtitle(source: Dataset) -> str:
