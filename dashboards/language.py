@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from mnist_data.errors import unknown_name
 from mnist_data.parquet.messages import Message, messages_of
+from mnist_data.parquet.messages import mark as mark  # for whoever calls tr
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -52,11 +53,6 @@ def in_language(lang: str) -> Iterator[None]:
 def current_language() -> str:
     """Give the language that pages are built in at this place."""
     return _LANGUAGE.get()
-
-
-def mark(text: str) -> str:
-    """Enter a text into the catalogues, which is translated later, by `tr`: one of a constant."""
-    return text
 
 
 def tr(text: str, /, **values: Any) -> str:
@@ -95,16 +91,16 @@ def say(text: str) -> str:
     if not isinstance(text, Message):
         return text
     parts, catalogue = text.parts, _catalogue(_LANGUAGE.get())
+    template = catalogue.gettext(parts.template) if parts.template else ""
     if parts.plural:
         template = catalogue.ngettext(parts.template, parts.plural, parts.number)
-    else:
-        template = catalogue.gettext(parts.template) if parts.template else ""
+    if template == parts.plural:  # of a constant, whose two forms are entered one by one
+        template = catalogue.gettext(parts.plural)
     if template in ("", parts.template, parts.plural):
         return str(text)
+    fields = {name: say(value) if isinstance(value, str) else value for name, value in parts.fields.items()}
     try:
-        return template.format(
-            **{name: say(value) if isinstance(value, str) else value for name, value in parts.fields.items()}
-        )
+        return template.format(**fields) if "{" in template or not fields else template.join(map(str, fields.values()))
     except (LookupError, ValueError, TypeError, AttributeError):  # values that are not this sentence's
         return str(text)
 

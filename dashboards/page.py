@@ -8,6 +8,7 @@ from itertools import groupby
 
 from dashboards.frame import script_words, security_policy
 from dashboards.index import record_json, record_of
+from dashboards.language import say, tr
 from dashboards.outline import SECTIONS, Section, Tables
 from dashboards.templating import asset, packed_plotly, plotly_script, samples_script, script_json
 from dashboards.templating import render as render_template
@@ -49,11 +50,11 @@ def render(
         css=css() + (asset("samples.css") if browsed else ""),
         bare=bare,
         title=title,
-        kind=kind,
+        kind=tr(kind),
         index=index,
         record=None if bare else record_json(record_of(tables, kind, title, subtitle)),
-        subtitle=subtitle,
-        note=note,
+        subtitle=say(subtitle),
+        note=say(note) if note else None,
         contents=_contents(shown),
         sections=[render_template("section.html", section=section, blocks=blocks[section.key]) for section in shown],
         reproduction=reproduction,

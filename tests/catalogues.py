@@ -107,7 +107,14 @@ def read_compiled(lang: str) -> Any:
 
 def texts_of(catalog: Any) -> dict[Any, Any]:
     """Give the translations of a catalogue by their texts, without its head and without empty ones."""
-    return {message.id: message.string for message in catalog if message.id and _is_whole(message.string)}
+    return {
+        _plain(message.id): _plain(message.string) for message in catalog if message.id and _is_whole(message.string)
+    }
+
+
+def _plain(texts: Any) -> Any:
+    """Give one text as it is, and its singular and plural as a tuple, which catalogues have as lists, too."""
+    return texts if isinstance(texts, str) else tuple(texts)
 
 
 def update(lang: str) -> Any:

@@ -11,6 +11,7 @@ from typing import Literal
 import numpy as np
 
 from mnist_data.batch import Integers
+from mnist_data.parquet.messages import mark, message
 
 Kind = Literal["random", "sorted", "runs", "cyclic", "uneven", "undecided"]
 
@@ -132,19 +133,37 @@ def order_in_words(order: Order, split: str, values: str = "classes") -> str:
     >>> order_in_words(find_order(np.tile(np.arange(10), 30)), "train")
     'The classes of train repeat every 10 samples: a split by every n-th sample may hold few of the 10.'
     """
-    lost = f": its last tenth holds {order.in_last:,} of {order.values:,}" if order.in_last < order.values else ""
-    if order.kind == "sorted":
-        return f"{split} is sorted by {values}{lost}."
-    if order.kind == "runs":
-        return (
-            f"The {values} of {split} come in runs of {order.run_length:,.1f} samples on average "
-            f"({order.random_run_length:,.1f} at random){lost}."
-        )
     if order.kind == "cyclic":
-        return (
-            f"The {values} of {split} repeat every {order.period:,} samples: a split by every n-th sample may hold "
-            f"few of the {order.values:,}."
+        return message(
+            "The {values} of {split} repeat every {period:,} samples: a split by every n-th sample may hold few of the "
+            "{count:,}.",
+            values=message(values),
+            split=split,
+            period=order.period,
+            count=order.values,
         )
-    if order.kind == "uneven":
-        return f"The {values} of {split} are spread unevenly over its positions{lost}."
-    return ""
+    if order.kind not in ORDERED:
+        return ""
+    ordered = message(
+        ORDERED[order.kind],
+        values=message(values),
+        split=split,
+        mean=order.run_length,
+        random=order.random_run_length,
+    )
+    if order.in_last == order.values:
+        return message("{ordered}.", ordered=ordered)
+    return message(
+        "{ordered}: its last tenth holds {held:,} of {count:,}.",
+        ordered=ordered,
+        held=order.in_last,
+        count=order.values,
+    )
+
+
+ORDERED = {
+    "sorted": mark("{split} is sorted by {values}"),
+    "runs": mark("The {values} of {split} come in runs of {mean:,.1f} samples on average ({random:,.1f} at random)"),
+    "uneven": mark("The {values} of {split} are spread unevenly over its positions"),
+}
+"""Kind of order -> the beginning of its sentence."""

@@ -6,7 +6,7 @@ Parquet file keeps: the columns are those of a table without.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Self
 
@@ -24,7 +24,8 @@ DEEPEST = 8
 class Parts:
     """What a sentence is made of: a template as of `str.format`, and its fields, of which some are sentences.
 
-    plural, number: the template for other numbers than 1, and the number, where it is about one.
+    plural, number: the template for other numbers than 1, and the number, where it is about one. A list has its
+    separator as its template.
     """
 
     template: str
@@ -46,6 +47,11 @@ class Message(str):
         return made
 
 
+def mark(text: str) -> str:
+    """Enter a text into the catalogues, which is translated later: one of a constant."""
+    return text
+
+
 def message(template: str, /, **values: object) -> Message:
     """Make a sentence. template: a constant, which a test looks up in the catalogues.
 
@@ -64,6 +70,26 @@ def plural_message(singular: str, plural: str, number: int, /, **values: object)
     named = {"number": int(number), **values}
     english = (singular if number == 1 else plural).format(**named)
     return Message.of(english, Parts(singular, _plain(named), plural, int(number)))
+
+
+def joined(parts: Sequence[str], separator: str = ", ") -> Message:
+    """List texts, of which some are sentences. separator: ", " or "; ", which a page writes as its language does.
+
+    >>> joined(["a", "b"])
+    'a, b'
+    """
+    return Message.of(separator.join(parts), Parts(separator, {str(place): part for place, part in enumerate(parts)}))
+
+
+def few(names: Sequence[str], shown: int = 5) -> Message:
+    """List the first of many names, and say how many more there are, as `first_few` does.
+
+    >>> few(["a", "b", "c"], 2)
+    'a, b and 1 more'
+    """
+    first = joined(names[:shown])
+    rest = len(names) - shown
+    return message("{names} and {count:,} more", names=first, count=rest) if rest > 0 else first
 
 
 def _plain(values: Mapping[str, Any]) -> dict[str, Any]:

@@ -12,8 +12,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from mnist_data.parquet.messages import mark, message
 from pipelines.audit.check_result import CheckResult, check_values
 from pipelines.audit.stroke_values import StrokeValues
+from pipelines.images.measures.background import POLARITY_WORDS
 from pipelines.images.measures.faults import SharedFaults
 from pipelines.images.measures.robust_scale import robust_scale
 from pipelines.images.measures.strokes import FRAME
@@ -23,25 +25,32 @@ from pipelines.settings.analysis import Audit
 Values = npt.NDArray[Any]
 
 MEANINGS = {
-    "not_finite": "NaN or infinite pixels",
-    "blank": "hardly any variation at the background: 1 - range of the values / usual range; less than a twentieth of "
-    "it cannot be seen",
-    "constant": "hardly any variation elsewhere than at the background: 1 - range of the values / usual range",
-    "inverted": "log odds of being inverted, by the border's end of the range and by the mean image of the class",
-    "cropped": "pixels of the white level along one side of the frame, beyond median and three spreads of the class, "
-    "where the ink also lies nearer to that side than in the class: a stroke's breadth",
-    "off_centre": "distance of the centre of mass from the class's median, in robust spreads of at least 1 % of the "
-    "side",
-    "noisy": "differences between neighbours that no edge explains, above the class's median in robust spreads of at "
-    "least 0.4 % of the range of values",
-    "blurred": "log of the mean slope at edges, below the class's median in robust spreads of at least 5 %",
-    "low_ink": "log of the ink, below the class's median in robust spreads of at least 10 %",
-    "over_inked": "log of the ink, above the class's median in robust spreads of at least 10 %",
+    "not_finite": mark("NaN or infinite pixels"),
+    "blank": mark(
+        "hardly any variation at the background: 1 - range of the values / usual range; less than a twentieth of it "
+        "cannot be seen"
+    ),
+    "constant": mark("hardly any variation elsewhere than at the background: 1 - range of the values / usual range"),
+    "inverted": mark("log odds of being inverted, by the border's end of the range and by the mean image of the class"),
+    "cropped": mark(
+        "pixels of the white level along one side of the frame, beyond median and three spreads of the class, where "
+        "the ink also lies nearer to that side than in the class: a stroke's breadth"
+    ),
+    "off_centre": mark(
+        "distance of the centre of mass from the class's median, in robust spreads of at least 1 % of the side"
+    ),
+    "noisy": mark(
+        "differences between neighbours that no edge explains, above the class's median in robust spreads of at least "
+        "0.4 % of the range of values"
+    ),
+    "blurred": mark("log of the mean slope at edges, below the class's median in robust spreads of at least 5 %"),
+    "low_ink": mark("log of the ink, below the class's median in robust spreads of at least 10 %"),
+    "over_inked": mark("log of the ink, above the class's median in robust spreads of at least 10 %"),
 }
 """What each check measures; settings.checks has the thresholds."""
 
 TRANSPOSED = "transposed"
-TRANSPOSED_MEANING = (
+TRANSPOSED_MEANING = mark(
     "log odds of being transposed, fitted to the other samples of the class; the threshold is lower where many seem so"
 )
 
@@ -63,7 +72,8 @@ def check_images(table: MeasureTable, faults: SharedFaults, params: Audit) -> li
     unfit = np.any([values[name] >= params.threshold(name) for name in ("blank", "constant", "inverted")], axis=0)
     strokes = StrokeValues.of(table, ~unfit)
     values |= {name: check(strokes) for name, check in CHECKS.items()}
-    meanings = {**MEANINGS, "inverted": _describe_inverted(table, faults)}
+    meanings: dict[str, str] = {name: message(meaning) for name, meaning in MEANINGS.items()}
+    meanings["inverted"] = _describe_inverted(table, faults)
     results = [
         check_values(name, value, params.threshold(name), meanings[name], {f"{name}_value": value})
         for name, value in values.items()
@@ -74,22 +84,35 @@ def check_images(table: MeasureTable, faults: SharedFaults, params: Audit) -> li
 def _describe_inverted(table: MeasureTable, faults: SharedFaults) -> str:
     """Say what is known of the background, which decides what counts as inverted."""
     polarity, undecided = table.background.polarity, int(faults.inversion.undecided.sum())
+    measured = message(MEANINGS["inverted"])
     if polarity == "undecided":
-        return f"{MEANINGS['inverted']}; not evaluated, as the borders of these data do not show what the background is"
-    words = f"{MEANINGS['inverted']}; the background of these data is {polarity}"
-    return f"{words}; undecided for {undecided:,} samples" if undecided else words
+        return message(
+            "{measured}; not evaluated, as the borders of these data do not show what the background is",
+            measured=measured,
+        )
+    background = message(POLARITY_WORDS[polarity])
+    words = message(
+        "{measured}; the background of these data is {background}", measured=measured, background=background
+    )
+    if undecided:
+        return message("{measured}; undecided for {count:,} samples", measured=words, count=undecided)
+    return words
 
 
 def _transposed(faults: SharedFaults, threshold: float | None) -> CheckResult:
     log_odds = faults.transposition.log_odds
-    meaning = TRANSPOSED_MEANING if np.isfinite(log_odds).any() else "not evaluated: no square images of a large class"
+    evaluated = bool(np.isfinite(log_odds).any())
+    meaning = message("not evaluated: no square images of a large class")
+    meaning = message(TRANSPOSED_MEANING) if evaluated else meaning
     threshold = threshold or faults.transposition.threshold
     return check_values(TRANSPOSED, log_odds, threshold, meaning, {"transposed_value": log_odds})
 
 
 def _label(faults: SharedFaults) -> CheckResult:
     scores = np.where(faults.bad_label, 0, 1).astype(np.float32)
-    return CheckResult("label", faults.bad_label, scores, np.nan, "the label is no class; there is no threshold")
+    return CheckResult(
+        "label", faults.bad_label, scores, np.nan, message("the label is no class; there is no threshold")
+    )
 
 
 def _cropped(strokes: StrokeValues) -> Values:

@@ -20,6 +20,7 @@ import numpy.typing as npt
 from mnist_data.batch import Images, Integers
 from mnist_data.errors import WrongUse
 from mnist_data.parquet.dataset import Dataset
+from mnist_data.parquet.messages import mark, message
 from pipelines.engine.execution import Progress, Report, silent
 from pipelines.engine.id_hash import hashes
 from pipelines.engine.map_dataset import require_images
@@ -104,7 +105,12 @@ def out_of_sample_probabilities(
     scaled = replace(evaluated, labels=codes, images=_scaled(evaluated.images[:]))
     probabilities = np.full((len(samples.ids), len(classes)), np.nan, np.float32)
     probabilities[rows] = _cross_validated(scaled, len(classes), chosen, folds, seed, report)
-    words = f"{MODELS[chosen]}, mean of {REPEATS} cross-validations in {folds} folds"
+    words = message(
+        "{model}, mean of {repeats} cross-validations in {folds} folds",
+        model=message(MODELS[chosen]),
+        repeats=REPEATS,
+        folds=folds,
+    )
     return OutOfSample(samples.labels, classes, probabilities, words)
 
 
@@ -227,6 +233,6 @@ def _epochs(samples: int, batch_size: int, least: int) -> int:
 
 
 MODELS: dict[LabelModel, str] = {
-    "cnn": "a narrow CNN",
+    "cnn": mark("a narrow CNN"),
     "mlp": f"an MLP of {HIDDEN} units on {COMPONENTS} principal components",
 }

@@ -9,15 +9,19 @@ import numpy as np
 import numpy.typing as npt
 
 from mnist_data.batch import Integers
+from mnist_data.parquet.messages import mark, message
 from pipelines.audit.check_result import CheckResult, Scores
 from pipelines.audit.pairs import REACH, Flags, Pairs
 from pipelines.audit.rescans import Rescans
 
 LABEL_CONFLICT = (
     "label_conflict",
-    "an exact or near duplicate has another label; the threshold is that of near duplicates",
+    mark("an exact or near duplicate has another label; the threshold is that of near duplicates"),
 )
-LEAKED = ("leaked", "an exact or near duplicate is in another split; the threshold is that of near duplicates")
+LEAKED = (
+    "leaked",
+    mark("an exact or near duplicate is in another split; the threshold is that of near duplicates"),
+)
 
 
 @dataclass(frozen=True)
@@ -63,7 +67,7 @@ def exact_duplicates(ids: Integers, copies: Copies) -> CheckResult:
         flagged,
         _scores(flagged),
         np.nan,
-        "the same pixels as another sample; there is no threshold, and samples of a single value are left out",
+        message("the same pixels as another sample; there is no threshold, and samples of a single value are left out"),
         {"exact_duplicate_of": np.ma.masked_array(ids[copies.originals], ~flagged)},
     )
 
@@ -86,8 +90,12 @@ def near_duplicates(ids: Integers, copies: Copies, why: str) -> CheckResult:
         flagged,
         np.where(flagged, 1 - 0.5 ** (distance / limit), 1).astype(np.float32),
         copies.threshold,
-        f"part of the ink that another sample does not account for, at the best shift of up to {REACH} pixels; "
-        f"the threshold is {why}; rescanned copies too, whose threshold depends on their neighbours",
+        message(
+            "part of the ink that another sample does not account for, at the best shift of up to {reach} pixels; the "
+            "threshold is {why}; rescanned copies too, whose threshold depends on their neighbours",
+            reach=REACH,
+            why=message(why),
+        ),
         {**named, "duplicate_group": np.ma.masked_array(ids[heads] if len(ids) else ids, alone)},
     )
 
@@ -174,7 +182,7 @@ def _named(check: tuple[str, str], column: str, ids: Integers, other: Integers, 
     flagged = other >= 0
     named = np.ma.masked_array(ids[other] if len(ids) else ids, ~flagged)
     name, meaning = check
-    return CheckResult(name, flagged, _scores(flagged), threshold, meaning, {column: named})
+    return CheckResult(name, flagged, _scores(flagged), threshold, message(meaning), {column: named})
 
 
 def _scores(flagged: Flags) -> Scores:

@@ -20,6 +20,7 @@ import numpy.typing as npt
 
 from mnist_data.batch import Integers
 from mnist_data.parquet.dataset import Dataset, Partition, read_images
+from mnist_data.parquet.messages import mark
 from pipelines.audit.check_result import CheckResult
 from pipelines.audit.duplicate_checks import (
     Copies,
@@ -38,7 +39,8 @@ from pipelines.engine.id_hash import hashes
 from pipelines.images.measures.faults import find_bad_labels, find_originals, keep_order
 from pipelines.images.measures.table import MeasureTable, measure_dataset
 
-THRESHOLD_MEANING = "a third of the usual distance between neighbours in dense places, kept between 0.02 and 0.1"
+THRESHOLD_MEANING = mark("a third of the usual distance between neighbours in dense places, kept between 0.02 and 0.1")
+BY_HAND = mark("set by hand")
 
 FRACTION = 1 / 3
 """The threshold, as a fraction of the distance at which samples in dense places have a few neighbours."""
@@ -91,7 +93,7 @@ def find_duplicates(
     originals = find_originals(table, rank)
     kept = np.flatnonzero((originals == np.arange(len(originals))) & spectra.inked)
     points = rotate(spectra.magnitudes[kept])
-    why, by_hand = "set by hand" if threshold is not None else THRESHOLD_MEANING, threshold
+    why, by_hand = BY_HAND if threshold is not None else THRESHOLD_MEANING, threshold
     if threshold is None:
         threshold = choose_threshold(_neighbour_distances(kept, points, table.ids[kept], compare))
     close = find_close(points, threshold, execution)

@@ -8,57 +8,116 @@ from collections.abc import Iterator, Mapping
 import pandas as pd
 
 from mnist_data.parquet.dataset import HELD_OUT
+from mnist_data.parquet.messages import mark, message, messages_of, plural_message
 from pipelines.statistics.findings import NOTE, PROBLEM, WARNING, Finding, findings_table
 
-LOOK = "Look at them on the page of --plot; to take them out: mnist-data clean DATASET OUT"
+LOOK = mark("Look at them on the page of --plot; to take them out: mnist-data clean {dataset} OUT")
 
-APPLY = "All of them are decided; to apply the decisions: mnist-data clean DATASET OUT --decisions DATASET"
+APPLY = mark("All of them are decided; to apply the decisions: mnist-data clean {dataset} OUT --decisions {dataset}")
 
-SENTENCES: Mapping[str, tuple[str, str]] = {
-    "not_finite": ("have pixels that are NaN or infinite", "To take them out: mnist-data clean DATASET OUT"),
-    "blank": ("are blank", LOOK),
-    "constant": ("hold hardly more than one value", LOOK),
-    "inverted": ("are inverted", "To turn them round: mnist-data clean DATASET OUT --inverted repair"),
-    "cropped": ("are cut off at the frame", "Look at them on the page of --plot: whether ink is missing there."),
+SENTENCES: Mapping[str, tuple[str, str, str]] = {
+    "not_finite": (
+        mark("{flagged:,} of {samples} has pixels that are NaN or infinite"),
+        mark("{flagged:,} of {samples} have pixels that are NaN or infinite"),
+        mark("To take them out: mnist-data clean {dataset} OUT"),
+    ),
+    "blank": (
+        mark("{flagged:,} of {samples} is blank"),
+        mark("{flagged:,} of {samples} are blank"),
+        LOOK,
+    ),
+    "constant": (
+        mark("{flagged:,} of {samples} holds hardly more than one value"),
+        mark("{flagged:,} of {samples} hold hardly more than one value"),
+        LOOK,
+    ),
+    "inverted": (
+        mark("{flagged:,} of {samples} is inverted"),
+        mark("{flagged:,} of {samples} are inverted"),
+        mark("To turn them round: mnist-data clean {dataset} OUT --inverted repair"),
+    ),
+    "cropped": (
+        mark("{flagged:,} of {samples} is cut off at the frame"),
+        mark("{flagged:,} of {samples} are cut off at the frame"),
+        mark("Look at them on the page of --plot: whether ink is missing there."),
+    ),
     "off_centre": (
-        "lie off the centre of their class",
-        "To centre all samples: mnist-data normalize DATASET OUT --center",
+        mark("{flagged:,} of {samples} lies off the centre of their class"),
+        mark("{flagged:,} of {samples} lie off the centre of their class"),
+        mark("To centre all samples: mnist-data normalize {dataset} OUT --center"),
     ),
-    "noisy": ("are noisier than others of their class", "Look at them on the page of --plot."),
-    "blurred": ("are more blurred than others of their class", "Look at them on the page of --plot."),
-    "low_ink": ("have much less ink than others of their class", "Look at them on the page of --plot."),
-    "over_inked": ("have much more ink than others of their class", "Look at them on the page of --plot."),
+    "noisy": (
+        mark("{flagged:,} of {samples} is noisier than others of their class"),
+        mark("{flagged:,} of {samples} are noisier than others of their class"),
+        mark("Look at them on the page of --plot."),
+    ),
+    "blurred": (
+        mark("{flagged:,} of {samples} is more blurred than others of their class"),
+        mark("{flagged:,} of {samples} are more blurred than others of their class"),
+        mark("Look at them on the page of --plot."),
+    ),
+    "low_ink": (
+        mark("{flagged:,} of {samples} has much less ink than others of their class"),
+        mark("{flagged:,} of {samples} have much less ink than others of their class"),
+        mark("Look at them on the page of --plot."),
+    ),
+    "over_inked": (
+        mark("{flagged:,} of {samples} has much more ink than others of their class"),
+        mark("{flagged:,} of {samples} have much more ink than others of their class"),
+        mark("Look at them on the page of --plot."),
+    ),
     "transposed": (
-        "seem to have rows and columns exchanged",
-        "Look at them on the page of --plot; to exchange these back: mnist-data clean DATASET OUT --transposed repair",
+        mark("{flagged:,} of {samples} seems to have rows and columns exchanged"),
+        mark("{flagged:,} of {samples} seem to have rows and columns exchanged"),
+        mark(
+            "Look at them on the page of --plot; to exchange these back: mnist-data clean {dataset} OUT "
+            "--transposed repair"
+        ),
     ),
-    "label": ("have a label that is no class", "To take them out: mnist-data clean DATASET OUT"),
-    "exact_duplicate": ("have the pixels of another", "To keep one of each: mnist-data clean DATASET OUT"),
+    "label": (
+        mark("{flagged:,} of {samples} has a label that is no class"),
+        mark("{flagged:,} of {samples} have a label that is no class"),
+        mark("To take them out: mnist-data clean {dataset} OUT"),
+    ),
+    "exact_duplicate": (
+        mark("{flagged:,} of {samples} has the pixels of another"),
+        mark("{flagged:,} of {samples} have the pixels of another"),
+        mark("To keep one of each: mnist-data clean {dataset} OUT"),
+    ),
     "near_duplicate": (
-        "are nearly another sample",
-        "Look at the pairs on the page of --plot: copies, or alike by chance.",
+        mark("{flagged:,} of {samples} is nearly another sample"),
+        mark("{flagged:,} of {samples} are nearly another sample"),
+        mark("Look at the pairs on the page of --plot: copies, or alike by chance."),
     ),
-    "label_conflict": ("have another label than their duplicate", "At least one label of each is wrong: look at them."),
+    "label_conflict": (
+        mark("{flagged:,} of {samples} has another label than their duplicate"),
+        mark("{flagged:,} of {samples} have another label than their duplicate"),
+        mark("At least one label of each is wrong: look at them."),
+    ),
     "leaked": (
-        "have a duplicate in another split",
-        "They make a test easier than it should be; to take exact copies out of the training data: "
-        "mnist-data clean DATASET OUT",
+        mark("{flagged:,} of {samples} has a duplicate in another split"),
+        mark("{flagged:,} of {samples} have a duplicate in another split"),
+        mark(
+            "They make a test easier than it should be; to take exact copies out of the training data: "
+            "mnist-data clean {dataset} OUT"
+        ),
     ),
     "label_error": (
-        "probably have a wrong label",
-        "Look at them on the page of --plot: suggested_label says what each looks like.",
+        mark("{flagged:,} of {samples} probably has a wrong label"),
+        mark("{flagged:,} of {samples} probably have a wrong label"),
+        mark("Look at them on the page of --plot: suggested_label says what each looks like."),
     ),
 }
-"""What is said of samples that a check flags, after their number, and what to do about it; DATASET stands for its path,
-and a command is last, so that it can be copied to its end."""
+"""What is said of one sample that a check flags and of several, and what to do about it; a command is last, so that it
+can be copied to its end."""
 
 SPOILS = ("not_finite", "label", "leaked", "label_conflict")
 """Checks whose findings spoil training or testing, however few samples they flag."""
 
 ABSENT: Mapping[str, tuple[str, ...]] = {
-    "No sample is a duplicate of another.": ("exact_duplicate", "near_duplicate"),
-    "No sample has a duplicate in another split.": ("leaked",),
-    "No label looks wrong.": ("label", "label_conflict", "label_error"),
+    mark("No sample is a duplicate of another."): ("exact_duplicate", "near_duplicate"),
+    mark("No sample has a duplicate in another split."): ("leaked",),
+    mark("No label looks wrong."): ("label", "label_conflict", "label_error"),
 }
 """What is worth saying where none of some checks flags anything, and all of them were made."""
 
@@ -86,26 +145,42 @@ def counted(rows: pd.DataFrame) -> tuple[int, int, str]:
 
 
 def _flagged(checks: pd.DataFrame, dataset: str) -> Iterator[Finding]:
+    known = messages_of(checks)
     for check, rows in checks[checks["check"].isin(SENTENCES)].groupby("check", sort=False):
         flagged, samples, split = counted(rows)
         if flagged:
-            says, advice = SENTENCES[str(check)]
-            of = f"{samples:,} samples{f' of {split}' if split else ''}"
+            singular, plural, advice = SENTENCES[str(check)]
+            of = message("{count:,} samples of {split}", count=samples, split=split)
+            of = of if split else message("{count:,} samples", count=samples)
             left = _left(rows, split)
+            sentence = plural_message(singular, plural, flagged, flagged=flagged, samples=of)
             yield Finding(
-                f"{flagged:,} of {of} {says if flagged > 1 else _of_one(says)}"
-                + ("." if left in (None, flagged) else f"; {flagged - left:,} decided, {left:,} left."),
-                f"{flagged / max(1, samples):.2%}; {rows['meaning'].iloc[0]}.",
-                advice.replace(" DATASET ", f" {dataset} ") if left != 0 else APPLY.replace("DATASET", dataset),
+                message("{sentence}.", sentence=sentence)
+                if left in (None, flagged)
+                else message(
+                    "{sentence}; {decided:,} decided, {left:,} left.",
+                    sentence=sentence,
+                    decided=flagged - (left or 0),
+                    left=left or 0,
+                ),
+                message(
+                    "{fraction:.2%}; {meaning}.", fraction=flagged / max(1, samples), meaning=_meaning(rows, known)
+                ),
+                message(advice if left != 0 else APPLY, dataset=dataset),
                 NOTE if left == 0 else PROBLEM if check in SPOILS else WARNING,
                 "audit",
             )
     rare = checks[(checks["check"] == "class_imbalance") & (checks["flagged"] > 0)]
     for row in rare.to_dict("records"):
         yield Finding(
-            f"{row['flagged']:,} {'class is' if row['flagged'] == 1 else 'classes are'} rare in {row['split']}.",
-            f"{row['meaning']}.",
-            "Judge a network by its accuracy in each class.",
+            plural_message(
+                "{number:,} class is rare in {split}.",
+                "{number:,} classes are rare in {split}.",
+                row["flagged"],
+                split=row["split"],
+            ),
+            message("{meaning}.", meaning=known.get(row["meaning"], row["meaning"])),
+            message("Judge a network by its accuracy in each class."),
             WARNING,
             "audit",
         )
@@ -118,21 +193,18 @@ def _left(rows: pd.DataFrame, split: str) -> int | None:
     return int(rows.loc[rows["split"].eq(split) | (split == ""), "left"].sum())
 
 
+def _meaning(rows: pd.DataFrame, known: Mapping[str, str]) -> str:
+    """Give what a check measures, with its parts where these are known."""
+    meaning = str(rows["meaning"].iloc[0])
+    return known.get(meaning, meaning)
+
+
 def _ordered(order: pd.DataFrame) -> Iterator[Finding]:
     """Report splits in no random order; it matters where a part is to be held back, for which there is advice."""
+    known = messages_of(order)
     for row in order[order["evidence"] != ""].to_dict("records"):
-        severity = WARNING if row["advice"] else NOTE
-        yield Finding(row["evidence"], advice=row["advice"], severity=severity, section="audit")
-
-
-def _of_one(says: str) -> str:
-    """Put a sentence's verb into the singular: it begins with it, or with `probably` before it.
-
-    >>> _of_one("have the pixels of another"), _of_one("probably have a wrong label"), _of_one("are blank")
-    ('has the pixels of another', 'probably has a wrong label', 'is blank')
-    """
-    singular = {"are": "is", "have": "has", "hold": "holds", "lie": "lies", "seem": "seems"}
-    return " ".join(singular.get(word, word) if place < 2 else word for place, word in enumerate(says.split(" ")))
+        evidence, advice = (known.get(row[name], row[name]) for name in ("evidence", "advice"))
+        yield Finding(evidence, advice=advice, severity=WARNING if advice else NOTE, section="audit")
 
 
 def _absent(checks: pd.DataFrame) -> Iterator[Finding]:
@@ -140,4 +212,4 @@ def _absent(checks: pd.DataFrame) -> Iterator[Finding]:
     splits = checks["split"].nunique()
     for sentence, names in ABSENT.items():
         if all(name in flagged and not flagged[name] for name in names) and (splits > 1 or names != ("leaked",)):
-            yield Finding(sentence, severity=NOTE, section="audit")
+            yield Finding(message(sentence), severity=NOTE, section="audit")

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from mnist_data.batch import Integers
+from mnist_data.parquet.messages import message
 
 IMBALANCE = "class_imbalance"
 
@@ -22,13 +23,17 @@ def find_imbalance(split: str, labels: Integers, classes: int, threshold: float)
     _, present = np.unique(labels, return_counts=True)
     counts = np.concatenate([present, np.zeros(max(0, classes - len(present)), np.int64)])
     rare = counts * len(counts) * threshold < len(labels)
-    words = "no samples"
+    words = message("no samples")
     if len(labels):
         test = chisquare(counts)
-        ratio = f"{counts.max() / counts.min():.2f}" if counts.min() else "infinite"
-        words = (
-            f"fraction of a class below 1 / threshold of an equal one; χ² {test.statistic:,.1f} with "
-            f"{len(counts) - 1} degrees of freedom, p {test.pvalue:.2g}; most frequent / rarest {ratio}"
+        ratio = f"{counts.max() / counts.min():.2f}" if counts.min() else message("infinite")
+        words = message(
+            "fraction of a class below 1 / threshold of an equal one; χ² {square:,.1f} with {freedom} degrees of "
+            "freedom, p {p:.2g}; most frequent / rarest {ratio}",
+            square=test.statistic,
+            freedom=len(counts) - 1,
+            p=test.pvalue,
+            ratio=ratio,
         )
     return {
         "check": IMBALANCE,

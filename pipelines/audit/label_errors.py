@@ -10,6 +10,7 @@ import pandas as pd
 
 from mnist_data.errors import MissingExtra
 from mnist_data.parquet.dataset import Dataset
+from mnist_data.parquet.messages import message
 from pipelines.audit.check_result import CheckResult
 from pipelines.audit.cross_validation import FEWEST, FOLDS, LabelModel, OutOfSample, out_of_sample_probabilities
 from pipelines.engine.execution import Report, silent
@@ -73,7 +74,12 @@ def _by_confident_learning(codes: npt.NDArray[Any], probabilities: npt.NDArray[A
 def _meaning(predicted: OutOfSample) -> str:
     """Say what made the probabilities, and what could not be evaluated."""
     if not predicted.evaluated.any():
-        return f"no label is evaluated: it takes two classes of {FEWEST} originals or more"
-    left = int((~predicted.evaluated).sum())
-    left_out = f"; {left:,} samples not evaluated (class too small, label unknown or pixels not finite)" if left else ""
-    return f"probability of the given label by {predicted.model}; flagged by confident learning{left_out}"
+        return message("no label is evaluated: it takes two classes of {fewest} originals or more", fewest=FEWEST)
+    words = message("probability of the given label by {model}; flagged by confident learning", model=predicted.model)
+    if left := int((~predicted.evaluated).sum()):
+        return message(
+            "{measured}; {count:,} samples not evaluated (class too small, label unknown or pixels not finite)",
+            measured=words,
+            count=left,
+        )
+    return words

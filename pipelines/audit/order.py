@@ -17,6 +17,7 @@ from mnist_data.batch import Integers
 from mnist_data.known.label_tables import WRITER
 from mnist_data.known.order import DEVIATIONS, LEAST, Order, find_order, order_in_words
 from mnist_data.parquet.dataset import Dataset
+from mnist_data.parquet.messages import keep_messages, mark, message
 from pipelines.images.measures.table import MeasureTable
 from pipelines.statistics.findings import split_advice
 
@@ -24,14 +25,14 @@ ALIKE = 0.1
 """Correlation of neighbours from which they are alike: below, a hundredth of the variance is common to them."""
 
 MEASURES = {
-    "stroke_ink": "ink",
-    "thickness": "thickness of the strokes",
-    "slant": "slant",
-    "width": "width",
-    "height": "height",
-    "sharpness": "sharpness",
-    "noise": "noise",
-    "background": "background",
+    "stroke_ink": mark("ink"),
+    "thickness": mark("thickness of the strokes"),
+    "slant": mark("slant"),
+    "width": mark("width"),
+    "height": mark("height"),
+    "sharpness": mark("sharpness"),
+    "noise": mark("noise"),
+    "background": mark("background"),
 }
 """Measures by which writers, pens, scanners and sheets differ, and what they are called."""
 
@@ -54,7 +55,8 @@ def find_orders(table: MeasureTable) -> pd.DataFrame:
         if writers is not None:
             rows.append(_ordered(table.source, split, "writers", find_order(writers[chosen]), True))
         rows.append(_neighbours(table, split, chosen, writers is not None))
-    return pd.DataFrame(rows, columns=list(COLUMNS))
+    orders = pd.DataFrame(rows, columns=list(COLUMNS))
+    return keep_messages(orders, [row[name] for row in rows for name in ("evidence", "advice")])
 
 
 def _ordered(source: Dataset, split: str, by: str, order: Order, known: bool) -> dict[str, Any]:
@@ -75,10 +77,13 @@ def _neighbours(table: MeasureTable, split: str, chosen: Integers, known: bool) 
     measured, count, limit = _most_alike(table, chosen)
     name, correlation = max(measured.items(), key=lambda item: item[1], default=("", np.nan))
     alike = correlation > max(limit, ALIKE)
-    evidence = (
-        f"Neighbours of {split} are alike: their {MEASURES.get(name)} correlates at {correlation:.2f} within a class "
-        f"(at random at most {limit:.2f}), as where writers or sheets come in runs. A split at random puts these on "
-        "both sides."
+    evidence = message(
+        "Neighbours of {split} are alike: their {measure} correlates at {correlation:.2f} within a class (at random "
+        "at most {limit:.2f}), as where writers or sheets come in runs. A split at random puts these on both sides.",
+        split=split,
+        measure=message(MEASURES.get(name, name)),
+        correlation=correlation,
+        limit=limit,
     )
     order = "alike" if alike else "random" if count else "undecided"
     return {

@@ -14,6 +14,7 @@ import pyarrow as pa
 from mnist_data.parquet.corrections import Corrections
 from mnist_data.parquet.dataset import Dataset
 from mnist_data.parquet.decisions_table import DECISIONS
+from mnist_data.parquet.messages import keep_messages
 from mnist_data.parquet.tables import merge_tables, provenance, require_folder, write_table
 from pipelines.audit.check_result import CheckResult
 from pipelines.audit.checks import check_images
@@ -113,7 +114,7 @@ def tabulate(table: MeasureTable, results: Sequence[CheckResult], params: Audit)
     )
     checks = pd.DataFrame(rows)
     checks.attrs["polarity"] = table.background.polarity
-    return checks
+    return keep_messages(checks, [row["meaning"] for row in rows])
 
 
 def _decided_counts(

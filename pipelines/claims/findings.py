@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pandas as pd
 
-from mnist_data.errors import first_few
+from mnist_data.parquet.messages import few, message
 from pipelines.statistics.findings import NOTE, WARNING, Finding, findings_table
 
 
@@ -17,11 +17,18 @@ def claims_findings(claims: pd.DataFrame) -> pd.DataFrame:
 
 def _findings(claims: pd.DataFrame) -> Iterator[Finding]:
     for row in claims[claims["verdict"] == "false"].to_dict("records"):
-        yield Finding(f"Not so: {row['claim']}", f"{row['figure']} ({row['source']}).", row["note"], WARNING)
+        evidence = message("{figure} ({source}).", figure=row["figure"], source=row["source"])
+        yield Finding(message("Not so: {claim}", claim=row["claim"]), evidence, row["note"], WARNING)
     counts = claims["verdict"].value_counts()
     if holding := counts.get("true", 0):
-        yield Finding(f"{holding:,} of {len(claims):,} claims hold.", severity=NOTE)
+        yield Finding(
+            message("{holding:,} of {claims:,} claims hold.", holding=holding, claims=len(claims)), severity=NOTE
+        )
     if undecided := counts.get("undecided", 0):
         needs = list(dict.fromkeys(text for text in claims["needs"] if text))
-        decides = f"Would decide them: {first_few(needs, 3)}." if needs else ""
-        yield Finding(f"{undecided:,} of {len(claims):,} claims are undecided.", decides, severity=NOTE)
+        decides = message("Would decide them: {needs}.", needs=few(needs, 3)) if needs else ""
+        yield Finding(
+            message("{undecided:,} of {claims:,} claims are undecided.", undecided=undecided, claims=len(claims)),
+            decides,
+            severity=NOTE,
+        )

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pandas as pd
 
+from mnist_data.parquet.messages import joined, keep_messages, mark, message, messages_of, plural_message
 from pipelines.drift.gather import Choice
 from pipelines.statistics.findings import NOTE, WARNING, Finding, findings_table
 
 NAMES = {
-    "label": "the frequencies of the classes",
-    "intensity": "the intensity of the pixels",
-    "ink": "the amount of ink",
+    "label": mark("the frequencies of the classes"),
+    "intensity": mark("the intensity of the pixels"),
+    "ink": mark("the amount of ink"),
 }
 """Feature -> what to call it in a sentence, where its name would not do."""
 
@@ -25,7 +28,7 @@ def verdict_table(table: pd.DataFrame, choices: tuple[Choice, Choice], sizes: tu
     features = whole.loc[whole["measure"] != "auc", "feature"]
     differing = whole.loc[(whole["measure"] != "auc") & whole["significant"], "feature"]
     names = [_name(choice) for choice in choices]
-    row = {
+    row: dict[str, Any] = {
         "verdict": _sentences(table, _both(choices), sizes),
         "significant": bool(whole["significant"].any()),
         "p_adjusted": float(whole["p_adjusted"].min()),
@@ -36,31 +39,35 @@ def verdict_table(table: pd.DataFrame, choices: tuple[Choice, Choice], sizes: tu
         "features": features.nunique(),
         "significant_features": differing.nunique(),
     }
-    return pd.DataFrame([row])
+    return keep_messages(pd.DataFrame([row]), [row["verdict"]])
 
 
 def drift_findings(verdict: pd.DataFrame) -> pd.DataFrame:
     """Give the verdict as the findings of a page. verdict: as `verdict_table` gives it."""
     row = verdict.iloc[0]
-    chance = f"The least adjusted p is {row['p_adjusted']:.4f}; of equal sides, 5 in 100 have one below 0.05."
+    chance = message(
+        "The least adjusted p is {p:.4f}; of equal sides, 5 in 100 have one below 0.05.", p=row["p_adjusted"]
+    )
     severity = WARNING if row["significant"] else NOTE
-    return findings_table([Finding(str(row["verdict"]), chance, severity=severity, section="drift")])
+    said = messages_of(verdict).get(row["verdict"], str(row["verdict"]))
+    return findings_table([Finding(said, chance, severity=severity, section="drift")])
 
 
 def _name(choice: Choice) -> str:
     location = choice.dataset.location
     if choice.name != location:
-        return f"{choice.name} of {location}"
+        return message("{part} of {dataset}", part=choice.name, dataset=location)
     whole = set(choice.splits) == set(choice.dataset.splits)
-    return location if whole else f"{', '.join(choice.splits)} of {location}"
+    return location if whole else message("{part} of {dataset}", part=joined(choice.splits), dataset=location)
 
 
 def _both(choices: tuple[Choice, Choice]) -> str:
     """Name both sides, and their dataset only once where they are two splits or classes of one."""
     first, second = choices
     if first.dataset.location == second.dataset.location not in (first.name, second.name):
-        return f"{first.name} and {second.name} of {first.dataset.location}"
-    return f"{_name(first)} and {_name(second)}"
+        both = message("{first} and {second}", first=first.name, second=second.name)
+        return message("{part} of {dataset}", part=both, dataset=first.dataset.location)
+    return message("{first} and {second}", first=_name(first), second=_name(second))
 
 
 def _sentences(table: pd.DataFrame, both: str, sizes: tuple[int, int]) -> str:
@@ -68,11 +75,15 @@ def _sentences(table: pd.DataFrame, both: str, sizes: tuple[int, int]) -> str:
     if whole["significant"].any():
         said = _difference(whole, both)
     else:
-        said = (
-            f"No difference between {both} was found: of {sizes[0]:,} and {sizes[1]:,} samples, no "
-            f"feature differs, and no classifier distinguishes them, by more than chance explains."
+        said = message(
+            "No difference between {both} was found: of {first:,} and {second:,} samples, no feature differs, and no "
+            "classifier distinguishes them, by more than chance explains.",
+            both=both,
+            first=sizes[0],
+            second=sizes[1],
         )
-    return said + _within_classes(table[table["class"] != "all"])
+    within = _within_classes(table[table["class"] != "all"])
+    return message("{sentence} {next}", sentence=said, next=within) if within else said
 
 
 def _difference(whole: pd.DataFrame, both: str) -> str:
@@ -80,17 +91,27 @@ def _difference(whole: pd.DataFrame, both: str) -> str:
     features, differing = distances["feature"].nunique(), distances[distances["significant"]]
     parts = []
     if len(differing):
-        count = differing["feature"].nunique()
-        does = "does" if count == 1 else "do"
-        parts.append(f"{count} of {features} features {does}, {_farthest(distances, differing)}")
+        parts.append(
+            plural_message(
+                "{number} of {features} features does, {most}",
+                "{number} of {features} features do, {most}",
+                differing["feature"].nunique(),
+                features=features,
+                most=_farthest(distances, differing),
+            )
+        )
     classifiers = whole[(whole["measure"] == "auc") & whole["significant"]]
     if len(classifiers):
         best = classifiers.nlargest(1, "value").iloc[0]
         parts.append(
-            f"shown one sample of each, a classifier says which is which in {best['value']:.1%} of cases (guessing: "
-            f"50%; MNIST's training and test samples: {best['reference']:.1%})"
+            message(
+                "shown one sample of each, a classifier says which is which in {auc:.1%} of cases (guessing: 50%; "
+                "MNIST's training and test samples: {reference:.1%})",
+                auc=best["value"],
+                reference=best["reference"],
+            )
         )
-    return f"{both} differ: {'; '.join(parts)}."
+    return message("{both} differ: {parts}.", both=both, parts=joined(parts, "; "))
 
 
 def _farthest(distances: pd.DataFrame, differing: pd.DataFrame) -> str:
@@ -98,9 +119,13 @@ def _farthest(distances: pd.DataFrame, differing: pd.DataFrame) -> str:
     ordered = distances[distances["measure"] == "wasserstein"]
     ordered = ordered[ordered["feature"].isin(differing["feature"])]
     if ordered.empty:
-        return "the frequencies of the classes"
+        return message(NAMES["label"])
     farthest = ordered.nlargest(1, "value").iloc[0]
-    return f"most of all {in_words(str(farthest['feature']))} (by {farthest['value']:.2f} standard deviations)"
+    return message(
+        "most of all {feature} (by {distance:.2f} standard deviations)",
+        feature=in_words(str(farthest["feature"])),
+        distance=farthest["value"],
+    )
 
 
 def in_words(feature: str) -> str:
@@ -109,7 +134,7 @@ def in_words(feature: str) -> str:
     >>> in_words("centre_row"), in_words("ink")
     ('centre row', 'the amount of ink')
     """
-    return NAMES.get(feature, feature.replace("_", " "))
+    return message(NAMES.get(feature, feature.replace("_", " ")))
 
 
 def _within_classes(rows: pd.DataFrame) -> str:
@@ -118,5 +143,10 @@ def _within_classes(rows: pd.DataFrame) -> str:
     differing = rows[rows["significant"]]["class"].unique().tolist()
     compared = rows["class"].nunique()
     if not differing:
-        return f" Within none of the {compared} classes compared was a difference found."
-    return f" Within {len(differing)} of the {compared} classes compared they differ: {', '.join(differing)}."
+        return message("Within none of the {compared} classes compared was a difference found.", compared=compared)
+    return message(
+        "Within {differing} of the {compared} classes compared they differ: {classes}.",
+        differing=len(differing),
+        compared=compared,
+        classes=joined(differing),
+    )

@@ -13,6 +13,7 @@ import pandas as pd
 
 from mnist_data import storage
 from mnist_data.errors import WrongUse
+from mnist_data.parquet.messages import message
 from mnist_data.parquet.tables import provenance, read_table, require_folder, write_table
 from pipelines.networks.evaluation.paired import LEVEL, PairedComparison, compare_correct
 from pipelines.networks.evaluation.runs import Run, read_run, together
@@ -96,15 +97,18 @@ def verdict(row: pd.Series[Any], a: str, b: str) -> str:
     row: of the table comparison. a, b: the names of the two. A difference is reported where p is below LEVEL.
     """
     points, low, high = (100 * row[name] for name in ("difference", "low", "high"))
-    p = f"p = {row['p']:.2g}"
-    if row["p"] >= LEVEL:
-        return (
-            f"No significant difference: {b} minus {a} is {points:.2f} points "
-            f"(95 % interval {low:.2f} … {high:.2f}), {p}."
-        )
-    if points < 0:
+    if row["p"] < LEVEL and points < 0:
         a, b, points, low, high = b, a, -points, -high, -low
-    return f"{b} is better than {a} by {points:.2f} points (95 % interval {low:.2f} … {high:.2f}), {p}."
+    measured = {"a": a, "b": b, "points": points, "low": low, "high": high, "p": row["p"]}
+    if row["p"] >= LEVEL:
+        return message(
+            "No significant difference: {b} minus {a} is {points:.2f} points (95 % interval {low:.2f} … {high:.2f}), "
+            "p = {p:.2g}.",
+            **measured,
+        )
+    return message(
+        "{b} is better than {a} by {points:.2f} points (95 % interval {low:.2f} … {high:.2f}), p = {p:.2g}.", **measured
+    )
 
 
 def _require_same_data(a: Run, b: Run, across_datasets: bool) -> None:

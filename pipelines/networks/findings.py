@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from mnist_data.errors import first_few
+from mnist_data.parquet.messages import few, joined, message, plural_message
 from pipelines.networks.evaluation.paired import LEVEL
 from pipelines.statistics.findings import NOTE, PROBLEM, WARNING, Finding, findings_table
 
@@ -33,22 +33,29 @@ def _correct(table: pd.DataFrame) -> Iterator[Finding]:
     known = table["correct"].dropna().astype(bool)
     if known.empty:
         counts = table["name"].value_counts(sort=False).sort_values(ascending=False, kind="stable")
-        listed = ", ".join(f"{name} ({count:,})" for name, count in counts.head(3).items())
+        listed = joined([f"{name} ({count:,})" for name, count in counts.head(3).items()])
         yield Finding(
-            f"{len(table):,} images are predicted; most often {listed}.",
-            "No image has a label that the model knows, so nothing says how many predictions are correct.",
+            message("{images:,} images are predicted; most often {classes}.", images=len(table), classes=listed),
+            message("No image has a label that the model knows, so nothing says how many predictions are correct."),
             severity=NOTE,
             section="predictions",
         )
         return
     wrong = table[table["correct"].fillna(True).astype(bool).eq(False)]
     pairs = (wrong["label_name"].astype(str) + " → " + wrong["name"].astype(str)).value_counts(sort=False).nlargest(1)
-    most = ", ".join(f"{count:,} of them {pair}" for pair, count in pairs.items())
-    number = f"{len(wrong):,}" if len(wrong) else "None"
+    of = {"known": len(known), "most": int(pairs.iloc[0]) if len(pairs) else 0, "pair": "".join(pairs.index)}
+    if wrong.empty:
+        words = message("None of {known:,} predictions with a known label are wrong.", known=len(known))
+    else:
+        words = plural_message(
+            "{number:,} of {known:,} predictions with a known label is wrong, {most:,} of them {pair}.",
+            "{number:,} of {known:,} predictions with a known label are wrong, {most:,} of them {pair}.",
+            len(wrong),
+            **of,
+        )
     yield Finding(
-        f"{number} of {len(known):,} predictions with a known label {'is' if len(wrong) == 1 else 'are'} wrong"
-        f"{f', {most}' if most else ''}.",
-        f"Accuracy {known.mean():.2%}.",
+        words,
+        message("Accuracy {accuracy:.2%}.", accuracy=known.mean()),
         severity=NOTE,
         section="predictions",
     )
@@ -59,14 +66,23 @@ def _rejected(predicted: Predictions) -> Iterator[Finding]:
     if not rejected:
         return
     many = rejected / max(1, images) >= MANY_REJECTED
-    advice = (
-        "Look whether these images are of the kind that the model was trained on: size, dark background, one sign each."
-        if many
-        else "Look at them; they may be of another class, cut off, or upside down."
-    )
+    advice = message("Look at them; they may be of another class, cut off, or upside down.")
+    if many:
+        advice = message(
+            "Look whether these images are of the kind that the model was trained on: size, dark background, one sign "
+            "each."
+        )
     yield Finding(
-        f"{rejected:,} of {images:,} images {'is' if rejected == 1 else 'are'} probably of none of the classes.",
-        f"That is {rejected / max(1, images):.1%}; their score is beyond that of the training data.",
+        plural_message(
+            "{number:,} of {images:,} images is probably of none of the classes.",
+            "{number:,} of {images:,} images are probably of none of the classes.",
+            rejected,
+            images=images,
+        ),
+        message(
+            "That is {fraction:.1%}; their score is beyond that of the training data.",
+            fraction=rejected / max(1, images),
+        ),
         advice,
         PROBLEM if many else WARNING,
         "predictions",
@@ -78,9 +94,11 @@ def _seen(table: pd.DataFrame) -> Iterator[Finding]:
     number = int(seen.fillna(False).astype(bool).sum())
     if number:
         yield Finding(
-            f"{number:,} of {len(table):,} images have the pixels of a training sample.",
-            "On these the model may remember instead of recognise.",
-            "Judge it by the accuracy without them.",
+            message(
+                "{count:,} of {images:,} images have the pixels of a training sample.", count=number, images=len(table)
+            ),
+            message("On these the model may remember instead of recognise."),
+            message("Judge it by the accuracy without them."),
             WARNING,
             "predictions",
         )
@@ -90,7 +108,12 @@ def _unsure(table: pd.DataFrame) -> Iterator[Finding]:
     number = int((table["probability"] < UNSURE).sum())
     if number:
         yield Finding(
-            f"{number:,} of {len(table):,} predictions {'has' if number == 1 else 'have'} a confidence below 50 %.",
+            plural_message(
+                "{number:,} of {images:,} predictions has a confidence below 50 %.",
+                "{number:,} of {images:,} predictions have a confidence below 50 %.",
+                number,
+                images=len(table),
+            ),
             severity=NOTE,
             section="predictions",
         )
@@ -104,18 +127,30 @@ def comparison_findings(comparison: pd.DataFrame, verdict: str) -> pd.DataFrame:
     row = comparison.iloc[0]
     points, low, high = (100 * row[name] for name in ("difference", "low", "high"))
     significant = row["p"] < LEVEL
-    evidence = (
-        f"Accuracy of A {row['accuracy_a']:.2%}, of B {row['accuracy_b']:.2%}; B minus A {points:+.2f} points, 95 % "
-        f"interval {low:.2f} … {high:.2f}."
+    evidence = message(
+        "Accuracy of A {a:.2%}, of B {b:.2%}; B minus A {points:+.2f} points, 95 % interval {low:.2f} … {high:.2f}.",
+        a=row["accuracy_a"],
+        b=row["accuracy_b"],
+        points=points,
+        low=low,
+        high=high,
     )
-    advice = "" if significant else "More test samples, or more seeds of each, would show a smaller difference."
+    more = message("More test samples, or more seeds of each, would show a smaller difference.")
+    advice = "" if significant else more
     found = [Finding(verdict, evidence, advice, WARNING if significant and points < 0 else NOTE, "comparison")]
     apart = int(row["only_a"] + row["only_b"])
     found.append(
         Finding(
-            f"{int(row['only_a']):,} samples only A predicts correctly, {int(row['only_b']):,} only B.",
-            f"These {apart:,} of {int(row['samples']):,} decide; both are correct on {int(row['both']):,}, neither on "
-            f"{int(row['neither']):,}.",
+            message(
+                "{a:,} samples only A predicts correctly, {b:,} only B.", a=int(row["only_a"]), b=int(row["only_b"])
+            ),
+            message(
+                "These {apart:,} of {samples:,} decide; both are correct on {both:,}, neither on {neither:,}.",
+                apart=apart,
+                samples=int(row["samples"]),
+                both=int(row["both"]),
+                neither=int(row["neither"]),
+            ),
             severity=NOTE,
             section="comparison",
         )
@@ -131,24 +166,29 @@ def explanation_findings(explained: pd.DataFrame, explanations: pd.DataFrame) ->
     samples = explained.drop_duplicates("id")
     wrong = samples[(samples["label"] != samples["predicted"]) & (samples["label"] >= 0)]
     pairs = [f"{row['name']} → {row['predicted_name']}" for row in wrong.to_dict("records")]
-    found = [
-        Finding(
-            f"{len(samples):,} samples are explained, {len(wrong):,} of them errors"
-            f"{f': {first_few(pairs, 3)}' if pairs else ''}.",
-            "",
-            "",
-            NOTE,
-            "explained",
+    words = message(
+        "{samples:,} samples are explained, {wrong:,} of them errors.", samples=len(samples), wrong=len(wrong)
+    )
+    if pairs:
+        words = message(
+            "{samples:,} samples are explained, {wrong:,} of them errors: {pairs}.",
+            samples=len(samples),
+            wrong=len(wrong),
+            pairs=few(pairs, 3),
         )
-    ]
+    found = [Finding(words, "", "", NOTE, "explained")]
     strongest = explanations.groupby(["id", "target"], sort=False)["occlusion"].max()
     steady = strongest[strongest < STEADY]
     if len(steady):
         ids = list(dict.fromkeys(str(sample) for sample, _ in steady.index))
         found.append(
             Finding(
-                f"No single part of the image decides {len(ids):,} of these predictions: samples {first_few(ids, 5)}.",
-                f"Whatever patch is covered, the probability falls by less than {STEADY:.0%}.",
+                message(
+                    "No single part of the image decides {count:,} of these predictions: samples {ids}.",
+                    count=len(ids),
+                    ids=few(ids),
+                ),
+                message("Whatever patch is covered, the probability falls by less than {fall:.0%}.", fall=STEADY),
                 severity=NOTE,
                 section="explained",
             )
@@ -171,24 +211,32 @@ def sweep_findings(sweep: pd.DataFrame, effects: pd.DataFrame) -> pd.DataFrame:
     if diverged:
         found.append(
             Finding(
-                f"{diverged:,} of {len(sweep):,} points diverged.",
-                "Their loss became infinite or NaN, so they have no score.",
-                "Take a lower learning rate there.",
+                message("{diverged:,} of {points:,} points diverged.", diverged=diverged, points=len(sweep)),
+                message("Their loss became infinite or NaN, so they have no score."),
+                message("Take a lower learning rate there."),
                 WARNING,
                 "sweep",
             )
         )
     if not np.isnan(best["validation_accuracy"]):
-        settings = ", ".join(f"{name} {best[name]}" for name in varied) or "its only point"
-        found.append(Finding(f"Best: {settings}.", _score(best), _seeds_advice(best), NOTE, "sweep"))
+        settings = joined([f"{name} {best[name]}" for name in varied]) if varied else message("its only point")
+        found.append(
+            Finding(message("Best: {settings}.", settings=settings), _score(best), _seeds_advice(best), NOTE, "sweep")
+        )
     if varied:
         reach = effects.groupby("setting", sort=False)["below_best"].max().sort_values(ascending=False)
         name, points = str(reach.index[0]), 100 * float(reach.iloc[0])
         values = list(effects.loc[effects["setting"] == name, "value"])
         found.append(
             Finding(
-                f"{name} matters most: {values[0]} is {points:.2f} points better than {values[-1]}.",
-                "Mean validation accuracy over all other settings.",
+                message(
+                    "{setting} matters most: {best} is {points:.2f} points better than {worst}.",
+                    setting=name,
+                    best=values[0],
+                    points=points,
+                    worst=values[-1],
+                ),
+                message("Mean validation accuracy over all other settings."),
                 severity=NOTE,
                 section="sweep",
             )
@@ -197,31 +245,54 @@ def sweep_findings(sweep: pd.DataFrame, effects: pd.DataFrame) -> pd.DataFrame:
 
 
 def _score(best: pd.Series) -> str:
-    interval = "" if np.isnan(best["low"]) else f", 95 % interval {best['low']:.2%} – {best['high']:.2%}"
-    return f"Validation accuracy {best['validation_accuracy']:.2%}{interval}; the test split was not read."
+    if np.isnan(best["low"]):
+        return message(
+            "Validation accuracy {accuracy:.2%}; the test split was not read.", accuracy=best["validation_accuracy"]
+        )
+    return message(
+        "Validation accuracy {accuracy:.2%}, 95 % interval {low:.2%} – {high:.2%}; the test split was not read.",
+        accuracy=best["validation_accuracy"],
+        low=best["low"],
+        high=best["high"],
+    )
 
 
 def _seeds_advice(best: pd.Series) -> str:
-    return "A single training each: another seed may order the points otherwise." if best["runs"] < 2 else ""
+    single = message("A single training each: another seed may order the points otherwise.")
+    return single if best["runs"] < 2 else ""
 
 
 def compression_findings(compression: pd.DataFrame) -> pd.DataFrame:
     """Give the findings of a compression: the smallest variant, and the smallest that loses nothing that is certain."""
     smallest = compression.nsmallest(1, "bytes").iloc[0]
     original = compression.iloc[0]
-    found = [_variant("The smallest file", smallest)]
+    found = [_variant(message("The smallest file"), smallest)]
     as_good = compression[compression["high"] >= original["accuracy"]]
     safe = as_good.nsmallest(1, "bytes").iloc[0]
     if safe["variant"] != smallest["variant"]:
-        found.append(_variant("The smallest whose interval holds the accuracy of the original", safe))
+        what = message("The smallest whose interval holds the accuracy of the original")
+        found.append(_variant(what, safe))
     return findings_table(found)
 
 
 def _variant(what: str, row: pd.Series) -> Finding:
     return Finding(
-        f"{what} is {row['variant']}: {row['ratio']:.0%} of the bytes, {row['difference']:+.2f} points of accuracy.",
-        f"{int(row['bytes']):,} bytes; {row['accuracy']:.2%} of {int(row['samples']):,} {row['split']} samples, 95 % "
-        f"interval {row['low']:.2%} – {row['high']:.2%}.",
+        message(
+            "{what} is {variant}: {ratio:.0%} of the bytes, {difference:+.2f} points of accuracy.",
+            what=what,
+            variant=row["variant"],
+            ratio=row["ratio"],
+            difference=row["difference"],
+        ),
+        message(
+            "{bytes:,} bytes; {accuracy:.2%} of {samples:,} {split} samples, 95 % interval {low:.2%} – {high:.2%}.",
+            bytes=int(row["bytes"]),
+            accuracy=row["accuracy"],
+            samples=int(row["samples"]),
+            split=row["split"],
+            low=row["low"],
+            high=row["high"],
+        ),
         severity=NOTE,
         section="compression",
     )

@@ -15,6 +15,7 @@ from mnist_data import storage
 from mnist_data.batch import Batch, Images, Integers
 from mnist_data.images_in.image_files.classes import WORDS
 from mnist_data.images_in.stream import UNLABELLED, Misjudged
+from mnist_data.parquet.messages import joined, message
 from mnist_data.parquet.schema import Stage
 from mnist_data.parquet.tables import provenance, require_folder, write_table
 from pipelines.networks.data.as_trained import ready
@@ -93,8 +94,8 @@ def predict_images(model: str | Path, images: str | Path, splits: Sequence[str] 
     rejected = int((~table["in_distribution"]).sum()) if predictor.detects else None
     notes = [note for note in (source.note, predictor.note, _about_training_data(predictor, model, seen)) if note]
     if other:
-        listed = ", ".join(f"{name} ({count:,})" for name, count in list(other.items())[:10])
-        notes.append(f"Classes of the images that the model does not have: {listed}.")
+        listed = joined([f"{name} ({count:,})" for name, count in list(other.items())[:10]])
+        notes.append(message("Classes of the images that the model does not have: {classes}.", classes=listed))
     unlabelled = int((table["label"] == UNLABELLED).sum()) - sum(other.values())
     counts = count_table(table, predictor.configuration)
     return Predictions(table, counts, leak_table(table), unlabelled, rejected, other, tuple(notes), samples)
@@ -103,17 +104,23 @@ def predict_images(model: str | Path, images: str | Path, splits: Sequence[str] 
 def _about_training_data(predictor: Predictor, model: str | Path, seen: TrainedOn | None) -> str:
     """Say why it is not known whether images are in the training data, or what is not counted among these."""
     if seen is None:
-        missing = (
-            f"there is no {TRAINED_ON}.parquet of this training next to the model, and the images are not its dataset"
+        missing = message(
+            "there is no {table}.parquet of this training next to the model, and the images are not its dataset",
+            table=TRAINED_ON,
         )
         if not all(content for _, content in predictor.trained_on) or not predictor.trained_on:
-            missing = "the model's file does not say which they are"
-        return (
-            f"Undecided whether the images are in the training data of {model}: the training data are not at hand "
-            f"({missing})."
+            missing = message("the model's file does not say which they are")
+        return message(
+            "Undecided whether the images are in the training data of {model}: the training data are not at hand "
+            "({missing}).",
+            model=model,
+            missing=missing,
         )
     if "start" in predictor.configuration:
-        return f"What {model} started from was trained on other data, which do not count as training data here."
+        return message(
+            "What {model} started from was trained on other data, which do not count as training data here.",
+            model=model,
+        )
     return ""
 
 

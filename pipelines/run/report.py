@@ -12,6 +12,7 @@ from dashboards.language import ENGLISH
 from mnist_data import storage
 from mnist_data.batch import shape_text
 from mnist_data.parquet.dataset import Dataset
+from mnist_data.parquet.messages import joined, message
 from mnist_data.parquet.tables import read_table, read_tables, table_provenance
 from mnist_data.version import __version__
 from pipelines.images.thumbnails import before_after, is_augmented
@@ -117,10 +118,12 @@ def write_report(
 
 
 def _subtitle(source: Dataset) -> str:
-    size = shape_text(source.metadata.shape)
-    splits = ", ".join(f"{rows:,} {split}" for split, rows in source.splits.items())
-    classes = f", {len(source.metadata.classes)} classes" if source.metadata.classes else ""
-    return f"{len(source):,} images of {size} pixels ({splits}){classes}"
+    splits = joined([f"{rows:,} {split}" for split, rows in source.splits.items()])
+    size = {"images": len(source), "size": shape_text(source.metadata.shape), "splits": splits}
+    if not source.metadata.classes:
+        return message("{images:,} images of {size} pixels ({splits})", **size)
+    count = len(source.metadata.classes)
+    return message("{images:,} images of {size} pixels ({splits}), {classes} classes", **size, classes=count)
 
 
 def _reproduction(source: Dataset) -> dict[str, str]:

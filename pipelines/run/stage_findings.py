@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pandas as pd
 
 from mnist_data import storage
-from mnist_data.errors import first_few
+from mnist_data.parquet.messages import Message, few, joined, message, plural_message
 from mnist_data.parquet.tables import read_table
 from pipelines.images.measures.background import describe_polarity
 from pipelines.stages.clean import TABLES, CleanResult
@@ -23,18 +23,25 @@ def preparation_findings(outcome: PrepareResult) -> pd.DataFrame:
 
 def _prepared(outcome: PrepareResult) -> Iterator[Finding]:
     dataset, photos = outcome.dataset, outcome.tables["photos"].attrs["photos"]
-    splits = ", ".join(f"{rows:,} {split}" for split, rows in dataset.splits.items())
+    splits = joined([f"{rows:,} {split}" for split, rows in dataset.splits.items()])
+    classes = message("Classes: {classes}.", classes=few(list(dataset.metadata.classes), 12))
     yield Finding(
-        f"{len(dataset):,} samples were found in {photos:,} {'photo' if photos == 1 else 'photos'} ({splits}).",
-        f"Classes: {first_few(list(dataset.metadata.classes), 12)}." if dataset.metadata.classes else "",
+        plural_message(
+            "{samples:,} samples were found in {number:,} photo ({splits}).",
+            "{samples:,} samples were found in {number:,} photos ({splits}).",
+            photos,
+            samples=len(dataset),
+            splits=splits,
+        ),
+        classes if dataset.metadata.classes else "",
         severity=NOTE,
         section="prepared",
     )
     if outcome.empty:
         yield Finding(
-            f"No digit was found in {first_few(list(outcome.empty), 3)}.",
-            f"{len(outcome.empty):,} of {photos:,} photos gave nothing.",
-            "Photograph only the sheet, from above and in even light.",
+            message("No digit was found in {files}.", files=few(list(outcome.empty), 3)),
+            message("{empty:,} of {photos:,} photos gave nothing.", empty=len(outcome.empty), photos=photos),
+            message("Photograph only the sheet, from above and in even light."),
             WARNING,
             "prepared",
         )
@@ -43,14 +50,19 @@ def _prepared(outcome: PrepareResult) -> Iterator[Finding]:
     aside = outcome.tables.get("set_aside")
     if aside is not None and len(aside):
         reasons = Counter(aside["reason"])
-        listed = "; ".join(f"{reason} ({count:,})" for reason, count in reasons.most_common(3))
+        listed = joined([_counted(reason, count) for reason, count in reasons.most_common(3)], "; ")
         yield Finding(
-            f"{aside.attrs['shapes']:,} shapes were set aside as no digits.",
-            f"Most often: {listed}.",
-            "Look whether a digit is among them.",
+            message("{shapes:,} shapes were set aside as no digits.", shapes=aside.attrs["shapes"]),
+            message("Most often: {reasons}.", reasons=listed),
+            message("Look whether a digit is among them."),
             NOTE,
             "set-aside",
         )
+
+
+def _counted(reason: str, count: int) -> Message:
+    """Write a reason, which the catalogues have, and how often it was one."""
+    return message("{name} ({details})", name=message(reason), details=f"{count:,}")
 
 
 def cleaning_tables(outcome: CleanResult) -> dict[str, pd.DataFrame]:
@@ -64,16 +76,22 @@ def _cleaned(outcome: CleanResult) -> Iterator[Finding]:
     removed, changed, read = (int(outcome.totals[name].sum()) for name in ("removed", "changed", "samples_in"))
     if removed or changed:
         reasons = outcome.reasons.groupby("reason")["samples"].sum().sort_values(ascending=False, kind="stable")
-        listed = ", ".join(f"{str(reason).replace('_', ' ')} ({count:,})" for reason, count in reasons.items())
+        listed = joined([_counted(str(reason).replace("_", " "), count) for reason, count in reasons.items()])
         yield Finding(
-            f"Of {read:,} samples {removed:,} were removed and {changed:,} changed.",
-            f"Reasons: {listed}.",
-            "Rules make mistakes, so look at them.",
+            message(
+                "Of {samples:,} samples {removed:,} were removed and {changed:,} changed.",
+                samples=read,
+                removed=removed,
+                changed=changed,
+            ),
+            message("Reasons: {reasons}.", reasons=listed),
+            message("Rules make mistakes, so look at them."),
             WARNING,
             "quarantine",
         )
     else:
-        yield Finding(f"All {read:,} samples were kept as they were.", severity=NOTE, section="cleaning")
+        kept = message("All {samples:,} samples were kept as they were.", samples=read)
+        yield Finding(kept, severity=NOTE, section="cleaning")
     yield Finding(describe_polarity(outcome.polarity, outcome.undecided), severity=NOTE, section="cleaning")
     if outcome.decided is not None:
         counts = outcome.decided.counts

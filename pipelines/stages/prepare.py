@@ -20,6 +20,7 @@ from mnist_data.errors import NoDataset, UnreadableInput
 from mnist_data.images_in.image_files.image_scan import left_out_note, unreadable_error
 from mnist_data.images_in.stream import UNLABELLED
 from mnist_data.parquet.dataset import Dataset
+from mnist_data.parquet.messages import joined, message
 from mnist_data.parquet.schema import Metadata, Stage
 from mnist_data.parquet.writer import Draft, Part, PartWriter, require_free
 from mnist_data.version import __version__
@@ -142,17 +143,28 @@ def _only_set_aside(prepared: Sequence[PreparedPhoto]) -> str:
 
 def _doubts(prepared: Sequence[PreparedPhoto]) -> list[str]:
     """Warn of each photo with samples that are perhaps two digits, or with writing that was taken for none."""
-    notes = []
+    notes: list[str] = []
     for photo in prepared:
         marked = sum(bool(digit.mark) for digit in photo.digits)
         if marked:
             notes.append(
-                f"{photo.file}: {marked:,} of {len(photo.digits):,} samples are perhaps two digits (column mark)."
+                message(
+                    "{file}: {marked:,} of {samples:,} samples are perhaps two digits (column mark).",
+                    file=photo.file,
+                    marked=marked,
+                    samples=len(photo.digits),
+                )
             )
         reasons = Counter(thing.reason for thing in photo.set_aside if thing.reason != SPECK_REASON)
         if reasons:
-            listed = "; ".join(f"{reason} ({count:,})" for reason, count in reasons.most_common())
-            notes.append(f"{photo.file}: not taken for digits: {listed}.")
+            listed = joined(
+                [
+                    message("{name} ({details})", name=message(reason), details=f"{count:,}")
+                    for reason, count in reasons.most_common()
+                ],
+                "; ",
+            )
+            notes.append(message("{file}: not taken for digits: {reasons}.", file=photo.file, reasons=listed))
     return notes
 
 

@@ -13,10 +13,11 @@ from dataclasses import asdict, dataclass, fields
 import pandas as pd
 
 from mnist_data.batch import Integers
-from mnist_data.errors import WrongUse, first_few
+from mnist_data.errors import WrongUse
 from mnist_data.known.order import find_order, order_in_words
 from mnist_data.parquet.dataset import Dataset
-from pipelines.images.measures.background import Polarity, describe_polarity
+from mnist_data.parquet.messages import few, joined, keep_messages, message, messages_of
+from pipelines.images.measures.background import POLARITY_WORDS, Polarity, describe_polarity
 
 PROBLEM, WARNING, NOTE = "problem", "warning", "note"
 SEVERITIES = (PROBLEM, WARNING, NOTE)
@@ -31,8 +32,9 @@ RARE = 2.0
 class Finding:
     """One thing that was found.
 
-    finding: in a sentence or a few words. evidence: the numbers that show it. advice: what to do about it.
-    severity: one of SEVERITIES. section: the section of a page that shows it, as in `Section.key`.
+    finding: in a sentence or a few words. evidence: the numbers that show it. advice: what to do about it. Sentences
+    made by `message` are said in a page's language. severity: one of SEVERITIES. section: the section of a page that
+    shows it, as in `Section.key`.
     """
 
     finding: str
@@ -51,14 +53,16 @@ def findings_table(findings: Iterable[Finding]) -> pd.DataFrame:
     """
     columns = ["severity", *(field.name for field in fields(Finding) if field.name != "severity")]
     ordered = sorted(findings, key=lambda finding: SEVERITIES.index(finding.severity))
-    return pd.DataFrame([asdict(finding) for finding in ordered], columns=columns, dtype="str")
+    table = pd.DataFrame([asdict(finding) for finding in ordered], columns=columns, dtype="str")
+    return keep_messages(table, [text for each in ordered for text in (each.finding, each.evidence, each.advice)])
 
 
 def together(tables: Sequence[pd.DataFrame]) -> pd.DataFrame:
     """Put tables of findings together, the most severe first, else in the order given; no sentence is there twice."""
     table = pd.concat([findings_table([]), *tables], ignore_index=True).drop_duplicates(ignore_index=True)
     order = table["severity"].map(SEVERITIES.index)
-    return table.loc[order.sort_values(kind="stable").index].reset_index(drop=True)
+    table = table.loc[order.sort_values(kind="stable").index].reset_index(drop=True)
+    return keep_messages(table, [sentence for each in tables for sentence in messages_of(each).values()])
 
 
 def statistics_findings(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
@@ -91,9 +95,14 @@ def split_advice(source: Dataset, split: str, writers: bool) -> str:
             return ""
     except WrongUse:  # nothing to train on; whoever trains is told what to do
         return ""
-    how = "whole writers, at random" if writers else "samples of each class alike, at random, by the hash of their ids"
-    command = f"mnist-data split {shlex.quote(source.location)} OUT" + ("" if writers else " --by label")
-    return f"To hold back {how}: {command}"
+    command = f"mnist-data split {shlex.quote(source.location)} OUT"
+    if writers:
+        return message("To hold back whole writers, at random: {command}", command=command)
+    labelled = f"{command} --by label"
+    return message(
+        "To hold back samples of each class alike, at random, by the hash of their ids: {command}",
+        command=labelled,
+    )
 
 
 def _classes(classes: pd.DataFrame) -> Iterator[Finding]:
@@ -102,10 +111,12 @@ def _classes(classes: pd.DataFrame) -> Iterator[Finding]:
         absent = list(rows.loc[rows["samples"] == 0, "name"])
         if absent and len(absent) < len(rows):
             yield Finding(
-                f"{split} has no sample of {first_few(absent)}.",
-                f"{len(absent):,} of {len(rows):,} classes are missing there.",
-                "A network can neither learn nor be tested on a class without samples: split the dataset anew by "
-                "mnist-data split, or add samples.",
+                message("{split} has no sample of {classes}.", split=split, classes=few(absent)),
+                message("{absent:,} of {all:,} classes are missing there.", absent=len(absent), all=len(rows)),
+                message(
+                    "A network can neither learn nor be tested on a class without samples: split the dataset anew by "
+                    "mnist-data split, or add samples."
+                ),
                 PROBLEM,
                 "classes",
             )
@@ -114,17 +125,26 @@ def _classes(classes: pd.DataFrame) -> Iterator[Finding]:
     if len(counts) < 2:
         return
     ratio = counts.max() / counts.min()
-    sizes = f"{counts.idxmax()} has {counts.max():,} samples, {counts.idxmin()} {counts.min():,}"
+    sizes = message(
+        "{largest} has {most:,} samples, {smallest} {fewest:,}",
+        largest=counts.idxmax(),
+        most=counts.max(),
+        smallest=counts.idxmin(),
+        fewest=counts.min(),
+    )
     if ratio < RARE:
         yield Finding(
-            "The classes are of about equal size.", f"{sizes}: {ratio:.2f} times as many.", "", NOTE, "classes"
+            message("The classes are of about equal size."),
+            message("{sizes}: {ratio:.2f} times as many.", sizes=sizes, ratio=ratio),
+            "",
+            NOTE,
+            "classes",
         )
     else:
-        advice = "Judge a network by its accuracy in each class; that of all samples hides a class that is rare."
         yield Finding(
-            f"The classes are of unequal size: {sizes}.",
-            f"That is {ratio:.3g} times as many.",
-            advice,
+            message("The classes are of unequal size: {sizes}.", sizes=sizes),
+            message("That is {ratio:.3g} times as many.", ratio=ratio),
+            message("Judge a network by its accuracy in each class; that of all samples hides a class that is rare."),
             WARNING,
             "classes",
         )
@@ -136,15 +156,21 @@ def _closest(separability: pd.DataFrame) -> Iterator[Finding]:
         return
     split = separability["split"].iloc[0]
     nearest = separability[separability["split"] == split].nsmallest(2, "bhattacharyya").to_dict("records")
-    pairs = [f"{row['name']} and {row['other_name']}" for row in nearest]
-    distances = " and ".join(f"{row['bhattacharyya']:.2f}" for row in nearest)
+    pairs = [message("{class_} and {other}", class_=row["name"], other=row["other_name"]) for row in nearest]
+    distances = joined([f"{row['bhattacharyya']:.2f}" for row in nearest], " and ")
     yield Finding(
-        f"The classes {pairs[0]} lie closest{f', then {pairs[1]}' if pairs[1:] else ''}.",
-        f"Bhattacharyya distance {distances} in {split}.",
+        message("The classes {pair} lie closest, then {next}.", pair=pairs[0], next=pairs[1])
+        if pairs[1:]
+        else message("The classes {pair} lie closest.", pair=pairs[0]),
+        message("Bhattacharyya distance {distances} in {split}.", distances=distances, split=split),
         "",
         NOTE,
         "separability",
     )
+
+
+def _background(split: str, polarity: str) -> str:
+    return message("{split}: {background}", split=split, background=message(POLARITY_WORDS.get(polarity, polarity)))
 
 
 def _polarity(summary: pd.DataFrame) -> Iterator[Finding]:
@@ -153,9 +179,11 @@ def _polarity(summary: pd.DataFrame) -> Iterator[Finding]:
     decided = {str(polarity) for polarity in polarities.values()} & {"dark", "bright"}
     if len(decided) == 2:
         yield Finding(
-            "The splits differ in their background.",
-            ", ".join(f"{split}: {polarity}" for split, polarity in polarities.items()) + ".",
-            "A network that is trained on one cannot read the other: invert one of them before it is converted.",
+            message("The splits differ in their background."),
+            message("{list}.", list=joined([_background(*each) for each in polarities.items()])),
+            message(
+                "A network that is trained on one cannot read the other: invert one of them before it is converted."
+            ),
             PROBLEM,
             "samples",
         )

@@ -14,6 +14,7 @@ import pyarrow as pa
 
 from mnist_data.batch import Integers, shape_text
 from mnist_data.parquet.dataset import Dataset
+from mnist_data.parquet.messages import joined, message
 from mnist_data.parquet.tables import merge_tables, provenance, require_folder, write_table
 from pipelines.audit.read_rows import read_rows
 from pipelines.drift.versions.digests import DigestedSamples, digest_samples, require_memory_for
@@ -227,14 +228,20 @@ def _thumbnails(source: Dataset, rows: Integers, chosen: Sequence[tuple[str, int
 
 
 def _notes(a: Dataset, b: Dataset, matching: Matching) -> tuple[str, ...]:
-    notes = []
+    notes: list[str] = []
     forms = [f"{shape_text(dataset.metadata.shape)} {dataset.metadata.dtype}" for dataset in (a, b)]
     if forms[0] != forms[1]:
-        notes.append(f"The images of A are {forms[0]}, those of B {forms[1]}: no pixels are equal, ids alone are.")
+        notes.append(
+            message(
+                "The images of A are {a}, those of B {b}: no pixels are equal, ids alone are.", a=forms[0], b=forms[1]
+            )
+        )
     if not matching.ids_kept:
-        notes.append("Most samples that are found again by their pixels have other ids, so ids say nothing here.")
+        notes.append(
+            message("Most samples that are found again by their pixels have other ids, so ids say nothing here.")
+        )
     if a.metadata.classes and b.metadata.classes and a.metadata.classes != b.metadata.classes:
-        notes.append("The datasets name their classes differently; labels are compared by the names.")
+        notes.append(message("The datasets name their classes differently; labels are compared by the names."))
     return tuple(notes)
 
 
@@ -244,11 +251,15 @@ def verdict(changes: pd.DataFrame) -> str:
     changes: the table of that name.
     """
     counts = changes.groupby("change", sort=False)["samples"].sum()
-    differing = [f"{count:,} {kind}" for kind, count in counts.items() if count and kind != UNCHANGED]
+    differing = [
+        message("{count:,} {change}", count=count, change=message(str(kind)))
+        for kind, count in counts.items()
+        if count and kind != UNCHANGED
+    ]
     same = int(counts[UNCHANGED])
     if not differing:
-        return f"B has the samples of A, all {same:,} of them, and no others."
-    return f"From A to B: {', '.join(differing)}; {same:,} unchanged."
+        return message("B has the samples of A, all {count:,} of them, and no others.", count=same)
+    return message("From A to B: {changes}; {same:,} unchanged.", changes=joined(differing), same=same)
 
 
 def save(

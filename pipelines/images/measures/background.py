@@ -13,6 +13,8 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
+from mnist_data.parquet.messages import mark, message
+
 Floats = npt.NDArray[np.float64]
 Polarity = Literal["dark", "bright", "undecided"]
 
@@ -87,7 +89,19 @@ def polarity_of(positions: Floats) -> tuple[Polarity, float, float]:
 def describe_polarity(polarity: Polarity, undecided: int = 0) -> str:
     """Say what is known of a dataset's background, for a person; undecided: samples that may be inverted or not."""
     if polarity == "undecided":
-        return "Background: undecided, as the samples' borders are neither dark nor bright; none counts as inverted."
-    ink = "bright ink" if polarity == "dark" else "dark ink"
-    samples = f"; of {undecided:,} samples it is undecided whether they are inverted" if undecided else ""
-    return f"Background: {polarity}, with {ink}{samples}."
+        return message(
+            "Background: undecided, as the samples' borders are neither dark nor bright; none counts as inverted."
+        )
+    if undecided:
+        return message(
+            "Background: {background}; of {count:,} samples it is undecided whether they are inverted.",
+            background=message("dark, with bright ink") if polarity == "dark" else message("bright, with dark ink"),
+            count=undecided,
+        )
+    if polarity == "dark":
+        return message("Background: dark, with bright ink.")
+    return message("Background: bright, with dark ink.")
+
+
+POLARITY_WORDS = {"dark": mark("dark"), "bright": mark("bright"), "undecided": mark("undecided")}
+"""Polarity -> what the background is."""

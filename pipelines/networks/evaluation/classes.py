@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from mnist_data.batch import Integers
+from mnist_data.parquet.messages import joined, message
 from pipelines.settings.checks import THRESHOLDS
 from pipelines.statistics.findings import Finding
 
@@ -33,7 +34,15 @@ def find_class_problems(
     if len(missing := np.flatnonzero((counts == 0) & (present > 0))):
         findings.append(_without_samples([_counted(titles[number], number, elsewhere) for number in missing.tolist()]))
     if len(rare := np.flatnonzero((counts > 0) & (counts * np.count_nonzero(counts) * RARE < counts.sum()))):
-        findings.append(_with_few([f"{titles[number]} ({counts[number]:,})" for number in rare], int(counts.sum())))
+        findings.append(
+            _with_few(
+                [
+                    message("{name} ({details})", name=titles[number], details=format(counts[number], ","))
+                    for number in rare.tolist()
+                ],
+                int(counts.sum()),
+            )
+        )
     if len(unused := np.flatnonzero((counts == 0) & (present == 0))):
         findings.append(_unused([titles[number] for number in unused], classes))
     return findings
@@ -41,27 +50,46 @@ def find_class_problems(
 
 def _without_samples(described: Sequence[str]) -> Finding:
     return Finding(
-        "classes without training samples",
-        f"No training sample is of {_listed(described)}: every one of these samples will be misclassified.",
-        "Add samples of these classes, take them out of the other splits, or split anew with mnist-data split.",
+        message("classes without training samples"),
+        message(
+            "No training sample is of {classes}: every one of these samples will be misclassified.",
+            classes=_listed(described),
+        ),
+        message(
+            "Add samples of these classes, take them out of the other splits, or split anew with mnist-data split."
+        ),
     )
 
 
 def _with_few(described: Sequence[str], count: int) -> Finding:
     return Finding(
-        "classes with few training samples",
-        f"Of {count:,} training samples few are of {_listed(described)}, which is more than {RARE:g} times rarer than "
-        "an equal share.",
-        "Add samples of these classes, or copies by mnist-data augment; look at the accuracy of each class, as all "
-        "together hide them.",
+        message("classes with few training samples"),
+        message(
+            "Of {count:,} training samples few are of {classes}, which is more than {rare:g} times rarer than an equal "
+            "share.",
+            count=count,
+            classes=_listed(described),
+            rare=RARE,
+        ),
+        message(
+            "Add samples of these classes, or copies by mnist-data augment; look at the accuracy of each class, as all "
+            "together hide them."
+        ),
     )
 
 
 def _unused(described: Sequence[str], classes: int) -> Finding:
     return Finding(
-        "outputs without samples",
-        f"The network has {classes} outputs, but no split has a sample of {_listed(described)}.",
-        "Where no samples of these classes are to come, number the labels without gaps: mnist-data convert --relabel.",
+        message("outputs without samples"),
+        message(
+            "The network has {outputs} outputs, but no split has a sample of {classes}.",
+            outputs=classes,
+            classes=_listed(described),
+        ),
+        message(
+            "Where no samples of these classes are to come, number the labels without gaps: mnist-data convert "
+            "--relabel."
+        ),
     )
 
 
@@ -71,16 +99,23 @@ def _counts(labels: Integers, classes: int) -> Integers:
 
 
 def _counted(title: str, number: int, elsewhere: Mapping[str, Integers]) -> str:
-    places = [f"{counts[number]:,} in {split}" for split, counts in elsewhere.items() if counts[number]]
-    return f"{title} ({', '.join(places)})"
+    places = [
+        message("{count:,} in {split}", count=counts[number], split=split)
+        for split, counts in elsewhere.items()
+        if counts[number]
+    ]
+    return message("{name} ({details})", name=title, details=joined(places))
 
 
 def _listed(described: Sequence[str]) -> str:
     more = len(described) - NAMED
-    return "; ".join(described[:NAMED]) + (f" and {more} more classes" if more > 0 else "")
+    first = joined(described[:NAMED], "; ")
+    return message("{classes} and {count} more classes", classes=first, count=more) if more > 0 else first
 
 
 def _title(number: int, names: Sequence[str]) -> str:
     """Write a class, with its name where that is another than its number."""
     name = names[number] if number < len(names) else str(number)
-    return f"class {number}" if name == str(number) else f"class {number} ({name})"
+    if name == str(number):
+        return message("class {number}", number=number)
+    return message("class {number} ({name})", number=number, name=name)

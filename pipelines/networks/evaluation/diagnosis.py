@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mnist_data.batch import Integers
+from mnist_data.parquet.messages import joined, mark, message
 from pipelines.engine.id_hash import hashes
 from pipelines.networks.data.loader import steps
 from pipelines.networks.data.samples import Samples
@@ -123,10 +124,12 @@ def scores(
     """Give the scores of an epoch on the training samples and, where there are any, on the validation samples."""
     counts = np.bincount(training_labels, minlength=classes)
     prior = _smoothed((counts + 1) / (len(training_labels) + classes), smoothing)  # none of them 0
-    training = _score("training", kept.train_accuracy, kept.train_loss, training_labels, prior, smoothing)
+    training = _score(mark("training"), kept.train_accuracy, kept.train_loss, training_labels, prior, smoothing)
     if not len(validation_labels):
         return training, None
-    return training, _score("validation", kept.validation_accuracy, kept.validation_loss, validation_labels, prior, 0.0)
+    return training, _score(
+        mark("validation"), kept.validation_accuracy, kept.validation_loss, validation_labels, prior, 0.0
+    )
 
 
 def _score(role: str, accuracy: float, loss: float, labels: Integers, prior: Fractions, smoothing: float) -> Score:
@@ -163,54 +166,79 @@ def accuracy_at_chance(
     final: of the finished network on training samples. change: of the weights, relative to their initial norm. taken:
     steps until the epoch that is kept. rate: the training's highest learning rate.
     """
-    evidence = _accuracy_text(validation or training)
     if change < LEAST_CHANGE:
-        evidence += (
-            f" The weights have changed by {change:.1g} of their size, so the network is nearly the initial one."
+        more = message(
+            "The weights have changed by {change:.1g} of their size, so the network is nearly the initial one.",
+            change=change,
         )
-        advice = f"Try more epochs, or a learning_rate above {rate:g}: 0.01 suits most networks."
+        advice = message("Try more epochs, or a learning_rate above {rate:g}: 0.01 suits most networks.", rate=rate)
     elif training.learned and not final.above_chance(SLIGHT):
-        evidence += f" Training accuracy was {training.accuracy:.1%} during the epoch and is {final.accuracy:.1%} now."
-        advice = f"Batch norms need about {SETTLED} steps to settle: try more epochs, or a smaller batch_size."
+        more = message(
+            "Training accuracy was {during:.1%} during the epoch and is {now:.1%} now.",
+            during=training.accuracy,
+            now=final.accuracy,
+        )
+        advice = message(
+            "Batch norms need about {steps} steps to settle: try more epochs, or a smaller batch_size.", steps=SETTLED
+        )
     elif validation and training.learned:
-        evidence += f" Training accuracy is {final.accuracy:.1%}."
-        advice = (
+        more = message("Training accuracy is {accuracy:.1%}.", accuracy=final.accuracy)
+        advice = message(
             "The network does not generalize to the validation samples. Check that they are labelled and prepared as "
             "the training samples are (scale, polarity, size and place of the ink), or use more training samples."
         )
     else:
-        evidence += f" The weights have changed by {change:,.1f} times their size, and nothing was learned."
-        advice = f"Try learning_rate {rate / 10:g}, a tenth of {rate:g}."
+        more = message(
+            "The weights have changed by {change:,.1f} times their size, and nothing was learned.", change=change
+        )
+        advice = message("Try learning_rate {tenth:g}, a tenth of {rate:g}.", tenth=rate / 10, rate=rate)
         if taken < SETTLED:
-            advice = (
-                f"Only {taken} steps were made: try more epochs. If that does not help: {advice[0].lower()}{advice[1:]}"
+            advice = message(
+                "Only {steps} steps were made: try more epochs. If that does not help: try learning_rate {tenth:g}, a "
+                "tenth of {rate:g}.",
+                steps=taken,
+                tenth=rate / 10,
+                rate=rate,
             )
-    return Finding("accuracy at chance", evidence, advice)
+    evidence = message("{sentence} {next}", sentence=_accuracy_text(validation or training), next=more)
+    return Finding(message("accuracy at chance"), evidence, advice)
 
 
 def _accuracy_text(score: Score) -> str:
     low, high = score.interval
-    return (
-        f"Accuracy on {score.samples:,} {score.role} samples is {score.accuracy:.1%} (95 % interval {low:.1%} to "
-        f"{high:.1%}); always predicting the largest class gives {score.chance:.1%}."
+    return message(
+        "Accuracy on {samples:,} {role} samples is {accuracy:.1%} (95 % interval {low:.1%} to {high:.1%}); always "
+        "predicting the largest class gives {chance:.1%}.",
+        samples=score.samples,
+        role=message(score.role),
+        accuracy=score.accuracy,
+        low=low,
+        high=high,
+        chance=score.chance,
     )
 
 
 def unrelated_labels(near: Neighbourhood, final: Score, validation: Score | None) -> Finding:
     """Report that labels are as good as random, whatever the network's accuracy."""
-    evidence = (
-        f"Of {near.samples:,} training images {near.alike / near.samples:.1%} have the label of their nearest "
-        f"neighbour; with random labels {near.chance:.1%} would."
+    evidence = message(
+        "Of {samples:,} training images {alike:.1%} have the label of their nearest neighbour; with random labels "
+        "{chance:.1%} would.",
+        samples=near.samples,
+        alike=near.alike / near.samples,
+        chance=near.chance,
     )
     if validation:
-        evidence += f" {_accuracy_text(validation)}"
+        evidence = message("{sentence} {next}", sentence=evidence, next=_accuracy_text(validation))
     if final.learned and final.above_chance():
-        evidence += f" The training accuracy of {final.accuracy:.1%} is memorized."
+        memorized = message("The training accuracy of {accuracy:.1%} is memorized.", accuracy=final.accuracy)
+        evidence = message("{sentence} {next}", sentence=evidence, next=memorized)
     return Finding(
-        "labels do not fit the images",
+        message("labels do not fit the images"),
         evidence,
-        "Images and labels are probably of different files, or in different orders. Look at some of them with their "
-        "labels (mnist-data stats DATASET --plot), and convert again from files that belong together.",
+        message(
+            "Images and labels are probably of different files, or in different orders. Look at some of them with "
+            "their labels (mnist-data stats DATASET --plot), and convert again from files that belong together."
+        ),
     )
 
 
@@ -227,23 +255,46 @@ def overfitting(final: Score, validation: Score) -> Finding:
     """Report that training samples were memorized."""
     gap = final.accuracy - validation.accuracy
     return Finding(
-        "training far above validation",
-        f"Accuracy is {final.accuracy:.1%} on {final.samples:,} training samples and {validation.accuracy:.1%} on "
-        f"{validation.samples:,} validation samples: {100 * gap:.1f} points less, with 95 % confidence at least "
-        f"{100 * least_gap(final, validation):.1f}.",
-        "The network has memorized training samples. Try a recipe (--recipe mild), more training samples, dropout 0.3, "
-        "fewer epochs, or a smaller model.",
+        message("training far above validation"),
+        message(
+            "Accuracy is {training:.1%} on {training_samples:,} training samples and {validation:.1%} on "
+            "{validation_samples:,} validation samples: {gap:.1f} points less, with 95 % confidence at least "
+            "{least:.1f}.",
+            training=final.accuracy,
+            training_samples=final.samples,
+            validation=validation.accuracy,
+            validation_samples=validation.samples,
+            gap=100 * gap,
+            least=100 * least_gap(final, validation),
+        ),
+        message(
+            "The network has memorized training samples. Try a recipe (--recipe mild), more training samples, dropout "
+            "0.3, fewer epochs, or a smaller model."
+        ),
     )
 
 
 def dead_units(layers: Sequence[ProbedLayer]) -> Finding:
     """Report layers most of whose units are dead."""
-    counts = ", ".join(f"{layer.dead} of {layer.units} in {layer.name!r}" for layer in layers)
-    constant = any(layer.dead == layer.units for layer in layers)
+    counts = joined(
+        [
+            message("{dead} of {units} in {layer}", dead=layer.dead, units=layer.units, layer=repr(layer.name))
+            for layer in layers
+        ]
+    )
+    evidence = message(
+        "ReLU units that are 0 for every one of up to {probed} training images: {counts}.",
+        probed=PROBED,
+        counts=counts,
+    )
+    if any(layer.dead == layer.units for layer in layers):
+        constant = message("The network predicts the same for every image.")
+        evidence = message("{sentence} {next}", sentence=evidence, next=constant)
     return Finding(
-        "dead units",
-        f"ReLU units that are 0 for every one of up to {PROBED} training images: {counts}."
-        f"{' The network predicts the same for every image.' if constant else ''}",
-        "A dead unit is not trained any more. Train from the beginning with a lower learning_rate, or use a model "
-        "with batch norm (tiny, small, large).",
+        message("dead units"),
+        evidence,
+        message(
+            "A dead unit is not trained any more. Train from the beginning with a lower learning_rate, or use a model "
+            "with batch norm (tiny, small, large)."
+        ),
     )

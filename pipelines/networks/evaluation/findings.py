@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
+from mnist_data.parquet.messages import keep_messages, message
 from pipelines.statistics.findings import NOTE, Finding, findings_table
 
 
@@ -15,7 +16,7 @@ def diagnosis_table(findings: Mapping[int, Sequence[Finding]]) -> pd.DataFrame:
     """Tabulate the findings of each seed, a row each: seed, finding, evidence, advice."""
     rows = [(seed, each.finding, each.evidence, each.advice) for seed, of_seed in findings.items() for each in of_seed]
     table = pd.DataFrame(rows, columns=["seed", "finding", "evidence", "advice"]).astype("str")
-    return table.astype({"seed": np.int64})
+    return keep_messages(table.astype({"seed": np.int64}), [text for row in rows for text in row[1:]])
 
 
 def in_words(model: str, diagnosis: pd.DataFrame) -> tuple[str, ...]:
@@ -37,7 +38,12 @@ def training_findings(tables: Mapping[str, pd.DataFrame], problems: Mapping[int,
     evaluation = tables["evaluation"]
     model = "" if evaluation.empty else str(evaluation["model"].iloc[0])
     distinct = dict.fromkeys(problem for of_seed in problems.values() for problem in of_seed)
-    named = [replace(problem, finding=f"{model}: {problem.finding}.", section="training") for problem in distinct]
+    named = [
+        replace(
+            problem, finding=message("{model}: {finding}.", model=model, finding=problem.finding), section="training"
+        )
+        for problem in distinct
+    ]
     return findings_table([*named, *_score(tables)])
 
 
@@ -50,11 +56,27 @@ def _score(tables: Mapping[str, pd.DataFrame]) -> Iterator[Finding]:
     missed = int(score["samples"] - score["correct"])
     confusion = tables.get("confusion", pd.DataFrame({"label": [], "predicted": [], "samples": []}))
     errors = confusion[confusion["label"] != confusion["predicted"]].nlargest(1, "samples").to_dict("records")
-    most = f", {errors[0]['samples']:,} of them {errors[0]['name']} → {errors[0]['predicted_name']}" if errors else ""
+    of = {"model": score["model"], "samples": score["samples"], "split": score["split"], "missed": missed}
+    if not missed:
+        words = message("{model} misses none of {samples:,} {split} samples.", **of)
+    elif not errors:
+        words = message("{model} misses {missed:,} of {samples:,} {split} samples.", **of)
+    else:
+        pair = f"{errors[0]['name']} → {errors[0]['predicted_name']}"
+        words = message(
+            "{model} misses {missed:,} of {samples:,} {split} samples, {most:,} of them {pair}.",
+            **of,
+            most=errors[0]["samples"],
+            pair=pair,
+        )
     yield Finding(
-        f"{score['model']} misses {f'{missed:,}' if missed else 'none'} of {score['samples']:,} {score['split']} "
-        f"samples{most if missed else ''}.",
-        f"Accuracy {score['accuracy']:.2%}, 95 % interval {score['low']:.2%} – {score['high']:.2%}.",
+        words,
+        message(
+            "Accuracy {accuracy:.2%}, 95 % interval {low:.2%} – {high:.2%}.",
+            accuracy=score["accuracy"],
+            low=score["low"],
+            high=score["high"],
+        ),
         "",
         NOTE,
         "confusions",

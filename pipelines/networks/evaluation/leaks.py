@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from mnist_data.parquet.messages import message
 from pipelines.networks.evaluation.scores import Evaluation, wilson
 from pipelines.statistics.findings import PROBLEM, Finding
 
@@ -50,15 +51,28 @@ def find_leak(scores: pd.DataFrame, dataset: str) -> list[Finding]:
     split = whole["split"]
     if not leaked["samples"] or leaked["fraction"] <= (whole["high"] - whole["low"]) / 2:
         return []
-    rest = f"{others['accuracy']:.2%} of the others" if others["samples"] else "there are no others"
+    rest = message("there are no others")
+    if others["samples"]:
+        rest = message("{accuracy:.2%} of the others", accuracy=others["accuracy"])
     return [
         Finding(
-            f"{split} samples in the training data",
-            f"{leaked['samples']:,} of {whole['samples']:,} {split} samples ({leaked['fraction']:.2%}) have the pixels "
-            f"of a training sample: {leaked['accuracy']:.2%} of these are correct, {rest}, {whole['accuracy']:.2%} of "
-            "all.",
-            "Only the score of the others says how well new samples are read. Train on OUT, without the copies, after: "
-            f"mnist-data clean {shlex.quote(dataset)} OUT",
+            message("{split} samples in the training data", split=split),
+            message(
+                "{leaked:,} of {samples:,} {split} samples ({fraction:.2%}) have the pixels of a training sample: "
+                "{accuracy:.2%} of these are correct, {rest}, {all:.2%} of all.",
+                leaked=leaked["samples"],
+                samples=whole["samples"],
+                split=split,
+                fraction=leaked["fraction"],
+                accuracy=leaked["accuracy"],
+                rest=rest,
+                all=whole["accuracy"],
+            ),
+            message(
+                "Only the score of the others says how well new samples are read. Train on OUT, without the copies, "
+                "after: mnist-data clean {dataset} OUT",
+                dataset=shlex.quote(dataset),
+            ),
             PROBLEM,
         )
     ]
