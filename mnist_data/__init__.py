@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from mnist_data import figures
     from mnist_data.api.analysis import audit, claims, stats
     from mnist_data.api.comparisons import compare, diff, drift
+    from mnist_data.api.decisions import decide, decisions
     from mnist_data.api.explore import explore
     from mnist_data.api.files import convert, export, fetch, info
     from mnist_data.api.networks import compress, explain, export_onnx, predict, train
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
     from mnist_data.api.verify import verify
     from mnist_data.errors import CheckFailed, MnistDataError
     from mnist_data.parquet.dataset import Dataset, open_dataset
+    from mnist_data.parquet.decisions import read_decisions
+    from mnist_data.parquet.decisions_table import Decision
     from mnist_data.parquet.frames import images, load, to_numpy
     from pipelines.networks.data.torch_dataset import torch_dataset
     from pipelines.stages.remake import remake
@@ -35,6 +38,7 @@ if TYPE_CHECKING:
 __all__ = [
     "CheckFailed",
     "Dataset",
+    "Decision",
     "MnistDataError",
     "Result",
     "__version__",
@@ -46,6 +50,8 @@ __all__ = [
     "compress",
     "convert",
     "corrupt",
+    "decide",
+    "decisions",
     "diff",
     "drift",
     "explain",
@@ -61,6 +67,7 @@ __all__ = [
     "open_dataset",
     "predict",
     "prepare",
+    "read_decisions",
     "remake",
     "run",
     "show",
@@ -76,6 +83,7 @@ _HOMES = {
     "mnist_data.api.analysis": ("audit", "claims", "stats"),
     "mnist_data.api.comparisons": ("compare", "diff", "drift"),
     "mnist_data.api.explore": ("explore",),
+    "mnist_data.api.decisions": ("decide", "decisions"),
     "mnist_data.api.files": ("convert", "export", "fetch", "info"),
     "mnist_data.api.networks": ("compress", "explain", "export_onnx", "predict", "train"),
     "mnist_data.api.results": ("Result",),
@@ -85,6 +93,8 @@ _HOMES = {
     "mnist_data.api.verify": ("verify",),
     "mnist_data.errors": ("CheckFailed", "MnistDataError"),
     "mnist_data.parquet.dataset": ("Dataset", "open_dataset"),
+    "mnist_data.parquet.decisions": ("read_decisions",),
+    "mnist_data.parquet.decisions_table": ("Decision",),
     "mnist_data.parquet.frames": ("images", "load", "to_numpy"),
     "pipelines.networks.data.torch_dataset": ("torch_dataset",),
     "pipelines.stages.remake": ("remake",),

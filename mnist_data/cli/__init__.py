@@ -16,6 +16,7 @@ from mnist_data.cli import (
     audit,
     claims,
     comparing,
+    decisions,
     deployment,
     diff,
     drift,
@@ -52,6 +53,7 @@ app.command("export")(files.export)
 app.command("info")(files.info)
 app.command("show")(show.show)
 app.command("explore")(explore.explore)
+app.command("decisions")(decisions.decisions)
 app.command("verify")(verify.verify)
 app.command("clean")(stages.clean)
 app.command("normalize")(stages.normalize)

@@ -243,12 +243,20 @@ def read_csv(path: str, expected: str, advice: str) -> pd.DataFrame:
     if not storage.is_remote(path):
         storage.require_file(path, expected, advice)
     try:
-        stored = pa_csv.read_csv(pa.BufferReader(storage.read_bytes(path) or b""))
+        content = storage.read_bytes(path) or b""
+        options = pa_csv.ParseOptions(delimiter=_delimiter(content), newlines_in_values=True)
+        stored = pa_csv.read_csv(pa.BufferReader(content), parse_options=options)
         _require_names(stored.column_names, path)
         table: pd.DataFrame = stored.to_pandas(types_mapper={pa.int64(): pd.Int64Dtype()}.get)
     except (pa.ArrowException, OSError, ValueError) as error:  # also of names that are not UTF-8
         raise UnreadableInput(path, first_line(error), expected, advice) from error
     return table
+
+
+def _delimiter(content: bytes) -> str:
+    """Give what separates the columns: a comma, or the semicolon or tab of spreadsheets in other countries."""
+    header = content.partition(b"\n")[0]
+    return max((",", ";", "\t"), key=lambda mark: header.count(mark.encode()))
 
 
 def _require_names(names: Sequence[str], path: str) -> None:

@@ -86,7 +86,7 @@ def merge_tables(
         writer: pq.ParquetWriter | None = None
         lines: pa_csv.CSVWriter | None = None
         for piece in pieces:
-            plain = _for_csv(piece)
+            plain = for_csv(piece)
             if writer is None or lines is None:
                 schema = piece.schema.with_metadata(metadata)
                 writer = stack.enter_context(
@@ -109,7 +109,7 @@ def write_csv(parquet: str, target: Path) -> None:
         lines: pa_csv.CSVWriter | None = None
         for group in range(max(1, file.metadata.num_row_groups)):
             whole = file.metadata.num_row_groups > 0
-            plain = _for_csv(file.read_row_group(group) if whole else file.schema_arrow.empty_table())
+            plain = for_csv(file.read_row_group(group) if whole else file.schema_arrow.empty_table())
             if lines is None:
                 lines = stack.enter_context(pa_csv.CSVWriter(target, plain.schema))
             lines.write_table(plain)
@@ -137,7 +137,7 @@ def with_columns_of(parquet: str, csv: str, names: Iterable[str]) -> None:
     merge_tables([table.combine_chunks()], parquet.removesuffix(".parquet"), made, attrs)
 
 
-def _for_csv(table: pa.Table) -> pa.Table:
+def for_csv(table: pa.Table) -> pa.Table:
     """Drop what a CSV cannot hold, and keep spreadsheets from running text that looks like a formula."""
     import pyarrow.compute as pc
 

@@ -28,6 +28,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "export": ("dataset out", "out/t10k-labels-idx1-ubyte"),
     "info": ("dataset", ""),
     "show": ("dataset --count 3", ""),
+    "decisions": ("dataset", ""),
     "verify": ("dataset", ""),
     "clean": ("dataset out", "out.quarantine.parquet"),
     "normalize": ("dataset out", "out"),
