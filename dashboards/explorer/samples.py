@@ -25,10 +25,10 @@ if TYPE_CHECKING:
 Rows = npt.NDArray[np.int32]
 """Places of samples in the dataset, counted from 0."""
 
-MEMORY = "400MB"
+MEMORY = "192MB"
 """Most that the database holds in memory; what is more lies on the disk."""
 
-ORDERS_BYTES = 96 << 20
+ORDERS_BYTES = 64 << 20
 """Memory for the rows of the latest queries: windows of a query are cut from these."""
 
 CATEGORIES = 50

@@ -13,13 +13,13 @@ from dashboards.explorer.samples import Rows
 from mnist_data.batch import Images, array_shape
 from mnist_data.parquet import pixel_cache
 from mnist_data.parquet.dataset import Dataset
-from mnist_data.parquet.pixels import Arrays, read_arrays, take_arrays
+from mnist_data.parquet.pixels import read_arrays, take_arrays
 from mnist_data.parquet.preview import Pixels, to_uint8
 
 SIDE = 64
 """Pixels of the longer side of a sprite; larger images are made smaller."""
 
-IN_MEMORY = 1 << 28
+IN_MEMORY = 1 << 27
 """Bytes of a split up to which its images are held, where the pixel cache has them not."""
 
 SCALED_BY = 1_000
@@ -36,7 +36,7 @@ class Sprites:
         self._dataset = dataset
         self._stack = ExitStack()
         self._lock = threading.Lock()
-        self._sources: dict[str, pixel_cache.Entry | Arrays | None] = {}
+        self._sources: dict[str, pixel_cache.Entry | Images | None] = {}
         self._range: tuple[float, float] | None = None
         shape = self._as_pictures(np.zeros((1, *array_shape(dataset.metadata.shape)), np.uint8)).shape
         self.height, self.width = _fitted(shape[1], shape[2])
@@ -76,28 +76,29 @@ class Sprites:
     def _take(self, split: str, places: npt.NDArray[np.intp]) -> Images:
         source = self._source(split)
         with suppress(pixel_cache.DamagedEntryError, OSError):
-            if isinstance(source, Arrays):
-                return source.images[places]
+            if isinstance(source, np.ndarray):
+                return source[places]
             if source is not None:
                 return source.take(places)
         return take_arrays(self._dataset, [split], places, cache=False).images
 
-    def _source(self, split: str) -> pixel_cache.Entry | Arrays | None:
+    def _source(self, split: str) -> pixel_cache.Entry | Images | None:
         """Open the pixels of a split once; where they are few and not in the cache, read them."""
         with self._lock:
             if split not in self._sources:
                 self._sources[split] = self._opened(split)
             return self._sources[split]
 
-    def _opened(self, split: str) -> pixel_cache.Entry | Arrays | None:
+    def _opened(self, split: str) -> pixel_cache.Entry | Images | None:
         entry = self._stack.enter_context(pixel_cache.opened(self._dataset, split))
         if entry is not None:
             return entry
         if not pixel_cache.is_worthwhile(self._dataset, split):
             few = self._dataset.splits[split] * self._dataset.metadata.image_bytes <= IN_MEMORY
-            return read_arrays(self._dataset, [split]) if few else None
-        arrays = read_arrays(self._dataset, [split])
-        return self._stack.enter_context(pixel_cache.opened(self._dataset, split)) or arrays
+            return read_arrays(self._dataset, [split]).images if few else None
+        images = read_arrays(self._dataset, [split]).images
+        entry = self._stack.enter_context(pixel_cache.opened(self._dataset, split))
+        return images if entry is None else entry
 
     def _to_uint8(self, images: Images) -> Pixels:
         if images.dtype.kind == "u":

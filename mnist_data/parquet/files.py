@@ -28,24 +28,26 @@ _MEASURED: set[tuple[str, int, int, int]] = set()
 
 
 @contextmanager
-def open_parquet(location: str | Path, mapped: bool = False) -> Iterator[pq.ParquetFile]:
+def open_parquet(location: str | Path, mapped: bool = False, buffer_bytes: int = 0) -> Iterator[pq.ParquetFile]:
     """Open one Parquet file with its page checksums verified.
 
-    mapped: map a local file into memory, which saves a copy of what is packed. Raises DamagedArchive where it is
-    broken, UnreadableInput where its footer, a page or the number of its rows is out of all proportion to its size.
+    mapped: map a local file into memory, which saves a copy of what is packed. buffer_bytes: read each column by so many
+    bytes; 0 reads what a row group holds of it at once. Raises DamagedArchive where it is broken, UnreadableInput where
+    its footer, a page or the number of its rows is out of all proportion to its size.
     """
+    reading = {"buffer_size": buffer_bytes, "pre_buffer": not buffer_bytes, "page_checksum_verification": True}
     with damage_named(location):
         if storage.is_remote(location):
             fs, path = storage.filesystem(location)
             with fs.open(path, "rb") as stream:
                 require_small_footer(stream, str(location))
-                with pq.ParquetFile(stream, page_checksum_verification=True) as file:
+                with pq.ParquetFile(stream, **reading) as file:
                     require_believable_rows(stream.seek(0, io.SEEK_END), file.metadata, str(location))
                     yield file
         else:
             with Path(location).open("rb") as stream:
                 require_small_footer(stream, str(location))
-            with pq.ParquetFile(str(location), memory_map=mapped, page_checksum_verification=True) as file:
+            with pq.ParquetFile(str(location), memory_map=mapped, **reading) as file:
                 _require_in_proportion(file.metadata, str(location))
                 yield file
 

@@ -31,7 +31,10 @@ LABELS = ("label", "predicted")
 ROWS = 1 << 16
 """Rows of a table that are read at once."""
 
-ON_DISK = 1 << 28
+BUFFER = 1 << 18
+"""Bytes of each column that are read at once."""
+
+ON_DISK = 1 << 26
 """Bytes of all columns beyond which the database lies in a file and not in memory."""
 
 OWN = "dataset"
@@ -175,7 +178,7 @@ def _described(
 
 def _batches(path: str, names: Sequence[str], seeds: bool) -> Iterator[pa.RecordBatch]:
     shown = renamed_columns(names)
-    with open_parquet(path) as file:
+    with open_parquet(path, buffer_bytes=BUFFER) as file:
         first = None
         for batch in file.iter_batches(ROWS, columns=[*names, "seed"] if seeds else list(names)):
             if seeds and len(batch):
@@ -200,7 +203,7 @@ def _own_table(dataset: Dataset) -> SampleTable:
 def _own_batches(dataset: Dataset, names: Sequence[str], schema: pa.Schema) -> Iterator[pa.RecordBatch]:
     start = 0
     for split, path in dataset.files:
-        with open_parquet(path) as file:
+        with open_parquet(path, buffer_bytes=BUFFER) as file:
             for batch in _columns_of(file, names):
                 end = start + len(batch)
                 rows = pa.array(range(start, end), pa.int32())
