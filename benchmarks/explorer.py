@@ -35,10 +35,10 @@ MEMORY_LIMIT = 1024.0
 SAMPLES, SCORES, RUNS = 1_000_000, 26, 5
 
 SERVE = """
-import sys
+import sys, tempfile
 from pipelines.run.explore import known_of, open_explorer
 from dashboards.explorer.query import Condition, Query
-explorer = open_explorer(known_of(sys.argv[1], [sys.argv[2]]), sys.argv[3])
+explorer = open_explorer(known_of(sys.argv[1], [sys.argv[2]]), tempfile.mkdtemp(dir=sys.argv[3]))
 for column in range(6):
     explorer.window(Query((Condition("c1", low=0.0),), f"c{column}"), 200_000, 240)
     explorer.samples.histogram(f"c{column}", Query())

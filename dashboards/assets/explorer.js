@@ -278,6 +278,7 @@
     window.explorerGrid = grid;
     markSize(grid.scale);
     labelTheme();
+    say("colours", { data: root.dataset.theme });
     if (matchMedia("(max-width: 980px)").matches) document.querySelector(".filters details").open = false;
     return grid;
   };
@@ -289,6 +290,7 @@
       root.dataset.theme = other[root.dataset.theme];
       try { localStorage.setItem("mnist-data-theme", root.dataset.theme); } catch {}
       labelTheme();
+      say("colours", { data: root.dataset.theme });
       started().draw();
     }
   });

@@ -6,8 +6,16 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from dashboards.explorer.layout import condition_of, detail, filter_row, hint
-from dashboards.explorer.query import Condition, Query
+from dashboards.explorer.charts import (
+    MAP,
+    histogram,
+    scatter,
+    selected_in_histogram,
+    selected_in_scatter,
+)
+from dashboards.explorer.explorer import MAP_COLUMNS
+from dashboards.explorer.layout import charts, condition_of, detail, filter_row, hint
+from dashboards.explorer.query import Condition, Query, read_query
 
 if TYPE_CHECKING:
     from dash import Dash
@@ -21,6 +29,8 @@ def add_callbacks(page: Dash, explorer: Explorer) -> None:
     _connect_query(page, explorer)
     _connect_grid(page)
     _connect_detail(page, explorer)
+    _connect_charts(page, explorer)
+    _connect_selections(page, explorer)
 
 
 def _connect_filters(page: Dash, explorer: Explorer) -> None:
@@ -107,3 +117,90 @@ def _connect_detail(page: Dash, explorer: Explorer) -> None:
         return detail(explorer, row) if isinstance(row, int) and 0 <= row < explorer.samples.count else hint()
 
     page.callback(Output("detail", "children"), Input("chosen", "data"))(show)
+
+
+def _connect_charts(page: Dash, explorer: Explorer) -> None:
+    """Draw the charts once they are wanted, and whenever the filters change."""
+    from dash import Input, Output, no_update
+
+    columns = explorer.samples.columns
+
+    def toggle(clicks: int | None) -> tuple[Any, str]:
+        shown = bool((clicks or 0) % 2)
+        return (charts(explorer), "true") if shown else ([], "false")
+
+    def draw_histogram(column: str | None, query: dict[str, Any] | None, theme: str) -> Any:
+        if column not in columns or query is None:
+            return no_update
+        return histogram(explorer, column, read_query(query["text"]), theme)
+
+    def draw_scatter(x: str | None, y: str | None, query: dict[str, Any] | None, theme: str) -> tuple[Any, bool]:
+        if query is None:
+            return no_update, no_update
+        if x == MAP:
+            explorer.add_map()
+        across, up = MAP_COLUMNS if x == MAP else (x, y)
+        if across not in columns or up not in columns:
+            return no_update, x == MAP
+        return scatter(explorer, across, up, read_query(query["text"]), theme), x == MAP
+
+    by_query = Input("query", "data"), Input("colours", "data")
+    clicks = Input("show-charts", "n_clicks")
+    page.callback(Output("charts", "children"), Output("show-charts", "aria-expanded"), clicks)(toggle)
+    page.callback(Output("histogram", "figure"), Input("histogram-column", "value"), *by_query)(draw_histogram)
+    page.callback(
+        Output("scatter", "figure"),
+        Output("scatter-y", "disabled"),
+        Input("scatter-x", "value"),
+        Input("scatter-y", "value"),
+        *by_query,
+    )(draw_scatter)
+
+
+def _connect_selections(page: Dash, explorer: Explorer) -> None:
+    """Make a filter of what is selected in a chart, and choose a sample that is clicked there."""
+    from dash import Input, Output, State, no_update
+
+    columns = explorer.samples.columns
+
+    def filters(query: dict[str, Any], conditions: list[Condition]) -> list[dict[str, Any]]:
+        replaced = {condition.column for condition in conditions}
+        kept = [condition for condition in query["conditions"] if condition["column"] not in replaced]
+        return [*kept, *msgspec.to_builtins(conditions)]
+
+    def by_histogram(selected: dict[str, Any] | None, name: str, query: dict[str, Any]) -> Any:
+        if not selected or name not in columns:
+            return no_update
+        values = explorer.samples.histogram(name, read_query(query["text"])).values
+        condition = selected_in_histogram(columns[name], values, selected)
+        return no_update if condition is None else filters(query, [condition])
+
+    def by_scatter(selected: dict[str, Any] | None, x: str, y: str, query: dict[str, Any]) -> Any:
+        across, up = MAP_COLUMNS if x == MAP else (x, y)
+        conditions = selected_in_scatter(across, up, selected or {})
+        return filters(query, conditions) if conditions and {across, up} <= set(columns) else no_update
+
+    def choose(clicked: dict[str, Any] | None) -> Any:
+        points = (clicked or {}).get("points") or [{}]
+        row = points[0].get("customdata")
+        return {"row": row} if isinstance(row, int) else no_update
+
+    query = State("query", "data")
+    again = {"allow_duplicate": True}
+    settings = {"prevent_initial_call": True}
+    page.callback(
+        Output("filters", "data", **again),
+        Input("histogram", "selectedData"),
+        State("histogram-column", "value"),
+        query,
+        **settings,
+    )(by_histogram)
+    page.callback(
+        Output("filters", "data", **again),
+        Input("scatter", "selectedData"),
+        State("scatter-x", "value"),
+        State("scatter-y", "value"),
+        query,
+        **settings,
+    )(by_scatter)
+    page.callback(Output("chosen", "data", **again), Input("scatter", "clickData"), **settings)(choose)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import threading
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
+import numpy.typing as npt
 
 from dashboards.explorer.columns import Column, Value
 from dashboards.explorer.query import Query
@@ -16,17 +18,30 @@ from mnist_data.batch import shape_text
 from mnist_data.parquet.dataset import Dataset
 from mnist_data.parquet.preview import data_uri, encode_png
 
+MAP_COLUMNS = ("map: x", "map: y")
+"""The columns of the map."""
+
+_MAPPING = threading.Lock()
+
 MOST_ROWS = 600
 """Samples in one window of the grid."""
 
 
+class Analyses(Protocol):
+    """What is computed of samples once it is asked for."""
+
+    def places(self) -> npt.NDArray[np.float32]:
+        """Give the place of each sample on a map, (samples, 2)."""
+
+
 @dataclass(frozen=True)
 class Explorer:
-    """A dataset, what tables say of its samples, and its images."""
+    """A dataset, what tables say of its samples, its images, and what can be computed of these."""
 
     dataset: Dataset
     samples: Samples
     sprites: Sprites
+    analyses: Analyses
 
     def close(self) -> None:
         """Give back files and memory."""
@@ -77,6 +92,13 @@ class Explorer:
             ]
         text = json.dumps(head).encode()
         return len(text).to_bytes(4, "little") + text + self.sprites.tiles(rows).tobytes()
+
+    def add_map(self) -> None:
+        """Compute the map, once, so that its two columns can be asked for."""
+        with _MAPPING:
+            if not set(MAP_COLUMNS) <= set(self.samples.columns):
+                places = self.analyses.places()
+                self.samples.add_numbers("map", dict(zip(MAP_COLUMNS, places.T, strict=True)))
 
     def picture(self, row: int) -> str:
         """Give the image of a sample as a PNG in a data URI."""

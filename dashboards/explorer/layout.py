@@ -6,7 +6,9 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from dashboards.explorer.charts import HEIGHT, MAP
 from dashboards.explorer.columns import Column, Value
+from dashboards.explorer.explorer import MAP_COLUMNS
 from dashboards.explorer.query import Condition
 
 if TYPE_CHECKING:
@@ -25,7 +27,10 @@ def layout(explorer: Explorer) -> Any:
     """Give the whole page."""
     from dash import dcc, html
 
-    stores = [dcc.Store(id=name, data=value) for name, value in (("filters", []), ("query", None), ("chosen", None))]
+    stores = [
+        dcc.Store(id=name, data=value)
+        for name, value in (("filters", []), ("query", None), ("chosen", None), ("colours", "light"))
+    ]
     return html.Div(
         [
             html.A("Skip to the samples", href="#grid", className="skip"),
@@ -98,7 +103,15 @@ def _grid() -> Any:
     keys = [part for key, does in KEYS for part in (html.Kbd(key), f" {does}  ")]
     return html.Main(
         [
-            html.Div([html.P(id="count", role="status"), html.P(keys, className="keys")], className="line"),
+            html.Div(
+                [
+                    html.P(id="count", role="status"),
+                    html.P(keys, className="keys"),
+                    html.Button("Charts", id="show-charts"),
+                ],
+                className="line",
+            ),
+            html.Div(id="charts"),
             html.Div(
                 id="grid",
                 tabIndex="0",
@@ -107,6 +120,47 @@ def _grid() -> Any:
             ),
             html.P(id="said", className="unseen", **{"aria-live": "polite"}),
         ]
+    )
+
+
+def charts(explorer: Explorer) -> Any:
+    """Give the charts above the grid; they are drawn by a script that is fetched only now."""
+    from dash import dcc, html
+
+    numbers = [
+        column for column in explorer.samples.columns.values() if column.kind == "number" and column.name != "id"
+    ]
+    counted = [column for column in explorer.samples.columns.values() if column.kind != "text" and column.name != "id"]
+    options = [
+        {"label": MAP, "value": MAP},
+        *(each for each in column_options(numbers) if each["value"] not in MAP_COLUMNS),
+    ]
+    config = {"displayModeBar": False, "responsive": True, "doubleClick": "reset"}
+    first = next((column.name for column in numbers), None)
+    return html.Div(
+        [
+            html.Figure(
+                [
+                    dcc.Dropdown(column_options(counted), first or "label", id="histogram-column", clearable=False),
+                    dcc.Graph(id="histogram", config=config, style={"height": f"{HEIGHT}px"}),
+                ],
+            ),
+            html.Figure(
+                [
+                    html.Div(
+                        [
+                            dcc.Dropdown(options, MAP, id="scatter-x", clearable=False),
+                            dcc.Dropdown(
+                                column_options(numbers), first, id="scatter-y", clearable=False, disabled=True
+                            ),
+                        ],
+                        className="axes",
+                    ),
+                    dcc.Graph(id="scatter", config=config, style={"height": f"{HEIGHT}px"}),
+                ],
+            ),
+        ],
+        className="charts",
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -85,6 +85,22 @@ class Samples:
             while len(self._orders) > 1 and sum(each.nbytes for each in self._orders.values()) > ORDERS_BYTES:
                 self._orders.popitem(last=False)
         return rows
+
+    def add_numbers(self, table: str, columns: Mapping[str, npt.NDArray[np.float32]]) -> None:
+        """Add columns of numbers, each (count,) in the order of the dataset. table: what they are shown under."""
+        import pyarrow as pa
+
+        with self._lock, self._cursor() as cursor:
+            new = {name: values for name, values in columns.items() if name not in self.columns}
+            for name, values in new.items():
+                field = f"n{len(self.columns)}"
+                source = pa.table({"row": np.arange(self.count, dtype=np.int32), "value": values})
+                cursor.register("added", source)
+                cursor.execute(f"ALTER TABLE samples ADD COLUMN {field} FLOAT")
+                cursor.execute(f"UPDATE samples SET {field} = added.value FROM added WHERE added.row = samples.row")
+                cursor.unregister("added")
+                low, high = float(np.nanmin(values)), float(np.nanmax(values))
+                self.columns[name] = Column(name, table, field, "number", (), low, high)
 
     def place_of(self, row: int, query: Query) -> int | None:
         """Say where a sample stands in what a query gives; None where it is not among them."""

@@ -31,7 +31,7 @@ _MEASURED: set[tuple[str, int, int, int]] = set()
 def open_parquet(location: str | Path, mapped: bool = False, buffer_bytes: int = 0) -> Iterator[pq.ParquetFile]:
     """Open one Parquet file with its page checksums verified.
 
-    mapped: map a local file into memory, which saves a copy of what is packed. buffer_bytes: read each column by so many
+    mapped: map a local file into memory, which saves a copy of what is packed. buffer_bytes: read a column by so many
     bytes; 0 reads what a row group holds of it at once. Raises DamagedArchive where it is broken, UnreadableInput where
     its footer, a page or the number of its rows is out of all proportion to its size.
     """

@@ -91,10 +91,12 @@ def open_explorer(known: Known, folder: str) -> Explorer:
     from dashboards.explorer.explorer import Explorer
     from dashboards.explorer.samples import Samples
     from dashboards.explorer.sprites import Sprites
+    from pipelines.run.sample_analyses import SampleAnalyses
 
     database = f"{folder}/samples.duckdb" if known.column_bytes > ON_DISK else ":memory:"
     samples = Samples(known.own, known.tables, database)
-    return Explorer(known.dataset, samples, Sprites(known.dataset))
+    sprites = Sprites(known.dataset)
+    return Explorer(known.dataset, samples, sprites, SampleAnalyses(known.dataset, sprites))
 
 
 def _within(place: str) -> str:

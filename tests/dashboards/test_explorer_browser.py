@@ -195,3 +195,40 @@ def test_the_command_prints_one_address_and_ends_at_ctrl_c(browser: Any, dataset
     out, err = process.communicate(timeout=20)
 
     assert (process.returncode, out, err) == (130, "", "mnist-data: interrupted\n")
+
+
+def test_a_selection_in_a_chart_is_a_filter(visit: Visit, truth: pd.DataFrame) -> None:
+    """A stretch of a histogram, then a rectangle of a map: the grid shows the samples within both."""
+    page = visit.page
+    page.click("#show-charts")
+    page.wait_for_selector("#histogram .nsewdrag", timeout=30_000)
+    page.wait_for_selector("#scatter .nsewdrag", timeout=30_000)
+    page.wait_for_timeout(500)
+
+    drag(page, "#histogram", (0.25, 0.3), (0.6, 0.7))
+    visit.wait_for("#count", " of ")
+    visit.settle()
+    low, high = (float(box.get_attribute("value")) for box in page.locator(".filter input").all())
+    chosen = truth[truth["score"].between(low, high)]
+    assert 0 < len(chosen) < len(truth)
+    assert visit.ids() == chosen["id"].head(240).tolist()
+
+    drag(page, "#scatter", (0.1, 0.05), (0.6, 0.95))
+    for _ in range(100):
+        if page.inner_text("#count") != f"{len(chosen)} of {len(truth):,} samples":
+            break
+        page.wait_for_timeout(50)
+    visit.settle()
+    assert page.locator(".filter").count() == 3  # the column, and both sides of the map
+    assert set(visit.ids()) < set(chosen["id"])
+    assert 0 < int(page.inner_text("#count").split(" of ")[0]) < len(chosen)
+
+
+def drag(page: Any, chart: str, start: tuple[float, float], end: tuple[float, float]) -> None:
+    """Draw a selection in a chart, between two places given as fractions of its width and height."""
+    box = page.locator(f"{chart} .nsewdrag").bounding_box()
+    places = [(box["x"] + across * box["width"], box["y"] + down * box["height"]) for across, down in (start, end)]
+    page.mouse.move(*places[0])
+    page.mouse.down()
+    page.mouse.move(*places[1], steps=5)
+    page.mouse.up()
