@@ -249,9 +249,18 @@ def mistakes(tables: Tables) -> list[Block]:
     errors = tables["misclassified"]
     frame = errors.sort_values("probability", ascending=False, kind="stable").head(MOST_THUMBNAILS)
     frame.attrs = errors.attrs
+    caption = tr("True → predicted class, and the model's confidence; the most confident errors come first.")
+    if len(errors) > len(frame):
+        first = tr("The first {shown} of {count}.", shown=len(frame), count=count(len(errors)))
+        caption = tr("{sentence} {next}", sentence=caption, next=first)
+    return [Gallery(tr("Most confident errors"), mistaken(frame), caption)]
+
+
+def mistaken(frame: pd.DataFrame) -> list[Thumbnail]:
+    """Give thumbnails of misclassified samples: id, name, predicted_name, probability, image."""
     images = decode_images(frame)
     size = screen_size(images.shape[1:3], side=84)
-    thumbnails = [
+    return [
         Thumbnail(
             uri,
             *size,
@@ -266,11 +275,6 @@ def mistakes(tables: Tables) -> list[Block]:
         )
         for row, uri in zip(frame.to_dict("records"), png_uris(images), strict=True)
     ]
-    caption = tr("True → predicted class, and the model's confidence; the most confident errors come first.")
-    if len(errors) > len(frame):
-        first = tr("The first {shown} of {count}.", shown=len(frame), count=count(len(errors)))
-        caption = tr("{sentence} {next}", sentence=caption, next=first)
-    return [Gallery(tr("Most confident errors"), thumbnails, caption)]
 
 
 def _confidence(probability: float) -> str:

@@ -42,6 +42,7 @@ _OF_TRAINING = (
     "thickness_scores",
     "label_scores",
     "leak_scores",
+    "slices",
     "seeds",
     "groups",
     "robustness",
@@ -204,7 +205,7 @@ def print_training(result: Result) -> None:
     if "robustness" in tables:
         print_robustness(tables["robustness"])
     findings = tables["findings"]
-    print_findings(findings[findings["severity"] == "note"])  # its problems are among the warnings
+    print_findings(findings[findings["section"] != "training"])  # whose problems are among the warnings
 
 
 def print_sweep(result: Result) -> None:

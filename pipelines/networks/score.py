@@ -21,6 +21,7 @@ from pipelines.networks.evaluation.predictions import Probabilities, predict
 from pipelines.networks.evaluation.report import SplitPredictions, report_tables, seed_tables
 from pipelines.networks.evaluation.robustness import robustness_tables
 from pipelines.networks.evaluation.scores import confusion_table, evaluate, group_table, prediction_table
+from pipelines.networks.evaluation.slice_report import slice_tables
 from pipelines.networks.training.fit import Fit
 from pipelines.settings.training import Train
 
@@ -107,6 +108,12 @@ def _details(
     if samples.groups and len(samples.ids):
         groups = group_table(probabilities, samples.labels, samples.groups)
         tables["groups"] = groups.assign(model=params.model, split=evaluated.split)[["model", "split", *groups.columns]]
+    if len(samples.ids):
+        slices = slice_tables(samples, probabilities, metadata, params.seed)
+        tables |= {
+            name: table.assign(model=params.model, split=evaluated.split)[["model", "split", *table.columns]]
+            for name, table in slices.items()
+        }
     if params.corruptions and len(samples.ids):
         arrays = samples.images, samples.ids, samples.labels
         networks = [result.model for result in fits]

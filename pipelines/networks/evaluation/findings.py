@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from mnist_data.parquet.messages import keep_messages, message
+from pipelines.networks.evaluation.slice_report import slice_findings
 from pipelines.statistics.findings import NOTE, Finding, findings_table
 
 
@@ -31,9 +32,9 @@ def in_words(model: str, diagnosis: pd.DataFrame) -> tuple[str, ...]:
 
 
 def training_findings(tables: Mapping[str, pd.DataFrame], problems: Mapping[int, Sequence[Finding]]) -> pd.DataFrame:
-    """Give the findings of a training: its score, and each problem once.
+    """Give the findings of a training: its score, each problem once, and where it fails.
 
-    tables: `evaluation` and `confusion`, as `train` makes them. problems: by seed.
+    tables: `evaluation`, `confusion` and `slices`, as `train` makes them. problems: by seed.
     """
     evaluation = tables["evaluation"]
     model = "" if evaluation.empty else str(evaluation["model"].iloc[0])
@@ -44,7 +45,8 @@ def training_findings(tables: Mapping[str, pd.DataFrame], problems: Mapping[int,
         )
         for problem in distinct
     ]
-    return findings_table([*named, *_score(tables)])
+    slices = slice_findings(tables["slices"]) if "slices" in tables else ()
+    return findings_table([*named, *_score(tables), *slices])
 
 
 def _score(tables: Mapping[str, pd.DataFrame]) -> Iterator[Finding]:
