@@ -22,6 +22,7 @@ from pipelines.run.sample_sheet import sample_tables
 from pipelines.settings.base import settings_in_words
 from pipelines.stages.clean import TABLES
 from pipelines.statistics.findings import together
+from pipelines.statistics.sample_space import has_umap
 
 COMPARED = ("findings", "evaluation", "seeds", "label_scores", "leak_scores", "robustness")
 """Tables that a page shows for all models together; the other tables are those of the first model."""
@@ -81,7 +82,8 @@ def page_plan(
     stamps = [storage.read_text(storage.sibling(each, ".plan")) for each in (folder, *models)]
     content = augmented.content if augmented else ""
     plan = {"input": source.content, "augmented": content, "tables": stamps, "version": __version__}
-    return plan if lang == ENGLISH else {**plan, "lang": lang}
+    plan |= {} if lang == ENGLISH else {"lang": lang}
+    return {**plan, "map": "umap"} if has_umap() else plan
 
 
 def _is_of(path: str, dataset: Dataset) -> bool:

@@ -78,8 +78,11 @@
     return made;
   };
 
+  // `show` knows classes, splits and checks; what it does not know is asked of `explore`.
   const command = (store) => {
-    const { labels, split, finding } = store.filters();
+    const { labels, split, finding, prediction, predicted, ranges } = store.filters();
+    if (ranges.length || prediction || predicted !== null || finding.startsWith("r:"))
+      return `mnist-data explore ${quoted(store.data.dataset)}`;
     const words = ["mnist-data", "show", quoted(store.data.dataset)];
     for (const label of labels) words.push("--class", quoted(store.className(label)));
     if (split) words.push("--split", quoted(split));

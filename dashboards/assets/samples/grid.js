@@ -2,7 +2,7 @@
 // The grid of samples, and their rows by class and columns by a measure.
 ((samples) => {
   const { element, number } = samples;
-  const STEP = 96; // digits that are drawn at once
+  const STEP = innerWidth > 640 ? 96 : 40; // digits that are drawn at once
   const COLUMNS = 5;
   const IN_CELL = 6;
 

@@ -58,11 +58,11 @@
   };
 
   // Said below the charts, as a mark does not look like a button.
-  const words = () => JSON.parse(textOf("samples-data")).words;
   const hint = () => {
-    const captions = [...document.querySelectorAll(".chart.picks")].map((chart) => chart.parentElement.querySelector("figcaption"));
-    const text = captions.length ? words().pick : "";
-    for (const caption of captions) caption?.append(" ", element("span", { class: "pick-hint", text }));
+    for (const chart of document.querySelectorAll(".chart.picks")) {
+      const text = browser.dataset.hint;
+      chart.parentElement.querySelector("figcaption")?.append(" ", element("span", { class: "pick-hint", text }));
+    }
   };
 
   let begun = null;
@@ -82,7 +82,7 @@
     if (!entries.some((entry) => entry.isIntersecting)) return;
     observer.disconnect();
     ready();
-  }, { rootMargin: "600px 0px" }).observe(browser);
+  }, { rootMargin: "100px 0px" }).observe(browser);
   hint();
   follow();
 })((window.mnistSamples ??= {}));

@@ -15,7 +15,7 @@ from mnist_data.parquet.dataset import Dataset, read_batches
 from mnist_data.parquet.writer import Draft, PartWriter
 from pipelines.run.sample_sheet import BORDER, TYPICAL, WRONG, sample_tables
 from pipelines.statistics.sample_choice import DRAWN, choose_samples, drawn_rows, ranked
-from pipelines.statistics.sample_space import SampleSpace, class_distances, nearest_neighbours
+from pipelines.statistics.sample_space import SampleSpace, class_distances, nearest_neighbours, umap_places
 
 IDS = st.lists(st.integers(-(2**62), 2**62), min_size=1, max_size=60, unique=True)
 
@@ -91,6 +91,18 @@ def test_places_are_principal_components() -> None:
     expected = PCA(2).fit_transform(flat)
 
     np.testing.assert_allclose(np.abs(SampleSpace.of(images).points(images)[:, :2]), np.abs(expected), atol=1e-5)
+
+
+@pytest.mark.slow
+def test_a_map_by_umap_is_the_same_each_time_and_keeps_clouds_apart() -> None:
+    """Three clouds in fifty dimensions: the nearest dots of each are of its own cloud, and all places are equal."""
+    pytest.importorskip("umap", reason="the extra `map` is not installed")
+    clouds = np.repeat(np.arange(3), 60)
+    points = np.random.default_rng(3).normal(size=(180, 50)) + 8 * np.eye(3, 50)[clouds]
+    places = umap_places(points)
+
+    assert np.array_equal(places, umap_places(points))
+    assert (clouds[nearest_neighbours(places, 5)] == clouds[:, None]).mean() > 0.99
 
 
 def test_a_sheet_does_not_depend_on_the_files_of_a_dataset(digits: Dataset, tmp_path: Path) -> None:
