@@ -26,7 +26,7 @@ from pipelines.audit.label_errors import find_label_errors, require_cleanlab
 from pipelines.audit.order import find_orders
 from pipelines.audit.read_rows import read_rows
 from pipelines.engine.execution import Execution
-from pipelines.engine.memory import require_memory
+from pipelines.engine.memory import require_memory, require_whole
 from pipelines.images.measures.faults import find_faults
 from pipelines.images.measures.table import MeasureTable, measure_dataset
 from pipelines.images.thumbnails import thumbnail_table
@@ -55,6 +55,8 @@ def audit(
     params, execution = params or Audit(), execution or Execution()
     require_folder(folder, overwrite)
     require_memory(params.stage, source, execution)
+    if params.labels:
+        require_whole(params.stage, source, 2, ["leave label errors out: --no-labels"])  # as they are, and scaled
     decided = decided_about(source, corrections)
     table, results = run_checks(source, params, execution)
     inputs = {source.metadata.dataset: source.content} | ({DECISIONS: decided.digest} if decided else {})

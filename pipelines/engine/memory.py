@@ -117,6 +117,13 @@ def require_memory(stage: str, source: Dataset, execution: Execution, strokes: b
     )
 
 
+def require_whole(stage: str, source: Dataset, times: int, ways: list[str]) -> None:
+    """Raise WrongUse where a stage that holds all images of a dataset at once, so many times, cannot end."""
+    rows, metadata = sum(source.splits.values()), source.metadata
+    of = f"all {rows:,} images of {shape_text(metadata.shape)} {metadata.dtype} at once"
+    require_bytes(f"{stage} of {source.location}", BASE + times * rows * metadata.image_bytes, of, ways)
+
+
 def require_bytes(what: str, needed: int, why: str, ways: list[str]) -> None:
     """Raise WrongUse where fewer bytes are available on this machine than are needed; see `refuse`."""
     there = available_bytes()

@@ -23,6 +23,7 @@ from mnist_data.parquet.tables import provenance, require_folder, write_table
 from pipelines.engine.execution import Progress, Report, silent
 from pipelines.engine.id_hash import hashes
 from pipelines.engine.map_dataset import require_images
+from pipelines.engine.memory import require_whole
 from pipelines.images.levels import levels_of
 from pipelines.networks.data.as_trained import ready
 from pipelines.networks.data.division import training_samples
@@ -69,6 +70,7 @@ def compress(
     network, configuration = load_model(model)
     require_images(source)
     params = params or Compress()
+    require_whole(params.stage, source, 1, [])
     settings = _settings(configuration, params)
     training, validation = (_ready(samples, configuration, source) for samples in training_samples(source, settings))
     order = np.argsort(hashes(training.ids, params.seed), kind="stable")

@@ -20,7 +20,7 @@ from pipelines.networks.evaluation.out_of_distribution import (
     load_detector,
     logits_and_features,
 )
-from pipelines.networks.evaluation.predictions import ROWS, Probabilities
+from pipelines.networks.evaluation.predictions import Probabilities, starts_of
 from pipelines.networks.export.onnx_file import load_onnx
 from pipelines.networks.training.device import every_core
 from pipelines.networks.training.model_file import load_model
@@ -96,15 +96,12 @@ def _run(networks: Sequence[nn.Module], detectors: Sequence[Detector], images: I
     probabilities, scores = [], []
     with every_core():
         for place, network in enumerate(networks):
-            parts = [logits_and_features(network, images[first : first + ROWS]) for first in _starts(images)]
+            starts = starts_of(images)
+            parts = [logits_and_features(network, images[first : first + starts.step]) for first in starts]
             probabilities.append(np.concatenate([outputs.softmax(1).cpu().numpy() for outputs, _ in parts]))
             if detectors:
                 scores.append(np.concatenate([detectors[place](features) for _, features in parts]))
     return np.mean(probabilities, axis=0), np.mean(scores, axis=0) if scores else _unknown(images)
-
-
-def _starts(images: Images) -> range:
-    return range(0, max(len(images), 1), ROWS)  # one empty batch gives an empty table its columns
 
 
 def model_files(model: str | Path) -> list[Path]:

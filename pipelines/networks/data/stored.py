@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from copy import copy
 from dataclasses import replace
@@ -10,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mnist_data.batch import Images
-from mnist_data.parquet.dataset import Dataset, read_images
+from mnist_data.parquet.dataset import BATCH_BYTES, Dataset, read_images
 
 Rows = npt.NDArray[np.intp]
 
@@ -91,3 +92,10 @@ class StoredImages:
             self._last = None  # not two pieces at once
             self._last = piece, read_images(self._pieces[piece])
         return np.asarray(self._last[1][rows - self._bounds[piece]])
+
+
+def parts_of(images: Images | StoredImages, most: int) -> Iterator[slice]:
+    """Cut images into parts of at most `most` of them and of BATCH_BYTES, or one image where that is larger."""
+    rows = max(1, min(most, BATCH_BYTES // max(1, math.prod(images.shape[1:]) * images.dtype.itemsize)))
+    for first in range(0, len(images), rows):
+        yield slice(first, first + rows)

@@ -22,7 +22,7 @@ from mnist_data.parquet.dataset import Dataset, open_parquet
 from mnist_data.parquet.tables import merge_tables, table_provenance
 from pipelines.images.digests import digest, varied
 from pipelines.networks.data.samples import Samples
-from pipelines.networks.data.stored import StoredImages
+from pipelines.networks.data.stored import StoredImages, parts_of
 
 TABLE = "trained_on"
 """The table's name: id, copy, role ("training" or "validation") and digest of every sample that a training has seen."""
@@ -55,13 +55,13 @@ class TrainedOn:
 
     def holds_each(self, images: Images | StoredImages) -> npt.NDArray[np.bool_]:
         """Say the same of images that may lie in files, some of them at a time."""
-        parts = [self.holds(images[first : first + ROWS]) for first in range(0, len(images), ROWS)]
+        parts = [self.holds(images[part]) for part in parts_of(images, ROWS)]
         return np.concatenate([np.zeros(0, np.bool_), *parts])
 
 
 def digests_of(images: Images | StoredImages) -> Digests:
     """Give the digest of each image, some of them at a time."""
-    parts = [digest(images[first : first + ROWS])[:, 0] for first in range(0, len(images), ROWS)]
+    parts = [digest(images[part])[:, 0] for part in parts_of(images, ROWS)]
     return np.concatenate([np.zeros(0, np.uint64), *parts])
 
 

@@ -11,7 +11,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from mnist_data.batch import Images, Integers
-from pipelines.networks.data.stored import StoredImages
+from pipelines.networks.data.stored import StoredImages, parts_of
 from pipelines.networks.evaluation.predictions import Probabilities
 from pipelines.networks.evaluation.scores import evaluate
 
@@ -41,7 +41,7 @@ def thickness_scores(probabilities: Probabilities, labels: Integers, images: Ima
     """
     from pipelines.kernels.morphometry import measure_morphometrics
 
-    parts = (images[first : first + ROWS] for first in range(0, len(labels), ROWS))
+    parts = (images[part] for part in parts_of(images, ROWS))
     return decile_scores(
         probabilities, labels, np.concatenate([measure_morphometrics(part).thickness for part in parts])
     )

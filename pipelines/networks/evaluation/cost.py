@@ -68,11 +68,11 @@ def images_per_second(network: nn.Module, images: Images | StoredImages) -> floa
     a first batch is not timed.
     """
     batch = images[np.arange(BATCH) % len(images)]
-    predict(network, batch, BATCH)
+    predict(network, batch)
     return BATCH / median(_seconds(network, batch) for _ in range(BATCHES))
 
 
 def _seconds(network: nn.Module, batch: Images) -> float:
     started = perf_counter()
-    predict(network, batch, BATCH)
+    predict(network, batch)
     return perf_counter() - started

@@ -30,7 +30,7 @@ from mnist_data.batch import Images, Integers
 from mnist_data.errors import UnreadableInput
 from mnist_data.parquet.seal import UNSEALED, sealed
 from pipelines.networks.data.loader import Loader
-from pipelines.networks.evaluation.predictions import ROWS, inputs
+from pipelines.networks.evaluation.predictions import inputs, rows_at_once
 from pipelines.networks.training.device import device, every_core
 
 if TYPE_CHECKING:
@@ -200,7 +200,7 @@ def fit_detector(network: nn.Module, training: Loader, validation: Loader, seed:
         return None
     with every_core():
         seen, labels = _joined(network, _first(training, seed))
-        known, _ = _joined(network, validation.shuffled(ROWS, seed, 1))
+        known, _ = _joined(network, validation.shuffled(rows_at_once(validation.images.shape[1:]), seed, 1))
     views = {name: fit_distance(seen[name], labels, SHRINKAGE[name]).calibrated(known[name]) for name in SHRINKAGE}
     scores = Detector(views, 0.0, 0.0, 0)(known)
     place = conformal_place(len(scores))
@@ -241,7 +241,7 @@ def fit_distance(features: Floats, labels: Integers, shrinkage: float) -> ClassD
 def _first(training: Loader, seed: int) -> Iterator[tuple[Images, Integers]]:
     """Give the first SAMPLES of the first epoch."""
     count = 0
-    for images, labels in training.shuffled(ROWS, seed, 1):
+    for images, labels in training.shuffled(rows_at_once(training.images.shape[1:]), seed, 1):
         yield images, labels
         count += len(labels)
         if count >= SAMPLES:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -20,10 +21,27 @@ Probabilities = npt.NDArray[np.float32]
 """(n, classes) float32, each row adds up to 1."""
 
 ROWS = 512
-"""Images predicted at once."""
+"""Most images predicted at once."""
+
+VALUES = 1 << 22
+"""Most pixel values predicted at once, but one image: a layer may give 32 numbers of 4 bytes for each of them."""
 
 
-def predict(model: nn.Module, images: Images | StoredImages, batch_size: int = ROWS) -> Probabilities:
+def rows_at_once(shape: Sequence[int]) -> int:
+    """Say how many images of a shape are predicted at once.
+
+    >>> rows_at_once((28, 28)), rows_at_once((1024, 1024)), rows_at_once((8192, 8192))
+    (512, 4, 1)
+    """
+    return max(1, min(ROWS, VALUES // max(1, math.prod(shape))))
+
+
+def starts_of(images: Images | StoredImages) -> range:
+    """Give where each batch of images begins, in steps of its size; one empty batch where there are no images."""
+    return range(0, max(len(images), 1), rows_at_once(images.shape[1:]))
+
+
+def predict(model: nn.Module, images: Images | StoredImages) -> Probabilities:
     """Give the probability of each class for each image, in the order of the images.
 
     images: (n, h, w) or (n, h, w, c), scaled as those the network was trained on; n may be 0. Stored images are read
@@ -32,9 +50,9 @@ def predict(model: nn.Module, images: Images | StoredImages, batch_size: int = R
     require_torch()
     import torch
 
-    starts = range(0, max(len(images), 1), batch_size)  # one empty batch gives an empty table its columns
+    starts = starts_of(images)
     with every_core():
-        outputs = torch.cat([logits(model, images[start : start + batch_size]) for start in starts])
+        outputs = torch.cat([logits(model, images[start : start + starts.step]) for start in starts])
         probabilities: Probabilities = outputs.softmax(1).cpu().numpy()
     return probabilities
 

@@ -15,7 +15,7 @@ from mnist_data.parquet.schema import Metadata
 from pipelines.engine.execution import Progress, Report, silent
 from pipelines.images.levels import levels_of
 from pipelines.images.thumbnails import thumbnail_table
-from pipelines.networks.data.stored import StoredImages
+from pipelines.networks.data.stored import StoredImages, parts_of
 from pipelines.networks.evaluation.predictions import Probabilities, predict_mean
 from pipelines.networks.evaluation.scores import evaluate
 from pipelines.settings.stages import CORRUPTIONS, SEVERITIES, Corrupt
@@ -92,8 +92,7 @@ def _blocks(
     from pipelines.images.corruptions import corrupt_images
 
     levels = levels_of(metadata)
-    for first in range(0, len(images), ROWS):
-        part = slice(first, first + ROWS)
+    for part in parts_of(images, ROWS):
         if corruption == IDENTITY:
             yield images[part]
         else:

@@ -54,10 +54,17 @@ def occlude(network: nn.Module, image: npt.NDArray[Any], background: float, boxe
 
     background: the value that a patch has in all channels.
     """
-    occluded = np.repeat(image[None], len(boxes), axis=0)
-    for copy, (top, left, bottom, right) in zip(occluded, boxes.tolist(), strict=True):
+    step = max(1, VALUES_AT_ONCE // image.size)
+    parts = (boxes[first : first + step] for first in range(0, len(boxes), step))
+    return np.concatenate([predict(network, _occluded(image, background, part)) for part in parts])
+
+
+def _occluded(image: npt.NDArray[Any], background: float, boxes: Integers) -> npt.NDArray[Any]:
+    """Give a copy of the image with each of the patches, (n, …)."""
+    copies = np.repeat(image[None], len(boxes), axis=0)
+    for copy, (top, left, bottom, right) in zip(copies, boxes.tolist(), strict=True):
         copy[top:bottom, left:right] = background
-    return predict(network, occluded, max(1, VALUES_AT_ONCE // image.size))
+    return copies
 
 
 def spread(boxes: Integers, drops: npt.NDArray[np.float32], height: int, width: int) -> npt.NDArray[np.float32]:

@@ -16,6 +16,7 @@ from mnist_data.errors import MissingExtra, UnreadableInput
 from mnist_data.parquet.dataset import first_line, require_outside
 from mnist_data.parquet.seal import UNSEALED, sealed
 from pipelines.engine.engine import cores
+from pipelines.networks.evaluation.predictions import starts_of
 from pipelines.networks.export.graph import INPUT, OUTPUT, onnx_graph, require_onnx
 from pipelines.networks.training.model_file import load_model
 from pipelines.settings.model_header import configuration_in, require_model, require_seal
@@ -25,9 +26,6 @@ if TYPE_CHECKING:
     import onnxruntime
 
     from pipelines.networks.evaluation.predictions import Probabilities
-
-ROWS = 512
-"""Images predicted at once."""
 
 
 @dataclass(frozen=True)
@@ -39,9 +37,9 @@ class OnnxNetwork:
     def __call__(self, images: Images) -> Probabilities:
         """Give (n, classes) float32 for images scaled as in training: (n, h, w) or (n, h, w, channels)."""
         kind = np.uint8 if images.dtype == np.uint8 else np.float32
-        starts = range(0, max(len(images), 1), ROWS)  # one empty batch gives an empty table its columns
+        starts = starts_of(images)
         pieces = [
-            self.session.run([OUTPUT], {INPUT: np.ascontiguousarray(images[start : start + ROWS], kind)})[0]
+            self.session.run([OUTPUT], {INPUT: np.ascontiguousarray(images[start : start + starts.step], kind)})[0]
             for start in starts
         ]
         return np.concatenate(pieces)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from mnist_data import storage
 from mnist_data.batch import Images
 from mnist_data.storage.temporary import TemporaryFolder, temporary_files_in
+from pipelines.networks.evaluation.predictions import rows_at_once
 from pipelines.networks.export.graph import INPUT
 
 if TYPE_CHECKING:
@@ -57,8 +58,9 @@ def quantize(model: onnx.ModelProto, calibration: Images) -> onnx.ModelProto:
 
 
 def _batches(images: Images) -> Iterator[dict[str, Images]]:
-    for start in range(0, len(images), ROWS):
-        yield {INPUT: images[start : start + ROWS]}
+    rows = min(ROWS, rows_at_once(images.shape[1:]))
+    for start in range(0, len(images), rows):
+        yield {INPUT: images[start : start + rows]}
 
 
 def _slim(model: onnx.ModelProto) -> onnx.ModelProto:

@@ -9,6 +9,7 @@ import numpy as np
 
 from mnist_data.batch import Images
 from mnist_data.errors import CheckFailed
+from pipelines.networks.data.stored import parts_of
 from pipelines.settings.training import Train
 
 ROWS = 10_000
@@ -20,7 +21,7 @@ def require_finite_pixels(role: str, images: Images) -> None:
     if images.dtype.kind != "f":
         return
     axes = tuple(range(1, images.ndim))
-    parts = [np.isfinite(images[start : start + ROWS]).all(axis=axes) for start in range(0, len(images), ROWS)]
+    parts = [np.isfinite(images[part]).all(axis=axes) for part in parts_of(images, ROWS)]
     broken = np.flatnonzero(~np.concatenate([np.ones(0, np.bool_), *parts]))
     if len(broken):
         raise CheckFailed(

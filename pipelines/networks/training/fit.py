@@ -19,7 +19,7 @@ from mnist_data.batch import Images, Integers
 from mnist_data.errors import WrongUse
 from pipelines.engine.id_hash import hashes
 from pipelines.networks.data.loader import Loader, Samples, steps
-from pipelines.networks.evaluation.predictions import ROWS, inputs, logits
+from pipelines.networks.evaluation.predictions import inputs, logits, rows_at_once
 from pipelines.networks.training.device import computing_in, device, every_core, require_torch, resolved, seeded
 from pipelines.networks.training.ema import WeightAverage
 from pipelines.networks.training.finite import require_finite_loss, require_finite_pixels
@@ -237,7 +237,7 @@ def _score(network: nn.Module, samples: Loader) -> tuple[float, float]:
     if not count:
         return math.nan, math.nan
     loss, hits = 0.0, 0
-    for images, labels in samples.in_order(ROWS):
+    for images, labels in samples.in_order(rows_at_once(samples.images.shape[1:])):
         outputs, targets = logits(network, images), _targets(labels)
         loss += functional.cross_entropy(outputs, targets, reduction="sum").item()
         hits += int((outputs.argmax(1) == targets).sum())

@@ -5,14 +5,17 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import mnist_data
 from mnist_data.errors import WrongUse
 from mnist_data.parquet.dataset import Dataset
+from pipelines.audit.run import audit
 from pipelines.engine import memory
 from pipelines.engine.engine import Serial, Threads
 from pipelines.engine.execution import Execution
+from pipelines.networks.data.stored import parts_of
 from pipelines.networks.training.memory import require_training_memory, training_bytes
 from pipelines.settings.training import Train
 from pipelines.stages.clean import clean
@@ -115,3 +118,27 @@ def test_a_stage_of_any_call_asks(digits: Dataset, tmp_path: Path, monkeypatch: 
         assert [path for path in tmp_path.rglob("*") if path.is_file() and not path.name.endswith("lock")] == [], name
     with pytest.raises(WrongUse, match=r"preview of .* needs at least .* of memory \(\d+ images of 28×28 uint8\)"):
         mnist_data.augment(digits, tmp_path / "out", preview=True)
+
+
+def test_an_audit_of_labels_holds_all_images_and_is_refused_where_they_cannot_fit(
+    digits: Dataset, tmp_path: Path
+) -> None:
+    """A million photos are measured one after another, and cross-validated together."""
+    if memory.available_bytes() is None:
+        pytest.skip("what is available is not known here")
+    many = larger(digits, (512, 512), 10_000_000)
+
+    with pytest.raises(WrongUse, match=r"audit of .* \(all 10,000,000 images of 512×512 uint8 at once.* --no-labels"):
+        audit(many, tmp_path / "out", execution=Execution(Serial()))
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("side", [8, 700, 9_000])
+def test_a_network_takes_as_many_images_at_once_as_have_64_mb(side: int) -> None:
+    """Of small ones as many as are asked for, of large ones fewer, and of the largest one; none is left out."""
+    images = np.broadcast_to(np.zeros((), np.uint8), (150, side, side))
+
+    parts = [images[part] for part in parts_of(images, 100)]
+
+    assert [len(part) for part in parts] == {8: [100, 50], 700: [100, 50], 9_000: [1] * 150}[side]
+    assert all(len(part) == 1 or part.size <= 1 << 26 for part in parts)
