@@ -38,7 +38,7 @@ def render(
     blocks = {section.key: section.blocks(tables) for section in shown}
     parts = [block for of_section in blocks.values() for block in of_section or ()]
     drawn, browsed = any(block.needs_plotly for block in parts), any(block.needs_samples for block in parts)
-    scripts = {"theme_script": asset("theme.js"), "page_script": asset("page.js")}
+    scripts = {"theme_script": asset("theme.js"), "page_script": asset("page.js") + asset("thumbnails.js")}
     if drawn:
         scripts["plotly"] = plotly_script()
     if browsed:

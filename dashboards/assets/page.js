@@ -39,6 +39,34 @@
   const nameButtons = (chart) => {
     // Plotly's buttons are links without a name; a screen reader would say only "link".
     for (const link of chart.querySelectorAll(".modebar-btn")) link.setAttribute("aria-label", link.dataset.title);
+    // What is drawn is a heap of numbers without order; the heading, the caption and the folded table say it in words.
+    for (const drawing of chart.querySelectorAll(".main-svg")) drawing.setAttribute("aria-hidden", "true");
+  };
+
+  // A number in a cell is black or white, whichever stands out more from the cell's colour: by 4.5 to 1 at least (WCAG 2,
+  // relative luminance). Plotly's own choice goes down to 2.6 to 1.
+  const luminance = (colour) => {
+    const [red, green, blue] = colour.map((part) =>
+      part / 255 <= 0.04045 ? part / 255 / 12.92 : ((part / 255 + 0.055) / 1.055) ** 2.4,
+    );
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue;
+  };
+  const channels = (colour) => [1, 3, 5].map((place) => parseInt(colour.slice(place, place + 2), 16));
+  const colourAt = (scale, place) => {
+    const after = Math.max(1, scale.findIndex(([at]) => at >= place));
+    const [[low, first], [high, second]] = [scale[after - 1], scale[after]];
+    const [from, to] = [channels(first), channels(second)];
+    return from.map((part, channel) => part + ((place - low) / (high - low)) * (to[channel] - part));
+  };
+  const showNumbers = (chart) => {
+    for (const number of chart.querySelectorAll(".heatmap-label")) {
+      const { trace } = number.closest(".hm").__data__[0];
+      const axis = trace.coloraxis && chart._fullLayout[trace.coloraxis];
+      const [low, high] = axis ? [axis.cmin, axis.cmax] : [trace.zmin, trace.zmax];
+      const place = Math.min(1, Math.max(0, (number.__data__.z - low) / (high - low || 1)));
+      const dark = luminance(colourAt((axis || trace).colorscale, place)) < 0.179;
+      number.firstChild.style.fill = dark ? "#fff" : "#000";
+    }
   };
 
   // What a mark stands for is the business of the samples' script; see figures/picks.py.
@@ -79,6 +107,8 @@
     figure.layout.template = templates[theme];
     await Plotly.newPlot(chart, figure.data, figure.layout, config);
     nameButtons(chart);
+    showNumbers(chart);
+    chart.on("plotly_afterplot", () => showNumbers(chart));
     if (figure.layout.meta?.pick) passClicks(chart, figure.layout.meta.pick);
   };
 
@@ -142,14 +172,20 @@
     });
   }
 
-  // Paper is white, whatever the screen was, and shows every chart.
+  // Paper is white, whatever the screen was, shows every chart, and cannot open a fold.
   let before = null;
+  let folds = [];
   addEventListener("beforeprint", () => {
     before = root.dataset.theme;
+    folds = [...document.querySelectorAll("details:not([open])")];
+    for (const fold of folds) fold.open = true;
     setTheme("light");
     charts.forEach(show);
   });
-  addEventListener("afterprint", () => before && setTheme(before));
+  addEventListener("afterprint", () => {
+    for (const fold of folds) fold.open = false;
+    if (before) setTheme(before);
+  });
 
   markSection();
   drawWhenNear();

@@ -16,7 +16,7 @@ from dashboards.formats import axis_names, plotly_text, spaced
 from dashboards.language import tr
 from dashboards.theme import BLUE_ORANGE, figure, split_colour
 
-FEW = 12
+FEW = 24
 """Up to so many rows a number is written in each cell."""
 
 ACROSS = 6
@@ -112,6 +112,9 @@ def class_distances(
 def correlation_matrix(correlations: pd.DataFrame, *, split: str | None = None) -> go.Figure:
     """Heatmap of the Pearson correlation of every two measures, from -1, blue, to 1, orange.
 
+    Measures that are correlated stand next to each other: in the order of the leaves of an average-linkage clustering
+    by 1 - |r|, such that neighbours are as close as the tree allows (Bar-Joseph et al., Bioinformatics 17, 2001).
+
     correlations: the table `correlations` of stats; split, feature, other, pearson. split: the first by default.
     Measures that never vary are correlated with none, and left out.
     """
@@ -122,6 +125,7 @@ def correlation_matrix(correlations: pd.DataFrame, *, split: str | None = None) 
     both = pd.concat([correlations, turned])
     names = list(dict.fromkeys(both["feature"]))
     wide = both.pivot_table(index="feature", columns="other", values="pearson")
+    names = clustered(wide.reindex(index=names, columns=names))
     values = wide.reindex(index=names, columns=names).to_numpy(np.float32)
     words = [plotly_text(spaced(name)) for name in names]
     trace = go.Heatmap(
@@ -130,9 +134,9 @@ def correlation_matrix(correlations: pd.DataFrame, *, split: str | None = None) 
         y=words,
         zmin=-1,
         zmax=1,
-        text=[["" if np.isnan(value) else f"{value:.2f}" for value in row] for row in values.tolist()],
+        text=[["" if np.isnan(value) else f"{value:.2f}" for value in row] for row in (values.round(2) + 0).tolist()],
         texttemplate="%{text}" if len(names) <= FEW else None,
-        textfont_size=12,
+        textfont_size=12 if len(names) <= 12 else 10,
         xgap=1,
         ygap=1,
         colorscale=BLUE_ORANGE,
@@ -140,6 +144,21 @@ def correlation_matrix(correlations: pd.DataFrame, *, split: str | None = None) 
         hoverongaps=False,
         hovertemplate="%{x}, %{y}: %{z:.2f}<extra></extra>",
     )
-    drawn = figure(trace, height=480, margin={"t": 12, "b": 8, "r": 8, "l": 8})
+    drawn = figure(trace, height=max(480, 26 * len(names) + 120), margin={"t": 12, "b": 8, "r": 8, "l": 8})
     drawn.update_xaxes(type="category", showgrid=False, tickangle=-60)
     return drawn.update_yaxes(type="category", showgrid=False, autorange="reversed")
+
+
+def clustered(correlations: pd.DataFrame) -> list[str]:
+    """Order measures by a hierarchical clustering of their correlations, (n, n) named alike; NaN counts as 0."""
+    from scipy.cluster.hierarchy import leaves_list, linkage
+    from scipy.spatial.distance import squareform
+
+    names = [str(name) for name in correlations.index]
+    if len(names) < 3:
+        return names
+    distances = 1 - np.abs(np.nan_to_num(correlations.to_numpy(np.float64)))
+    np.fill_diagonal(distances, 0)
+    distances = np.clip((distances + distances.T) / 2, 0, 1)
+    tree = linkage(squareform(distances, checks=False), method="average", optimal_ordering=True)
+    return [names[place] for place in leaves_list(tree)]

@@ -66,7 +66,8 @@ def correlations(tables: Tables) -> list[Block]:
     frame = tables["correlations"]
     split = frame["split"].iloc[0]
     caption = tr(
-        "Pearson correlation. Orange: both measures rise together; blue: one falls as the other rises. Split: {split}.",
+        "Pearson correlation. Orange: both measures rise together; blue: one falls as the other rises. Measures that "
+        "vary together are next to each other. Split: {split}.",
         split=split,
     )
     strongest = of_split(frame, split).head(STRONGEST)
