@@ -42,6 +42,7 @@
 
     show(query) {
       this.query = query.text;
+      this.check = query.check;
       this.total = query.total;
       this.abort?.abort();
       this.abort = new AbortController();
@@ -93,7 +94,8 @@
       context.imageSmoothingEnabled = false;
       context.font = `12px ${getComputedStyle(root).getPropertyValue("--font")}`;
       context.textBaseline = "top";
-      const colours = { muted: colour("muted"), accent: colour("accent"), line: colour("line") };
+      const colours = { muted: colour("muted"), accent: colour("accent"), line: colour("line"),
+        page: colour("page"), ink: colour("ink") };
       const top = this.top;
       const first = Math.max(0, Math.floor((top - GAP) / this.cell.height)) * this.columns;
       const shown = (Math.ceil(this.view.height / this.cell.height) + 1) * this.columns;
@@ -132,12 +134,31 @@
         context.strokeStyle = colours.accent;
         context.strokeRect(x - 2, y - 2, this.tile.width + 4, this.tile.height + 4);
       }
+      if (block.decided?.[index]) this.paintDecision(context, x, y, block.decided[index], colours);
       if (this.scale > 1) {
         context.fillStyle = colours.muted;
         const words = block.captions ? `${block.classes[index]} ${block.captions[index]}` : block.classes[index];
         context.fillText(this.fitted(context, words), x, y + this.tile.height + 3);
       }
       return true;
+    }
+
+    paintDecision(context, x, y, [decision, label, unsaved], colours) {
+      const signs = { keep: "✓", remove: "×", unsure: "?", relabel: String(label) };
+      const fills = { keep: "#1a9a72", remove: "#c03a68", unsure: "#7d8694", relabel: colours.accent };
+      const side = this.scale > 1 ? 16 : 10;
+      const width = Math.max(side, 8 + context.measureText(signs[decision]).width);
+      context.fillStyle = unsaved ? colours.page : fills[decision];
+      context.strokeStyle = fills[decision];
+      context.lineWidth = 2;
+      context.fillRect(x + 1, y + 1, width, side);
+      context.strokeRect(x + 1, y + 1, width, side);
+      context.fillStyle = unsaved ? colours.ink : decision === "relabel" ? colours.page : "#ffffff";
+      context.textAlign = "center";
+      context.textBaseline = "middle";
+      context.fillText(signs[decision], x + 1 + width / 2, y + 2 + side / 2);
+      context.textAlign = "left";
+      context.textBaseline = "top";
     }
 
     fitted(context, words) {
@@ -194,6 +215,14 @@
       const screen = Math.max(1, Math.floor(this.view.height / this.cell.height)) * this.columns;
       const steps = { ArrowLeft: -1, ArrowRight: 1, ArrowUp: -this.columns, ArrowDown: this.columns,
         PageUp: -screen, PageDown: screen, Home: -this.total, End: this.total };
+      const choices = { " ": "keep", d: "remove", u: "unsure", z: "undo", n: "note" };
+      if (event.key in choices || /^[0-9]$/.test(event.key)) {
+        event.preventDefault();
+        if (event.repeat && event.key !== "z") return; // a key that is held down decides once
+        if (event.key === "n") return document.getElementById("note")?.focus();
+        if (event.key in choices) return this.decide(choices[event.key]);
+        return this.decide("relabel", Number(event.key));
+      }
       if (!(event.key in steps)) return;
       event.preventDefault();
       this.choose(this.place < 0 && steps[event.key] < this.total ? 0 : this.place + steps[event.key]);
@@ -214,7 +243,49 @@
       this.report({ row: block.rows[index], id: block.ids[index] });
     }
 
+    // A decision is shown at once, hollow, and filled when the server has it on its disk; they are sent in their order.
+    decide(decision, label = null, note = "") {
+      if (decision === "undo") return this.later(() => this.undo());
+      const block = this.block(this.place);
+      if (!block?.sheet) return;
+      const index = this.place - block.start;
+      const [id, before] = [block.ids[index], block.decided[index]];
+      block.decided[index] = [decision, label, "unsaved"];
+      const decided = { id, decision, label, note, check: this.check };
+      this.later(async () => {
+        const answer = await post("/decide", decided);
+        if (answer === null) this.mark(id, before);
+        else this.mark(id, [decision, label]);
+      });
+      if (this.place + 1 < this.total) this.choose(this.place + 1);
+      else this.choose(this.place);
+    }
+
+    later(work) {
+      this.sending = (this.sending ?? Promise.resolve()).then(work).then(() => this.draw());
+    }
+
+    mark(id, decided) {
+      for (const block of this.blocks.values()) {
+        const index = block.ids.indexOf(id);
+        if (index >= 0 && block.decided) block.decided[index] = decided;
+      }
+      if (id === this.reported?.id) this.report({ ...this.reported, again: Date.now() });
+    }
+
+    async undo() {
+      const answer = await post("/undo", {});
+      if (answer === null) return;
+      if (answer.id === null) {
+        document.getElementById("said").textContent = "Nothing is left to undo.";
+        return;
+      }
+      this.blocks.clear(); // an earlier decision may stand again
+      await this.search(answer.id);
+    }
+
     report(chosen) {
+      this.reported = chosen;
       clearTimeout(this.reporting); // a key that is held down asks once it is let go
       this.reporting = setTimeout(() => say("chosen", { data: chosen }), 40);
     }
@@ -266,6 +337,17 @@
     return sheet;
   };
 
+  const post = async (path, sent) => {
+    try {
+      const answer = await fetch(path, { method: "POST", body: JSON.stringify(sent) });
+      if (!answer.ok) throw new Error(await answer.text());
+      return await answer.json();
+    } catch (error) {
+      document.getElementById("count").textContent = `Not saved: ${error.message}`;
+      return null;
+    }
+  };
+
   const markSize = (scale) => {
     for (const button of document.querySelectorAll(".size"))
       button.setAttribute("aria-pressed", String(Number(button.dataset.scale) === scale));
@@ -286,6 +368,8 @@
   document.addEventListener("click", (event) => {
     const size = event.target.closest?.(".size");
     if (size) started().resize(Number(size.dataset.scale));
+    const button = event.target.closest?.(".decide");
+    if (button) started().decide(button.dataset.decide, button.dataset.label ? Number(button.dataset.label) : null);
     if (event.target.closest?.("#theme")) {
       root.dataset.theme = other[root.dataset.theme];
       try { localStorage.setItem("mnist-data-theme", root.dataset.theme); } catch {}
@@ -296,6 +380,13 @@
   });
 
   document.addEventListener("keydown", (event) => {
+    if (event.target.id === "note" && event.key === "Enter") {
+      const block = started().block(grid.place);
+      const [decision, label] = block?.decided?.[grid.place - block.start] ?? ["unsure", null];
+      grid.decide(decision, label, event.target.value);
+      grid.element.focus();
+    }
+    if (event.target.id === "note" && event.key === "Escape") started().element.focus();
     if (event.key !== "/" || event.target.closest("input, textarea, [contenteditable]")) return;
     event.preventDefault();
     document.getElementById("search").focus();

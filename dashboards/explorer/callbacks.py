@@ -13,8 +13,10 @@ from dashboards.explorer.charts import (
     selected_in_histogram,
     selected_in_scatter,
 )
+from dashboards.explorer.decided import COLUMN
+from dashboards.explorer.detail import detail, hint
 from dashboards.explorer.explorer import MAP_COLUMNS
-from dashboards.explorer.layout import charts, condition_of, detail, filter_row, hint
+from dashboards.explorer.layout import charts, checks_of, condition_of, filter_row
 from dashboards.explorer.query import Condition, Query, read_query
 
 if TYPE_CHECKING:
@@ -29,6 +31,7 @@ def add_callbacks(page: Dash, explorer: Explorer) -> None:
     _connect_query(page, explorer)
     _connect_grid(page)
     _connect_detail(page, explorer)
+    _connect_queue(page, explorer)
     _connect_charts(page, explorer)
     _connect_selections(page, explorer)
 
@@ -89,6 +92,7 @@ def _connect_query(page: Dash, explorer: Explorer) -> None:
             "conditions": msgspec.to_builtins(conditions),
             "total": len(explorer.samples.select(query)),
             "count": explorer.samples.count,
+            "check": _check_of(query),
         }
 
     page.callback(
@@ -98,6 +102,31 @@ def _connect_query(page: Dash, explorer: Explorer) -> None:
         Input("sort", "value"),
         Input("direction", "children"),
     )(ask)
+
+
+def _check_of(query: Query) -> str:
+    """Name the check of the audit whose flagged samples a query asks for, the worst first; empty for other queries."""
+    check = (query.sort or "").removesuffix("_score")
+    return check if any(condition.column == f"is_{check}" for condition in query.where) else ""
+
+
+def _connect_queue(page: Dash, explorer: Explorer) -> None:
+    """Queue what a check has flagged and nobody has decided yet, the worst first."""
+    from dash import Input, Output, no_update
+
+    def queue(check: str | None) -> tuple[Any, Any, Any]:
+        if check not in checks_of(explorer):
+            return no_update, no_update, no_update
+        conditions = [Condition(f"is_{check}", any_of=(True,)), Condition(COLUMN, any_of=(None,))]
+        return msgspec.to_builtins(conditions), f"{check}_score", None
+
+    page.callback(
+        Output("filters", "data", allow_duplicate=True),
+        Output("sort", "value"),
+        Output("queue", "value"),
+        Input("queue", "value"),
+        prevent_initial_call=True,
+    )(queue)
 
 
 def _connect_grid(page: Dash) -> None:

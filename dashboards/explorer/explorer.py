@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from dashboards.explorer.columns import Column, Value
+from dashboards.explorer.decided import Decided
 from dashboards.explorer.query import Query
 from dashboards.explorer.samples import Samples
 from dashboards.explorer.sprites import Sprites
@@ -36,12 +37,13 @@ class Analyses(Protocol):
 
 @dataclass(frozen=True)
 class Explorer:
-    """A dataset, what tables say of its samples, its images, and what can be computed of these."""
+    """A dataset, what tables say of its samples, its images, what can be computed of these, and what is decided."""
 
     dataset: Dataset
     samples: Samples
     sprites: Sprites
     analyses: Analyses
+    decided: Decided
 
     def close(self) -> None:
         """Give back files and memory."""
@@ -75,7 +77,7 @@ class Explorer:
         """Give samples of what a query gives, from the place `start` on, as the grid reads them.
 
         Four bytes hold the length of what follows as JSON, little-endian: total, start, height, width, channels, and of
-        each sample row, id, class and caption. Then come the pixels of all.
+        each sample row, id, class, decision and caption. Then come the pixels of all.
         """
         rows = self.samples.select(query)
         total, start = len(rows), max(0, start)
@@ -85,6 +87,8 @@ class Explorer:
         head: dict[str, Any] = {"total": total, "start": start, "rows": rows.tolist(), "ids": values["id"]}
         head |= {"height": self.sprites.height, "width": self.sprites.width, "channels": self.sprites.channels}
         head["classes"] = [self.written(self.samples.columns["label"], value) for value in values["label"]]
+        self.decided.current()
+        head["decided"] = [self.decided.mark(sample) for sample in values["id"]]
         if len(names) == 3:
             column = self.samples.columns[names[2]]
             head["captions"] = [

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from dashboards.explorer.charts import HEIGHT, MAP
 from dashboards.explorer.columns import Column, Value
 from dashboards.explorer.explorer import MAP_COLUMNS
-from dashboards.explorer.query import Condition
+from dashboards.explorer.query import Condition, Query
 
 if TYPE_CHECKING:
     from dashboards.explorer.explorer import Explorer
@@ -20,7 +20,10 @@ MISSING = "\0missing"
 SIZES = {"Small": 1, "Medium": 2, "Large": 3}
 """Screen pixels for a pixel of a sprite."""
 
-KEYS = (("arrows", "move"), ("Page Up, Page Down", "a screen"), ("Home, End", "first, last"), ("/", "search an id"))
+KEYS = (
+    ("arrows", "move"), ("0–9", "relabel"), ("space", "keep"), ("d", "remove"), ("u", "unsure"), ("z", "undo"),
+    ("n", "note"), ("/", "id"),
+)  # fmt: skip
 
 
 def layout(explorer: Explorer) -> Any:
@@ -76,6 +79,7 @@ def _filters(explorer: Explorer) -> Any:
             html.Details(
                 [
                     html.Summary("Filter and sort"),
+                    *_queue(explorer),
                     html.Label("Sort by", id="sort-label"),
                     html.Div(
                         [
@@ -95,6 +99,30 @@ def _filters(explorer: Explorer) -> Any:
         className="filters",
         **{"aria-label": "Filter and sort"},
     )
+
+
+def checks_of(explorer: Explorer) -> list[str]:
+    """Name the checks of the audit that have flagged samples of this dataset and scored them."""
+    columns = explorer.samples.columns
+    names = [name.removeprefix("is_") for name, column in columns.items() if column.kind == "flag"]
+    return [name for name in names if f"is_{name}" in columns and f"{name}_score" in columns]
+
+
+def _queue(explorer: Explorer) -> list[Any]:
+    """Give the choice of a queue, where an audit lies next to the dataset."""
+    from dash import dcc, html
+
+    checks = checks_of(explorer)
+    flagged = {
+        check: len(explorer.samples.select(Query((Condition(f"is_{check}", any_of=(True,)),)))) for check in checks
+    }
+    options = [
+        {"label": f"{check.replace('_', ' ')} ({count:,})", "value": check} for check, count in flagged.items() if count
+    ]
+    choice = dcc.Dropdown(
+        options, id="queue", placeholder="what a check has flagged" if options else "no audit, or none"
+    )
+    return [html.Label("Decide in a queue"), choice]
 
 
 def _grid() -> Any:
@@ -253,30 +281,3 @@ def _number(text: str | float | None) -> float | None:
     except ValueError:
         return None
     return number if math.isfinite(number) else None
-
-
-def hint() -> Any:
-    """Say what to do where no sample is chosen."""
-    from dash import html
-
-    return html.P("Choose a sample to see all that is known of it.", className="hint")
-
-
-def detail(explorer: Explorer, row: int) -> list[Any]:
-    """Give all that is known of a sample, below its image."""
-    from dash import html
-
-    facts = explorer.facts(row)
-    own = dict(facts.get("dataset", []))
-    return [
-        html.Img(src=explorer.picture(row), alt=f"Sample {own['id']}", className="large"),
-        html.H2(f"{own['label']}", title="class"),
-        html.P(f"id {own['id']} · {own['split']}", className="subtitle"),
-        *[
-            html.Details(
-                [html.Summary(table), html.Dl([html.Div([html.Dt(name), html.Dd(value)]) for name, value in values])],
-                open=place < 2,
-            )
-            for place, (table, values) in enumerate(facts.items())
-        ],
-    ]

@@ -102,6 +102,27 @@ class Samples:
                 low, high = float(np.nanmin(values)), float(np.nanmax(values))
                 self.columns[name] = Column(name, table, field, "number", (), low, high)
 
+    def add_texts(self, table: str, name: str, choices: tuple[str, ...]) -> Column | None:
+        """Add a column of texts, so far all missing; None where another column has its name."""
+        with self._lock, self._cursor() as cursor:
+            if name in self.columns:
+                return None
+            field = f"n{len(self.columns)}"
+            cursor.execute(f"ALTER TABLE samples ADD COLUMN {field} VARCHAR")
+            self.columns[name] = Column(name, table, field, "category", choices, has_missing=True)
+            return self.columns[name]
+
+    def set_texts(self, column: Column, values: Mapping[int, str | None]) -> None:
+        """Set a column that was added, of the samples with some ids."""
+        import pyarrow as pa
+
+        source = pa.table({"id": pa.array(list(values), pa.int64()), "value": pa.array(values.values(), pa.string())})
+        with self._lock, self._cursor() as cursor:
+            cursor.register("changed", source)
+            cursor.execute(f"UPDATE samples SET {column.field} = value FROM changed WHERE changed.id = samples.id")
+            cursor.unregister("changed")
+            self._orders.clear()
+
     def place_of(self, row: int, query: Query) -> int | None:
         """Say where a sample stands in what a query gives; None where it is not among them."""
         places = np.flatnonzero(self.select(query) == row)

@@ -57,13 +57,15 @@ def explore(
     dataset: Place,
     *,
     tables: Place | Sequence[Place] | None = None,
+    who: str | None = None,
     port: int = 0,
     open: bool = True,
 ) -> Exploration:
     """Look at all samples in the browser: filter, sort, and see what is known of each.
 
     dataset: or the workspace of a run. tables: Parquet tables with a column `id`, or folders of some, besides those
-    next to the dataset. port: of this machine; 0 for any that is free. open: open the page in the browser.
+    next to the dataset. who: decides about samples, by default the user of this machine. port: of this machine; 0 for
+    any that is free. open: open the page in the browser.
 
     The page is served to this machine only, from a thread of this process; the result has its `address`, and `close`
     ends it. Raises MissingExtra without the extra `explore`, WrongUse for a port in use or a table without ids,
@@ -78,7 +80,7 @@ def explore(
         folder = stack.enter_context(TemporaryDirectory(prefix="mnist-data-explore-"))
         named: list[Place] = several(tables)
         known = known_of(location_of(dataset), [location_of(table) for table in named])
-        explorer = open_explorer(known, folder)
+        explorer = open_explorer(known, folder, who or "")
         stack.callback(explorer.close)
         exploration = Exploration(stack.enter_context(serving(explorer, bound)), stack.pop_all())
     if open:

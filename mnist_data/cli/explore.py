@@ -17,10 +17,14 @@ def explore(
             show_default=False,
         ),
     ] = None,
+    who: Annotated[
+        str | None,
+        typer.Option(help="Your name in decisions. [default: the user's of this machine]", show_default=False),
+    ] = None,
     port: Annotated[int, typer.Option(help="The port of this machine; 0 for any that is free.")] = 0,
     open: Annotated[bool, typer.Option("--open/--no-open", help="Open the page in the browser.")] = True,
 ) -> None:
-    """Look at all samples in the browser: filter, sort, and see what is known of each. Ctrl-C ends it.
+    """Look at all samples in the browser: filter, sort, see what is known of each, decide. Ctrl-C ends it.
 
     The page is served to this machine only, and asks nothing of any other. Needs the extra explore.
 
@@ -31,7 +35,7 @@ def explore(
     from mnist_data.cli.output import say
     from mnist_data.cli.streams import flush
 
-    with run(dataset, tables=tables, port=port, open=False) as exploration:
+    with run(dataset, tables=tables, who=who, port=port, open=False) as exploration:
         say(f"Explore it at {exploration.address}    Ctrl-C ends it.")
         flush()  # now, and not when the server ends
         if open:

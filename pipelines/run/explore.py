@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -83,11 +84,13 @@ def known_of(place: str, tables: Sequence[str] = ()) -> Known:
     return Known(dataset, _own_table(dataset), tuple(described), left_out)
 
 
-def open_explorer(known: Known, folder: str) -> Explorer:
-    """Join what is known into a database, and give what answers a page. folder: for a database too large for memory.
+def open_explorer(known: Known, folder: str, who: str = "") -> Explorer:
+    """Join what is known into a database, and give what answers a page.
 
+    folder: for a database too large for memory. who: decides about samples, by default the user of this machine.
     Raises MissingExtra where DuckDB is not installed.
     """
+    from dashboards.explorer.decided import Decided
     from dashboards.explorer.explorer import Explorer
     from dashboards.explorer.samples import Samples
     from dashboards.explorer.sprites import Sprites
@@ -96,7 +99,16 @@ def open_explorer(known: Known, folder: str) -> Explorer:
     database = f"{folder}/samples.duckdb" if known.column_bytes > ON_DISK else ":memory:"
     samples = Samples(known.own, known.tables, database)
     sprites = Sprites(known.dataset)
-    return Explorer(known.dataset, samples, sprites, SampleAnalyses(known.dataset, sprites))
+    decided = Decided(known.dataset, samples, who or _user())
+    return Explorer(known.dataset, samples, sprites, SampleAnalyses(known.dataset, sprites), decided)
+
+
+def _user() -> str:
+    """Name the user of this machine, for decisions."""
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError):  # of a user without a name
+        return "somebody"
 
 
 def _within(place: str) -> str:

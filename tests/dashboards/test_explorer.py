@@ -6,6 +6,7 @@ import http.client
 import json
 import socket
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from dashboards.explorer.samples import Samples
 from mnist_data.errors import WrongUse
 from mnist_data.idx.pairing import find_pairs
 from mnist_data.parquet.dataset import Dataset
+from mnist_data.parquet.decisions import current, read_decisions
 from mnist_data.parquet.frames import to_numpy
 from mnist_data.parquet.tables import provenance, write_table
 from pipelines.stages.convert import convert
@@ -179,6 +181,15 @@ def ask(exploration: Any, path: str, **headers: str) -> tuple[int, bytes, dict[s
     return answer.status, answer.read(), dict(answer.headers)
 
 
+def send(exploration: Any, path: str, body: dict[str, Any], cookie: str) -> tuple[int, bytes]:
+    """Post JSON as the page does; give status and body."""
+    host = exploration.address.split("/")[2]
+    connection = http.client.HTTPConnection(host, timeout=20)
+    connection.request("POST", path, json.dumps(body), {"Cookie": cookie, "Origin": f"http://{host}"})
+    answer = connection.getresponse()
+    return answer.status, answer.read()
+
+
 def cookie_of(exploration: Any) -> str:
     """Open the printed address as a browser does, and give the cookie that it sets."""
     status, _, headers = ask(exploration, "/" + exploration.address.rpartition("/")[2])
@@ -251,6 +262,54 @@ def test_a_window_has_the_ids_and_the_pixels_of_its_samples(exploration: Any, da
         assert body[4 + length :] == images[expected].tobytes()
     assert ask(exploration, "/window?query=%7B&start=0&count=1", Cookie=cookie)[0] == 400
     assert ask(exploration, "/window?start=x&count=1", Cookie=cookie)[0] == 400
+
+
+WRONG_DECISIONS = (
+    {"id": 5},
+    {"id": 5, "decision": "undo"},
+    {"id": 5, "decision": "relabel"},
+    {"id": -1, "decision": "keep"},
+    {"id": 5, "decision": "relabel", "label": 10},
+    {"id": 5, "decision": "keep", "who": "me"},
+)
+
+
+def test_two_explorers_of_a_dataset_lose_no_decision_and_refuse_what_is_none(
+    exploration: Any, dataset: Dataset
+) -> None:
+    """Both record at once; each shows what the other has recorded, and its filters find it."""
+    rows = np.arange(len(dataset))
+    with mnist_data.explore(dataset, who="other", open=False) as other:
+        both = {exploration: "keep", other: "unsure"}
+
+        def decide(served: Any) -> list[int]:
+            cookie = cookie_of(served)
+            ids = rows[5:25] if served is other else rows[100:120]
+            return [send(served, "/decide", {"id": int(row), "decision": both[served]}, cookie)[0] for row in ids]
+
+        with ThreadPoolExecutor(2) as pool:
+            assert {status for of_one in pool.map(decide, both) for status in of_one} == {200}
+        stand = current(read_decisions(dataset))
+        assert {each: stand[each].decision for each in stand} == {
+            **dict.fromkeys(rows[5:25].tolist(), "unsure"),
+            **dict.fromkeys(rows[100:120].tolist(), "keep"),
+        }
+        assert stand[5].who == "other"
+
+        cookie, unsure = (
+            cookie_of(exploration),
+            '{"where":[{"column":"decision","any_of":["unsure"]}]}'.replace('"', "%22"),
+        )
+        ask(exploration, "/window?start=0&count=1", Cookie=cookie)  # reads what the other has recorded
+        _, body, _ = ask(exploration, f"/window?query={unsure}&start=0&count=50", Cookie=cookie)
+        head = json.loads(body[4 : 4 + int.from_bytes(body[:4], "little")])
+        assert head["ids"] == rows[5:25].tolist()
+        assert head["decided"] == [["unsure", None]] * 20
+
+        for wrong in WRONG_DECISIONS:
+            assert send(exploration, "/decide", wrong, cookie)[0] == 400
+        assert json.loads(send(other, "/undo", {}, cookie_of(other))[1]) == {"id": 24}
+        assert 24 not in current(read_decisions(dataset))
 
 
 def test_a_port_in_use_a_table_without_ids_and_no_dataset_are_said(

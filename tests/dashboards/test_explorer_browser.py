@@ -18,6 +18,7 @@ import pytest
 import mnist_data
 from mnist_data.idx.pairing import find_pairs
 from mnist_data.parquet.dataset import Dataset
+from mnist_data.parquet.decisions import current, read_decisions
 from mnist_data.parquet.frames import to_numpy
 from mnist_data.parquet.tables import provenance, write_table
 from pipelines.stages.convert import convert
@@ -53,6 +54,7 @@ def dataset(sample_idx: Path, tmp_path_factory: pytest.TempPathFactory) -> Datas
     scores = pd.DataFrame(
         {"id": ids, "score": rng.random(len(ids)).round(3), HOSTILE: rng.choice([HOSTILE, "b"], len(ids))}
     )
+    scores = scores.assign(is_odd=rng.random(len(ids)) < 0.02, odd_score=rng.random(len(ids)).round(2))
     write_table(scores, f"{made.location}-mine/scores", provenance("mine", {"digits": made.content}, {}))
     return made
 
@@ -107,6 +109,17 @@ class Visit:
         self.page.wait_for_timeout(300)
         self.settle()
 
+    def tick(self, text: str) -> None:
+        """Choose among the values of the one filter that has some, by the keyboard."""
+        self.page.locator(".filter .dash-dropdown").click()
+        self.page.wait_for_timeout(300)
+        self.page.keyboard.type(text)
+        self.page.wait_for_timeout(300)
+        self.page.keyboard.press("Enter")
+        self.page.keyboard.press("Escape")
+        self.page.wait_for_timeout(300)
+        self.settle()
+
     def close(self) -> None:
         """End the visit, which must have been silent and asked nothing but this machine."""
         hostile = self.page.evaluate("window.hostile")
@@ -145,11 +158,7 @@ def test_filters_and_orders_show_the_samples_of_the_tables(visit: Visit, truth: 
     assert visit.ids() == few.sort_values("score", kind="stable", ascending=False)["id"].head(240).tolist()
 
     visit.pick("add", "<b>")
-    page.locator(".filter .dash-dropdown").click()
-    page.keyboard.type("script")
-    page.keyboard.press("Enter")
-    page.keyboard.press("Escape")
-    visit.settle()
+    visit.tick("script")
     fewer = few[few[HOSTILE] == HOSTILE].sort_values("score", kind="stable", ascending=False)
     assert visit.ids() == fewer["id"].head(240).tolist()
     assert HOSTILE in page.inner_text("#filter-rows")
@@ -232,3 +241,56 @@ def drag(page: Any, chart: str, start: tuple[float, float], end: tuple[float, fl
     page.mouse.down()
     page.mouse.move(*places[1], steps=5)
     page.mouse.up()
+
+
+def test_decisions_by_keyboard_survive_a_kill_and_are_shown_again(
+    browser: Any, dataset: Dataset, truth: pd.DataFrame
+) -> None:
+    """In a queue, the worst first; with a note like markup; one taken back; the server is killed, and started again."""
+    command = [sys.executable, "-m", "mnist_data", "explore", dataset.location, "--no-open", "--who", HOSTILE]
+    queue = truth[truth["is_odd"]].sort_values("odd_score", kind="stable")["id"].tolist()
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    opened = Visit(browser, process.stdout.readline().split()[3])
+    opened.pick("queue", "odd")
+    opened.wait_for("#count", f"{len(queue)} of")
+    opened.settle()
+    assert opened.ids() == queue
+
+    page = opened.page
+    page.focus("#grid")
+    page.keyboard.press("Home")
+    opened.wait_for("#detail", f"id {queue[0]} ")
+    for key in ("7", " ", "d", "u", "u", "z"):
+        page.keyboard.press(key)
+        page.wait_for_timeout(60)
+    page.evaluate("explorerGrid.sending")
+    opened.wait_for("#detail", f"id {queue[4]} ")
+    page.keyboard.press("n")
+    page.keyboard.type(HOSTILE)
+    page.keyboard.press("Enter")
+    page.evaluate("explorerGrid.sending")
+    opened.settle()
+    opened.close()
+    process.kill()
+    process.communicate()
+
+    stand = current(read_decisions(dataset))
+    assert [(stand[each].decision, stand[each].label, stand[each].note) for each in queue[:5]] == [
+        ("relabel", 7, ""), ("keep", None, ""), ("remove", None, ""), ("unsure", None, ""), ("unsure", None, HOSTILE),
+    ]  # fmt: skip
+    assert {(each.who, each.check) for each in stand.values()} == {(HOSTILE, "odd")}
+
+    with mnist_data.explore(dataset, open=False) as exploration:
+        again = Visit(browser, exploration.address)
+        again.pick("add", "decision")
+        again.tick("unsure")
+        again.wait_for("#count", "2 of")
+        again.settle()
+        assert again.ids() == sorted(queue[3:5])
+        assert again.page.evaluate("explorerGrid.blocks.get(0).decided") == [["unsure", None]] * 2
+        again.page.focus("#grid")
+        for _ in range(2 if queue[4] > queue[3] else 1):
+            again.page.keyboard.press("ArrowRight")
+        again.wait_for("#detail", HOSTILE)
+        again.close()
