@@ -24,6 +24,7 @@ def render(
     sections: Iterable[Section] = SECTIONS,
     bare: bool = False,
     kind: str = "",
+    script: str = "",
     index: str = "",
 ) -> str:
     """Give a whole page as HTML.
@@ -32,6 +33,7 @@ def render(
     note: what a reader must know before all else, shown as a banner. reproduction: what it takes to make the
     page again, as names and values. sections: those that may be shown, in their order. bare: without title, navigation
     and the button for the theme, for a page that lies in another. kind: what was done, as in Audit, above the title.
+    script: the shell commands that make the page again.
     index: the address of the index that lists the page, relative to it; empty for none.
     """
     shown = [section for section in sections if section.is_in(tables)]
@@ -52,6 +54,7 @@ def render(
         title=title,
         kind=tr(kind),
         index=index,
+        script=script,
         record=None if bare else record_json(record_of(tables, kind, title, subtitle)),
         subtitle=say(subtitle),
         note=say(note) if note else None,

@@ -151,13 +151,24 @@
     setTheme(event.matches ? "dark" : "light"),
   );
 
-  const copy = document.getElementById("copy");
-  if (copy && navigator.clipboard) {
+  const written = document.getElementById("written");
+  if (written && location.protocol === "file:") { // the time is the file's own, for equal inputs give equal pages
+    const time = new Date(document.lastModified);
+    written.textContent = time.toLocaleString(root.lang, { dateStyle: "long", timeStyle: "short" });
+    written.parentElement.hidden = false;
+  }
+
+  const textOf = (place) => {
+    if (place.tagName === "PRE") return `${place.textContent}\n`;
+    const facts = [...place.children].filter((fact) => !fact.hidden);
+    const lines = facts.map((fact) => `${fact.querySelector("dt").textContent}: ${fact.querySelector("dd").textContent}`);
+    const commands = document.getElementById("commands");
+    return [...(commands ? [commands.textContent, ""] : []), ...lines].join("\n");
+  };
+  for (const copy of navigator.clipboard ? document.querySelectorAll("button.copy") : []) {
     copy.hidden = false;
     copy.addEventListener("click", async () => {
-      const facts = [...document.querySelectorAll("#reproduction .facts > div")];
-      const lines = facts.map((fact) => `${fact.querySelector("dt").textContent}: ${fact.querySelector("dd").textContent}`);
-      await navigator.clipboard.writeText(lines.join("\n"));
+      await navigator.clipboard.writeText(textOf(document.getElementById(copy.dataset.of)));
       copy.textContent = words.copied;
     });
   }

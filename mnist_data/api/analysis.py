@@ -15,6 +15,7 @@ from mnist_data.errors import WrongUse
 from mnist_data.parquet.corrections import corrections_now
 from mnist_data.parquet.locks import claimed
 from mnist_data.parquet.tables import require_folder
+from pipelines.run.script import Call, option, place_option
 from pipelines.settings.analysis import Audit, Selftest, Stats
 from pipelines.settings.checks import CHECKS
 
@@ -64,7 +65,15 @@ def stats(
             tables = run(source, folder, params, execution=execution, overwrite=replace)
         shown = collect_tables(folder, source, source) if plot or open else {}
         page = draw_page(
-            plot, shown, source, f"{folder}/{PAGE}", overwrite=replace, kind="Statistics", open=open, lang=lang
+            plot,
+            shown,
+            source,
+            f"{folder}/{PAGE}",
+            overwrite=replace,
+            kind="Statistics",
+            call=Call(command="stats", inputs=(source,), out=folder, settings=params),
+            open=open,
+            lang=lang,
         )
     return Result("stats", out=folder, tables=tables, page=page, findings=about(source))
 
@@ -126,8 +135,9 @@ def audit(
             table = test(source, folder, planted, execution=execution, overwrite=replace)
             return Result("audit", out=folder, tables={"selftest": table})
         tables = run(source, folder, params, corrections=corrections, execution=execution, overwrite=replace)
-        shown = {**tables, **_chosen_samples(source, folder, execution)} if plot else {}
-        page = draw_page(plot, shown, source, f"{folder}/{PAGE}", overwrite=replace, kind="Audit", open=open, lang=lang)
+        shown = {**tables, **_chosen_samples(source, folder, execution)} if plot or open else {}
+        call, place = Call(command="audit", inputs=(source,), out=folder, settings=params), f"{folder}/{PAGE}"
+        page = draw_page(plot, shown, source, place, overwrite=replace, kind="Audit", call=call, open=open, lang=lang)
     polarity = tables["checks"].attrs["polarity"]
     result = Result("audit", out=folder, tables=tables, page=page, findings={"polarity": polarity})
     flagged = {
@@ -197,9 +207,17 @@ def claims(
         if folder is not None:
             write_claims(table, folder, source, chosen, predicted, overwrite=replace)
             place = f"{folder}/{PAGE}"
-            page = draw_page(plot, tables, source, place, overwrite=replace, kind="Claims", open=open, lang=lang)
+            words = (
+                *place_option("--claims", None if claims is None else location_of(claims)),
+                *option("--of", of),
+                *place_option("--predictions", predicted),
+            )
+            call = Call(command="claims", inputs=(source,), out=folder, words=words)
+            page = draw_page(
+                plot, tables, source, place, overwrite=replace, kind="Claims", call=call, open=open, lang=lang
+            )
     known = {"known_as": name, "known_by": known_by}
     result = Result("claims", out=folder, tables=tables, page=page, findings=known)
-    words = {"true": VERDICTS[True], "false": VERDICTS[False], "undecided": VERDICTS[None]}
-    measured = {name: Measured(int((table["verdict"] == word).sum()), len(table)) for name, word in words.items()}
+    verdicts = {"true": VERDICTS[True], "false": VERDICTS[False], "undecided": VERDICTS[None]}
+    measured = {name: Measured(int((table["verdict"] == word).sum()), len(table)) for name, word in verdicts.items()}
     return checked(result, limits, measured)

@@ -15,6 +15,7 @@ from mnist_data.errors import WrongUse, unknown_name
 from mnist_data.parquet.dataset import Dataset
 from mnist_data.parquet.locks import claimed
 from mnist_data.parquet.tables import require_folder
+from pipelines.run.script import Call, Network, option
 from pipelines.settings.analysis import Diff, Drift
 
 if TYPE_CHECKING:
@@ -72,10 +73,17 @@ def diff(
         tables = compared.tables
         if folder is not None:
             save(compared, folder, first, second, params, overwrite=replace)
-            made_by = {"B": second.location, "B's content": second.content}
             place = f"{folder}/{PAGE}"
             page = draw_page(
-                plot, tables, first, place, overwrite=replace, kind="Changes", made_by=made_by, open=open, lang=lang
+                plot,
+                tables,
+                first,
+                place,
+                overwrite=replace,
+                kind="Changes",
+                call=Call(command="diff", inputs=(first, second), out=folder, settings=params),
+                open=open,
+                lang=lang,
             )
     counts = tables["changes"].groupby("change")["samples"].sum()
     measured = {kind: Measured(int(counts[kind]), len(second if kind == ADDED else first)) for kind in CHANGES}
@@ -140,7 +148,13 @@ def drift(
         if folder is not None:
             save(tables, folder, sides, params, overwrite=replace)
             place = f"{folder}/{PAGE}"
-            page = draw_page(plot, tables, source, place, overwrite=replace, kind="Drift", open=open, lang=lang)
+            inputs = (source,) if b is None else (source, sides[1].dataset)
+            words = (*option("--split", split), *option("--between", *(between or (None,))))
+            words += option("--classes", *(classes or (None,)))
+            call = Call(command="drift", inputs=inputs, out=folder, settings=params, words=words)
+            page = draw_page(
+                plot, tables, source, place, overwrite=replace, kind="Drift", call=call, open=open, lang=lang
+            )
     row = tables["drift_verdict"].iloc[0]
     values = {
         "a": sides[0].name,
@@ -223,7 +237,11 @@ def compare(
             write_comparison(tables, folder, first, second, overwrite=replace)
             shown = page_tables(tables, first, second) if plot or open else {}
             heading = Heading(kind="Comparison", title=f"{_name(first)} and {_name(second)}")
-            page = draw_page(plot, shown, heading, f"{folder}/{PAGE}", overwrite=replace, open=open, lang=lang)
+            words = ("--across-datasets",) if across_datasets else ()
+            call = Call(command="compare", inputs=(Network(first), Network(second)), out=folder, words=words)
+            page = draw_page(
+                plot, shown, heading, f"{folder}/{PAGE}", overwrite=replace, call=call, open=open, lang=lang
+            )
     row = tables["comparison"].iloc[0]
     values = {"a": first, "b": second, "verdict": verdict(row, f"A ({first})", f"B ({second})")}
     result = Result("compare", out=folder, tables=tables, page=page, findings=values)

@@ -14,8 +14,10 @@ from mnist_data.api.results import Result
 from mnist_data.api.sources import Place, dataset_of, location_of, several
 from mnist_data.api.work import showing
 from mnist_data.errors import WrongUse
+from mnist_data.parquet.dataset import is_dataset
 from mnist_data.parquet.locks import claimed
 from mnist_data.parquet.tables import require_folder
+from pipelines.run.script import Call, Network, option, place_option, toml_text
 from pipelines.settings.model_header import Model
 from pipelines.settings.recipe import Recipe, recipe_from
 from pipelines.settings.training import Compress, Freeze, Optimizer, Precision, Schedule, train_settings
@@ -117,9 +119,18 @@ def train(
             overwrite=overwrite,
             report=report,
         )
-        shown = {**tables, **_chosen_samples(source, tables["predictions"], report)} if plot else {}
+        shown = {**tables, **_chosen_samples(source, tables["predictions"], report)} if plot or open else {}
         place, again = f"{folder}/{PAGE}", overwrite or resumed
-        page = draw_page(plot, shown, source, place, overwrite=again, kind="Training", open=open, lang=lang)
+        call = Call(
+            command="train",
+            inputs=(source,),
+            out=folder,
+            out_flag=False,
+            settings=params,
+            words=place_option("--corrections", None if corrections is None else location_of(corrections)),
+            places={} if params.start is None else {"MODEL": params.start},
+        )
+        page = draw_page(plot, shown, source, place, overwrite=again, kind="Training", call=call, open=open, lang=lang)
     warnings = (*about_turned_classes(source, params.recipe), *in_words(params.model, tables["diagnosis"]))
     return checked(Result("train", out=folder, tables=tables, page=page, warnings=warnings), limits, _errors(tables))
 
@@ -144,7 +155,7 @@ def _sweep(
     progress: bool | None,
 ) -> Result:
     """Train a grid; what is given overrides its file. page: plot, open and lang."""
-    from pipelines.networks.sweep import read_grid
+    from pipelines.networks.sweep import grid_of, read_grid
     from pipelines.networks.sweep import sweep as run
 
     points, source = read_grid(file, over), dataset_of(dataset)
@@ -153,7 +164,16 @@ def _sweep(
         with showing(progress) as report:
             tables = run(source, out, points, resume=resumed, overwrite=overwrite, report=report)
         again, (plot, open, lang) = overwrite or resumed, page
-        drawn = draw_page(plot, tables, source, f"{out}/{PAGE}", overwrite=again, kind="Sweep", open=open, lang=lang)
+        call = Call(
+            command="train",
+            inputs=(source,),
+            out=out,
+            out_flag=False,
+            file=toml_text(grid_of(points)),
+            file_flag="--sweep",
+        )
+        place = f"{out}/{PAGE}"
+        drawn = draw_page(plot, tables, source, place, overwrite=again, kind="Sweep", call=call, open=open, lang=lang)
     alike = [name for name in points[0].settings if len({str(point.settings[name]) for point in points}) == 1]
     return Result("train", out=out, tables=tables, page=drawn, findings={"alike": alike})
 
@@ -221,7 +241,13 @@ def predict(
             size = f"{len(table):,} images by {Path(network).name}"
             heading = Heading(kind="Predictions", title=Path(shown).name, subtitle=size)
             drawn = page_tables(predicted, tables) if plot or open else {}
-            page = draw_page(plot, drawn, heading, f"{folder}/{PAGE}", overwrite=replace, open=open, lang=lang)
+            splits: list[str] = several(split)
+            words = [word for name in splits for word in option("--split", name)]
+            given = dataset_of(images) if is_dataset(shown) else shown
+            call = Call(command="predict", inputs=(Network(network), given), out=folder, words=words)
+            page = draw_page(
+                plot, drawn, heading, f"{folder}/{PAGE}", overwrite=replace, call=call, open=open, lang=lang
+            )
     result = Result(
         "predict",
         out=folder,
@@ -270,9 +296,22 @@ def explain(
         with showing(progress) as report:
             tables = run(network, source, folder, split, several(id), overwrite=replace, report=report)
         made_by = reproduction(tables, Path(network)) if plot or open else None
+        ids: list[int] = several(id)
+        named = [word for sample in ids for word in option("--id", sample)]
+        inputs, words = (Network(network), source), (*option("--split", split), *named)
+        call = Call(command="explain", inputs=inputs, out=folder, out_flag=False, words=words)
         place = f"{folder}/{PAGE}"
         page = draw_page(
-            plot, tables, source, place, overwrite=replace, kind="Explanations", made_by=made_by, open=open, lang=lang
+            plot,
+            tables,
+            source,
+            place,
+            overwrite=replace,
+            kind="Explanations",
+            call=call,
+            made_by=made_by,
+            open=open,
+            lang=lang,
         )
     return Result("explain", out=folder, tables=tables, page=page)
 
@@ -328,6 +367,16 @@ def compress(
             table = run(network, source, folder, params, overwrite=replace, report=report)
         tables = {"compression": table, "findings": compression_findings(table)}
         page = draw_page(
-            plot, tables, source, f"{folder}/{PAGE}", overwrite=replace, kind="Compression", open=open, lang=lang
+            plot,
+            tables,
+            source,
+            f"{folder}/{PAGE}",
+            overwrite=replace,
+            kind="Compression",
+            call=Call(
+                command="compress", inputs=(Network(network), source), out=folder, out_flag=False, settings=params
+            ),
+            open=open,
+            lang=lang,
         )
     return Result("compress", out=folder, tables=tables, page=page)

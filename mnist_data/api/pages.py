@@ -14,8 +14,9 @@ from dashboards.language import ENGLISH
 from mnist_data import storage
 from mnist_data.errors import DataWarning
 from mnist_data.parquet.dataset import Dataset
-from pipelines.run.pages import Heading, write_page
+from pipelines.run.pages import Heading, versions, write_page
 from pipelines.run.report import write_report
+from pipelines.run.script import Call, facts_of, script_of
 
 PAGE = "dashboard.html"
 """The page's name in a folder of tables."""
@@ -29,22 +30,27 @@ def draw_page(
     *,
     overwrite: bool,
     kind: str = "",
+    call: Call | None = None,
     made_by: Mapping[str, str] | None = None,
     open: bool = False,
     lang: str = ENGLISH,
 ) -> str | None:
     """Write the page of some tables where `plot` or `open` asks for one; give its file.
 
-    about: the dataset that it is about, or its heading. kind: what was done with the dataset, as in Audit. made_by:
-    what else reproduces it. open: also open it in the browser. lang: the language of the page.
+    about: the dataset that it is about, or its heading. kind: what was done with the dataset, as in Audit. call: what
+    its commands repeat. made_by: what else reproduces it. open: also open it in the browser. lang: the language of the
+    page.
 
     Where tables were replaced and no page is asked for, that of the former ones goes: it shows what is no longer there.
     """
     if plot or open:
+        script = "" if call is None else script_of(call)
+        facts = {**({} if call is None else facts_of(call)), **(made_by or {})}
         if isinstance(about, Heading):
-            page = write_page(tables, about, target, made_by or {}, lang=lang, overwrite=overwrite)
+            facts = {**versions(), **facts}
+            page = write_page(tables, about, target, facts, script=script, lang=lang, overwrite=overwrite)
         else:
-            page = write_report(tables, about, target, made_by, kind=kind, lang=lang, overwrite=overwrite)
+            page = write_report(tables, about, target, facts, script=script, kind=kind, lang=lang, overwrite=overwrite)
         if open:
             open_page(page)
         return page

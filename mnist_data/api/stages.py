@@ -13,7 +13,7 @@ from mnist_data.api.work import working
 from mnist_data.parquet.dataset import Dataset
 from mnist_data.parquet.locks import claimed
 from mnist_data.storage import require_free, sibling
-from pipelines.settings.base import settings_in_words
+from pipelines.run.script import Call, option
 from pipelines.settings.recipe import Recipe, recipe_from
 from pipelines.settings.stages import (
     CORRUPTIONS,
@@ -78,7 +78,9 @@ def prepare(
             overwrite=replace,
         )
         tables = {**outcome.tables, "findings": preparation_findings(outcome)}
-        drawn = _page_next_to(plot, open, lang, tables, outcome.dataset, page, "Preparation")
+        words = (*option("--split", split), *(("--skip-unreadable",) if skip_unreadable else ()))
+        call = Call(command="prepare", inputs=(location_of(photos),), out=place, out_flag=False, words=words)
+        drawn = _page_next_to(plot, open, lang, tables, outcome.dataset, page, "Preparation", call)
     return Result(
         "prepare",
         out=place,
@@ -147,11 +149,13 @@ def clean(
         require_free(page, overwrite)
     with working(workers, scheduler, progress) as execution:
         outcome = run(source, location_of(out), params, execution=execution, overwrite=overwrite)
+    places = {} if params.decisions is None else {"DECISIONS": params.decisions}
+    call = Call(command="clean", inputs=(source,), out=location_of(out), out_flag=False, settings=params, places=places)
     return Result(
         "clean",
         out=location_of(out),
         dataset=outcome.dataset,
-        page=_page_next_to(plot, open, lang, cleaning_tables(outcome), outcome.dataset, page, "Cleaning"),
+        page=_page_next_to(plot, open, lang, cleaning_tables(outcome), outcome.dataset, page, "Cleaning", call),
         tables={"totals": outcome.totals, "reasons": outcome.reasons},
         findings={
             "quarantine": f"{outcome.quarantine}.parquet",
@@ -221,11 +225,11 @@ def augment(
 
         page = location_of(out) if location_of(out).endswith((".html", ".htm")) else f"{location_of(out)}.html"
         require_free(page, overwrite)
-        made_by = {"Preview": settings_in_words(params.recorded())}
-        tables = preview_tables(source, params)
-        draw_page(
-            True, tables, source, page, overwrite=overwrite, kind="Augmentation", made_by=made_by, open=open, lang=lang
+        call = Call(
+            command="augment", inputs=(source,), out=page, out_flag=False, settings=params, words=("--preview",)
         )
+        tables = preview_tables(source, params)
+        draw_page(True, tables, source, page, overwrite=overwrite, kind="Augmentation", call=call, open=open, lang=lang)
         return Result("augment", out=page, page=page, warnings=about_turned_classes(source, params.recipe))
     from pipelines.images.thumbnails import before_after
     from pipelines.stages.augment import augment as run
@@ -237,7 +241,8 @@ def augment(
         written = run(source, location_of(out), params, execution=execution, overwrite=overwrite)
     warnings = about_turned_classes(source, params.recipe)
     shown = {"augmentation": before_after(written)} if plot or open else {}
-    drawn = _page_next_to(plot, open, lang, shown, written, place, "Augmentation")
+    call = Call(command="augment", inputs=(source,), out=location_of(out), out_flag=False, settings=params)
+    drawn = _page_next_to(plot, open, lang, shown, written, place, "Augmentation", call)
     return Result("augment", out=location_of(out), dataset=written, page=drawn, warnings=warnings)
 
 
@@ -279,7 +284,8 @@ def corrupt(
     with working(workers, scheduler, progress) as execution:
         written = run(source, location_of(out), params, execution=execution, overwrite=overwrite)
     shown = {"corrupted_samples": corrupted_samples(written)} if plot or open else {}
-    drawn = _page_next_to(plot, open, lang, shown, written, page, "Corruptions")
+    call = Call(command="corrupt", inputs=(source,), out=location_of(out), out_flag=False, settings=params)
+    drawn = _page_next_to(plot, open, lang, shown, written, page, "Corruptions", call)
     return Result("corrupt", out=location_of(out), dataset=written, page=drawn)
 
 
@@ -323,9 +329,16 @@ def split(
 
 
 def _page_next_to(
-    plot: bool, open: bool, lang: str, tables: Mapping[str, pd.DataFrame], written: Dataset, page: str, kind: str
+    plot: bool,
+    open: bool,
+    lang: str,
+    tables: Mapping[str, pd.DataFrame],
+    written: Dataset,
+    page: str,
+    kind: str,
+    call: Call,
 ) -> str | None:
     """Write OUT.html, the page of a dataset that a stage has written, where it is asked for."""
     if not (plot or open):
         return None
-    return draw_page(True, tables, written, page, overwrite=True, kind=kind, open=open, lang=lang)
+    return draw_page(True, tables, written, page, overwrite=True, kind=kind, call=call, open=open, lang=lang)

@@ -102,7 +102,7 @@ def sweep(
     require_images(source)
     require_folder(folder, overwrite or resume)
     data = _sweep_data(source, points)
-    target, made = f"{folder}/runs", provenance(STAGE, {source.metadata.dataset: source.content}, _grid(points))
+    target, made = f"{folder}/runs", provenance(STAGE, {source.metadata.dataset: source.content}, grid_of(points))
     known = _known(target, made) if resume else {}
     tasks = [(number, point, seed) for number, point in enumerate(points, 1) for seed in _seeds(point)]
     work = [epochs_for(len(data.training.ids), point.params) for _, point, _ in tasks]
@@ -148,7 +148,7 @@ def effect_table(runs: pd.DataFrame, points: Sequence[Point]) -> pd.DataFrame:
     means = runs.groupby("point")["validation_accuracy"].mean()
     whole = runs.groupby("point")["validation_accuracy"].count() == runs.groupby("point").size()
     tables = []
-    for name, values in _grid(points).items():
+    for name, values in grid_of(points).items():
         if len(values) > 1:
             rows = [_effect(name, value, points, means[whole]) for value in values]
             table = pd.DataFrame(rows).sort_values("validation_accuracy", ascending=False, kind="stable")
@@ -200,7 +200,7 @@ def _values(path: str, key: str, given: Any) -> list[Any]:
     return values
 
 
-def _grid(points: Sequence[Point]) -> dict[str, list[Any]]:
+def grid_of(points: Sequence[Point]) -> dict[str, list[Any]]:
     """Give setting -> its values, in the order of the file."""
     return {name: list(dict.fromkeys(point.settings[name] for point in points)) for name in points[0].settings}
 

@@ -18,6 +18,9 @@ from pipelines.settings.stages import Convert
 FLAGS = {"corruptions": "corruption", "severities": "severity", "thresholds": "threshold"}
 """Settings that have another name as a flag: those that are given once for each value."""
 
+UNKNOWN_SOURCE = "SOURCE"
+"""Stands for files of which only the names and hashes are recorded."""
+
 WITHOUT_FLAG = ("recipe", "tables")
 """Settings that a file holds, of which only the content is recorded."""
 
@@ -37,28 +40,15 @@ def remake_command(metadata: Metadata | None, name: str, known: Mapping[str, str
     return " ".join([*words, "--overwrite"]) + (f" (its settings: {described})" if described else "")
 
 
-def dataset_commands(metadata: Metadata, name: str) -> list[str]:
-    """Give the commands that make a dataset from its source, one after the other, into `name`.
-
-    What lies between is named by its stage. Settings that no flag has stand behind a command as a shell's comment.
-    """
-    stages = [stage for stage in metadata.stages if stage.stage != "label_tables"]
-    source, lines, names = _known_source(metadata), [], set[str]()
-    for place, stage in enumerate(stages, start=1):
-        target = stage.stage if stage.stage not in names else f"{stage.stage}-{place}"
-        target = shlex.quote(name) if place == len(stages) else target
-        words, described = _command_of(stage, source, target)
-        lines.append(" ".join(words) + (f"  # its settings: {described}" if described else ""))
-        names.add(target)
-        source = target
-    return lines
+def stage_flags(stage: Stage) -> type[Settings] | None:
+    """Give the settings of a stage that makes datasets; None where it is not repeated by flags."""
+    return ({maker.stage: maker for maker, _ in MAKERS.values()} | {"convert": Convert}).get(stage.stage)
 
 
 def _command_of(stage: Stage, source: str, target: str) -> tuple[list[str], str]:
     """Give the words of a stage's command, and in a sentence the settings that no flag has."""
-    settings = {maker.stage: maker for maker, _ in MAKERS.values()} | {"convert": Convert}
-    known = stage.stage in settings
-    flags, rest = settings_flags(settings[stage.stage], stage.parameters) if known else ([], stage.parameters)
+    settings = stage_flags(stage)
+    flags, rest = ([], stage.parameters) if settings is None else settings_flags(settings, stage.parameters)
     return ["mnist-data", stage.stage, source, target, *flags], settings_in_words(rest)
 
 
@@ -69,18 +59,18 @@ def _source(metadata: Metadata, last: Stage, name: str, known: Mapping[str, str]
     files = sorted({source.name for source in metadata.sources})
     places = [named_near(file, name) for file in files]
     if not places or not all(places):
-        return _known_source(metadata)
+        return known_source(metadata)
     folders = set.intersection(*({place.rpartition("/")[0] for place in near} for near in places))
     if len(files) == 1:
         return shlex.quote(places[0][0])
-    return shlex.quote(min(folders)) if folders else "SOURCE"
+    return shlex.quote(min(folders)) if folders else UNKNOWN_SOURCE
 
 
-def _known_source(metadata: Metadata) -> str:
+def known_source(metadata: Metadata) -> str:
     """Give the name by which `convert` knows a dataset; the metadata are of the published one, the files may not be."""
     if metadata.dataset == sample.NAME:
         return "sample"
-    return metadata.dataset if metadata.dataset in CATALOG else "SOURCE"
+    return metadata.dataset if metadata.dataset in CATALOG else UNKNOWN_SOURCE
 
 
 def settings_flags(settings: type[Settings], parameters: Mapping[str, Any]) -> tuple[list[str], dict[str, Any]]:
@@ -97,10 +87,10 @@ def settings_flags(settings: type[Settings], parameters: Mapping[str, Any]) -> t
 
 
 def _flag(name: str, value: Any) -> Iterator[str]:
-    flag = FLAGS.get(name, name).replace("_", "-")
     if isinstance(value, bool):
-        yield f"--{flag}" if value else f"--no-{flag}"
+        yield f"--{'' if value else 'no-'}{name.replace('_', '-')}"
         return
+    flag = FLAGS.get(name, name).replace("_", "-")
     if name in ("start", "decisions"):  # only the hash of the file is recorded
         yield from (f"--{flag}", "MODEL" if name == "start" else "DECISIONS")
         return

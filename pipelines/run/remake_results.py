@@ -24,6 +24,7 @@ from mnist_data.parquet.writer import fingerprint
 from pipelines.engine.execution import Execution
 from pipelines.run.report import collect_tables, page_plan, write_report
 from pipelines.run.results import MADE_AGAIN, PREDICT, Making, Result
+from pipelines.run.script import run_script
 from pipelines.run.sources import named_near
 
 MEASURED = ("seconds", "images_per_second")
@@ -186,7 +187,8 @@ class PageParts:
         """Write the page, as it is where a run writes it."""
         tables = collect_tables(self.folder, self.source, self.augmented, self.models)
         place = self.folder.parent / target.name
-        write_report(tables, self.source, target, lang=self.lang, place=place, overwrite=True)
+        script = run_script(self.source, self.augmented, self.folder, self.models)
+        write_report(tables, self.source, target, script=script, lang=self.lang, place=place, overwrite=True)
 
 
 def page_parts(result: Result, datasets: Mapping[str, Dataset]) -> PageParts | None:

@@ -16,9 +16,9 @@ from mnist_data.parquet.messages import joined, message
 from mnist_data.parquet.tables import read_table, read_tables, table_provenance
 from mnist_data.version import __version__
 from pipelines.images.thumbnails import before_after, is_augmented
-from pipelines.run.commands import dataset_commands
-from pipelines.run.pages import Heading, write_page
+from pipelines.run.pages import Heading, versions, write_page
 from pipelines.run.sample_sheet import sample_tables
+from pipelines.run.script import dataset_script
 from pipelines.settings.base import settings_in_words
 from pipelines.stages.clean import TABLES
 from pipelines.statistics.findings import together
@@ -97,6 +97,7 @@ def write_report(
     target: str | Path,
     made_by: Mapping[str, str] | None = None,
     *,
+    script: str = "",
     kind: str = "",
     lang: str = ENGLISH,
     place: str | Path | None = None,
@@ -104,7 +105,8 @@ def write_report(
 ) -> str:
     """Write a page about a dataset; give its path.
 
-    made_by: what else is needed to reproduce the page. kind: what was done with the dataset, as in Audit; empty for all
+    made_by: what else is needed to reproduce the page. script: the commands that make it again; those of the dataset
+    where none are given. kind: what was done with the dataset, as in Audit; empty for all
     that is known of it. lang: the language of the page. place: as in `write_page`. Raises OutputExists where there is a
     page and `overwrite` is not set.
     """
@@ -115,8 +117,9 @@ def write_report(
         subtitle=_subtitle(source),
         note=metadata.note or None,
     )
-    reproduction = {**_reproduction(source), **(made_by or {})}
-    return write_page(tables, heading, target, reproduction, lang=lang, place=place, overwrite=overwrite)
+    facts = {**_reproduction(source), **(made_by or {})}
+    script = script or dataset_script(source)
+    return write_page(tables, heading, target, facts, script=script, lang=lang, place=place, overwrite=overwrite)
 
 
 def _subtitle(source: Dataset) -> str:
@@ -130,11 +133,10 @@ def _subtitle(source: Dataset) -> str:
 
 def _reproduction(source: Dataset) -> dict[str, str]:
     metadata = source.metadata
-    values = {"mnist-data": __version__, "Dataset content": source.content}
+    values = {**versions(), "Dataset content": source.content}
     values |= {f"Source {file.name} ({file.split})": f"SHA-256 {file.sha256}" for file in metadata.sources}
     for stage in metadata.stages:
         values[f"Stage {stage.stage}"] = settings_in_words(stage.parameters)
-    values["Commands"] = "\n".join(dataset_commands(metadata, Path(source.location).name))
     if metadata.licence:
         values["Licence of the data"] = metadata.licence
     if metadata.citation:

@@ -23,6 +23,7 @@ from pipelines.engine.map_dataset import plan_of
 from pipelines.networks.evaluation.findings import in_words
 from pipelines.networks.train import train
 from pipelines.run.report import collect_tables, page_plan, write_report
+from pipelines.run.script import run_script
 from pipelines.run.sources import is_workspace
 from pipelines.run.sums import write_sums
 from pipelines.settings.base import Settings
@@ -230,7 +231,8 @@ class _Run:
 
         def make() -> None:
             tables = collect_tables(self.workspace / "stats", source, augmented, models)
-            write_report(tables, source, target, lang=self.lang, overwrite=True)
+            script = run_script(source, augmented, self.workspace / "stats", models)
+            write_report(tables, source, target, script=script, lang=self.lang, overwrite=True)
 
         self._files("dashboard", target, plan, make)
         return target

@@ -10,7 +10,7 @@ import pytest
 
 import mnist_data
 from mnist_data.parquet.dataset import open_dataset
-from pipelines.run.commands import dataset_commands
+from pipelines.run.script import dataset_script
 
 Cli = Callable[..., tuple[int, str, str]]
 
@@ -22,7 +22,7 @@ def test_the_commands_of_a_dataset_make_it_again(
     first = mnist_data.convert("sample", tmp_path / "a", progress=False)
     for number, settings in enumerate(({"scale": "none", "center": True, "dtype": "uint8"}, {"scale": "unit"})):
         first = mnist_data.normalize(first, tmp_path / f"my data {number}", progress=False, **settings)  # type: ignore[arg-type]
-    commands = dataset_commands(first.dataset.metadata, "my data 1")  # type: ignore[union-attr]
+    commands = dataset_script(first.dataset).splitlines()  # type: ignore[arg-type]
     again = tmp_path / "again"
     again.mkdir()
     monkeypatch.chdir(again)
