@@ -102,7 +102,7 @@ WORDS: Mapping[str, str] = {
     "none": mark("No sample in this page matches."),
     "more": mark("Show {count} more"),
     "remove": mark("Remove the filter {name}"),
-    "back": mark("Back to {name}"),
+    "back": mark("Back to the chart “{name}”"),
     "sample": mark("Sample {id}"),
     "label": mark("Label"),
     "confidence": mark("Confidence"),

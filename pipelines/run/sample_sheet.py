@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -47,24 +47,45 @@ SHEET, COUNTS = "sample_sheet", "sample_counts"
 """The tables that `sample_tables` gives."""
 
 
+KEYS = ("id", "split", "label")
+"""Columns of every table with a row a sample."""
+
+
 @dataclass(frozen=True)
 class KnownSamples:
     """What is known of every sample of a dataset, in its order. ids, labels: (n,). splits: (n,) texts.
 
-    columns: name -> (n,), of the statistics and the audit. predicted: (n,), -1 where unknown. confidence: (n,), NaN
+    tables: of the statistics and the audit, (n rows) each. predicted: (n,), -1 where unknown. confidence: (n,), NaN
     where unknown. strata: (n,), the number of each sample's split and label.
     """
 
     ids: Integers
     labels: Integers
     splits: npt.NDArray[np.object_]
-    columns: pd.DataFrame
+    tables: Sequence[pd.DataFrame]
     predicted: Integers
     confidence: npt.NDArray[np.float64]
     strata: Integers = field(init=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "strata", stratum_of(self.splits.astype(str), self.labels))
+        object.__setattr__(self, "strata", stratum_of(pd.factorize(self.splits, sort=True)[0], self.labels))
+
+    def column(self, name: str) -> pd.Series[Any] | None:
+        """Give a column of the tables, (n,), None where none of them has it."""
+        return next((table[name] for table in self.tables if name in table), None)
+
+    def of_tables(self, rows: Integers) -> dict[str, pd.Series[Any]]:
+        """Give all columns of the tables for some rows; of two with one name the first."""
+        columns: dict[str, pd.Series[Any]] = {}
+        for table in self.tables:
+            chosen = table.iloc[rows].reset_index(drop=True)
+            columns = {**{str(name): chosen[name] for name in chosen if name not in KEYS}, **columns}
+        return columns
+
+    def flagged(self, check: str) -> npt.NDArray[np.bool_] | None:
+        """Say which samples a check flags, (n,) bool; None where it was not made."""
+        column = self.column(f"is_{check}")
+        return None if column is None else column.to_numpy(bool)
 
 
 def sample_tables(
@@ -93,7 +114,6 @@ def sample_tables(
     rankings = {**_rankings(known), **candidates.rankings(known)}
     choice = choose_samples(known.ids, known.strata, rankings, min(most, limit))
     images = candidates.images(source, choice.rows)
-    own = known.columns.iloc[choice.rows].reset_index(drop=True)
     columns: dict[str, Any] = {
         "id": known.ids[choice.rows],
         "split": known.splits[choice.rows],
@@ -102,7 +122,7 @@ def sample_tables(
         "reason": choice.reasons,
         "predicted": pd.array(known.predicted[choice.rows], "Int64"),
         "confidence": known.confidence[choice.rows],
-        **{str(name): values for name, values in own.items()},
+        **known.of_tables(choice.rows),
         **candidates.places(images),
     }
     columns["predicted"][known.predicted[choice.rows] < 0] = pd.NA
@@ -117,14 +137,8 @@ def _known(source: Dataset, tables: list[pd.DataFrame], predictions: pd.DataFram
     ids = np.concatenate([columns["id"] for _, columns in read])
     labels = np.concatenate([columns["label"] for _, columns in read]).astype(np.int64)
     splits = np.concatenate([np.full(len(columns["id"]), split, object) for split, columns in read])
-    parts = [
-        table.drop(columns=["id", "split", "label"])
-        for table in tables
-        if len(table) == len(ids) and np.array_equal(table["id"].to_numpy(np.int64), ids)
-    ]
-    columns = pd.concat(parts, axis=1) if parts else pd.DataFrame(index=range(len(ids)))
-    columns = columns.loc[:, ~columns.columns.duplicated()]
-    return KnownSamples(ids, labels, splits, columns, *_predicted(ids, predictions))
+    whole = [table for table in tables if np.array_equal(table["id"].to_numpy(np.int64), ids)]
+    return KnownSamples(ids, labels, splits, whole, *_predicted(ids, predictions))
 
 
 def _predicted(ids: Integers, predictions: pd.DataFrame | None) -> tuple[Integers, npt.NDArray[np.float64]]:
@@ -149,9 +163,9 @@ def _rankings(known: KnownSamples) -> dict[str, Integers]:
     if evaluated.any():
         rankings[WRONG] = of_lowest(-known.confidence, wrong, known.ids, most)
     for check in CHECKS:
-        if f"is_{check}" in known.columns:
-            flagged = known.columns[f"is_{check}"].to_numpy(bool)
-            rankings[check] = of_lowest(known.columns[f"{check}_score"].to_numpy(float), flagged, known.ids, most)
+        flagged, score = known.flagged(check), known.column(f"{check}_score")
+        if flagged is not None and score is not None:
+            rankings[check] = of_lowest(score.to_numpy(float), flagged, known.ids, most)
     if evaluated.any():
         rankings[UNSURE] = of_lowest(known.confidence, evaluated & ~wrong, known.ids, STANDING_OUT)
     return rankings
@@ -219,9 +233,9 @@ def count_samples(known: KnownSamples) -> pd.DataFrame:
     keys = pd.DataFrame({"split": known.splits, "label": known.labels})
     parts = [keys.groupby(["split", "label"], sort=True).size().rename("samples").reset_index()]
     for check in CHECKS:
-        if f"is_{check}" in known.columns:
-            flagged = keys[known.columns[f"is_{check}"].to_numpy(bool)]
-            counted = flagged.groupby(["split", "label"], sort=True).size().rename("samples").reset_index()
+        flagged = known.flagged(check)
+        if flagged is not None:
+            counted = keys[flagged].groupby(["split", "label"], sort=True).size().rename("samples").reset_index()
             parts.append(counted.assign(check=check))
     evaluated = keys.assign(predicted=known.predicted)[known.predicted >= 0]
     if len(evaluated):

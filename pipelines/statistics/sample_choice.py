@@ -57,7 +57,7 @@ def choose_samples(
 def _in_turn(rankings: Mapping[str, Integers], most: int) -> dict[int, str]:
     """Take the first row of each ranking, then the second of each, … until there are `most`: row -> its reason."""
     taken: dict[int, str] = {}
-    named = ([(row, reason) for row in rows.tolist()] for reason, rows in rankings.items())
+    named = ([(row, reason) for row in rows[:most].tolist()] for reason, rows in rankings.items())
     for pair in chain.from_iterable(zip_longest(*named)):
         if pair is None:
             continue
