@@ -27,7 +27,8 @@ class Thumbnail:
     """One image of the page.
 
     uri: PNG as a data URI. width, height: on the screen, in pixels. alt: what it shows, in words.
-    title: the tooltip. lines: the caption below it, none by default.
+    title: the tooltip. lines: the caption below it, none by default. sample: the id of the sample that it is, which the
+    page opens where it holds samples.
     """
 
     uri: str
@@ -36,6 +37,7 @@ class Thumbnail:
     alt: str
     title: str = ""
     lines: tuple[str, ...] = ()
+    sample: int | None = None
 
 
 def decode_images(frame: pd.DataFrame) -> Pixels:

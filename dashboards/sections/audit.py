@@ -87,4 +87,4 @@ def _thumbnail(row: Mapping[Any, Any], uri: str, size: tuple[int, int]) -> Thumb
     title = tr("sample {id} of {split}, label {label}", id=row["id"], split=row["split"], label=row["name"])
     title = tr("{sample}, {measured}", sample=title, measured=measured)
     lines = (f"{row['split']} {row['id']}", tr("label {label}", label=row["name"]), measured, *_decided(row))
-    return Thumbnail(uri, *size, alt=title, title=title, lines=lines)
+    return Thumbnail(uri, *size, alt=title, title=title, lines=lines, sample=int(row["id"]))

@@ -59,7 +59,7 @@ REASONS: Mapping[str, str] = {
 MAPS: Mapping[str, str] = {"umap": "UMAP", "pca": "PCA"}
 
 DETAILS = ("exact_duplicate_of", "near_duplicate_of", "label_conflict_with", "leaked_from", "suggested_label",
-           "label_probability")  # fmt: skip
+           "label_probability", "decision", "decided_by")  # fmt: skip
 """Columns of the audit that are facts of the samples that have them."""
 
 RELATED = ("exact_duplicate_of", "near_duplicate_of", "label_conflict_with", "leaked_from")
@@ -239,7 +239,7 @@ def _checks(frame: pd.DataFrame, checks: pd.DataFrame | None) -> list[dict[str, 
             "key": key,
             "title": spaced(key),
             "flagged": np.flatnonzero(frame[column].to_numpy(bool)).tolist(),
-            "scores": rounded(frame[f"{key}_score"], 3),
+            "scores": rounded(frame[f"{key}_score"]),
             "threshold": None if of_check.empty else _rounded(float(of_check["threshold"].iloc[0]), DIGITS),
             "meaning": "" if of_check.empty else str(of_check["meaning"].iloc[0]),
         }
@@ -254,11 +254,15 @@ def _details(frame: pd.DataFrame) -> list[dict[str, Any]]:
         {
             "title": spaced(key),
             "related": key in RELATED,
-            "values": {row: _rounded(float(value), DIGITS) for row, value in enumerate(frame[key]) if pd.notna(value)},
+            "values": {row: _fact(value) for row, value in enumerate(frame[key]) if pd.notna(value)},
         }
         for key in DETAILS
         if key in frame and frame[key].notna().any()
     ]
+
+
+def _fact(value: Any) -> float | int | str | None:
+    return value if isinstance(value, str) else _rounded(float(value), DIGITS)
 
 
 def _maps(frame: pd.DataFrame) -> list[dict[str, Any]]:

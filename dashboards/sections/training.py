@@ -271,6 +271,7 @@ def mistaken(frame: pd.DataFrame) -> list[Thumbnail]:
                 name=row["name"],
                 predicted=row["predicted_name"],
             ),
+            sample=int(row["id"]),
             lines=(f"{row['name']} → {row['predicted_name']}", _confidence(row["probability"])),
         )
         for row, uri in zip(frame.to_dict("records"), png_uris(images), strict=True)

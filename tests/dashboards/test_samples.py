@@ -20,10 +20,12 @@ from dashboards.sprites import sprite_sheet, tile
 from mnist_data.idx.pairing import find_pairs
 from mnist_data.parquet.dataset import Dataset
 from mnist_data.parquet.tables import read_tables
+from pipelines.audit.read_rows import read_rows
 from pipelines.run.sample_sheet import sample_tables
 from pipelines.settings.analysis import Stats
 from pipelines.stages.convert import convert
 from pipelines.statistics.stats import stats
+from tests.dashboards.conftest import thumbnail_table
 from tests.dashboards.test_browser import HOSTILE, Visit, browser  # noqa: F401  (a fixture)
 
 MOST = 500
@@ -52,7 +54,16 @@ def known(digits_dataset: Dataset, tmp_path_factory: pytest.TempPathFactory) -> 
     predictions = of_test.assign(predicted=predicted, probability=sure, **columns)
     pairs = predictions.groupby(["label", "predicted"]).size().rename("samples").reset_index()
     confusion = pairs.assign(name=pairs["label"].astype(str), predicted_name=pairs["predicted"].astype(str))
-    return {**tables, "audit": audit, "predictions": predictions, "confusion": confusion}
+    named = {"name": predictions["label"].astype(str), "predicted_name": predictions["predicted"].astype(str)}
+    wrong = predictions.assign(**named)[predictions["predicted"] != predictions["label"]]
+    images = images_of(digits_dataset, wrong["id"].to_numpy())
+    invented = {"audit": audit, "predictions": predictions, "confusion": confusion}
+    return {**tables, **invented, "misclassified": thumbnail_table(wrong.to_dict("series"), images)}
+
+
+def images_of(source: Dataset, ids: Any) -> Any:
+    """Give the images of some samples."""
+    return read_rows(source, np.asarray(ids)).images  # the ids of the embedded sample are its positions
 
 
 @pytest.fixture(scope="module")
@@ -65,7 +76,7 @@ def sheet(digits_dataset: Dataset, known: dict[str, pd.DataFrame]) -> dict[str, 
 def path(known: dict[str, pd.DataFrame], sheet: dict[str, pd.DataFrame], tmp_path_factory: Any) -> Path:
     """Give the page."""
     target = Path(tmp_path_factory.mktemp("page")) / "page.html"
-    wanted = {"samples", "classes", "shapes", "ink", "confusions"}
+    wanted = {"samples", "classes", "shapes", "ink", "confusions", "mistakes"}
     sections = [section for section in SECTIONS if section.key in wanted]
     target.write_text(render({**known, **sheet}, "Digits", "", None, {}, sections), encoding="utf-8")
     return target
@@ -129,15 +140,19 @@ def test_filters_show_the_samples_of_the_tables(
     assert f"The dataset has {len(every)} such samples." in visit.text(".matches")
     assert f"{(sevens & test).sum()} of the {MOST} samples" in visit.text(".matches")
     assert "show digits --class 7 --split test" in visit.text(".browser-body > .command")
-    assert visit.choose(finding="c:blank") == ids[frame["is_blank"]].tolist()
+    scored = frame.assign(score=rounded(frame["blank_score"]))[frame["is_blank"]]
+    worst_first = scored.sort_values("score", kind="stable")["id"].tolist()
+    assert visit.choose(finding="c:blank") == worst_first
     assert "The dataset has 40 such samples." in visit.text(".matches")
     assert "--check blank" in visit.text(".browser-body > .command")
-    assert visit.choose(prediction="wrong") == ids[wrong].tolist()
+    surest_first = frame[wrong].sort_values("confidence", ascending=False, kind="stable")["id"].tolist()
+    assert visit.choose(prediction="wrong") == surest_first
     missed = known["predictions"].query("label != predicted")
     assert f"The dataset has {len(missed)} such samples." in visit.text(".matches")
     assert visit.choose(label="3", sort="m:thickness:down") == (
         frame[frame["label"] == 3].sort_values("thickness", ascending=False, kind="stable")["id"].tolist()
     )
+    assert visit.page.input_value("[name=sort]") == "m:thickness:down"
     assert visit.choose(finding="r:typical") == ids[frame["reason"] == "typical"].tolist()
     assert visit.console == []
 
@@ -177,6 +192,19 @@ def test_a_sample_says_all_that_is_known_of_it(visit: Browsed, sheet: dict[str, 
     assert visit.opened() is None
     assert page.evaluate("document.activeElement.dataset.id") == str(sample["id"])
     assert visit.console == []
+
+
+def test_images_elsewhere_lead_to_their_samples(visit: Browsed, known: dict[str, pd.DataFrame]) -> None:
+    """A misclassified sample in its own section is opened by Enter, and focus comes back to it."""
+    page, first = visit.page, int(known["misclassified"].sort_values("probability", ascending=False)["id"].iloc[0])
+    link = page.locator(f"#mistakes a.to-sample[href='#id={first}']")
+    link.focus()
+    page.keyboard.press("Enter")
+    page.wait_for_selector("dialog.sample[open]")
+
+    assert visit.opened() == first
+    page.keyboard.press("Escape")
+    assert page.evaluate("document.activeElement.hash") == f"#id={first}"
 
 
 def test_keys_alone_reach_and_open_digits(visit: Browsed) -> None:

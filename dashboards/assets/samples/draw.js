@@ -69,6 +69,7 @@
 
   samples.number = (value) => {
     if (value === null || value === undefined) return "–";
+    if (typeof value === "string") return value;
     if (Number.isInteger(value)) return value.toLocaleString("en-US");
     return Math.abs(value) >= 1000 ? Math.round(value).toLocaleString("en-US") : String(Number(value.toPrecision(4)));
   };

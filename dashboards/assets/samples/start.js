@@ -65,6 +65,19 @@
     }
   };
 
+  // Images of samples elsewhere in the page lead to what is known of them.
+  const link = () => {
+    for (const image of document.querySelectorAll("img[data-sample]")) {
+      const to = element("a", { class: "to-sample", href: `#id=${image.dataset.sample}` });
+      to.addEventListener("click", async (event) => {
+        event.preventDefault();
+        (await ready()).detail.byId(Number(image.dataset.sample));
+      });
+      image.replaceWith(to);
+      to.append(image);
+    }
+  };
+
   let begun = null;
   const ready = () => (begun ??= begin());
 
@@ -84,5 +97,6 @@
     ready();
   }, { rootMargin: "100px 0px" }).observe(browser);
   hint();
+  link();
   follow();
 })((window.mnistSamples ??= {}));

@@ -51,8 +51,16 @@
       return known.sort((a, b) => sign * (values[a] - values[b]) || a - b);
     };
 
+    // What a check flags comes the worst first, and errors the most confident first, until another order is chosen.
+    const orderOf = ({ finding, prediction }) => {
+      if (finding.startsWith("c:")) return `s:${finding.slice(2)}:up`;
+      return prediction === "wrong" ? "m:confidence:down" : "";
+    };
+
     const set = (changes) => {
+      const follows = filters.sort === orderOf(filters) && !("sort" in changes);
       filters = { ...filters, ...changes };
+      if (follows) filters.sort = orderOf(filters);
       for (const listener of listeners) listener();
     };
 
@@ -78,7 +86,10 @@
       data, measures, checks, names, rowOf, fill, set, total, isRight,
       size: rows.length,
       filters: () => filters,
-      reset: (changes = {}) => set({ ...NO_FILTERS, ...changes }),
+      reset: (changes = {}) => {
+        filters = { ...NO_FILTERS };
+        set(changes);
+      },
       listen: (listener) => listeners.push(listener),
       matching: () => sorted(rows.filter(matches)),
       isFiltered: () => JSON.stringify({ ...filters, sort: "" }) !== JSON.stringify(NO_FILTERS),
