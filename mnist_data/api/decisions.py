@@ -20,15 +20,18 @@ def decisions(
     compare: Sequence[str] | None = None,
     csv: Place | None = None,
     import_: Place | None = None,
+    decision: Choice | None = None,
     who: str | None = None,
     overwrite: bool = False,
 ) -> Result:
     """Count what people have decided about a dataset, and compare two of them.
 
     compare: two people; the samples that both looked at. csv: write the decisions that stand into a CSV file, or with
-    `compare` the samples on which the two differ, with columns in which a third may decide. import_: record what such a
-    file says that is not recorded yet, before all else. who: the person of its rows that name none; by default the
-    user's name.
+    `compare` the samples on which the two differ, with columns in which a third may decide. import_: record what a file
+    says that is not recorded yet, before all else: such a CSV file, what `export` has written for another program, as
+    it comes back as Parquet or JSON Lines, or FiftyOne's samples.json or labels.json with tags and changed labels.
+    decision: what is decided about every sample of that file, as of a selection. who: the person of its rows that name
+    none; by default the user's name.
 
     The result has the tables `counts`, a row a person, check and decision; `decisions`, a row a sample: the decision
     that counts and its state (valid; stale, where the sample has other pixels or another label now; missing, where the
@@ -44,8 +47,13 @@ def decisions(
 
     if compare is not None and len(compare) != 2:
         raise WrongUse(f"compare names {len(compare)} people; name two.")
+    if decision is not None and (import_ is None or decision in ("relabel", "undo")):
+        raise WrongUse(f"decision={decision!r} is of the samples of an imported file: keep, remove or unsure.")
     source = dataset_of(dataset)
-    imported = () if import_ is None else import_decisions(source, location_of(import_), who or user_name())
+    if import_ is not None:
+        imported = len(import_decisions(source, location_of(import_), who or user_name(), decision))
+    else:
+        imported = 0
     history = read_decisions(source)
     matched = match_decisions(source, history)
     tables: dict[str, Any] = {"counts": decision_counts(history), "decisions": current_decisions(matched)}
@@ -56,7 +64,12 @@ def decisions(
         write_spreadsheet(tables["differences"].assign(decision="", label="", note=""), place, overwrite)
     elif place is not None:
         export_decisions(history, place, overwrite)
-    found = {"file": decisions_file(source), "people": people(history), **matched.counts, "imported": len(imported)}
+    found = {
+        "file": decisions_file(source),
+        "people": people(history),
+        **matched.counts,
+        "imported": imported,
+    }
     return Result("decisions", out=place, tables=tables, findings=found, warnings=matched.notes)
 
 

@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, cast
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast, get_args
 from urllib.parse import urlsplit
 
 from mnist_data.api.results import Result
 from mnist_data.api.sources import Place, dataset_of, fetched, location_of, pairs_of, streams_of
 from mnist_data.api.work import showing, working
-from mnist_data.errors import WrongUse
+from mnist_data.errors import WrongUse, unknown_name
 from mnist_data.idx.names import ByteOrder
 from mnist_data.parquet.locks import claimed
-from mnist_data.storage import sha256_of
+from mnist_data.storage import is_remote, sha256_of
 from pipelines.engine.execution import downloading
-from pipelines.settings.stages import Compression, Convert, ExportForm, Layout
+from pipelines.settings.stages import Compression, Convert, ExportForm, Layout, Viewer
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     import pandas as pd
 
 _CONVERT = Convert()
@@ -195,10 +194,11 @@ def export(
     out: Place,
     *,
     form: ExportForm = "idx",
+    to: Viewer | None = None,
     as_stored: bool = False,
     overwrite: bool = False,
 ) -> Result:
-    """Write a dataset into a folder as IDX files, CSV, NumPy's arrays or class folders of PNG files.
+    """Write a dataset into a folder as IDX files, CSV, NumPy's arrays or class folders, or for a program that shows it.
 
     form: "idx", as which a converted dataset gives its source files back, byte for byte; "csv" or "csv.gz", a file a
     split as Kaggle's, label,pixel0,…; "npz", one file with x_train, y_train, … as Keras', whose own name out may be;
@@ -206,14 +206,35 @@ def export(
     images and labels as the dataset holds them; otherwise what the conversion put right (EMNIST's transposed images and
     labels from 1) is put back.
 
+    to: instead of a form a program, "fiftyone", "spotlight", "embedding-atlas" or "huggingface", which gets the images
+    as PNG with labels, what tables near the dataset say of each sample, what people have decided, and a map (x, y).
+
     The result has the table `files` (path, bytes, sha256; files, how many a folder holds, which has no sha256). Raises
     OutputExists, or WrongUse for what the form does not hold (float16 in IDX, floats in PNG) and for a URL.
     """
     from pipelines.stages.export import export as run
 
+    if to is not None:
+        return _exported_to(dataset, location_of(out), to, form, as_stored, overwrite)
     with claimed(location_of(out), overwrite) as replace:
         paths = run(dataset_of(dataset), location_of(out), form=form, as_stored=as_stored, overwrite=replace)
     return Result("export", out=location_of(out), tables={"files": _files_table(paths)})
+
+
+def _exported_to(dataset: Place, place: str, to: Viewer, form: ExportForm, as_stored: bool, overwrite: bool) -> Result:
+    """Write a dataset for a program that shows it."""
+    from pipelines.run.viewers import export_to, how_to_open
+
+    if form != "idx" or as_stored:
+        raise WrongUse(f"--to {to} has a form of its own; leave out --form and --as-stored.")
+    if to not in get_args(Viewer):
+        raise unknown_name("program", to, get_args(Viewer))
+    if is_remote(place):
+        raise WrongUse(f"Files are written to a local folder, not to {place}.")
+    with claimed(place, overwrite) as replace:
+        paths = export_to(to, dataset_of(dataset), Path(place), overwrite=replace)
+    opened = {"open_with": how_to_open(to, str(Path(place).absolute()))}
+    return Result("export", out=place, tables={"files": _files_table(paths)}, findings=opened)
 
 
 def info(path: Place, *, original: Place | None = None, label_column: str | None = None) -> Result:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -30,7 +30,15 @@ def decisions(
     ] = None,
     import_: Annotated[
         str | None,
-        typer.Option("--import", metavar="FILE", help="Record what such a file says that is not recorded yet."),
+        typer.Option(
+            "--import",
+            metavar="FILE",
+            help="Record what a file says that is not recorded yet: such a CSV, or what a viewer has written.",
+        ),
+    ] = None,
+    decision: Annotated[
+        Literal["keep", "remove", "unsure"] | None,
+        typer.Option(help="What is decided about every sample of the imported file.", show_default=False),
     ] = None,
     who: Annotated[
         str | None,
@@ -46,7 +54,9 @@ def decisions(
     from mnist_data.api.decisions import decisions as run
     from mnist_data.cli.output import finish
 
-    call = partial(run, dataset, compare=compare, csv=csv, import_=import_, who=who, overwrite=overwrite)
+    call = partial(
+        run, dataset, compare=compare, csv=csv, import_=import_, decision=decision, who=who, overwrite=overwrite
+    )
     finish(call, print_decisions, json, ("counts", "decisions", "agreement", "differences"))
 
 

@@ -23,7 +23,7 @@ from mnist_data.cli.options import (
 from mnist_data.errors import WrongUse
 from mnist_data.idx.names import ByteOrder
 from pipelines.settings.base import settings_in_words
-from pipelines.settings.stages import Compression, Convert, ExportForm, Layout
+from pipelines.settings.stages import Compression, Convert, ExportForm, Layout, Viewer
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -181,6 +181,10 @@ def export(
         ExportForm,
         typer.Option(help="csv: Kaggle's label,pixel0,…; npz: Keras' x_train, …; folders: split/class/ID.png."),
     ] = "idx",
+    to: Annotated[
+        Viewer | None,
+        typer.Option(help="Instead of a form: for a program, with scores, decisions and a map.", show_default=False),
+    ] = None,
     as_stored: Annotated[
         bool,
         typer.Option(
@@ -190,29 +194,33 @@ def export(
     overwrite: Overwrite = False,
     json: Json = False,
 ) -> None:
-    """Write a dataset as IDX files, CSV, NumPy's arrays or class folders.
+    """Write a dataset as IDX files, CSV, NumPy's arrays or class folders, or for a program that shows it.
 
     As IDX a converted dataset gives its source files back, byte for byte.
 
     Example: mnist-data export data/mnist idx/
 
     Example: mnist-data export data/mnist mnist.npz --form npz
+
+    Example: mnist-data export data/mnist atlas/ --to embedding-atlas
     """
     from mnist_data.api.files import export as run
     from mnist_data.cli.output import finish
 
-    call = partial(run, dataset, chosen_out(place, out), form=form, as_stored=as_stored, overwrite=overwrite)
+    call = partial(run, dataset, chosen_out(place, out), form=form, to=to, as_stored=as_stored, overwrite=overwrite)
     finish(call, print_files, json, ("files",))
 
 
 def print_files(result: Result) -> None:
     """Print the files that were written, or the datasets that could be fetched."""
-    from mnist_data.cli.output import print_frame
+    from mnist_data.cli.output import print_frame, say
 
     if "datasets" in result.tables:
         print_known(result.tables["datasets"])
     else:
         print_frame("", result.tables["files"].rename(columns={"path": "file", "sha256": "SHA-256"}))
+    if "open_with" in result.findings:
+        say(f"Open it with: {result.findings['open_with']}")
 
 
 def print_known(known: pd.DataFrame) -> None:

@@ -29,7 +29,7 @@ def write_folders(source: Dataset, folder: Path, *, overwrite: bool = False) -> 
     the names as they were, see `folder_names`. Files are named by the samples' ids, whose order is that of the dataset.
     Raises OutputExists; WrongUse for images that PNG cannot hold without loss, and for names that no folders can have.
     """
-    _require_lossless(source)
+    require_lossless(source)
     places = {split: folder / split_name(split) for split in source.splits}
     labels = np.unique(np.concatenate([np.unique(labels_of(source, split)) for split in source.splits]))
     folders, classes = _folders(source.metadata.classes, labels)
@@ -47,7 +47,8 @@ def write_folders(source: Dataset, folder: Path, *, overwrite: bool = False) -> 
     return [*places.values(), *listed]
 
 
-def _require_lossless(source: Dataset) -> None:
+def require_lossless(source: Dataset) -> None:
+    """Raise WrongUse for images that PNG cannot hold without loss."""
     require_images(source, "PNG")
     dtype, shape = source.metadata.dtype, source.metadata.shape
     grey, colour = shape[2:] in ((), (1,)), shape[2:] == (3,)

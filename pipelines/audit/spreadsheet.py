@@ -1,4 +1,4 @@
-"""Decisions in a spreadsheet: out as CSV, and what was changed or added there back in."""
+"""Decisions out of the house and back: as CSV for a spreadsheet, and what other programs write about samples."""
 
 from __future__ import annotations
 
@@ -11,14 +11,12 @@ import pyarrow.csv as pa_csv
 
 from mnist_data import storage
 from mnist_data.errors import UnreadableInput
-from mnist_data.parquet.corrections import decisions_of, read_csv
+from mnist_data.parquet.corrections import decisions_of
 from mnist_data.parquet.dataset import Dataset
 from mnist_data.parquet.decisions import read_decisions, record, standing
-from mnist_data.parquet.decisions_table import CHOICES, Decision, to_table
+from mnist_data.parquet.decisions_table import Choice, Decision, to_table
 from mnist_data.parquet.tables import for_csv
-
-EXPECTED = "a CSV file with the columns id and decision, as --csv writes it"
-ADVICE = f"Give each sample's id, and one of {', '.join(CHOICES[:4])}; rows without a decision are passed over."
+from pipelines.audit.tags import ADVICE, EXPECTED, read_tags
 
 
 def export_decisions(history: Iterable[Decision], path: str, overwrite: bool = False) -> None:
@@ -39,17 +37,21 @@ def write_spreadsheet(table: pa.Table | pd.DataFrame, path: str, overwrite: bool
         pa_csv.write_csv(for_csv(arrow), file)
 
 
-def import_decisions(dataset: Dataset, path: str, who: str) -> tuple[Decision, ...]:
-    """Record what a CSV file says that is not recorded yet, and give it as it was recorded.
+def import_decisions(dataset: Dataset, path: str, who: str, choice: Choice | None = None) -> tuple[Decision, ...]:
+    """Record what a file says that is not recorded yet, and give it as it was recorded.
 
-    Rows without a decision are passed over, as are those that say what stands already. who: the person of rows that
-    name none. A row that was changed in the spreadsheet is a new decision of its person, made now.
+    path: CSV, Parquet or JSON Lines, or FiftyOne's JSON, see `read_tags`. Rows without a decision are passed over, as
+    are those that say what stands already. who: the person of rows that name none. A row that was changed is a new
+    decision of its person, made now. choice: what is decided about every sample of the file, by `who`, whatever else
+    stands there: a selection has no other column.
 
     Raises UnreadableInput for what is no table of decisions, and what `record` raises; nothing is recorded then.
     """
-    table = read_csv(path, EXPECTED, ADVICE)
-    if not {"id", "decision"} <= set(table):
-        columns = ", ".join(map(str, table.columns))
+    table = read_tags(path, dataset)
+    if choice is not None:
+        table = table[["id"]].assign(decision=choice)
+    if "decision" not in table:
+        columns = ", ".join(map(str, table.columns[:20]))
         raise UnreadableInput(path, f"its columns are {columns}", EXPECTED, ADVICE)
     filled = table["decision"].notna() & (table["decision"].astype(str).str.strip() != "")
     history = read_decisions(dataset)

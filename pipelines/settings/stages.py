@@ -22,6 +22,7 @@ Action = Literal["keep", "repair", "remove"]
 Scale = Literal["unit", "standardize", "none"]
 SplitBy = Literal["writer", "label"]
 ExportForm = Literal["idx", "csv", "csv.gz", "npz", "folders"]
+Viewer = Literal["fiftyone", "spotlight", "embedding-atlas", "huggingface"]
 DType = Literal["uint8", "float16", "float32"]
 
 CORRUPTIONS = (

@@ -122,7 +122,19 @@ def test_an_output_that_is_named_twice_or_not_at_all_is_refused(command_line: Cl
     assert "The output is missing" in none
 
 
-WITHOUT_PAGE = {"explore", "fetch", "convert", "export", "info", "show", "verify", "normalize", "split", "onnx"}
+WITHOUT_PAGE = {
+    "explore",
+    "decisions",
+    "fetch",
+    "convert",
+    "export",
+    "info",
+    "show",
+    "verify",
+    "normalize",
+    "split",
+    "onnx",
+}
 """Commands that make no page."""
 
 
