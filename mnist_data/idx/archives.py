@@ -105,7 +105,7 @@ def is_archive(path: str | Path) -> bool:
     if not Path(path).is_file():
         return False
     try:
-        with Path(path).open("rb") as file:
+        with storage.reading(path) as file:
             return container_of(decoded(file)[0].peek()) in ("zip", "tar")
     except DAMAGE:
         return False
@@ -119,7 +119,7 @@ def is_last_part(path: str | Path) -> bool:
 
 def _end_record(path: str | Path) -> tuple[int, int]:
     """Give the number of the part and of all files, as the end of a zip has them; (0, MANY) where there is no end."""
-    with Path(path).open("rb") as file:
+    with storage.reading(path) as file:
         file.seek(max(0, Path(path).stat().st_size - (1 << 16)))
         end = file.read()
     record = end[end.rfind(b"PK\x05\x06") :] if b"PK\x05\x06" in end else b""
@@ -252,7 +252,7 @@ def _unpacked_inner(path: str, place: int, _: tuple[object, ...]) -> str | None:
 
 def unpacked_zip(path: str) -> str | None:
     """Give a file with the zip archive that a local file is: itself, or a copy where it is packed; None for no zip."""
-    with Path(path).open("rb") as file:
+    with storage.reading(path) as file:
         stream, packed = decoded(file)
         if container_of(stream.peek()) != "zip":
             return None
@@ -262,7 +262,7 @@ def unpacked_zip(path: str) -> str | None:
 @lru_cache(maxsize=256)
 def _unpacked_zip(path: str, _: tuple[object, ...]) -> str:
     """Unpack a zip. The second argument, the state of the file, makes a changed one another."""
-    with Path(path).open("rb") as file:
+    with storage.reading(path) as file:
         return spooled(path, decoded(file)[0].read)
 
 
@@ -272,7 +272,7 @@ def _opened(path: str, name: str = "") -> Iterator[zipfile.ZipFile | tarfile.Tar
 
     name: as messages call it, where that is not its path.
     """
-    with Path(path).open("rb") as file:
+    with storage.reading(path) as file:
         try:
             stream, _ = decoded(file)
             if container_of(stream.peek()) == "tar":

@@ -20,7 +20,7 @@ def local_file(path: str) -> str:
     left as it is. Raises UnreadableInput where it is damaged, or too large.
     """
     if Path(path).is_file():
-        with Path(path).open("rb") as file:
+        with storage.reading(path) as file:
             if container_of(file.read(512)) == "raw":
                 return path
     return _unpacked(path, storage.identity(path))

@@ -94,7 +94,7 @@ def _is_ours(path: Path) -> bool:
         return any(path.glob("split=*/*.parquet")) or read_manifest(path) is not None
     if not path.is_file():
         return False
-    with path.open("rb") as file:
+    with storage.reading(path) as file:
         if file.read(4) != b"PAR1":
             return False
     with open_parquet(path) as parquet:

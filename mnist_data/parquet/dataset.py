@@ -259,7 +259,7 @@ def _require_parquet(name: str) -> None:
     """Refuse a file of another form, as .npz or CSV, of which a dataset can be made; a damaged one is met later."""
     if storage.is_remote(name) or name.endswith(".parquet") or not Path(name).is_file():
         return
-    with Path(name).open("rb") as file:
+    with storage.reading(name) as file:
         if file.read(len(MAGIC)) != MAGIC:
             found, advice = "it is no Parquet file", f"Make a dataset of it with: {_conversion(name)}"
             raise NoDataset(name, found, "a dataset written by mnist-data", advice)

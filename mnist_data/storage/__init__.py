@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from mnist_data.errors import MissingExtra, MnistDataError, OutputExists, StoreFailed, UnreadableInput, WrongUse
 from mnist_data.storage.temporary import DRAFT, TemporaryFolder, draft_file, draft_folder
@@ -301,6 +301,13 @@ def write_text(location: str | Path, text: str) -> None:
         draft.write_text(text, encoding="utf-8")
 
 
+@contextmanager
+def reading(path: str | Path) -> Iterator[BinaryIO]:
+    """Open a local file to read it; what goes wrong with it names it, also where a disk fails in its middle."""
+    with naming(path), Path(path).open("rb") as file:
+        yield file
+
+
 def read_text(location: str | Path) -> str | None:
     """Read a text file in UTF-8; None where there is none. What is not UTF-8 in it is marked and no error."""
     content = read_bytes(location)
@@ -312,7 +319,10 @@ def read_bytes(location: str | Path) -> bytes | None:
     if is_remote(location):
         fs, path = filesystem(location)
         return bytes(fs.cat_file(path)) if fs.exists(path) else None
-    return Path(location).read_bytes() if Path(location).is_file() else None
+    if not Path(location).is_file():
+        return None
+    with reading(location) as file:
+        return file.read()
 
 
 def sync(path: Path) -> None:
@@ -406,5 +416,5 @@ def size_of(location: str) -> int:
 
 def sha256_of(path: Path) -> str:
     """Hash a local file, in hexadecimal."""
-    with path.open("rb") as file:
+    with naming(path), path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

@@ -66,7 +66,7 @@ def _check_model(path: Path) -> None:
             metadata = file.metadata() or {}
     except (SafetensorError, OSError, TypeError) as cause:
         raise not_a_model(path, str(cause), "a model in the safetensors format") from cause
-    require_seal(path, metadata, path.read_bytes())
+    require_seal(path, metadata, storage.read_bytes(path) or b"")
 
 
 def _altered(path: str, recorded: str) -> UnreadableInput:

@@ -151,7 +151,7 @@ class _Verification:
                 str(folder),
                 "nothing that mnist-data has written lies in it"
                 if folder.is_dir()
-                else "there is no such file or folder",
+                else storage.not_a_file(folder).replace("such file", "such file or folder"),
                 "a dataset, a network, or a folder of them",
                 "Check the path.",
             )

@@ -97,5 +97,5 @@ def _html_files(workspace: Path) -> Iterator[Path]:
 
 
 def _head(page: Path) -> bytes:
-    with page.open("rb") as file:
+    with storage.reading(page) as file:
         return file.read(HEAD)

@@ -29,7 +29,8 @@ def read_toml(path: str | Path, advice: str) -> dict[str, Any]:
     if (size := Path(path).stat().st_size) > LARGEST:
         raise UnreadableInput(str(path), f"it has {size:,} bytes", f"a TOML file of at most {LARGEST:,}", advice)
     try:
-        text = Path(path).read_text(encoding="utf-8-sig")
+        with storage.naming(path):
+            text = Path(path).read_text(encoding="utf-8-sig")
         if _DEEP_KEY.search(text):
             raise _too_deep(path, advice)
         values = tomllib.loads(text)

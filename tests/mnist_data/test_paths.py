@@ -38,6 +38,14 @@ READERS = {
     "predict PATH dataset --out out": ".onnx",
     "predict models/tiny.safetensors PATH": ".png",
     "onnx PATH out.onnx": ".safetensors",
+    "show PATH": ".parquet",
+    "stats PATH --out out": ".parquet",
+    "normalize PATH out": ".parquet",
+    "corrupt PATH out --corruption fog": ".parquet",
+    "diff dataset PATH": ".parquet",
+    "explain PATH dataset --out out": ".safetensors",
+    "compress PATH dataset out": ".safetensors",
+    "decisions PATH": "",
 }
 """Commands that read a path, each with the ending that the path has."""
 
@@ -51,13 +59,20 @@ def special(kind: str, path: Path) -> None:
             listener.bind(str(path))
     else:
         path.symlink_to(
-            {"endless device": "/dev/zero", "circle of links": path.name, "link to nothing": "nowhere"}[kind]
+            {
+                "endless device": "/dev/zero",
+                "circle of links": path.name,
+                "link to nothing": "nowhere",
+                "failing disk": "/proc/self/mem",  # a file of which the first bytes cannot be read
+            }[kind]
         )
 
 
 @pytest.mark.timeout(60)
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="Windows has no pipes among its files")
-@pytest.mark.parametrize("kind", ["pipe", "socket", "endless device", "circle of links", "link to nothing"])
+@pytest.mark.parametrize(
+    "kind", ["pipe", "socket", "endless device", "circle of links", "link to nothing", "failing disk"]
+)
 def test_what_is_no_file_is_refused_at_once(
     command_line: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
 ) -> None:

@@ -86,7 +86,7 @@ def load_onnx(path: str | Path) -> tuple[OnnxNetwork, dict[str, Any]]:
     options.intra_op_num_threads = cores()
     options.log_severity_level = 4  # problems are reported once, by the error below
     require_model(path)
-    content = Path(path).read_bytes()
+    content = storage.read_bytes(path) or b""
     try:
         # Without the second attempt, which prints a banner and fails alike.
         session = onnxruntime.InferenceSession(

@@ -51,7 +51,7 @@ def load_model(path: str | Path) -> tuple[nn.Module, dict[str, Any]]:
                 network = _network(str(path), configuration)
             _check_tensors(str(path), file, network)
             weights = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  (not a mapping)
-        require_seal(path, metadata, Path(path).read_bytes())
+        require_seal(path, metadata, storage.read_bytes(path) or b"")
     except (SafetensorError, OSError) as error:
         raise not_a_model(path, str(error), "a model in the safetensors format") from error
     network.load_state_dict(weights, assign=True)
