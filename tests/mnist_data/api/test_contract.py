@@ -257,7 +257,7 @@ def test_no_function_replaces_what_exists(command: str, digits: Dataset, tmp_pat
     there.write_text("mine")
 
     with pytest.raises(OutputExists, match=str(out)):
-        function_of(command)(**inputs(command, digits, tmp_path), out=out)
+        function_of(command)(**inputs(command, digits, tmp_path), **{"csv" if command == "decisions" else "out": out})
 
     assert [path.read_text() for path in place.rglob("*")] == ["mine"]
 
