@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from itertools import groupby
 
 from dashboards.frame import script_words, security_policy
+from dashboards.glossary import terms_of
 from dashboards.index import record_json, record_of
 from dashboards.language import say, tr
 from dashboards.outline import SECTIONS, Section, Tables
@@ -59,7 +60,10 @@ def render(
         subtitle=say(subtitle),
         note=say(note) if note else None,
         contents=_contents(shown),
-        sections=[render_template("section.html", section=section, blocks=blocks[section.key]) for section in shown],
+        sections=[
+            render_template("section.html", section=section, blocks=blocks[section.key], terms=terms_of(section.key))
+            for section in shown
+        ],
         reproduction=reproduction,
         words=script_json(json.dumps(script_words())),
         templates=script_json(json.dumps({name: template(name).to_plotly_json() for name in ("light", "dark")})),

@@ -138,6 +138,8 @@ CHECKS = (
     mark("bright background"),
     mark("duplicate"),
     mark("outlier pixels"),
+    mark("removed by decision"),
+    mark("relabelled by decision"),
 )
 """Checks of the audit, and reasons of cleaning."""
 

@@ -9,11 +9,19 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from dashboards.glossary import OF_SECTIONS, TERMS
 from dashboards.language import ENGLISH, LANGUAGES, current_language, in_language, require_language, sentences, tr
 from dashboards.notebook import page
+from dashboards.outline import SECTIONS
 from mnist_data.errors import WrongUse
 from mnist_data.parquet.messages import keep_messages, message, messages_of, plural_message
 from mnist_data.parquet.tables import provenance, read_table, write_table
+from pipelines.drift.gather import COMPARED
+from pipelines.settings.checks import CHECKS
+from pipelines.settings.recipe import TRANSFORMS
+from pipelines.settings.stages import CORRUPTIONS
+from pipelines.stages.clean import REASONS
+from pipelines.statistics.morphometrics import MEASURES
 from tests import catalogues
 
 TRANSLATED = [lang for lang in LANGUAGES if lang != ENGLISH]
@@ -116,3 +124,23 @@ def test_damaged_parts_leave_the_sentence_as_it_is(stored: object) -> None:
 
     with in_language("zh"):
         assert sentences(table)("plain") == "plain"
+
+
+def test_every_section_explains_its_terms() -> None:
+    """Each term is used, each section that has terms exists, and only three need no words."""
+    keys = {section.key for section in SECTIONS}
+    used = {term for terms in OF_SECTIONS.values() for term in terms}
+
+    assert keys - OF_SECTIONS.keys() <= {"findings", "samples", "first-samples", "set-aside"}
+    assert OF_SECTIONS.keys() <= keys
+    assert used == TERMS.keys()
+
+
+def test_the_vocabulary_has_every_name_of_checks_transforms_and_corruptions(babel: None) -> None:
+    """They come out of tables, so that no extractor sees them where they are shown."""
+    named = [*CHECKS, *CORRUPTIONS, *TRANSFORMS, *REASONS, *COMPARED, *MEASURES]
+    named += [name for transform in TRANSFORMS.values() for name in (*transform.amounts, *transform.places)]
+    named += [transform.meaning for transform in TRANSFORMS.values()]
+    known = {text.id for text in catalogues.extracted()}
+
+    assert [name for name in named if name.replace("_", " ") not in known] == []
