@@ -368,6 +368,8 @@
   document.addEventListener("click", (event) => {
     const size = event.target.closest?.(".size");
     if (size) started().resize(Number(size.dataset.scale));
+    const neighbour = event.target.closest?.(".neighbour");
+    if (neighbour) started().search(neighbour.dataset.id);
     const button = event.target.closest?.(".decide");
     if (button) started().decide(button.dataset.decide, button.dataset.label ? Number(button.dataset.label) : null);
     if (event.target.closest?.("#theme")) {

@@ -16,8 +16,10 @@ from dashboards.explorer.charts import (
 from dashboards.explorer.decided import COLUMN
 from dashboards.explorer.detail import detail, hint
 from dashboards.explorer.explorer import MAP_COLUMNS
+from dashboards.explorer.extras import extras
 from dashboards.explorer.layout import charts, checks_of, condition_of, filter_row
 from dashboards.explorer.query import Condition, Query, read_query
+from mnist_data.errors import MnistDataError
 
 if TYPE_CHECKING:
     from dash import Dash
@@ -139,13 +141,23 @@ def _connect_grid(page: Dash) -> None:
 
 
 def _connect_detail(page: Dash, explorer: Explorer) -> None:
-    from dash import Input, Output
+    from dash import Input, Output, html
 
     def show(chosen: dict[str, Any] | None) -> Any:
         row = (chosen or {}).get("row")
         return detail(explorer, row) if isinstance(row, int) and 0 <= row < explorer.samples.count else hint()
 
-    page.callback(Output("detail", "children"), Input("chosen", "data"))(show)
+    def compute(chosen: dict[str, Any] | None, wanted: list[str] | None) -> Any:
+        row = (chosen or {}).get("row")
+        known = isinstance(row, int) and 0 <= row < explorer.samples.count
+        try:
+            return extras(explorer, int(row or 0), wanted) if known and wanted else []
+        except MnistDataError as error:  # as where PyTorch is not installed
+            return html.P(str(error), className="hint")
+
+    chosen = Input("chosen", "data")
+    page.callback(Output("detail", "children"), chosen)(show)
+    page.callback(Output("extra", "children"), chosen, Input("extras", "value"))(compute)
 
 
 def _connect_charts(page: Dash, explorer: Explorer) -> None:

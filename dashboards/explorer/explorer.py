@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 import threading
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from dashboards.explorer.analyses import Analyses
 from dashboards.explorer.columns import Column, Value
 from dashboards.explorer.decided import Decided
 from dashboards.explorer.query import Query
@@ -26,13 +26,6 @@ _MAPPING = threading.Lock()
 
 MOST_ROWS = 600
 """Samples in one window of the grid."""
-
-
-class Analyses(Protocol):
-    """What is computed of samples once it is asked for."""
-
-    def places(self) -> npt.NDArray[np.float32]:
-        """Give the place of each sample on a map, (samples, 2)."""
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from dashboards.explorer.charts import HEIGHT, MAP
 from dashboards.explorer.columns import Column, Value
 from dashboards.explorer.explorer import MAP_COLUMNS
+from dashboards.explorer.extras import EXTRAS
 from dashboards.explorer.query import Condition, Query
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ def layout(explorer: Explorer) -> Any:
             html.A("Skip to the samples", href="#grid", className="skip"),
             _header(explorer),
             html.Div(
-                [_filters(explorer), _grid(), html.Aside(id="detail", **{"aria-label": "The chosen sample"})],
+                [_filters(explorer), _grid(), _about()],
                 className="work",
             ),
             *stores,
@@ -123,6 +124,15 @@ def _queue(explorer: Explorer) -> list[Any]:
         options, id="queue", placeholder="what a check has flagged" if options else "no audit, or none"
     )
     return [html.Label("Decide in a queue"), choice]
+
+
+def _about() -> Any:
+    """Give what is said of the chosen sample, and the choice of what is computed of it, too."""
+    from dash import dcc, html
+
+    wanted = dcc.Checklist([{"label": words, "value": name} for name, words in EXTRAS.items()], [], id="extras")
+    parts = [html.Div(id="detail"), html.Div(wanted, className="wanted"), html.Div(id="extra")]
+    return html.Aside(parts, className="about", **{"aria-label": "The chosen sample"})
 
 
 def _grid() -> Any:

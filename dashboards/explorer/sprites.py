@@ -62,7 +62,7 @@ class Sprites:
 
     def pictures(self, rows: Rows) -> Pixels:
         """Give images of 8 bits in their own size, (n, height, width[, 3])."""
-        return self._as_pictures(self._to_uint8(self.images(rows)))
+        return self.as_pictures(self.images(rows))
 
     def tiles(self, rows: Rows) -> Pixels:
         """Give sprites, (n, height, width[, 3])."""
@@ -110,6 +110,10 @@ class Sprites:
         low, high = self._range
         scaled = (np.nan_to_num(images.astype(np.float64), nan=low) - low) / ((high - low) or 1.0)
         return np.rint(255 * np.clip(scaled, 0, 1)).astype(np.uint8)
+
+    def as_pictures(self, images: Images) -> Pixels:
+        """Bring images of this kind to 8 bits, (n, height, width[, 3])."""
+        return self._as_pictures(self._to_uint8(images))
 
     @staticmethod
     def _as_pictures(images: Pixels) -> Pixels:
