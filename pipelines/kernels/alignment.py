@@ -17,8 +17,8 @@ from pipelines.kernels import compiled
 Floats = npt.NDArray[np.float32]
 Doubles = npt.NDArray[np.float64]
 
-STEPS = 3
-"""Of Gauss and Newton; with 2, 4 or 6 the distances of copies are the same."""
+STEPS = 2
+"""Of Gauss and Newton; with 3, 4 or 6 the distances of copies are the same."""
 
 MOST_TURN, MOST_GROWTH, MOST_SHIFT = 0.1, 0.12, 1.5
 """How far an image is warped: radians, the logarithm of the scale, and pixels beyond the shift of the centres."""

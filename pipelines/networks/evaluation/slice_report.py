@@ -94,7 +94,7 @@ def slice_in_words(row: Mapping[Any, Any], metadata: Metadata) -> Message:
     name = "" if every else metadata.class_name(int(row["label"]))
     feature, limit = str(row["feature"]).replace("_", " "), row["limit"]
     if not feature:
-        return message("{name}", name=name)
+        return message("class {name}", name=name)
     if row["relation"] == IS:
         if every:
             return message("samples of {feature} {limit:.0f}", feature=feature, limit=limit)
