@@ -31,7 +31,7 @@ from mnist_data.cli import (
     verify,
 )
 from mnist_data.cli.options import before_commands
-from mnist_data.cli.output import showing_warnings
+from mnist_data.cli.output import showing_warnings, visible
 from mnist_data.cli.streams import flush
 from mnist_data.errors import MnistDataError
 from mnist_data.storage import require_utf8
@@ -116,6 +116,6 @@ def _run() -> None:
 
 def _fail(message: str, code: int) -> None:
     with suppress(OSError):
-        sys.stderr.write(f"mnist-data: {message}\n")
+        sys.stderr.write(f"mnist-data: {visible(message)}\n")
         sys.stderr.flush()
     raise SystemExit(code) from None

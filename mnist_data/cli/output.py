@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 import sys
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -19,6 +20,19 @@ if TYPE_CHECKING:
     from mnist_data.api.results import Result
 
 
+_CONTROLS = re.compile("[\\x00-\\x08\\x0b-\\x1f\\x7f-\\x9f\\u202a-\\u202e\\u2066-\\u2069]")
+"""What a terminal obeys and does not show: all controls but tab and line feed, and those of the writing direction."""
+
+
+def visible(text: str) -> str:
+    r"""Write controls as Python does: a name of a stranger's file must not move the cursor or set a terminal's title.
+
+    >>> visible("a" + chr(27) + "[2Jb")
+    'a\\x1b[2Jb'
+    """
+    return _CONTROLS.sub(lambda control: control[0].encode("unicode_escape").decode("ascii"), text)
+
+
 def print_json(values: Mapping[str, Any]) -> None:
     """Print one JSON object; what is not a number there (NaN) is null."""
     plain = _plain(values)
@@ -27,7 +41,7 @@ def print_json(values: Mapping[str, Any]) -> None:
         text.encode(sys.stdout.encoding)
     except UnicodeEncodeError:  # a question mark would stand for another name
         text = json.dumps(plain, indent=1, allow_nan=False)
-    print(text)  # noqa: T201
+    print(_CONTROLS.sub(lambda control: f"\\u{ord(control[0]):04x}", text))  # noqa: T201
 
 
 def _plain(value: Any) -> Any:
@@ -95,7 +109,7 @@ def json_of(result: Result, tables: Sequence[str], nested: Sequence[str] = ()) -
 
 def say(text: str) -> None:
     """Print a line of the result."""
-    print(text)  # noqa: T201
+    print(visible(text))  # noqa: T201
 
 
 def print_findings(findings: pd.DataFrame) -> None:
@@ -106,7 +120,7 @@ def print_findings(findings: pd.DataFrame) -> None:
     styles = {"problem": "bold red", "warning": "yellow"}
     for row in findings.to_dict("records"):
         severity = Text(f"{row['severity']}: ", styles.get(row["severity"], ""))
-        Console().print(severity + Text(f"{row['finding']} {row['advice']}".rstrip()), soft_wrap=True)
+        Console().print(severity + Text(visible(f"{row['finding']} {row['advice']}".rstrip())), soft_wrap=True)
 
 
 def warn(messages: Iterable[str]) -> None:
@@ -114,7 +128,7 @@ def warn(messages: Iterable[str]) -> None:
     for message in messages:
         if message not in _WARNED:
             _WARNED.add(message)
-            print(f"mnist-data: warning: {message}", file=sys.stderr)  # noqa: T201
+            print(f"mnist-data: warning: {visible(message)}", file=sys.stderr)  # noqa: T201
 
 
 _WARNED: set[str] = set()
@@ -144,12 +158,12 @@ def print_table(title: str, header: Sequence[str], rows: Iterable[Sequence[Any]]
     from rich.text import Text
 
     lines = [list(row) for row in rows]
-    table = Table(title=Text(title) if title else None, title_justify="left", title_style="bold")
+    table = Table(title=Text(visible(title)) if title else None, title_justify="left", title_style="bold")
     for position, name in enumerate(header):
         values = [row[position] for row in lines if row[position] is not None]
         numeric = bool(values) and all(map(_is_number, values))
         justify: Literal["left", "right"] = "right" if numeric else "left"
-        table.add_column(Text(name), justify=justify, overflow="fold", no_wrap=name in unbroken)
+        table.add_column(Text(visible(name)), justify=justify, overflow="fold", no_wrap=name in unbroken)
     for row in lines:
         table.add_row(*(Text(_cell(value)) for value in row))
     Console().print(table)
@@ -174,4 +188,4 @@ def _cell(value: Any) -> str:
         return "yes" if value else "no"
     if isinstance(value, float):
         return f"{value:,.4f}"
-    return f"{value:,}" if isinstance(value, int) else str(value)
+    return f"{value:,}" if isinstance(value, int) else visible(str(value))

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from mnist_data.cli.output import visible
+
 if TYPE_CHECKING:
     from rich.text import Text
 
@@ -82,6 +84,6 @@ def _line(upper: npt.NDArray[Any], lower: npt.NDArray[Any], coloured: bool) -> T
 def _caption(caption: str, width: int) -> Text:
     from rich.text import Text
 
-    text = Text(caption)
+    text = Text(visible(caption))
     text.truncate(width, overflow="ellipsis", pad=True)
     return text

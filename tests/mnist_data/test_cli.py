@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import typer
+from PIL import Image
 
 from mnist_data import cli
 from mnist_data.errors import CheckFailed, MissingExtra, NotIdx, WrongUse
@@ -224,6 +225,32 @@ def test_marks_in_a_path_are_printed_as_they_are(run: Cli, tmp_path: Path) -> No
 
     assert code == 0
     assert "a[b]c [/v1]" in out
+
+
+def test_controls_in_a_strangers_names_are_shown_and_not_obeyed(run: Cli, tmp_path: Path) -> None:
+    """One could clear the screen, set the title, or write a line backwards; in results, warnings, errors and JSON."""
+    name = "a\x1b[2J\x1b]0;owned\x07\x9b5m\u202egnp"
+    for number in range(3):
+        for label in ("b", name):
+            (tmp_path / "images" / label).mkdir(parents=True, exist_ok=True)
+            Image.new("L", (8, 8), 40 * number).save(tmp_path / "images" / label / f"{number}.png")
+    commands = [
+        ("convert", tmp_path / "images", tmp_path / "data"),
+        ("info", tmp_path / "data"),
+        ("info", tmp_path / "data", "--json"),
+        ("show", tmp_path / "data"),
+        ("info", tmp_path / name),
+        ("convert", "sample", tmp_path / name / "out"),
+        ("stats", tmp_path / "data", "--out", tmp_path / f"{name} stats"),
+    ]
+
+    ended = [run(*command) for command in commands]
+
+    assert [code for code, _, _ in ended] == [0, 0, 0, 0, 2, 0, 0]
+    for command, (_, out, err) in zip(commands, ended, strict=True):
+        assert not set("\x1b\x07\x9b\u202e") & {*out, *err}, command
+    assert name in json.loads(ended[2][1])["classes"]
+    assert r"a\x1b[2J\x1b]0;owned\x07\x9b5m\u202egnp: there is no such file" in ended[4][2]
 
 
 def test_a_terminal_without_our_signs_gets_question_marks(tmp_path: Path) -> None:
