@@ -243,8 +243,9 @@ def _checks(frame: pd.DataFrame, checks: pd.DataFrame | None) -> list[dict[str, 
             "threshold": None if of_check.empty else _rounded(float(of_check["threshold"].iloc[0]), DIGITS),
             "meaning": "" if of_check.empty else str(of_check["meaning"].iloc[0]),
         }
-        if f"{key}_value" in frame:
-            check["values"] = rounded(frame[f"{key}_value"], 3)
+        measured = next((name for name in (f"{key}_value", f"{key}_distance") if name in frame), None)
+        if measured is not None:
+            check["values"] = rounded(frame[measured], 3)
         listed.append(check)
     return listed
 

@@ -47,6 +47,14 @@ SHEET, COUNTS = "sample_sheet", "sample_counts"
 """The tables that `sample_tables` gives."""
 
 
+PARTNERS = {
+    "exact_duplicate": "exact_duplicate_of",
+    "near_duplicate": "near_duplicate_of",
+    "label_conflict": "label_conflict_with",
+    "leaked": "leaked_from",
+}
+"""Checks that flag a sample because of another one, and the columns that name that: a page has both."""
+
 KEYS = ("id", "split", "label")
 """Columns of every table with a row a sample."""
 
@@ -165,10 +173,24 @@ def _rankings(known: KnownSamples) -> dict[str, Integers]:
     for check in CHECKS:
         flagged, score = known.flagged(check), known.column(f"{check}_score")
         if flagged is not None and score is not None:
-            rankings[check] = of_lowest(score.to_numpy(float), flagged, known.ids, most)
+            worst = of_lowest(score.to_numpy(float), flagged, known.ids, most)
+            rankings[check] = _with_partners(known, worst, PARTNERS.get(check))
     if evaluated.any():
         rankings[UNSURE] = of_lowest(known.confidence, evaluated & ~wrong, known.ids, STANDING_OUT)
     return rankings
+
+
+def _with_partners(known: KnownSamples, rows: Integers, column: str | None) -> Integers:
+    """Put behind each of some rows that of the sample which a column names, as the original of a duplicate."""
+    names = None if column is None else known.column(column)
+    if names is None or not len(rows):
+        return rows
+    named = pd.to_numeric(names.iloc[rows])
+    wanted, by_id = named.fillna(0).to_numpy(np.int64), np.argsort(known.ids, kind="stable")
+    partners = by_id[np.searchsorted(known.ids, wanted, sorter=by_id).clip(max=len(by_id) - 1)]
+    is_there = named.notna().to_numpy() & (known.ids[partners] == wanted)
+    pairs = np.column_stack([rows, np.where(is_there, partners, -1)]).ravel()
+    return np.asarray(pairs[pairs >= 0])
 
 
 @dataclass(frozen=True)

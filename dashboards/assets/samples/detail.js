@@ -33,7 +33,7 @@
 
   const table = (headings, rows) => {
     const line = (tag, texts) => element("tr", {}, ...texts.map((text, place) =>
-      element(tag, { text, class: place && tag === "td" ? "number" : null, scope: tag === "th" ? "col" : null })));
+      element(tag, { text, class: place ? "number" : null, scope: tag === "th" ? "col" : null })));
     return element("table", {}, element("thead", {}, line("th", headings)), element("tbody", {}, ...rows.map((row) => line("td", row))));
   };
 

@@ -136,6 +136,18 @@ def test_the_worst_of_each_check_and_of_a_model_are_in_it(digits: Dataset) -> No
     assert sheet.loc[errors, "predicted"].tolist() == predictions.set_index("id").loc[errors, "predicted"].tolist()
 
 
+def test_a_duplicate_comes_with_its_original(digits: Dataset) -> None:
+    """Whatever flags a pair, both samples are in the page, also where the one that is named stands out in nothing."""
+    table = sample_table_of(digits)
+    copies = table["id"].isin([40, 900, 1700])
+    originals = table["id"].map({40: 1411, 900: 3, 1700: 7}).astype("Int64")
+    audit = table.assign(is_leaked=copies, leaked_score=0.0, leaked_from=originals)
+    sheet = sample_tables(digits, None, audit, None, 40)["sample_sheet"].set_index("id")
+
+    assert {40, 900, 1700, 1411, 3, 7} <= set(sheet.index)
+    assert sheet.loc[[40, 1411, 900, 3], "reason"].tolist() == ["leaked"] * 4
+
+
 def sample_table_of(source: Dataset) -> pd.DataFrame:
     """Give id, split and label of each sample."""
     parts = [
