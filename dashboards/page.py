@@ -58,13 +58,13 @@ def render(
         script=script,
         record=None if bare else record_json(record_of(tables, kind, title, subtitle)),
         subtitle=say(subtitle),
-        note=say(note) if note else None,
+        note=tr(note) if note else None,
         contents=_contents(shown),
         sections=[
             render_template("section.html", section=section, blocks=blocks[section.key], terms=terms_of(section.key))
             for section in shown
         ],
-        reproduction=reproduction,
+        reproduction={say(name): value for name, value in reproduction.items()},
         words=script_json(json.dumps(script_words())),
         templates=script_json(json.dumps({name: template(name).to_plotly_json() for name in ("light", "dark")})),
     )

@@ -38,6 +38,7 @@ COLUMNS = (
     mark("reason"),
     mark("action"),
     mark("samples read"),
+    mark("labelled"),
     mark("kept"),
     mark("changed"),
     mark("removed"),
@@ -230,6 +231,20 @@ KINDS = (
     mark("Training"),
 )
 """What was done, above the title of a page."""
+
+NOTES = (
+    mark(
+        "This is not MNIST: it is the embedded sample, the 1,797 handwritten digits that ship with scikit-learn, "
+        "brought from 8×8 to 28×28 pixels as MNIST was made."
+    ),
+)
+"""What a reader must know of a known dataset before all else."""
+
+SAMPLE_MEASURES = (
+    mark("suggested label"),
+    mark("label probability"),
+)
+"""What an audit says of a sample."""
 
 SET_ASIDE = (
     mark("a speck or a small mark"),

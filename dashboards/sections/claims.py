@@ -30,8 +30,8 @@ def _row(row: dict[Any, Any]) -> dict[str, str]:
     decides = tr("Would decide it: {needs}", needs=row["needs"]) if row["needs"] else ""
     figure = ". ".join(part for part in (row["figure"], decides, row["note"]) if part)
     return {
-        "verdict": tr(VERDICTS[row["verdict"]]),
-        "claim": row["claim"],
-        "figure": figure,
+        mark("verdict"): tr(VERDICTS[row["verdict"]]),
+        mark("claim"): row["claim"],
+        mark("figure"): figure,
         mark("said by"): row["source"],
     }

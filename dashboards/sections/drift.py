@@ -60,6 +60,7 @@ def drift(tables: Tables) -> list[Block]:
     charts = [_histogram(histograms, str(feature)) for feature in farthest]
     words = table.assign(
         feature=[spaced(feature) for feature in table["feature"]],
+        **{"class": [tr("all") if name == "all" else name for name in table["class"]]},
         measure=[spaced(measure) for measure in table["measure"]],
     )
     numbers = Table(words.rename(columns=HEADINGS), tr("Show all distances"), folded=True)

@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 
 from dashboards.blocks import Block, Card, Cards, Table
-from dashboards.formats import count, duration, interval, percent
+from dashboards.formats import MISSING, count, duration, interval, percent
 from dashboards.language import mark, tr
 from dashboards.sections.data import Tables
 
@@ -79,7 +79,7 @@ def _effect(row: dict[Any, Any]) -> dict[str, str]:
         "value": str(row["value"]),
         mark("points"): count(row["points"]),
         mark("mean validation accuracy"): percent(row["validation_accuracy"], 2),
-        mark("below the best"): f"{100 * row['below_best']:.2f}",
+        mark("below the best"): MISSING if pd.isna(row["below_best"]) else f"{100 * row['below_best']:.2f}",
     }
 
 

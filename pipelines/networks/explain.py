@@ -14,6 +14,7 @@ import pandas as pd
 from mnist_data import storage
 from mnist_data.errors import WrongUse, unknown_name
 from mnist_data.parquet.dataset import Dataset, read_batches, read_columns, read_sample
+from mnist_data.parquet.messages import message
 from mnist_data.parquet.tables import provenance, require_folder, write_table
 from pipelines.engine.execution import Progress, Report, silent
 from pipelines.engine.map_dataset import require_images
@@ -221,6 +222,6 @@ def reproduction(tables: Mapping[str, pd.DataFrame], model: Path) -> dict[str, s
     """Give what is needed to reproduce the explanations. tables: as `explain` gives them. model: its file."""
     samples = dict.fromkeys(tables["explained"]["id"].tolist())
     return {
-        "Model": f"{model.name}, SHA-256 {storage.sha256_of(model)}",
-        "Explained samples": ", ".join(map(str, samples)),
+        message("Model"): f"{model.name}, SHA-256 {storage.sha256_of(model)}",
+        message("Explained samples"): ", ".join(map(str, samples)),
     }

@@ -133,12 +133,13 @@ def _subtitle(source: Dataset) -> str:
 
 def _reproduction(source: Dataset) -> dict[str, str]:
     metadata = source.metadata
-    values = {**versions(), "Dataset content": source.content}
-    values |= {f"Source {file.name} ({file.split})": f"SHA-256 {file.sha256}" for file in metadata.sources}
+    values: dict[str, str] = {**versions(), message("Dataset content"): source.content}
+    for file in metadata.sources:
+        values[message("Source {file} ({split})", file=file.name, split=file.split)] = f"SHA-256 {file.sha256}"
     for stage in metadata.stages:
-        values[f"Stage {stage.stage}"] = settings_in_words(stage.parameters)
+        values[message("Stage {stage}", stage=stage.stage)] = settings_in_words(stage.parameters)
     if metadata.licence:
-        values["Licence of the data"] = metadata.licence
+        values[message("Licence of the data")] = metadata.licence
     if metadata.citation:
-        values["Cite the data as"] = metadata.citation
+        values[message("Cite the data as")] = metadata.citation
     return values

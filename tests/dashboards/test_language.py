@@ -14,6 +14,7 @@ from dashboards.language import ENGLISH, LANGUAGES, current_language, in_languag
 from dashboards.notebook import page
 from dashboards.outline import SECTIONS
 from mnist_data.errors import WrongUse
+from mnist_data.known.catalog import CATALOG
 from mnist_data.parquet.messages import keep_messages, message, messages_of, plural_message
 from mnist_data.parquet.tables import provenance, read_table, write_table
 from pipelines.drift.gather import COMPARED
@@ -142,5 +143,6 @@ def test_the_vocabulary_has_every_name_of_checks_transforms_and_corruptions(babe
     named += [name for transform in TRANSFORMS.values() for name in (*transform.amounts, *transform.places)]
     named += [transform.meaning for transform in TRANSFORMS.values()]
     known = {text.id for text in catalogues.extracted()}
+    named += [dataset.note for dataset in CATALOG.values() if dataset.note]
 
     assert [name for name in named if name.replace("_", " ") not in known] == []
