@@ -29,14 +29,14 @@ HEADINGS = {
 
 
 def drift(tables: Tables) -> list[Block]:
-    """Give the verdict, the classifiers, bars of each feature, the histograms that differ most, and the mean images.
+    """Name the sides; give the classifiers, bars of each feature, the histograms that differ most, and the mean images.
 
     Tables of former versions have no verdict.
     """
-    verdict = []
-    if "drift_verdict" in tables:
+    sides = [_sides(tables["drift_verdict"])] if "drift_verdict" in tables else []
+    if "drift_verdict" in tables and "findings" not in tables:  # which begin with the verdict
         said = tables["drift_verdict"]
-        verdict.append(Paragraph(sentences(said)(said["verdict"].iloc[0])))
+        sides.insert(0, Paragraph(sentences(said)(said["verdict"].iloc[0])))
     table = tables["drift"]
     overall = table[table["class"] == "all"]
     bars = [
@@ -65,13 +65,26 @@ def drift(tables: Tables) -> list[Block]:
     )
     numbers = Table(words.rename(columns=HEADINGS), tr("Show all distances"), folded=True)
     return [
-        *verdict,
+        *sides,
         _classifier(overall),
         SideBySide(bars),
         SideBySide(charts),
         _means(tables["drift_means"]),
         numbers,
     ]
+
+
+def _sides(verdict: pd.DataFrame) -> Paragraph:
+    said, row = sentences(verdict), verdict.iloc[0]
+    return Paragraph(
+        tr(
+            "A is {a}, {a_samples:,} samples; B is {b}, {b_samples:,} samples.",
+            a=said(row["a"]),
+            b=said(row["b"]),
+            a_samples=int(row["a_samples"]),
+            b_samples=int(row["b_samples"]),
+        )
+    )
 
 
 def _classifier(overall: pd.DataFrame) -> Cards:

@@ -81,6 +81,7 @@ def diff(
                 place,
                 overwrite=replace,
                 kind="Changes",
+                title=f"{_name(first.location)} → {_name(second.location)}",
                 call=Call(command="diff", inputs=(first, second), out=folder, settings=params),
                 open=open,
                 lang=lang,
@@ -151,9 +152,19 @@ def drift(
             inputs = (source,) if b is None else (source, sides[1].dataset)
             words = (*option("--split", split), *option("--between", *(between or (None,))))
             words += option("--classes", *(classes or (None,)))
+            title = " → ".join(_name(side.name) for side in sides)
             call = Call(command="drift", inputs=inputs, out=folder, settings=params, words=words)
             page = draw_page(
-                plot, tables, source, place, overwrite=replace, kind="Drift", call=call, open=open, lang=lang
+                plot,
+                tables,
+                source,
+                place,
+                overwrite=replace,
+                kind="Drift",
+                title=title,
+                call=call,
+                open=open,
+                lang=lang,
             )
     row = tables["drift_verdict"].iloc[0]
     values = {
@@ -236,7 +247,8 @@ def compare(
         if folder is not None:
             write_comparison(tables, folder, first, second, overwrite=replace)
             shown = page_tables(tables, first, second) if plot or open else {}
-            heading = Heading(kind="Comparison", title=f"{_name(first)} and {_name(second)}")
+            size = f"A: {_name(first)}, B: {_name(second)}, on {int(tables['comparison']['samples'].iloc[0]):,} samples"
+            heading = Heading(kind="Comparison", title=f"{_name(first)} and {_name(second)}", subtitle=size)
             words = ("--across-datasets",) if across_datasets else ()
             call = Call(command="compare", inputs=(Network(first), Network(second)), out=folder, words=words)
             page = draw_page(
@@ -253,5 +265,5 @@ def compare(
 
 
 def _name(folder: str) -> str:
-    """Name a training by its folder."""
+    """Name a training or a dataset by its folder."""
     return folder.rstrip("/").rpartition("/")[2]

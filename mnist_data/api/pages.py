@@ -30,6 +30,7 @@ def draw_page(
     *,
     overwrite: bool,
     kind: str = "",
+    title: str = "",
     call: Call | None = None,
     made_by: Mapping[str, str] | None = None,
     open: bool = False,
@@ -38,8 +39,8 @@ def draw_page(
     """Write the page of some tables where `plot` or `open` asks for one; give its file.
 
     about: the dataset that it is about, or its heading. kind: what was done with the dataset, as in Audit. call: what
-    its commands repeat. made_by: what else reproduces it. open: also open it in the browser. lang: the language of the
-    page.
+    its commands repeat. title: instead of the dataset's. made_by: what else reproduces it. open: also open it in the
+    browser. lang: the language of the page.
 
     Where tables were replaced and no page is asked for, that of the former ones goes: it shows what is no longer there.
     """
@@ -50,7 +51,9 @@ def draw_page(
             facts = {**versions(), **facts}
             page = write_page(tables, about, target, facts, script=script, lang=lang, overwrite=overwrite)
         else:
-            page = write_report(tables, about, target, facts, script=script, kind=kind, lang=lang, overwrite=overwrite)
+            page = write_report(
+                tables, about, target, facts, script=script, kind=kind, title=title, lang=lang, overwrite=overwrite
+            )
         if open:
             open_page(page)
         return page

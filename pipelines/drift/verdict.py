@@ -27,7 +27,7 @@ def verdict_table(table: pd.DataFrame, choices: tuple[Choice, Choice], sizes: tu
     whole = table[table["class"] == "all"]
     features = whole.loc[whole["measure"] != "auc", "feature"]
     differing = whole.loc[(whole["measure"] != "auc") & whole["significant"], "feature"]
-    names = [_name(choice) for choice in choices]
+    names = [_name(*named) for named in zip(choices, _called(choices), strict=True)]
     row: dict[str, Any] = {
         "verdict": _sentences(table, _both(choices), sizes),
         "significant": bool(whole["significant"].any()),
@@ -39,7 +39,7 @@ def verdict_table(table: pd.DataFrame, choices: tuple[Choice, Choice], sizes: tu
         "features": features.nunique(),
         "significant_features": differing.nunique(),
     }
-    return keep_messages(pd.DataFrame([row]), [row["verdict"]])
+    return keep_messages(pd.DataFrame([row]), [row["verdict"], *names])
 
 
 def drift_findings(verdict: pd.DataFrame) -> pd.DataFrame:
@@ -53,21 +53,29 @@ def drift_findings(verdict: pd.DataFrame) -> pd.DataFrame:
     return findings_table([Finding(said, chance, severity=severity, section="drift")])
 
 
-def _name(choice: Choice) -> str:
-    location = choice.dataset.location
-    if choice.name != location:
-        return message("{part} of {dataset}", part=choice.name, dataset=location)
+def _name(choice: Choice, dataset: str) -> str:
+    """Name a side. dataset: what its dataset is called."""
+    if choice.name != choice.dataset.location:
+        return message("{part} of {dataset}", part=choice.name, dataset=dataset)
     whole = set(choice.splits) == set(choice.dataset.splits)
-    return location if whole else message("{part} of {dataset}", part=joined(choice.splits), dataset=location)
+    return dataset if whole else message("{part} of {dataset}", part=joined(choice.splits), dataset=dataset)
+
+
+def _called(choices: tuple[Choice, Choice]) -> list[str]:
+    """Give what each dataset is called: its last folder, or where it lies if that of another has the same name."""
+    places = [choice.dataset.location for choice in choices]
+    names = [place.rstrip("/").rpartition("/")[2] for place in places]
+    return places if names[0] == names[1] and places[0] != places[1] else names
 
 
 def _both(choices: tuple[Choice, Choice]) -> str:
     """Name both sides, and their dataset only once where they are two splits or classes of one."""
     first, second = choices
+    names = _called(choices)
     if first.dataset.location == second.dataset.location not in (first.name, second.name):
         both = message("{first} and {second}", first=first.name, second=second.name)
-        return message("{part} of {dataset}", part=both, dataset=first.dataset.location)
-    return message("{first} and {second}", first=_name(first), second=_name(second))
+        return message("{part} of {dataset}", part=both, dataset=names[0])
+    return message("{first} and {second}", first=_name(first, names[0]), second=_name(second, names[1]))
 
 
 def _sentences(table: pd.DataFrame, both: str, sizes: tuple[int, int]) -> str:

@@ -13,8 +13,12 @@ import pandas as pd
 
 from mnist_data import storage
 from mnist_data.errors import WrongUse
+from mnist_data.parquet import frames
 from mnist_data.parquet.messages import message
+from mnist_data.parquet.preview import Pixels, to_uint8
+from mnist_data.parquet.schema import Metadata
 from mnist_data.parquet.tables import provenance, read_table, require_folder, write_table
+from pipelines.images.thumbnails import thumbnail_table
 from pipelines.networks.evaluation.paired import LEVEL, PairedComparison, compare_correct
 from pipelines.networks.evaluation.runs import Run, read_run, together
 from pipelines.networks.findings import comparison_findings
@@ -73,16 +77,24 @@ def page_tables(tables: Mapping[str, pd.DataFrame], a: str | Path, b: str | Path
     confident errors, with name, predicted_a_name and predicted_b_name; no rows where it has kept none.
     """
     kept = [read_table(path) for path in (f"{run}/misclassified.parquet" for run in (a, b)) if storage.exists(path)]
-    images = {int(row["id"]): row["image"] for table in kept for row in table.to_dict("records")}
-    names = {int(row["label"]): row["name"] for table in kept for row in table.to_dict("records")}
-    names |= {int(row["predicted"]): row["predicted_name"] for table in kept for row in table.to_dict("records")}
+    images: dict[int, Pixels] = {}
+    names: dict[int, str] = {}
+    for table in kept:
+        if len(table):
+            images |= dict(zip(table["id"].tolist(), to_uint8(frames.images(table)), strict=True))
+        names |= dict(zip(table["label"].tolist(), table["name"], strict=True))
+        names |= dict(zip(table["predicted"].tolist(), table["predicted_name"], strict=True))
+    shape = next((image.shape for image in images.values()), (1, 1))
+    shown = [sample for sample, image in images.items() if image.shape == shape]
     disagreements = tables["disagreements"]
-    samples = disagreements[disagreements["id"].isin(list(images))].head(SHOWN).reset_index(drop=True)
+    samples = disagreements[disagreements["id"].isin(shown)].head(SHOWN).reset_index(drop=True)
+    if samples.empty:
+        return dict(tables)
     for column in ("label", "predicted_a", "predicted_b"):
         samples[f"{column}_name"] = [names.get(int(label), str(label)) for label in samples[column]]
-    samples["image"] = pd.Series([images[int(sample)] for sample in samples["id"]], dtype=object)
-    samples.attrs = dict(kept[0].attrs) if kept else {}
-    return {**tables, "disagreement_samples": samples} if kept else dict(tables)
+    drawn = np.stack([images[int(sample)] for sample in samples["id"]])
+    columns = {str(name): samples[name] for name in samples}
+    return {**tables, "disagreement_samples": thumbnail_table(columns, drawn, Metadata("images", shape, "uint8"))}
 
 
 def _digest(location: str) -> str:

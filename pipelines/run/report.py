@@ -99,6 +99,7 @@ def write_report(
     *,
     script: str = "",
     kind: str = "",
+    title: str = "",
     lang: str = ENGLISH,
     place: str | Path | None = None,
     overwrite: bool = False,
@@ -106,14 +107,14 @@ def write_report(
     """Write a page about a dataset; give its path.
 
     made_by: what else is needed to reproduce the page. script: the commands that make it again; those of the dataset
-    where none are given. kind: what was done with the dataset, as in Audit; empty for all
-    that is known of it. lang: the language of the page. place: as in `write_page`. Raises OutputExists where there is a
-    page and `overwrite` is not set.
+    where none are given. kind: what was done with the dataset, as in Audit; empty for all that is known of it. lang:
+    the language of the page. title: instead of the dataset's. place: as in `write_page`. Raises OutputExists where
+    there is a page and `overwrite` is not set.
     """
     metadata = source.metadata
     heading = Heading(
         kind=kind,
-        title=metadata.title or metadata.dataset,
+        title=title or metadata.title or metadata.dataset,
         subtitle=_subtitle(source),
         note=metadata.note or None,
     )

@@ -164,6 +164,25 @@ def test_a_folder_becomes_a_dataset_with_a_page(tmp_path: Path, cluster: Cluster
     assert len(chosen) == 6
 
 
+def test_what_was_set_aside_is_on_the_page_with_its_reason(tmp_path: Path) -> None:
+    """A line across the sheet and specks; the first finding links to the section that shows them."""
+    ink, _ = sheet(2, 3)
+    ink = np.pad(ink, ((0, 200), (0, 0)))
+    ink[-120:-110, 40:-40] = 1
+    ink[-60:-56, 100:104] = ink[-60:-56, 300:304] = 1
+    photograph(ink).save(tmp_path / "sheet.png")
+
+    result = mnist_data.prepare(tmp_path / "sheet.png", tmp_path / "mine", plot=True, progress=False)
+
+    page = Path(str(result.page)).read_text(encoding="utf-8")
+    section = page[page.index('<section id="set-aside">') : page.index('<section id="reproduction">')]
+    warned = [row for row in result["findings"].to_dict("records") if row["section"] == "set-aside"]
+    assert warned[-1]["finding"] == "3 shapes were set aside as no digits."
+    assert warned[-1]["evidence"].split("Most often: ")[1].rpartition(" (")[0].capitalize() in section
+    assert section.count("<img") >= 1
+    assert "sheet.png" in section
+
+
 def test_what_holds_no_digits_is_refused_by_name(tmp_path: Path) -> None:
     """No picture, no digit, no picture file: each says what to do."""
     (tmp_path / "empty").mkdir()
