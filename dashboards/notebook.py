@@ -112,6 +112,34 @@ def _strip(images: npt.NDArray[Any], titles: Sequence[str] = (), most: int = STR
     return templating.render("notebook/strip.html", images=pairs, width=width, height=height)
 
 
+@dataclass(frozen=True, repr=False)
+class Strip:
+    """A row of images that a notebook shows. html: of the row. images: how many there are."""
+
+    html: str
+    images: int
+
+    def __repr__(self) -> str:
+        return f"Strip({self.images} images)"
+
+    def _repr_html_(self) -> str:
+        return self.html
+
+
+def strip(images: npt.NDArray[Any], titles: Sequence[str] = (), *, most: int = STRIP) -> Strip:
+    """Show images in a row.
+
+    images: (n, height, width[, channels]) of any dtype, as `mnist_data.images` and `to_numpy` give them. titles: a
+    tooltip for each, also read out to those who cannot see it. most: images that are shown.
+    """
+    return Strip(thumbnail_strip(images, titles, most), min(len(images), most))
+
+
+def link(words: str, address: str) -> str:
+    """Give a link that opens in a page of its own, as HTML."""
+    return str(templating.render("notebook/link.html", words=words, address=address))
+
+
 def table_head(frame: pd.DataFrame, name: str = "", rows: int = HEAD_ROWS) -> str:
     """Give the first rows of a table as HTML, with its size; columns of bytes, which are images, by their size.
 

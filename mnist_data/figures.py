@@ -29,10 +29,11 @@ from dashboards.figures.samples import sample_grid
 from dashboards.figures.scores import accuracy_by_class, accuracy_by_thickness, reliability_diagram, seed_accuracies
 from dashboards.figures.structure import class_distances, correlation_matrix, explained_variance, principal_components
 from dashboards.figures.writers import errors_per_writer, samples_per_writer, writer_scatter
-from dashboards.notebook import Page, page, section
+from dashboards.notebook import Page, Strip, page, section, strip
 
 __all__ = [
     "Page",
+    "Strip",
     "accuracy_by_class",
     "accuracy_by_severity",
     "accuracy_by_thickness",
@@ -65,5 +66,6 @@ __all__ = [
     "samples_per_writer",
     "section",
     "seed_accuracies",
+    "strip",
     "writer_scatter",
 ]

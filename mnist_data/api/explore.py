@@ -52,6 +52,12 @@ class Exploration:
     def __repr__(self) -> str:
         return f"Exploration({self.address!r})"
 
+    def _repr_html_(self) -> str:
+        """Show a notebook a link to the page, which lets no other page hold it in a frame."""
+        from dashboards.notebook import link
+
+        return link("Explore all samples", self.address)
+
 
 def explore(
     dataset: Place,
@@ -67,9 +73,9 @@ def explore(
     next to the dataset. who: decides about samples, by default the user of this machine. port: of this machine; 0 for
     any that is free. open: open the page in the browser.
 
-    The page is served to this machine only, from a thread of this process; the result has its `address`, and `close`
-    ends it. Raises MissingExtra without the extra `explore`, WrongUse for a port in use or a table without ids,
-    NoDataset where there is no dataset.
+    The page is served to this machine only, from a thread of this process; the result, which a notebook shows as a
+    link, has its `address`, and `close` ends it. Raises MissingExtra without the extra `explore`, WrongUse for a port
+    in use or a table without ids, NoDataset where there is no dataset.
     """
     from dashboards.explorer.server import bind, serving
     from mnist_data.api.sources import several

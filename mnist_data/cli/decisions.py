@@ -79,14 +79,15 @@ def print_decisions(result: Result) -> None:
                 *(row[name] for name in ("check", "samples", "agreed")),
                 _percent(row["agreement"]),
                 _interval(row["low"], row["high"]),
-                row["kappa"],
+                None if row["kappa"] != row["kappa"] else row["kappa"],
             )
             for row in result.tables["agreement"].to_dict("records")
         ]
         header = ["check", "samples", "agreed", "agreement", "95 % interval", "Cohen's kappa"]
         print_table("Agreement on the samples that both decided about", header, rows)
         differences = result.tables["differences"]
-        print_frame(f"Where they differ ({len(differences):,} samples)", differences.head(MOST_SHOWN))
+        if len(differences):
+            print_frame(f"Where they differ ({len(differences):,} samples)", differences.head(MOST_SHOWN))
     say(f"Kept in {found['file']}")
 
 

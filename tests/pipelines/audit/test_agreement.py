@@ -147,7 +147,7 @@ def test_a_third_person_decides_where_two_differ(looked_at: Dataset, tmp_path: P
     ("text", "words"),
     [
         (None, "there is no such file"),
-        ("", "expected a CSV file"),
+        ("", "mine.csv: Empty CSV file"),
         ("id,label\n1,2\n", "its columns are id, label"),
         ("id,decision\n1,kept\n", "'kept'; it can be keep"),
         ("id,decision\none,keep\n", "id is not a column of integers"),
