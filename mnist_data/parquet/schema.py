@@ -109,6 +109,10 @@ def _as_today(recorded: Stage, refuse: Refuse) -> Stage:
     return replace(recorded, stage=stage, parameters=rename_parameters(stage, parameters), fitted=fitted)
 
 
+MOST_BYTES = 3 << 20
+"""Bytes of metadata, which are in a footer twice; a reader takes no footer of more than 8 MiB."""
+
+
 @dataclass(frozen=True)
 class Metadata:
     """What a dataset says of itself, in every one of its files.
@@ -140,14 +144,27 @@ class Metadata:
         return json.dumps(values, ensure_ascii=False, sort_keys=True)
 
     def key_values(self) -> dict[bytes, bytes]:
-        """Give the schema metadata: our JSON, pandas' attributes, and Hugging Face's features for the PNG layout."""
+        """Give the schema metadata: our JSON, pandas' attributes, and Hugging Face's features for the PNG layout.
+
+        Raises WrongUse for what could be written and not be read again: half a character, and more than MOST_BYTES.
+        """
         attrs = {
             "dataset": self.dataset,
             "image_shape": self.shape,
             "image_dtype": self.dtype,
             "classes": self.classes,
         }
-        values = {KEY: self.to_json().encode(), ATTRS_KEY: json.dumps(attrs, ensure_ascii=False).encode()}
+        try:
+            values = {KEY: self.to_json().encode(), ATTRS_KEY: json.dumps(attrs, ensure_ascii=False).encode()}
+        except UnicodeEncodeError as cause:
+            text = in_short(cause.object[cause.start : cause.end])
+            raise WrongUse(f"{self.dataset}: {text} in its metadata, as in the name of a class, is no text.") from None
+        if (size := sum(map(len, values.values()))) > MOST_BYTES:
+            classes = f", with the names of {len(self.classes):,} classes" if self.classes else ""
+            raise WrongUse(
+                f"{self.dataset}: its metadata would take {size:,} bytes{classes}; a dataset holds at most "
+                f"{MOST_BYTES:,}. Are these labels?"
+            )
         if self.layout == "png":
             names = list(self.classes)
             label = {"names": names, "_type": "ClassLabel"} if names else {"dtype": "int64", "_type": "Value"}

@@ -85,7 +85,10 @@ def columns_of(schema: pa.Schema, path: str, label_column: str | None = None) ->
     others = tuple(
         name for name in schema.names if name not in taken and _kept(schema.field(name)) and not INDEX.match(name)
     )
-    shape, dtype, classes = _said(schema, label)
+    shape, dtype, said = _said(schema, label)
+    classes = _names(said)
+    if said and not classes:
+        notes.append(f"{path}: its metadata do not name the classes, each by another text; labels stay numbers.")
     return Columns(image, pixels, label, split, identity, others, shape, dtype, classes, tuple(notes))
 
 
@@ -215,7 +218,7 @@ def _kept(field: pa.Field) -> bool:
     )
 
 
-def _said(schema: pa.Schema, label: str | None) -> tuple[tuple[int, ...] | None, str | None, tuple[str, ...]]:
+def _said(schema: pa.Schema, label: str | None) -> tuple[tuple[int, ...] | None, str | None, Any]:
     """Give what the table's metadata say of shape, type and classes: ours, pandas' copy of it, or Hugging Face's."""
     ours = _json(schema, b"mnist_data")
     attrs = _json(schema, b"PANDAS_ATTRS")
@@ -225,8 +228,15 @@ def _said(schema: pa.Schema, label: str | None) -> tuple[tuple[int, ...] | None,
     feature = _features(schema).get(label or "")
     if not classes and isinstance(feature, Mapping) and isinstance(feature.get("names"), list):
         classes = feature["names"]
-    valid = isinstance(classes, list) and all(isinstance(name, str) for name in classes)
-    return shape, dtype if isinstance(dtype, str) else None, tuple(classes) if valid and classes else ()
+    return shape, dtype if isinstance(dtype, str) else None, classes
+
+
+def _names(classes: Any) -> tuple[str, ...]:
+    """Give the names of classes where they are some: texts of whole characters, each another and none empty."""
+    if not isinstance(classes, list) or not all(isinstance(name, str) and name.strip() for name in classes):
+        return ()
+    whole = all(name.isascii() or name.encode(errors="ignore").decode() == name for name in classes)
+    return tuple(classes) if whole and len(set(classes)) == len(classes) else ()
 
 
 def _shape(values: Any) -> tuple[int, ...] | None:

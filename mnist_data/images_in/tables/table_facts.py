@@ -44,6 +44,7 @@ def facts_of(groups: Sequence[Group], columns: Columns) -> TableFacts:
     texts: set[str] = set()
     labelled: dict[str, bool] = {}
     nulls: set[str] = set()
+    highest = -1
     identities = Identities()
     for split, value, tables in groups:
         label = columns.label if all(columns.label in table.schema.names for table in tables) else None
@@ -57,16 +58,18 @@ def facts_of(groups: Sequence[Group], columns: Columns) -> TableFacts:
                 labelled[split] = labelled.get(split, False) or _has_labels(column)
                 if pa.types.is_string(column.type) or pa.types.is_large_string(column.type):
                     texts |= set(pc.unique(column).to_pylist()) - {None}
+                elif pa.types.is_integer(column.type):
+                    highest = max(highest, pc.max(column).as_py() or 0)
             if columns.id:
                 identities.add(rows[columns.id])
     numbers, classes = number_texts(texts) if texts else ({}, ())
     return TableFacts(
         numbers=numbers,
-        classes=classes or columns.classes,
+        classes=classes or (columns.classes if highest < len(columns.classes) else ()),
         labelled=labelled,
         kept=tuple(name for name in columns.others if name not in nulls),
         ids={columns.id: identities.name} if columns.id and identities.whole else {},
-        notes=_about(groups[0][2][0].path, nulls),
+        notes=_about(groups[0][2][0].path, nulls, columns.classes, highest),
     )
 
 
@@ -77,9 +80,15 @@ def _has_labels(column: pa.Array) -> bool:
     return bool(column.null_count < len(column))
 
 
-def _about(path: str, nulls: Iterable[str]) -> tuple[str, ...]:
-    names = ", ".join(sorted(nulls))
-    return (f"{path}: columns that have rows without a value are left out: {names}.",) if names else ()
+def _about(path: str, nulls: Iterable[str], classes: Sequence[str], highest: int) -> tuple[str, ...]:
+    notes = []
+    if names := ", ".join(sorted(nulls)):
+        notes.append(f"{path}: columns that have rows without a value are left out: {names}.")
+    if classes and highest >= len(classes):
+        notes.append(
+            f"{path}: its metadata name {len(classes)} classes, and a label is {highest}; the names are left out."
+        )
+    return tuple(notes)
 
 
 class Identities:

@@ -416,3 +416,50 @@ def test_columns_that_are_not_whole_are_left_out_and_named(tmp_path: Path) -> No
 
     assert set(next(stream.rows(5)).columns) == {"who"}
     assert any("age" in note for note in stream.notes)
+
+
+NAMES: dict[str, Any] = {
+    "one twice": list("abcdefa"),
+    "fewer than labels": list("abc"),
+    "half a character": ["\ud800", *"abcdef"],
+    "an empty one": ["", *"abcdef"],
+    "numbers": list(range(7)),
+    "no list": {"a": 0},
+    "a list in it": [["a"], *"bcdefg"],
+}
+
+
+@pytest.mark.parametrize("case", NAMES)
+def test_names_of_classes_that_are_none_are_left_out(case: str, tmp_path: Path) -> None:
+    """What a table's metadata say is anybody's; labels stay numbers, and a note says why."""
+    described = json.dumps({"info": {"features": {"label": {"names": NAMES[case], "_type": "ClassLabel"}}}})
+    table = hugging_face().replace_schema_metadata({b"huggingface": described.encode()})
+
+    result = mnist_data.convert(write(table, tmp_path / "a.parquet"), tmp_path / "out", progress=False)
+
+    assert result.dataset is not None
+    assert result.dataset.metadata.classes == ()
+    assert case == "no list" or any("names" in note or "name the classes" in note for note in result.warnings)
+
+
+def test_more_classes_than_a_footer_holds_are_refused_before_they_are_written(tmp_path: Path) -> None:
+    """200,000 names are no classes; the dataset could not be read again."""
+    names = [str(number) for number in range(200_000)]
+    described = json.dumps({"info": {"features": {"label": {"names": names, "_type": "ClassLabel"}}}})
+    table = hugging_face().replace_schema_metadata({b"huggingface": described.encode()})
+
+    with pytest.raises(MnistDataError, match="the names of 200,000 classes"):
+        mnist_data.convert(write(table, tmp_path / "a.parquet"), tmp_path / "out", progress=False)
+
+    assert [path.name for path in tmp_path.iterdir()] == ["a.parquet"]
+
+
+def test_a_class_that_is_half_a_character_is_refused(tmp_path: Path) -> None:
+    """Arrays of NumPy's texts, and JSON, can hold what UTF-8 and so Parquet cannot."""
+    labels = np.array(["\ud800", *"abcd"] * 6)
+    np.savez(tmp_path / "a.npz", x_train=IMAGES, y_train=labels)
+
+    with pytest.raises(MnistDataError, match=r"'\\ud800' in its metadata|ud800"):
+        mnist_data.convert(tmp_path / "a.npz", tmp_path / "out", progress=False)
+
+    assert [path.name for path in tmp_path.iterdir()] == ["a.npz"]
