@@ -353,6 +353,11 @@
       button.setAttribute("aria-pressed", String(Number(button.dataset.scale) === scale));
   };
 
+  // Dash hides a part of each dropdown from screen readers, and leaves it where Tab stops.
+  const mendDropdowns = () => {
+    for (const part of document.querySelectorAll(".dash-dropdown-focus-target[aria-hidden]")) part.tabIndex = -1;
+  };
+
   let grid = null;
   const started = () => {
     if (grid) return grid;
@@ -361,6 +366,8 @@
     markSize(grid.scale);
     labelTheme();
     say("colours", { data: root.dataset.theme });
+    mendDropdowns();
+    new MutationObserver(mendDropdowns).observe(document.body, { childList: true, subtree: true });
     if (matchMedia("(max-width: 980px)").matches) document.querySelector(".filters details").open = false;
     return grid;
   };
@@ -370,6 +377,12 @@
     if (size) started().resize(Number(size.dataset.scale));
     const neighbour = event.target.closest?.(".neighbour");
     if (neighbour) started().search(neighbour.dataset.id);
+    const extra = event.target.closest?.(".extra");
+    if (extra) {
+      extra.setAttribute("aria-pressed", String(extra.getAttribute("aria-pressed") !== "true"));
+      const wanted = [...document.querySelectorAll(".extra[aria-pressed=true]")].map((each) => each.dataset.extra);
+      say("extras", { data: wanted });
+    }
     const button = event.target.closest?.(".decide");
     if (button) started().decide(button.dataset.decide, button.dataset.label ? Number(button.dataset.label) : null);
     if (event.target.closest?.("#theme")) {

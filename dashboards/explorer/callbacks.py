@@ -157,7 +157,7 @@ def _connect_detail(page: Dash, explorer: Explorer) -> None:
 
     chosen = Input("chosen", "data")
     page.callback(Output("detail", "children"), chosen)(show)
-    page.callback(Output("extra", "children"), chosen, Input("extras", "value"))(compute)
+    page.callback(Output("extra", "children"), chosen, Input("extras", "data"))(compute)
 
 
 def _connect_charts(page: Dash, explorer: Explorer) -> None:

@@ -130,8 +130,12 @@ def _about() -> Any:
     """Give what is said of the chosen sample, and the choice of what is computed of it, too."""
     from dash import dcc, html
 
-    wanted = dcc.Checklist([{"label": words, "value": name} for name, words in EXTRAS.items()], [], id="extras")
-    parts = [html.Div(id="detail"), html.Div(wanted, className="wanted"), html.Div(id="extra")]
+    wanted = [
+        html.Button(words, className="extra", **{"data-extra": name, "aria-pressed": "false"})
+        for name, words in EXTRAS.items()
+    ]
+    group = html.Div(wanted, className="wanted", role="group", **{"aria-label": "What is computed of it"})
+    parts = [html.Div(id="detail"), group, dcc.Store(id="extras", data=[]), html.Div(id="extra")]
     return html.Aside(parts, className="about", **{"aria-label": "The chosen sample"})
 
 

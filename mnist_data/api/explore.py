@@ -4,18 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import ExitStack
+from os import PathLike, fspath
 from tempfile import TemporaryDirectory
 from threading import Thread
 from typing import TYPE_CHECKING
 
-from mnist_data.api.pages import open_address
-from mnist_data.api.sources import Place, location_of
+from mnist_data import storage
 
 if TYPE_CHECKING:
     from types import TracebackType
     from typing import Self
 
     from dashboards.explorer.server import Serving
+
+
+Place = str | PathLike[str]
 
 
 class Exploration:
@@ -49,6 +52,12 @@ class Exploration:
     ) -> None:
         self.close()
 
+    def _repr_html_(self) -> str:
+        """Show a notebook a link; the page answers no frame of another page."""
+        from markupsafe import Markup
+
+        return str(Markup('<a href="{0}" target="_blank" rel="noreferrer">Explore it at {0}</a>').format(self.address))
+
     def __repr__(self) -> str:
         return f"Exploration({self.address!r})"
 
@@ -78,17 +87,24 @@ def explore(
     in use or a table without ids, NoDataset where there is no dataset.
     """
     from dashboards.explorer.server import bind, serving
-    from mnist_data.api.sources import several
     from pipelines.run.explore import known_of, open_explorer
 
     with ExitStack() as stack:
         bound = stack.enter_context(bind(port))
         folder = stack.enter_context(TemporaryDirectory(prefix="mnist-data-explore-"))
-        named: list[Place] = several(tables)
-        known = known_of(location_of(dataset), [location_of(table) for table in named])
+        named = [tables] if isinstance(tables, str | PathLike) else list(tables or ())
+        known = known_of(_path(dataset), [_path(table) for table in named])
         explorer = open_explorer(known, folder, who or "")
         stack.callback(explorer.close)
         exploration = Exploration(stack.enter_context(serving(explorer, bound)), stack.pop_all())
     if open:
+        from mnist_data.api.pages import open_address  # loads pandas, for which the first screen does not wait
+
         open_address(exploration.address)
     return exploration
+
+
+def _path(place: Place) -> str:
+    """Give a path or URL as text. Raises WrongUse for one that is not UTF-8."""
+    storage.require_utf8(fspath(place))
+    return fspath(place)

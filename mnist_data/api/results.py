@@ -15,6 +15,8 @@ from mnist_data.parquet.tables import read_table
 if TYPE_CHECKING:
     import pandas as pd
 
+    from mnist_data.api.explore import Exploration
+
 
 @dataclass(frozen=True, repr=False, eq=False)
 class Result:
@@ -62,6 +64,12 @@ class Result:
             return read_table(f"{self.out}/{name}.parquet")
         known = ", ".join(dict.fromkeys([*self.tables, *self._written()])) or "none"
         raise KeyError(f"{name!r} is no table of this call of {self.command}; there are: {known}")
+
+    def explore(self, **settings: Any) -> Exploration:
+        """Look at all samples of the dataset that was written in the browser, as `mnist_data.explore` does."""
+        from mnist_data.api.explore import explore
+
+        return explore(self, **settings)
 
     def _written(self) -> list[str]:
         """Name the tables that lie right in the folder that was written."""

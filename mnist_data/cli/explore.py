@@ -31,7 +31,6 @@ def explore(
     Example: mnist-data explore data/mnist
     """
     from mnist_data.api.explore import explore as run
-    from mnist_data.api.pages import open_address
     from mnist_data.cli.output import say
     from mnist_data.cli.streams import flush
 
@@ -39,5 +38,7 @@ def explore(
         say(f"Explore it at {exploration.address}    Ctrl-C ends it.")
         flush()  # now, and not when the server ends
         if open:
+            from mnist_data.api.pages import open_address  # loads pandas, for which the address does not wait
+
             open_address(exploration.address)
         exploration.wait()

@@ -16,7 +16,6 @@ from mnist_data.batch import Batch, Images
 from mnist_data.parquet.dataset import Dataset, read_columns
 from mnist_data.parquet.pixels import take_arrays
 from pipelines.run.sources import is_workspace, whole_near
-from pipelines.statistics.sample_space import SampleSpace
 
 if TYPE_CHECKING:
     from dashboards.explorer.sprites import Sprites
@@ -43,6 +42,8 @@ class SampleAnalyses:
 
     def places(self) -> npt.NDArray[np.float32]:
         """Give the first two principal components of each sample, (samples, 2)."""
+        from pipelines.statistics.sample_space import SampleSpace
+
         if self._count < 2:
             return np.zeros((self._count, 2), np.float32)
         step = max(1, self._count // FITTED)

@@ -327,3 +327,13 @@ def test_a_port_in_use_a_table_without_ids_and_no_dataset_are_said(
         mnist_data.explore(dataset, tables=tmp_path / "names.parquet", open=False)
     with pytest.raises(mnist_data.MnistDataError, match="there is no such folder"):
         mnist_data.explore(tmp_path / "none", open=False)
+
+
+def test_a_result_is_explored_and_a_notebook_shows_a_link(tmp_path: Path) -> None:
+    """The dataset that was written; the cell has the address, and nothing else to click."""
+    with mnist_data.convert("sample", tmp_path / "digits", progress=False).explore(open=False, who="me") as explored:
+        html = explored._repr_html_()
+
+        assert html.count("<a ") == 1
+        assert f'href="{explored.address}"' in html
+        assert ask(explored, "/window?start=0&count=1", Cookie=cookie_of(explored))[0] == 200

@@ -294,3 +294,26 @@ def test_decisions_by_keyboard_survive_a_kill_and_are_shown_again(
             again.page.keyboard.press("ArrowRight")
         again.wait_for("#detail", HOSTILE)
         again.close()
+
+
+def test_no_part_of_the_page_breaks_a_rule_of_axe(browser: Any, dataset: Dataset) -> None:
+    """With charts, a filter, a chosen sample, its neighbours and buttons, wide and narrow, light and dark."""
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="axe-playwright-python is not installed")
+    with mnist_data.explore(dataset, open=False) as exploration:
+        for width, theme in ((1440, "light"), (390, "dark")):
+            view = {"viewport": {"width": width, "height": 900}, "color_scheme": theme, "bypass_csp": True}
+            opened = Visit(browser, exploration.address, **view)
+            opened.page.focus("#grid")
+            opened.page.keyboard.press("End")
+            opened.wait_for("#detail", f"id {len(dataset) - 1} ")
+            opened.page.click("[data-extra=neighbours]")
+            opened.wait_for("#extra", "of all")
+            opened.page.click("#show-charts")
+            opened.page.wait_for_selector("#scatter .nsewdrag", timeout=30_000)
+            if width > 1000:
+                opened.pick("add", "label")
+
+            broken = axe.Axe().run(opened.page).response["violations"]
+
+            assert [(rule["id"], rule["nodes"][0]["target"]) for rule in broken] == []
+            opened.close()
