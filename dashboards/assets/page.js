@@ -28,7 +28,7 @@
   const setTheme = (theme) => {
     root.dataset.theme = theme;
     label();
-    return Promise.all([...near].map(show));
+    return showNear();
   };
 
   const choose = (theme) => {
@@ -112,11 +112,29 @@
     if (figure.layout.meta?.pick) passClicks(chart, figure.layout.meta.pick);
   };
 
+  const isInWindow = (chart) => {
+    const { top, bottom } = chart.getBoundingClientRect();
+    return bottom > 0 && top < innerHeight;
+  };
+  const whenIdle = window.requestIdleCallback || ((work) => setTimeout(work, 100));
+
+  // Those in the window at once; those below it one by one, when the browser has nothing else to do.
+  const showNear = async () => {
+    await Promise.all([...near].filter(isInWindow).map(show));
+    const showNext = async () => {
+      const next = [...near].find((chart) => themes.get(chart) !== root.dataset.theme);
+      if (!next) return;
+      await show(next);
+      whenIdle(showNext);
+    };
+    whenIdle(showNext);
+  };
+
   const drawWhenNear = () => {
     const watched = new IntersectionObserver(
       async (entries) => {
         for (const { target, isIntersecting } of entries) near[isIntersecting ? "add" : "delete"](target);
-        await Promise.all([unpacked, ...[...near].map(show)]);
+        await Promise.all([unpacked, showNear()]);
         root.setAttribute("data-drawn", "true");
       },
       { rootMargin: "400px 0px" },

