@@ -91,11 +91,11 @@ def say(text: str) -> str:
     if not isinstance(text, Message):
         return text
     parts, catalogue = text.parts, _catalogue(_LANGUAGE.get())
-    template = catalogue.gettext(parts.template) if parts.template else ""
+    template = parts.template
     if parts.plural:
         template = catalogue.ngettext(parts.template, parts.plural, parts.number)
-    if template == parts.plural:  # of a constant, whose two forms are entered one by one
-        template = catalogue.gettext(parts.plural)
+    if template in (parts.template, parts.plural):  # the two forms of a constant are entered one by one
+        template = catalogue.gettext(template) if template else ""
     if template in ("", parts.template, parts.plural):
         return str(text)
     fields = {name: say(value) if isinstance(value, str) else value for name, value in parts.fields.items()}

