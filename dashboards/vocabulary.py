@@ -100,6 +100,8 @@ MEASURES = (
     mark("entropy"),
     mark("centre row"),
     mark("centre column"),
+    mark("stroke row"),
+    mark("stroke column"),
     mark("top"),
     mark("bottom"),
     mark("left"),

@@ -52,12 +52,6 @@ class Exploration:
     ) -> None:
         self.close()
 
-    def _repr_html_(self) -> str:
-        """Show a notebook a link; the page answers no frame of another page."""
-        from markupsafe import Markup
-
-        return str(Markup('<a href="{0}" target="_blank" rel="noreferrer">Explore it at {0}</a>').format(self.address))
-
     def __repr__(self) -> str:
         return f"Exploration({self.address!r})"
 

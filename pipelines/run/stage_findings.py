@@ -96,10 +96,19 @@ def _cleaned(outcome: CleanResult) -> Iterator[Finding]:
     if outcome.decided is not None:
         counts = outcome.decided.counts
         yield Finding(
-            f"People decided about {len(outcome.decided.valid):,} of these samples: to remove {counts['remove']:,}, "
-            f"to relabel {counts['relabel']:,}, to keep {counts['keep']:,}; of {counts['unsure']:,} they are unsure.",
+            message(
+                "People decided about {decided:,} of these samples: to remove {remove:,}, to relabel {relabel:,}, to "
+                "keep {keep:,}; of {unsure:,} they are unsure.",
+                decided=len(outcome.decided.valid),
+                remove=counts["remove"],
+                relabel=counts["relabel"],
+                keep=counts["keep"],
+                unsure=counts["unsure"],
+            ),
             severity=NOTE,
             section="quarantine",
         )
         for note in outcome.decided.notes:
-            yield Finding(note, advice="Look at them again, and decide anew.", severity=WARNING, section="quarantine")
+            yield Finding(
+                note, advice=message("Look at them again, and decide anew."), severity=WARNING, section="quarantine"
+            )

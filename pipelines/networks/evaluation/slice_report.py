@@ -92,7 +92,7 @@ def slice_in_words(row: Mapping[Any, Any], metadata: Metadata) -> Message:
     """Describe a slice: "7 with thickness above 3.5"."""
     every = pd.isna(row["label"])
     name = "" if every else metadata.class_name(int(row["label"]))
-    feature, limit = str(row["feature"]).replace("_", " "), row["limit"]
+    feature, limit = message(str(row["feature"]).replace("_", " ")), row["limit"]
     if not feature:
         return message("class {name}", name=name)
     if row["relation"] == IS:
