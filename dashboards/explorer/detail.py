@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 FEW_CLASSES = 12
 """Classes up to which those to relabel as are shown without a click."""
 
+MOST_CLASSES = 200
+"""Classes that there are buttons for."""
+
 MOST_CHARACTERS = 1_000
 """Of a note."""
 
@@ -27,12 +30,14 @@ def _decisions(explorer: Explorer, row: int) -> list[Any]:
     sample = explorer.samples.values(np.array([row], np.int32), ["id"])["id"][0]
     label = explorer.samples.columns["label"]
     known = [int(choice) for choice in label.choices if isinstance(choice, int)]
-    classes = range(max(len(explorer.dataset.metadata.classes), 1 + max(known, default=0)))
-    names = [explorer.written(label, each) for each in classes]
+    named = range(len(explorer.dataset.metadata.classes))
+    classes = sorted({*known, *named})[:MOST_CLASSES]
     buttons = [html.Button(word, className="decide", **{"data-decide": choice}) for word, choice in DECISIONS]
     relabel = [
-        html.Button(name, className="decide", **{"data-decide": "relabel", "data-label": str(place)})
-        for place, name in enumerate(names)
+        html.Button(
+            explorer.written(label, each), className="decide", **{"data-decide": "relabel", "data-label": str(each)}
+        )
+        for each in classes
     ]
     return [
         html.Div(buttons, className="decide-row"),

@@ -99,7 +99,8 @@ class Samples:
                 cursor.execute(f"ALTER TABLE samples ADD COLUMN {field} FLOAT")
                 cursor.execute(f"UPDATE samples SET {field} = added.value FROM added WHERE added.row = samples.row")
                 cursor.unregister("added")
-                low, high = float(np.nanmin(values)), float(np.nanmax(values))
+                finite = values[np.isfinite(values)]
+                low, high = (float(finite.min()), float(finite.max())) if len(finite) else (None, None)
                 self.columns[name] = Column(name, table, field, "number", (), low, high)
 
     def add_texts(self, table: str, name: str, choices: tuple[str, ...]) -> Column | None:

