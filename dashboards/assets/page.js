@@ -28,7 +28,7 @@
   const setTheme = (theme) => {
     root.dataset.theme = theme;
     label();
-    return showNear();
+    return showVisible().then(showOthers);
   };
 
   const choose = (theme) => {
@@ -118,24 +118,22 @@
   };
   const whenIdle = window.requestIdleCallback || ((work) => setTimeout(work, 100));
 
-  // Those in the window at once; those below it one by one, when the browser has nothing else to do.
-  const showNear = async () => {
-    await Promise.all([...near].filter(isInWindow).map(show));
-    const showNext = async () => {
+  const showVisible = () => Promise.all([...near].filter(isInWindow).map(show));
+  const showOthers = () => // those close to the window, one by one, when the browser has nothing else to do
+    whenIdle(async () => {
       const next = [...near].find((chart) => themes.get(chart) !== root.dataset.theme);
       if (!next) return;
       await show(next);
-      whenIdle(showNext);
-    };
-    whenIdle(showNext);
-  };
+      showOthers();
+    });
 
   const drawWhenNear = () => {
     const watched = new IntersectionObserver(
       async (entries) => {
         for (const { target, isIntersecting } of entries) near[isIntersecting ? "add" : "delete"](target);
-        await Promise.all([unpacked, showNear()]);
+        await Promise.all([unpacked, showVisible()]);
         root.setAttribute("data-drawn", "true");
+        setTimeout(showOthers, 500); // what a reader does first, as a click on a finding, waits for none of them
       },
       { rootMargin: "400px 0px" },
     );
