@@ -198,6 +198,7 @@ def predict(
     out: Place | None = None,
     *,
     split: Sequence[str] | None = None,
+    corrections: Place | None = None,
     fail_if: Named | None = None,
     plot: bool = False,
     open: bool = False,
@@ -209,8 +210,10 @@ def predict(
     model: a file that `train`, `export_onnx` or `compress` has written, or a folder of `train`, whose networks predict
     together. images: a dataset, an IDX file, an image file or a folder of them, or another form that `convert` reads;
     digits in photos are found first. out: a folder for the table; None writes none, and with a page IMAGES-predict.
-    split: some splits, by default all. plot: also write a page. open: write it, and open it in the browser. fail_if:
-    "error", the fraction of wrong predictions among those whose label is known -> the highest value allowed.
+    split: some splits, by default all. corrections: of images that are a dataset, what people have decided, or a table
+    of corrected labels, as `train` takes it; the result then has the table `label_scores`. plot: also write a page.
+    open: write it, and open it in the browser. fail_if: "error", the fraction of wrong predictions among those whose
+    label is known -> the highest value allowed.
 
     The result has the table `predictions`, a row an image; `counts`, a row a class: how many images are labelled
     and predicted so; and `leak_scores`: of each split the accuracy on images that the model has seen in training, and
@@ -227,6 +230,8 @@ def predict(
 
     limits = named_values(fail_if, "fail_if", one_of(("error",)))
     network, shown = location_of(model), location_of(images)
+    if corrections is not None and not is_dataset(shown):
+        raise WrongUse(f"corrections name samples of a dataset by their ids, and {shown} is none.")
     folder = place_beside(out, shown, "predict") if plot or open or out is not None else None
     page = None
     with claimed(folder, overwrite) as replace:
@@ -236,6 +241,9 @@ def predict(
         table = predicted.table
         tables = {"predictions": table, "counts": predicted.counts, "leak_scores": predicted.leaks}
         tables["findings"] = prediction_findings(predicted)
+        unapplied: tuple[str, ...] = ()
+        if corrections is not None:
+            tables["label_scores"], unapplied = _corrected(table, dataset_of(images), location_of(corrections))
         if folder is not None:
             save_predictions(table, folder, network, shown, several(split), overwrite=replace)
             size = f"{len(table):,} images by {Path(network).name}"
@@ -243,6 +251,7 @@ def predict(
             drawn = page_tables(predicted, tables) if plot or open else {}
             splits: list[str] = several(split)
             words = [word for name in splits for word in option("--split", name)]
+            words += place_option("--corrections", None if corrections is None else location_of(corrections))
             given = dataset_of(images) if is_dataset(shown) else shown
             call = Call(command="predict", inputs=(Network(network), given), out=folder, words=words)
             page = draw_page(
@@ -261,9 +270,19 @@ def predict(
             "none_of_the_classes": predicted.none_of_the_classes,
             "notes": list(predicted.notes),
         },
+        warnings=unapplied,
     )
     known = table["correct"].dropna()
     return checked(result, limits, {"error": Measured(1 - float(known.mean()))} if len(known) else {})
+
+
+def _corrected(table: pd.DataFrame, dataset: Dataset, corrections: str) -> tuple[pd.DataFrame, tuple[str, ...]]:
+    """Score predictions by given and by corrected labels, and say which corrections were not applied."""
+    from mnist_data.parquet.corrections import read_corrections
+    from pipelines.networks.evaluation.corrections import corrected_predictions
+
+    valid, matched = read_corrections(corrections).about(dataset)
+    return corrected_predictions(table, dataset.metadata, valid), matched.notes
 
 
 def explain(

@@ -14,7 +14,7 @@ def print_report(tables: Mapping[str, pd.DataFrame]) -> None:
     for name, print_one in (
         ("evaluation", _print_cost),
         ("seeds", _print_seeds),
-        ("label_scores", _print_labels),
+        ("label_scores", print_labels),
         ("leak_scores", print_leaks),
         ("calibration", _print_calibration),
         ("class_scores", _print_weakest),
@@ -51,7 +51,8 @@ def _print_seeds(seeds: pd.DataFrame) -> None:
     print_table(title, ["split", "mean", "±", "95 % interval", "lowest – highest"], rows)
 
 
-def _print_labels(scores: pd.DataFrame) -> None:
+def print_labels(scores: pd.DataFrame) -> None:
+    """Print the accuracy by given and by corrected labels."""
     from mnist_data.cli.output import print_table
 
     counted = [name for name in ("labels", "changed", "removed") if name in scores]

@@ -20,7 +20,7 @@ from mnist_data.cli.options import (
     chosen_out,
     fail_if_option,
 )
-from mnist_data.cli.reports import print_groups, print_leaks, print_report, print_robustness
+from mnist_data.cli.reports import print_groups, print_labels, print_leaks, print_report, print_robustness
 from pipelines.settings.model_header import Model
 from pipelines.settings.training import TRAIN_PRESETS, Freeze, Optimizer, Precision, Schedule, Train
 
@@ -124,7 +124,7 @@ def train(
     ] = None,
     corrections: Annotated[
         str | None,
-        typer.Option(metavar="TABLE", help="Also score by corrected labels: an audit's folder, or a table."),
+        typer.Option(metavar="TABLE", help="Also score by corrected labels: decisions, an audit's folder, or a table."),
     ] = None,
     sweep: Annotated[
         str | None,
@@ -239,6 +239,10 @@ def predict(
     split: Annotated[
         list[str] | None, typer.Option("--split", help="A split of IMAGES; may be repeated. [default: all]")
     ] = None,
+    corrections: Annotated[
+        str | None,
+        typer.Option(metavar="TABLE", help="Also score by corrected labels: decisions, an audit's folder, or a table."),
+    ] = None,
     fail_if: Annotated[
         list[str] | None,
         fail_if_option("error, the fraction that is wrong where labels are known", "error=0.02"),
@@ -257,9 +261,19 @@ def predict(
     from mnist_data.cli.output import finish
 
     call = partial(
-        run, model, images, out, split=split, fail_if=fail_if, plot=plot, open=open, lang=lang, overwrite=overwrite
+        run,
+        model,
+        images,
+        out,
+        split=split,
+        corrections=corrections,
+        fail_if=fail_if,
+        plot=plot,
+        open=open,
+        lang=lang,
+        overwrite=overwrite,
     )
-    finish(call, print_predictions, json, ("findings", "predictions", "counts", "leak_scores"))
+    finish(call, print_predictions, json, ("findings", "predictions", "counts", "leak_scores", "label_scores"))
 
 
 def print_predictions(result: Result) -> None:
@@ -287,6 +301,8 @@ def print_predictions(result: Result) -> None:
         say(f"Probably none of the classes: {result.findings['none_of_the_classes']:,} of {len(table):,}.")
     if len(known):
         say(f"{int(known.sum()):,} of {len(known):,} with a known label are correct ({known.mean():.2%}).")
+    if "label_scores" in result.tables:
+        print_labels(result.tables["label_scores"])
     print_leaks(result.tables["leak_scores"])
     if result.findings["in_training_data"] and not len(known):
         say(f"With the pixels of a training sample: {result.findings['in_training_data']:,} of {len(table):,}.")

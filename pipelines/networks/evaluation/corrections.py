@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict
 
 import numpy as np
@@ -9,8 +10,9 @@ import pandas as pd
 
 from mnist_data.batch import Integers
 from mnist_data.parquet.corrections import Corrections
+from mnist_data.parquet.schema import Metadata
 from pipelines.networks.evaluation.predictions import Probabilities
-from pipelines.networks.evaluation.scores import evaluate
+from pipelines.networks.evaluation.scores import evaluate, wilson
 
 
 def corrected_scores(probabilities: Probabilities, ids: Integers, labels: Integers, table: Corrections) -> pd.DataFrame:
@@ -31,3 +33,36 @@ def corrected_scores(probabilities: Probabilities, ids: Integers, labels: Intege
         for name, by, chosen in (("given", labels, everything), ("corrected", corrected, kept))
     ]
     return pd.DataFrame(rows)
+
+
+def corrected_predictions(table: pd.DataFrame, metadata: Metadata, corrections: Corrections) -> pd.DataFrame:
+    """Score predictions by given and by corrected labels, as `corrected_scores` does: accuracy with its interval.
+
+    table: of `predict`, whose labels are the model's numbers; a class is known by its name. metadata: of the images.
+    """
+    known = table[table["label"] >= 0]
+    numbers = dict(zip(known["label_name"], known["label"], strict=True))
+    labels = {one.id: one.label for one in corrections.decisions if one.decision == "relabel" and one.label is not None}
+    given = known["correct"].to_numpy(bool)
+    correct, changed = given.copy(), np.zeros(len(known), bool)
+    for place, row in enumerate(known[["id", "label_name", "name", "predicted"]].itertuples(index=False, name=None)):
+        sample, before, predicted_name, predicted = row
+        if sample in labels and (name := metadata.class_name(labels[sample])) != before:
+            changed[place] = True
+            correct[place] = name == predicted_name or numbers.get(name) == predicted
+    kept = ~np.isin(known["id"], corrections.removed)
+    rows = [
+        _scored("given", given, 0, 0),
+        _scored("corrected", correct[kept], int(changed[kept].sum()), int((~kept).sum())),
+    ]
+    return pd.DataFrame(rows)
+
+
+def _scored(
+    labels: str, correct: np.ndarray[tuple[int], np.dtype[np.bool_]], changed: int, removed: int
+) -> dict[str, object]:
+    number, samples = int(correct.sum()), len(correct)
+    low, high = wilson(number, samples) if samples else (math.nan, math.nan)
+    accuracy = number / samples if samples else math.nan
+    counts = {"labels": labels, "changed": changed, "removed": removed, "samples": samples, "correct": number}
+    return {**counts, "accuracy": accuracy, "low": low, "high": high}

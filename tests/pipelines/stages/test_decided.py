@@ -18,7 +18,7 @@ from mnist_data.parquet.corrections import corrections_now, corrections_then, hi
 from mnist_data.parquet.dataset import Dataset
 from mnist_data.parquet.decisions import decisions_file, match_decisions, read_decisions, record, undo
 from mnist_data.parquet.decisions_table import Decision
-from pipelines.networks.evaluation.corrections import corrected_scores
+from pipelines.networks.evaluation.corrections import corrected_predictions, corrected_scores
 from pipelines.run.verify import verify
 from pipelines.settings.stages import Augment, Clean
 from pipelines.stages.augment import augment
@@ -216,3 +216,28 @@ def test_nothing_decided_is_said_where_decisions_are_asked_for(faulty: Dataset, 
     with pytest.raises(WrongUse, match="nothing has been decided about it"):
         clean(faulty, tmp_path / "out", Clean(decisions=faulty.location))
     assert not Path(decisions_file(faulty)).exists()
+
+
+def test_predictions_are_scored_by_corrected_labels_too(faulty: Dataset) -> None:
+    """Classes are compared by name, as the model may number them otherwise; all may be taken out."""
+    record(faulty, [Decision(id=6, decision="relabel", label=1, who="A"), Decision(id=7, decision="remove", who="A")])
+    corrections, _ = read_corrections(faulty.location).about(faulty)
+    table = pd.DataFrame(
+        {
+            "id": [6, 7, 8, 9],
+            "label": [2, 1, 0, -1],  # the model numbers the classes the other way round
+            "label_name": ["0", "1", "2", None],
+            "predicted": [1, 0, 0, 0],
+            "name": ["1", "2", "2", "2"],
+            "correct": pd.array([False, False, True, None], dtype="boolean"),
+        }
+    )
+
+    scores = corrected_predictions(table, faulty.metadata, corrections)
+    record(faulty, [Decision(id=sample, decision="remove", who="A") for sample in (6, 8)])
+    none = corrected_predictions(table, faulty.metadata, read_corrections(faulty.location).about(faulty)[0])
+
+    columns = ["labels", "changed", "removed", "samples", "correct", "accuracy"]
+    assert scores[columns].to_numpy().tolist() == [["given", 0, 0, 3, 1, 1 / 3], ["corrected", 1, 1, 2, 2, 1.0]]
+    assert none["samples"].tolist() == [3, 0]
+    assert none["accuracy"].isna().tolist() == [False, True]
