@@ -19,7 +19,7 @@ from mnist_data import storage
 from mnist_data.errors import DamagedArchive, MnistDataError, UnreadableInput
 from mnist_data.parquet.arrays import to_numpy
 from mnist_data.storage.footer import require_small_footer
-from mnist_data.storage.pages import require_believable_rows, require_small_pages
+from mnist_data.storage.pages import require_believable_rows, require_small_pages, require_sound_chunks
 
 MOST_MEASURED = 4_096
 """Files of which is remembered that their pages are sound, as every task opens its file anew."""
@@ -43,6 +43,7 @@ def open_parquet(location: str | Path, mapped: bool = False, buffer_bytes: int =
                 require_small_footer(stream, str(location))
                 with pq.ParquetFile(stream, **reading) as file:
                     require_believable_rows(stream.seek(0, io.SEEK_END), file.metadata, str(location))
+                    require_sound_chunks(stream, file.metadata, str(location))
                     yield file
         else:
             with Path(location).open("rb") as stream:
