@@ -51,7 +51,7 @@ def cover(tables: Mapping[str, pd.DataFrame]) -> str:
 
 def _chosen(table: pd.DataFrame) -> pd.DataFrame:
     """Take one row of each class, and then further ones, as many as there are tiles."""
-    kind = next((name for name in ("label", "name", "corruption", "photo") if name in table), None)
+    kind = next((name for name in ("corruption", "label", "name", "photo") if name in table), None)
     first = table if kind is None else table.drop_duplicates(kind)
     rows = pd.concat([first, table.drop(first.index)]).head(TILES)
     rows.attrs = table.attrs

@@ -18,11 +18,13 @@ def claims_findings(claims: pd.DataFrame) -> pd.DataFrame:
 def _findings(claims: pd.DataFrame) -> Iterator[Finding]:
     for row in claims[claims["verdict"] == "false"].to_dict("records"):
         evidence = message("{figure} ({source}).", figure=row["figure"], source=row["source"])
-        yield Finding(message("Not so: {claim}", claim=row["claim"]), evidence, row["note"], WARNING)
+        yield Finding(message("Not so: {claim}", claim=row["claim"]), evidence, row["note"], WARNING, "claims")
     counts = claims["verdict"].value_counts()
     if holding := counts.get("true", 0):
         yield Finding(
-            message("{holding:,} of {claims:,} claims hold.", holding=holding, claims=len(claims)), severity=NOTE
+            message("{holding:,} of {claims:,} claims hold.", holding=holding, claims=len(claims)),
+            severity=NOTE,
+            section="claims",
         )
     if undecided := counts.get("undecided", 0):
         needs = list(dict.fromkeys(text for text in claims["needs"] if text))
@@ -31,4 +33,5 @@ def _findings(claims: pd.DataFrame) -> Iterator[Finding]:
             message("{undecided:,} of {claims:,} claims are undecided.", undecided=undecided, claims=len(claims)),
             decides,
             severity=NOTE,
+            section="claims",
         )
