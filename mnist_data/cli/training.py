@@ -301,7 +301,7 @@ def print_predictions(result: Result) -> None:
         say(f"Probably none of the classes: {result.findings['none_of_the_classes']:,} of {len(table):,}.")
     if len(known):
         say(f"{int(known.sum()):,} of {len(known):,} with a known label are correct ({known.mean():.2%}).")
-    if "label_scores" in result.tables:
+    if len(result.tables.get("label_scores", ())):
         print_labels(result.tables["label_scores"])
     print_leaks(result.tables["leak_scores"])
     if result.findings["in_training_data"] and not len(known):

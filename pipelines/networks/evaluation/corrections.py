@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import asdict
 
 import numpy as np
@@ -18,8 +17,9 @@ from pipelines.networks.evaluation.scores import evaluate, wilson
 def corrected_scores(probabilities: Probabilities, ids: Integers, labels: Integers, table: Corrections) -> pd.DataFrame:
     """Evaluate with the given labels and with the corrected ones, a row each.
 
-    Columns: labels ("given" or "corrected"), changed, how many differ from the given ones, removed, how many samples
-    are left out as they are to be removed, and those of `evaluate`.
+    There is no row of the corrected ones where all samples are to be removed. Columns: labels ("given" or "corrected"),
+    changed, how many differ from the given ones, removed, how many samples are left out as they are to be removed, and
+    those of `evaluate`.
     """
     corrected, kept = table.apply(ids, labels), ~np.isin(ids, table.removed)
     everything = np.ones(len(ids), np.bool_)
@@ -31,6 +31,7 @@ def corrected_scores(probabilities: Probabilities, ids: Integers, labels: Intege
             **asdict(evaluate(probabilities[chosen], by[chosen])),
         }
         for name, by, chosen in (("given", labels, everything), ("corrected", corrected, kept))
+        if name == "given" or chosen.any()
     ]
     return pd.DataFrame(rows)
 
@@ -51,18 +52,17 @@ def corrected_predictions(table: pd.DataFrame, metadata: Metadata, corrections: 
             changed[place] = True
             correct[place] = name == predicted_name or numbers.get(name) == predicted
     kept = ~np.isin(known["id"], corrections.removed)
-    rows = [
-        _scored("given", given, 0, 0),
-        _scored("corrected", correct[kept], int(changed[kept].sum()), int((~kept).sum())),
-    ]
-    return pd.DataFrame(rows)
+    rows = [_scored("given", given, 0, 0)] if len(given) else []
+    if kept.any():
+        rows.append(_scored("corrected", correct[kept], int(changed[kept].sum()), int((~kept).sum())))
+    columns = ["labels", "changed", "removed", "samples", "correct", "accuracy", "low", "high"]
+    return pd.DataFrame(rows, columns=columns)
 
 
 def _scored(
     labels: str, correct: np.ndarray[tuple[int], np.dtype[np.bool_]], changed: int, removed: int
 ) -> dict[str, object]:
     number, samples = int(correct.sum()), len(correct)
-    low, high = wilson(number, samples) if samples else (math.nan, math.nan)
-    accuracy = number / samples if samples else math.nan
+    low, high = wilson(number, samples)
     counts = {"labels": labels, "changed": changed, "removed": removed, "samples": samples, "correct": number}
-    return {**counts, "accuracy": accuracy, "low": low, "high": high}
+    return {**counts, "accuracy": number / samples, "low": low, "high": high}

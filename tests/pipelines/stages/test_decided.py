@@ -177,6 +177,10 @@ def test_scores_by_corrected_labels_leave_out_what_is_removed(faulty: Dataset) -
         ["given", 0, 0, 3, 1],
         ["corrected", 1, 1, 2, 1],
     ]
+    record(faulty, [Decision(id=sample, decision="remove", who="A") for sample in (6, 8)])
+    none, _ = read_corrections(faulty.location).about(faulty)
+    left = corrected_scores(probabilities, np.array([6, 7, 8]), np.array([0, 1, 2]), none)
+    assert left["labels"].tolist() == ["given"]
 
 
 def test_an_audit_says_what_is_decided_and_counts_what_is_left(faulty: Dataset, command_line: Cli) -> None:
@@ -239,5 +243,5 @@ def test_predictions_are_scored_by_corrected_labels_too(faulty: Dataset) -> None
 
     columns = ["labels", "changed", "removed", "samples", "correct", "accuracy"]
     assert scores[columns].to_numpy().tolist() == [["given", 0, 0, 3, 1, 1 / 3], ["corrected", 1, 1, 2, 2, 1.0]]
-    assert none["samples"].tolist() == [3, 0]
-    assert none["accuracy"].isna().tolist() == [False, True]
+    assert none["labels"].tolist() == ["given"]
+    assert corrected_predictions(table.iloc[3:], faulty.metadata, corrections).empty
