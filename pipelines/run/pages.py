@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+import re
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -53,15 +54,17 @@ def write_page(
 ) -> str:
     """Write a page of tables, and the index of the workspace it lies in; give its path.
 
-    reproduction: names and values of what it takes to make it again. script: the commands that do it. lang: the
-    language of the page. place: where the page will lie, if it is moved there from the target, and the index stays as
-    it is.
+    reproduction: names and values of what it takes to make it again. script: the commands that do it, to which the
+    language is added. lang: that of the page. place: where the page will lie, if it is moved there from the target, and
+    the index stays as it is.
 
     Raises OutputExists where there is one and `overwrite` is not set, WrongUse for a language that pages are not in.
     """
     from dashboards.page import render
 
     storage.require_free(target, overwrite)
+    if lang != ENGLISH:
+        script = re.sub(r" --plot$", f" --plot --lang {lang}", script, flags=re.MULTILINE)
     with in_language(lang):
         page = render(
             tables,

@@ -19,10 +19,12 @@ from mnist_data.parquet.messages import keep_messages, message, messages_of, plu
 from mnist_data.parquet.tables import provenance, read_table, write_table
 from pipelines.audit.findings import audit_findings
 from pipelines.drift.gather import COMPARED
+from pipelines.run.pages import Heading, write_page
 from pipelines.settings.checks import CHECKS
 from pipelines.settings.recipe import TRANSFORMS
 from pipelines.settings.stages import CORRUPTIONS
 from pipelines.stages.clean import REASONS
+from pipelines.statistics.findings import Finding, findings_table
 from pipelines.statistics.morphometrics import MEASURES
 from tests import catalogues
 
@@ -168,3 +170,16 @@ def test_tables_are_english_whatever_the_page_is(tmp_path: Path) -> None:
 
     for ending in ("parquet", "csv"):
         assert (tmp_path / f"en.{ending}").read_bytes() == (tmp_path / f"zh.{ending}").read_bytes()
+
+
+@pytest.mark.parametrize("lang", LANGUAGES)
+def test_the_commands_of_a_page_make_it_in_its_language(tmp_path: Path, lang: str) -> None:
+    """As they stand there, to be copied into a shell; names of files that hold the flag are left alone."""
+    tables = {"findings": findings_table([Finding("Nothing.")])}
+    script = "mnist-data convert x 'my --plot.csv'\nmnist-data stats x --plot"
+    path = write_page(tables, Heading(title="Digits"), tmp_path / "page.html", {}, script=script, lang=lang)
+
+    html = Path(path).read_text(encoding="utf-8")
+
+    assert ("mnist-data stats x --plot --lang zh" in html) == (lang == "zh")
+    assert "my --plot.csv&#39;\nmnist-data stats x --plot" in html
