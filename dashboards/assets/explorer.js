@@ -358,6 +358,39 @@
     for (const part of document.querySelectorAll(".dash-dropdown-focus-target[aria-hidden]")) part.tabIndex = -1;
   };
 
+  // These two are ours: what is typed must not depend on when Dash draws the page anew.
+  const addInput = (box, id, words, enter) => {
+    const input = Object.assign(document.createElement("input"), { id, placeholder: words, autocomplete: "off" });
+    input.setAttribute("aria-label", words);
+    input.addEventListener("keydown", (event) => {
+      if (event.key === "Enter") enter(input);
+      if (event.key === "Enter" || event.key === "Escape") grid.element.focus({ preventScroll: true });
+    });
+    document.getElementById(box).append(input);
+    return input;
+  };
+
+  const addInputs = () => {
+    const search = addInput("search-box", "search", "Search an id", ({ value }) => {
+      if (/^\s*-?\d+\s*$/.test(value)) grid.search(value.trim());
+    });
+    search.inputMode = "numeric";
+    let noted = -1; // the place of the sample that a note is written about
+    const note = addInput("note-box", "note", "A note, saved by Enter", (input) => {
+      if (noted < 0) return;
+      grid.place = noted;
+      const block = grid.block(noted);
+      const [decision, label] = block?.decided?.[noted - block.start] ?? ["unsure", null];
+      grid.decide(decision, label, input.value);
+      input.value = "";
+    });
+    note.maxLength = 1000;
+    note.addEventListener("focus", () => {
+      if (noted !== grid.place) note.value = ""; // of another sample, and not saved
+      noted = grid.place;
+    });
+  };
+
   let grid = null;
   const started = () => {
     if (grid) return grid;
@@ -366,6 +399,7 @@
     markSize(grid.scale);
     labelTheme();
     say("colours", { data: root.dataset.theme });
+    addInputs();
     mendDropdowns();
     new MutationObserver(mendDropdowns).observe(document.body, { childList: true, subtree: true });
     if (matchMedia("(max-width: 980px)").matches) document.querySelector(".filters details").open = false;
@@ -395,14 +429,7 @@
   });
 
   document.addEventListener("keydown", (event) => {
-    if (event.target.id === "note" && event.key === "Enter") {
-      const block = started().block(grid.place);
-      const [decision, label] = block?.decided?.[grid.place - block.start] ?? ["unsure", null];
-      grid.decide(decision, label, event.target.value);
-      grid.element.focus();
-    }
-    if (event.target.id === "note" && event.key === "Escape") started().element.focus();
-    if (event.key !== "/" || event.target.closest("input, textarea, [contenteditable]")) return;
+    if (event.key !== "/" || !grid || event.target.closest("input, textarea, [contenteditable]")) return;
     event.preventDefault();
     document.getElementById("search").focus();
   });
@@ -414,10 +441,6 @@
         started().show(query);
         const [total, count] = [query.total, query.count].map((number) => number.toLocaleString("en"));
         return query.total === query.count ? `${count} samples` : `${total} of ${count} samples`;
-      },
-      search(id) {
-        if (id !== null && id !== undefined && id !== "") started().search(id);
-        return window.dash_clientside.no_update;
       },
     },
   });

@@ -135,9 +135,8 @@ def _connect_grid(page: Dash) -> None:
     """Let the grid show what was asked for; it is drawn by a script of ours."""
     from dash import ClientsideFunction, Input, Output
 
-    show, search = ClientsideFunction("explorer", "show"), ClientsideFunction("explorer", "search")
+    show = ClientsideFunction("explorer", "show")
     page.clientside_callback(show, Output("count", "children"), Input("query", "data"))
-    page.clientside_callback(search, Output("unused", "children"), Input("search", "value"))
 
 
 def _connect_detail(page: Dash, explorer: Explorer) -> None:

@@ -17,15 +17,12 @@ FEW_CLASSES = 12
 MOST_CLASSES = 200
 """Classes that there are buttons for."""
 
-MOST_CHARACTERS = 1_000
-"""Of a note."""
-
 DECISIONS = (("Keep", "keep"), ("Remove", "remove"), ("Unsure", "unsure"), ("Undo", "undo"))
 
 
 def _decisions(explorer: Explorer, row: int) -> list[Any]:
     """Give what was decided of a sample, and the buttons to decide."""
-    from dash import dcc, html
+    from dash import html
 
     sample = explorer.samples.values(np.array([row], np.int32), ["id"])["id"][0]
     label = explorer.samples.columns["label"]
@@ -44,7 +41,6 @@ def _decisions(explorer: Explorer, row: int) -> list[Any]:
         html.Details(
             [html.Summary("Relabel as"), html.Div(relabel, className="decide-row")], open=len(relabel) <= FEW_CLASSES
         ),
-        dcc.Input(id="note", type="text", placeholder="A note, saved by Enter", maxLength=MOST_CHARACTERS),
         html.Ul([_stated(explorer, each) for each in explorer.decided.about(int(sample or 0))], className="decided"),
     ]
 

@@ -44,23 +44,21 @@ def layout(explorer: Explorer) -> Any:
                 className="work",
             ),
             *stores,
-            html.Span(id="unused", hidden=True),
         ],
         id="explorer",
     )
 
 
 def _header(explorer: Explorer) -> Any:
-    from dash import dcc, html
+    from dash import html
 
-    search = dcc.Input(id="search", type="text", inputMode="numeric", placeholder="Search an id", debounce=True)
     sizes = [html.Button(name, className="size", **{"data-scale": str(scale)}) for name, scale in SIZES.items()]
     return html.Header(
         [
             html.Div([html.H1(explorer.title), html.P(explorer.subtitle, className="subtitle")]),
             html.Div(
                 [
-                    html.Div(search, className="search"),
+                    html.Div(id="search-box", className="search"),
                     html.Div(sizes, className="sizes", role="group", **{"aria-label": "Size of the samples"}),
                     html.Button("Dark", id="theme"),
                 ],
@@ -135,7 +133,13 @@ def _about() -> Any:
         for name, words in EXTRAS.items()
     ]
     group = html.Div(wanted, className="wanted", role="group", **{"aria-label": "What is computed of it"})
-    parts = [html.Div(id="detail"), group, dcc.Store(id="extras", data=[]), html.Div(id="extra")]
+    parts = [
+        html.Div(id="note-box"),
+        html.Div(id="detail"),
+        group,
+        dcc.Store(id="extras", data=[]),
+        html.Div(id="extra"),
+    ]
     return html.Aside(parts, className="about", **{"aria-label": "The chosen sample"})
 
 
