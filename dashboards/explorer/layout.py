@@ -119,7 +119,7 @@ def _queue(explorer: Explorer) -> list[Any]:
         {"label": f"{check.replace('_', ' ')} ({count:,})", "value": check} for check, count in flagged.items() if count
     ]
     choice = dcc.Dropdown(
-        options, id="queue", placeholder="what a check has flagged" if options else "no audit, or none"
+        options, id="queue", placeholder="what a check has flagged" if options else "no check has flagged any"
     )
     return [html.Label("Decide in a queue"), choice]
 
