@@ -87,4 +87,4 @@ def test_the_page_tells_with_whom_a_model_errs(known: str, by_writer: Tables) ->
 
     assert "accuracy of small on hsf_4" in both
     assert ">2103</td>" in both
-    assert ("hsf_4" in one, ">2103</td>" in one) == (known == "hsf_series", known == "writer_id")
+    assert ("on hsf_4" in one, ">2103</td>" in one) == (known == "hsf_series", known == "writer_id")

@@ -63,6 +63,7 @@ def test_a_writer_and_a_class_are_found(feature: str, value: int) -> None:
     assert (found["limit"] if feature else found["label"]).tolist() == [value]
 
 
+@pytest.mark.slow
 def test_chance_shows_a_slice_in_few_networks() -> None:
     """Of 60 whose mistakes depend on nothing, where one in twenty is allowed; more than 8 come once in 200."""
     lots = np.random.default_rng(3)
