@@ -33,6 +33,25 @@ def pytest_configure() -> None:
         os.sched_setaffinity(0, {cores[int(worker.removeprefix("gw")) % len(cores)]})
 
 
+LONGEST = (
+    "test_the_labels_of_mnist_that_human_raters_reject_rank_at_the_top",
+    "test_the_checks_reach_their_bars_on_mnist",
+    "test_no_page_breaks_a_rule_of_axe_at_any_width_in_either_theme",
+    "test_the_installed_wheel_runs_the_whole_pipeline",
+    "test_commands_of_analyses_make_their_tables_again",
+    "test_random_halves_of_mnist_are_covered_and_not_flagged",
+    "test_figures_draw_what_the_commands_write_today",
+    "test_the_promise_holds",
+)
+"""Tests of a minute and more, the longest first."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the longest tests, or one process ends minutes after the others."""
+    names = {name: place for place, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: names.get(getattr(item, "originalname", item.name), len(names)))
+
+
 @pytest.fixture(scope="session", autouse=True)
 def cache_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """Keep what is measured in a folder of this test run, and leave the user's own cache alone."""

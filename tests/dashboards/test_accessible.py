@@ -149,10 +149,10 @@ def test_a_page_breaks_no_rule_of_axe(browser: Any, english: Path) -> None:
 
 @pytest.mark.slow
 def test_no_page_breaks_a_rule_of_axe_at_any_width_in_either_theme(browser: Any, english: Path, chinese: Path) -> None:
-    """With all charts drawn and all folds open, in each language."""
+    """With all charts drawn and all folds open; in Chinese at the narrowest, where its words may not fit."""
     broken = []
-    for lang, path in (("en", english), ("zh", chinese)):
-        for width in WIDTHS:
+    for lang, path, widths in (("en", english, WIDTHS), ("zh", chinese, WIDTHS[-1:])):
+        for width in widths:
             visit = Visit(browser, path, viewport={"width": width, "height": 900}, color_scheme="light")
             visit.page.evaluate("document.querySelectorAll('details').forEach((fold) => (fold.open = true))")
             visit.scroll_through()

@@ -78,7 +78,7 @@ def cleaned(batch: Batch, _: Dataset) -> Batch:
     reasons, actions = np.array(["inverted", turn, "blank"], object), np.array(["repair", "repair", "remove"], object)
     count = min(3, len(batch))
     details = np.full(count, "", object)
-    findings = Findings(np.arange(count), reasons[:count], actions[:count], details)
+    findings = Findings(np.arange(count), reasons[:count], actions[:count], details, batch.labels[:count])
     return clean_batch(batch, findings, PixelLimits(0, 255), REPAIRING)[0]
 
 
