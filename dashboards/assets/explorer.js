@@ -284,6 +284,14 @@
       await this.search(answer.id);
     }
 
+    find(id) {
+      for (const block of this.blocks.values()) {
+        const index = block.ids.indexOf(id);
+        if (index >= 0) return block.start + index;
+      }
+      return null;
+    }
+
     report(chosen) {
       this.reported = chosen;
       clearTimeout(this.reporting); // a key that is held down asks once it is let go
@@ -375,19 +383,21 @@
       if (/^\s*-?\d+\s*$/.test(value)) grid.search(value.trim());
     });
     search.inputMode = "numeric";
-    let noted = -1; // the place of the sample that a note is written about
+    let noted = null; // the id of the sample that a note is written about
+    const chosen = () => grid.block(grid.place)?.ids[grid.place % BLOCK] ?? null;
     const note = addInput("note-box", "note", "A note, saved by Enter", (input) => {
-      if (noted < 0) return;
-      grid.place = noted;
-      const block = grid.block(noted);
-      const [decision, label] = block?.decided?.[noted - block.start] ?? ["unsure", null];
+      const place = grid.find(noted);
+      if (place === null) return;
+      grid.place = place;
+      const block = grid.block(place);
+      const [decision, label] = block.decided?.[place - block.start] ?? ["unsure", null];
       grid.decide(decision, label, input.value);
       input.value = "";
     });
     note.maxLength = 1000;
     note.addEventListener("focus", () => {
-      if (noted !== grid.place) note.value = ""; // of another sample, and not saved
-      noted = grid.place;
+      if (noted !== chosen()) note.value = ""; // of another sample, and not saved
+      noted = chosen();
     });
   };
 

@@ -88,7 +88,8 @@ def _connect_query(page: Dash, explorer: Explorer) -> None:
                 parts.setdefault(name["filter"], {})[name["part"]] = value
         conditions = tuple(condition_of(columns[name], of_column) for name, of_column in parts.items())
         asking = tuple(condition for condition in conditions if condition != Condition(condition.column))
-        query = Query(asking, sort if sort in columns else None, direction == "Descending")
+        ordered = sort if sort in columns else None
+        query = Query(asking, ordered, direction == "Descending", explorer.samples.version)
         return {
             "text": query.to_json(),
             "conditions": msgspec.to_builtins(conditions),

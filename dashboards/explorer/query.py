@@ -25,11 +25,16 @@ class Condition(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_de
 
 
 class Query(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
-    """Which samples, in which order; without `sort` in that of the dataset. Samples without a value come last."""
+    """Which samples, in which order; without `sort` in that of the dataset. Samples without a value come last.
+
+    version: of the decisions when it was asked. Until it is asked anew its samples stay where they are: else those of a
+    queue would move up, and some be passed over, as the ones before them are decided.
+    """
 
     where: tuple[Condition, ...] = ()
     sort: str | None = None
     descending: bool = False
+    version: int = 0
 
     def to_json(self) -> str:
         """Write it so that equal queries are equal texts."""
@@ -38,11 +43,11 @@ class Query(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaul
     def without(self, *columns: str) -> Query:
         """Give the same query without the conditions on some columns."""
         kept = tuple(condition for condition in self.where if condition.column not in columns)
-        return Query(kept, self.sort, self.descending)
+        return msgspec.structs.replace(self, where=kept)
 
     def with_condition(self, condition: Condition) -> Query:
         """Give the same query with a condition in the place of those on its column."""
-        return Query((*self.without(condition.column).where, condition), self.sort, self.descending)
+        return msgspec.structs.replace(self, where=(*self.without(condition.column).where, condition))
 
 
 def read_query(text: str | None) -> Query:

@@ -59,6 +59,7 @@ class Samples:
         """
         self._connection = _connect(database)
         self._orders: OrderedDict[str, Rows] = OrderedDict()
+        self.version = 0  # of the columns that change
         self._lock = threading.Lock()
         self.left_out: dict[str, str] = {}
         self.columns = self._join(dataset, tables)
@@ -122,7 +123,7 @@ class Samples:
             cursor.register("changed", source)
             cursor.execute(f"UPDATE samples SET {column.field} = value FROM changed WHERE changed.id = samples.id")
             cursor.unregister("changed")
-            self._orders.clear()
+            self.version += 1
 
     def place_of(self, row: int, query: Query) -> int | None:
         """Say where a sample stands in what a query gives; None where it is not among them."""

@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 import pandas as pd
 import pyarrow as pa
@@ -104,6 +105,22 @@ def test_a_query_gives_the_rows_that_pandas_gives(query: Query, samples: Samples
 
     assert samples.select(query).tolist() == expected["row"].tolist()
     assert read_query(query.to_json()) == query
+
+
+def test_a_queue_keeps_its_samples_in_their_places_while_they_are_decided(truth: pd.DataFrame) -> None:
+    """So none is passed over further down; asked anew it holds those that nobody has decided."""
+    made = Samples(table_of(truth.drop(columns=["size", "flagged"]), "dataset", "label"))
+    column = made.add_texts("decisions", "decision", ("keep",))
+    assert column is not None
+    queue = Query((Condition("decision", any_of=(None,)),), "Size", version=made.version)
+    before = made.select(queue)
+
+    made.set_texts(column, {int(truth["id"][row]): "keep" for row in before[:30]})
+
+    assert made.select(queue).tolist() == before.tolist()
+    assert made.place_of(int(before[40]), queue) == 40
+    assert made.select(msgspec.structs.replace(queue, version=made.version)).tolist() == before[30:].tolist()
+    made.close()
 
 
 def test_columns_say_what_they_hold_and_tables_with_a_sample_twice_are_left_out(samples: Samples) -> None:
