@@ -12,8 +12,6 @@ OLDEST := .venv-oldest
 # Processes that run the tests. Each has one thread for numbers, as the tests bring their own threads and processes; and
 # PyTorch's threads sleep while they wait for each other, or two trainings at once take ten times as long as one.
 JOBS ?= 2
-# Many of the slow tests wait for the time that an attack is given: one more than cores keeps these busy.
-SLOW_JOBS ?= 3
 PYTEST := OMP_NUM_THREADS=1 OMP_WAIT_POLICY=PASSIVE $(BIN)/python -m pytest --numprocesses $(JOBS) --dist worksteal
 # What `make torture` attacks, and for how long: `make torture TORTURE="kills --seconds 60 --seed 7"`.
 TORTURE ?= --seconds 600 --seed 1
@@ -39,7 +37,7 @@ test: $(VENV)/test  ## Run the tests, without those that take minutes
 	$(PYTEST) -m "not slow"
 
 test-slow: $(VENV)/test  ## Run the tests that take minutes
-	$(PYTEST) --numprocesses $(SLOW_JOBS) -m slow --durations 15
+	$(PYTEST) -m slow --durations 15
 
 test-oldest: $(OLDEST)/test  ## Run the tests with the oldest dependencies that pyproject.toml allows
 	$(OLDEST)/bin/python -m pytest $(OLDEST_TESTS)
