@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -120,5 +120,9 @@ def _medians(values: Column) -> Column:
 def in_chunks(images: Images, measure: Callable[[Images], Columns]) -> Columns:
     """Measure images some at a time, CHUNK_BYTES of them as float32, and join the columns."""
     rows = max(1, CHUNK_BYTES // max(1, 4 * int(np.prod(images.shape[1:]))))
-    parts = [measure(images[first : first + rows]) for first in range(0, max(1, len(images)), rows)]
+    return join_columns([measure(images[first : first + rows]) for first in range(0, max(1, len(images)), rows)])
+
+
+def join_columns(parts: Sequence[Columns]) -> Columns:
+    """Join the columns of several parts, at least one, which have the same."""
     return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}

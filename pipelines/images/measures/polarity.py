@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from mnist_data.batch import Images
-from pipelines.images.measures.background import Polarity, border_positions, polarity_of
+from pipelines.images.measures.background import Floats, Polarity, border_positions, polarity_of
 from pipelines.images.measures.pixels import measure_ranges
 
 
 def estimate_polarity(images: Images) -> Polarity:
     """Say whether the background is dark or bright, or undecided, by some images, (n, height, width) or in colour."""
-    if not len(images):
-        return "undecided"
+    return polarity_of(measure_border_positions(images))[0] if len(images) else "undecided"
+
+
+def measure_border_positions(images: Images) -> Floats:
+    """Give where the mean of each image's border lies, (n,), as `border_positions` does; n is at least 1."""
     columns = measure_ranges(images)
     names = ("not_finite", "lowest", "highest", "contrast", "border_mean")
-    return polarity_of(border_positions(*(columns[name] for name in names)))[0]
+    return border_positions(*(columns[name] for name in names))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -13,13 +12,13 @@ import pandas as pd
 from mnist_data.batch import Images
 from mnist_data.parquet.messages import Message, keep_messages, message, messages_of
 from mnist_data.parquet.schema import Metadata
-from pipelines.images.measures.background import border_positions, polarity_of
-from pipelines.images.measures.intensity import BYTE_RANGE
-from pipelines.images.measures.pixels import Columns, PixelMeasures, in_chunks
+from pipelines.images.measures.background import polarity_of
+from pipelines.images.measures.pixels import in_chunks, join_columns
+from pipelines.images.measures.polarity import measure_border_positions
 from pipelines.images.measures.strokes import StrokeMeasures
 from pipelines.images.thumbnails import thumbnail_table
 from pipelines.networks.data.samples import Samples
-from pipelines.networks.data.stored import StoredImages
+from pipelines.networks.data.stored import StoredImages, parts_of
 from pipelines.networks.evaluation.predictions import Probabilities
 from pipelines.networks.evaluation.slices import ABOVE, IS, find_slices, members
 from pipelines.statistics.findings import WARNING, Finding
@@ -49,12 +48,13 @@ def slice_tables(
     """
     predicted = probabilities.argmax(axis=1)
     wrong = predicted != samples.labels
-    measures = _measures(samples.images, len(samples.ids))
+    measures = _measures(samples.images)
     slices = find_slices(wrong, samples.labels, samples.ids, measures, samples.groups, seed)
     words = [slice_in_words(row, metadata) for row in slices.to_dict("records")]
     slices.insert(0, "slice", pd.Series([str(text) for text in words], dtype="str"))
     confidence = probabilities.max(axis=1)
-    numbers, rows = [0][:0], [0][:0]
+    numbers: list[int] = []
+    rows: list[int] = []
     for number, inside in enumerate(members(slices, samples.labels, {**measures, **samples.groups})):
         mistakes = np.flatnonzero(inside & wrong)
         mistakes = mistakes[np.lexsort((samples.ids[mistakes], -confidence[mistakes]))][:SHOWN]
@@ -74,18 +74,13 @@ def slice_tables(
     return {"slices": keep_messages(slices, words), "slice_samples": shown}
 
 
-def _measures(images: Images | StoredImages, count: int) -> dict[str, npt.NDArray[Any]]:
-    """Measure the strokes of some images, FEATURES -> (n,)."""
-    parts = [partial(images.__getitem__, slice(first, first + ROWS)) for first in range(0, count, ROWS)]
-    looked = _joined([in_chunks(part(), PixelMeasures(BYTE_RANGE)) for part in parts])
-    ranges = [looked[name].astype(np.float64) for name in ("lowest", "highest", "contrast", "border_mean")]
-    reverse = polarity_of(border_positions(looked["not_finite"], *ranges))[0] == "bright"
-    strokes = _joined([in_chunks(part(), StrokeMeasures(reverse)) for part in parts])
+def _measures(images: Images | StoredImages) -> dict[str, npt.NDArray[Any]]:
+    """Measure the strokes of some images, at least one: FEATURES -> (n,)."""
+    parts = list(parts_of(images, ROWS))
+    positions = np.concatenate([measure_border_positions(images[part]) for part in parts])
+    measure = StrokeMeasures(polarity_of(positions)[0] == "bright")
+    strokes = join_columns([in_chunks(images[part], measure) for part in parts])
     return {name: strokes[name] for name in FEATURES}
-
-
-def _joined(parts: list[Columns]) -> Columns:
-    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
 
 def slice_in_words(row: Mapping[Any, Any], metadata: Metadata) -> Message:
