@@ -9,17 +9,19 @@ import numpy as np
 import numpy.typing as npt
 
 from mnist_data.batch import Integers
-from pipelines.images.measures.strokes import STROKE_COLUMNS
+from pipelines.images.measures.strokes import FRAME
 from pipelines.images.measures.table import MeasureTable
 
 Floats = npt.NDArray[np.float32]
 
+CHECKED = ("stroke_ink", "stroke_row", "stroke_column", *FRAME, "sharpness", "noise")
+"""The columns of STROKE_COLUMNS that the checks look at."""
+
 
 @dataclass(frozen=True)
 class StrokeValues:
-    """ids, labels: (n,) int64. columns: STROKE_COLUMNS -> (n,), NaN for samples that are not evaluated."""
+    """labels: (n,) int64. columns: CHECKED -> (n,), NaN for samples that are not evaluated."""
 
-    ids: Integers
     labels: Integers
     columns: Mapping[str, Floats]
 
@@ -29,7 +31,7 @@ class StrokeValues:
     @staticmethod
     def of(table: MeasureTable, fit: npt.NDArray[np.bool_]) -> StrokeValues:
         """Take them from a table; fit: (n,) the samples to evaluate."""
-        values = dict(zip(STROKE_COLUMNS, table.columns(*STROKE_COLUMNS), strict=True))
+        values = dict(zip(CHECKED, table.columns(*CHECKED), strict=True))
         inked = fit & np.isfinite(values["stroke_ink"])
         columns = {name: np.where(inked, value, np.nan).astype(np.float32) for name, value in values.items()}
-        return StrokeValues(table.ids, table.labels, columns)
+        return StrokeValues(table.labels, columns)
