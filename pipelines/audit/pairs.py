@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import combinations_with_replacement
+from typing import Self
 
 import numpy as np
 import numpy.typing as npt
@@ -36,28 +37,34 @@ Places = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True)
-class Pairs:
-    """Pairs of samples, by position in the dataset, each (pairs,).
+class Compared:
+    """Pairs of samples, by position in the dataset, and how far apart the two are; all that is said is (pairs,)."""
+
+    first: Integers
+    second: Integers
+    distance: npt.NDArray[np.float64]
+
+    def where(self, chosen: Flags) -> Self:
+        """Give some of them."""
+        return type(self)(**{name: values[chosen] for name, values in vars(self).items()})
+
+    @classmethod
+    def joined(cls, parts: Sequence[Self]) -> Self:
+        """Put several together, at least one."""
+        return cls(**{name: np.concatenate([vars(part)[name] for part in parts]) for name in vars(parts[0])})
+
+
+@dataclass(frozen=True)
+class Pairs(Compared):
+    """Pairs whose pixels were compared at the best shift.
 
     distance: sin φ, from 0 to 1. rows, columns: how much lower and further right the second lies. equal: whether all
     pixels are.
     """
 
-    first: Integers
-    second: Integers
-    distance: npt.NDArray[np.float64]
     rows: Integers
     columns: Integers
     equal: Flags
-
-    def where(self, chosen: Flags) -> Pairs:
-        """Give some of them."""
-        return Pairs(**{name: values[chosen] for name, values in vars(self).items()})
-
-    @staticmethod
-    def joined(parts: Sequence[Pairs]) -> Pairs:
-        """Put several together, at least one."""
-        return Pairs(**{name: np.concatenate([vars(part)[name] for part in parts]) for name in vars(parts[0])})
 
 
 Compare = Callable[[Places, str], Pairs]

@@ -22,7 +22,7 @@ from mnist_data.batch import Integers
 from mnist_data.parquet.dataset import Partition, read_images, read_partition
 from pipelines.audit.neighbours import find_nearest
 from pipelines.audit.outlines import describe, has_outline, outline, sharper_last
-from pipelines.audit.pairs import Comparison, Flags, Places, plan_comparisons
+from pipelines.audit.pairs import Compared, Comparison, Places, plan_comparisons
 from pipelines.engine.execution import Execution
 
 Doubles = npt.NDArray[np.float64]
@@ -49,29 +49,17 @@ MOST_ROUNDS = 32
 
 
 @dataclass(frozen=True)
-class Aligned:
-    """Pairs of samples by position in the dataset and after aligning them, each (pairs,).
+class Aligned(Compared):
+    """Pairs that were aligned.
 
     distance: the norm of what differs, relative to the ink. rows, columns: how much lower and further right the second
     lies; degrees: how far it is turned, clockwise; scale: how much larger it is.
     """
 
-    first: Integers
-    second: Integers
-    distance: Doubles
     rows: Doubles
     columns: Doubles
     degrees: Doubles
     scale: Doubles
-
-    def where(self, chosen: Flags) -> Aligned:
-        """Give some of them."""
-        return Aligned(**{name: values[chosen] for name, values in vars(self).items()})
-
-    @staticmethod
-    def joined(parts: Sequence[Aligned]) -> Aligned:
-        """Put several together, at least one."""
-        return Aligned(**{name: np.concatenate([vars(part)[name] for part in parts]) for name in vars(parts[0])})
 
 
 Align = Callable[[Places], Aligned]

@@ -18,7 +18,7 @@ SEED = 0
 @pytest.mark.slow
 @pytest.mark.parametrize("promise", PROMISES, ids=lambda promise: promise.name)
 def test_the_promise_holds(promise: Promise, tmp_path: Path) -> None:
-    """Some seeded seconds of tries find nothing that breaks the promise, and makes at least one."""
+    """Some seeded seconds of tries find nothing that breaks the promise; there is at least one."""
     if promise.name == "coverage":
         pytest.importorskip("atheris", reason="atheris has no wheel here, and the project does not depend on it")
     attack = Attack(tmp_path, SEED, seconds=SECONDS)

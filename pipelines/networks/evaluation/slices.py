@@ -11,8 +11,9 @@ class that is hard as a whole does not make each of its parts one.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -118,8 +119,8 @@ def find_slices(
         {name: np.asarray(values, np.float64)[order] for name, values in measures.items()},
         {name: np.asarray(values, np.float64)[order] for name, values in groups.items()},
     )
-    first = _one_condition(search, seed)
-    second = _two_conditions(search.take(~_covered(search, first)), seed)
+    first = _find(search, lambda left: [(-1, left)], seed)
+    second = _find(search.take(~_covered(search, first)), _classes, seed + 1)
     rows = [_row(search, each) for each in [*first, *second]]
     return pd.DataFrame(rows, columns=list(COLUMNS)).astype({"label": "Int64", "limit": "float64"})
 
@@ -134,31 +135,21 @@ def members(slices: pd.DataFrame, labels: Integers, features: Mapping[str, npt.N
         yield of_class
 
 
-def _one_condition(search: _Search, seed: int) -> list[_Slice]:
-    """Look for slices of all samples, each time among those that no slice before it has."""
+def _find(search: _Search, populations: Callable[[_Search], list[tuple[int, _Search]]], seed: int) -> list[_Slice]:
+    """Look for slices, the worst first, each time among the samples that no slice before it has.
+
+    populations: what samples are compared with, by class; -1 for all together.
+    """
     slices: list[_Slice] = []
     left = np.ones(len(search.wrong), np.bool_)
-    while len(slices) < MOST_SLICES:
-        best = _worst([(-1, search.take(left))], seed)
-        if best is None:
-            break
+    while len(slices) < MOST_SLICES and (best := _worst(populations(search.take(left)), seed)) is not None:
         slices.append(best)
         left &= ~_holds(search, best)
     return slices
 
 
-def _two_conditions(search: _Search, seed: int) -> list[_Slice]:
-    """Look for slices of each class by a second condition."""
-    slices: list[_Slice] = []
-    left = np.ones(len(search.wrong), np.bool_)
-    while len(slices) < MOST_SLICES:
-        classes = [(int(label), search.take(left & (search.labels == label))) for label in np.unique(search.labels)]
-        best = _worst(classes, seed + 1)
-        if best is None:
-            break
-        slices.append(best)
-        left &= ~_holds(search, best)
-    return slices
+def _classes(search: _Search) -> list[tuple[int, _Search]]:
+    return [(int(label), search.take(search.labels == label)) for label in np.unique(search.labels)]
 
 
 CLASS = "label"
@@ -183,14 +174,14 @@ def _covered(search: _Search, slices: list[_Slice]) -> Flags:
 
 @dataclass(frozen=True)
 class _Candidates:
-    """The slices of one population. conditions: (k,). sizes: (k,). members: (n, k) float32, 1 for those of a slice."""
+    """The slices of one population. conditions: (k,). members: (n, k) float32, 1 for those of a slice."""
 
     label: int
     wrong: Flags
     conditions: list[Condition]
     members: npt.NDArray[np.float32]
 
-    @property
+    @cached_property
     def sizes(self) -> Integers:
         return np.asarray(self.members.sum(axis=0), np.int64)
 
